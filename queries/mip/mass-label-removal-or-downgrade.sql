@@ -1,0 +1,186 @@
+/*
+id: mass-label-removal-or-downgrade
+name: Many sensitivity labels removed or lowered in a short time
+version: 1.0.0
+kind: Scheduled
+description: |
+  One person removed or lowered the labels of 20 or more files within 30 minutes. By hand that is rare; it is what
+  someone does who gets a collection ready to take away, or a script on that account. One finding a burst, however long
+  it goes on.
+severity: High
+queryFrequency: 1h
+queryPeriod: 2h
+triggerOperator: gt
+triggerThreshold: 0
+tactics: [DefenseEvasion, Collection]
+relevantTechniques: [T1562, T1119]
+watchlists:
+  Labels: {required: false, columns: [Id, Name, Rank, Parent]}
+entityMappings:
+  - entityType: Account
+    fieldMappings:
+      - {identifier: FullName, columnName: UserId}
+  - entityType: IP
+    fieldMappings:
+      - {identifier: Address, columnName: IPAddress}
+  - entityType: Host
+    fieldMappings:
+      - {identifier: HostName, columnName: DeviceName}
+customDetails: {Files: Files, Removed: Removed, Downgraded: Downgraded, OldLabels: OldLabelNames, NewLabels: NewLabelNames}
+falsePositives:
+  - A label was retired or a project was released and its owner relabels the whole folder. The files lie in one place, the justification is always the same true sentence, and a ticket or announcement exists.
+  - A migration runs under a person's account. The address and device are the migration server's.
+tests:
+  - name: forty downgrades in ten minutes are one finding
+    watchlists:
+      Labels:
+        - {Id: "9c208f2d-d899-4d64-91a8-7ec5e44aa4eb", Name: General, Rank: "1", Parent: ""}
+        - {Id: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", Name: Confidential, Rank: "3", Parent: ""}
+    events:
+      - record: {Id: "3acd7cd5-580c-4a63-bf47-64646669cdaa", CreationTime: "2026-05-12T18:40:00", RecordType: 83, Operation: SensitivityLabelUpdated, Workload: PublicEndpoint, UserId: mallory@contoso.com, UserType: 0, ClientIP: "198.51.100.23", DeviceName: PC-0042, ObjectId: 'C:\Users\mallory\Deals\Deal {n}.docx', SensitivityLabelEventData: {OldSensitivityLabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", SensitivityLabelId: "9c208f2d-d899-4d64-91a8-7ec5e44aa4eb", LabelEventType: 2, ActionSource: 3, JustificationText: "The previous label no longer applies"}}
+        repeat: {count: 40, every: 15s}
+    finds: 1
+  - name: removals and downgrades add up, also where only ranks tell, and across midnight
+    watchlists:
+      Labels:
+        - {Id: "9c208f2d-d899-4d64-91a8-7ec5e44aa4eb", Name: General, Rank: "1", Parent: ""}
+        - {Id: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", Name: Confidential, Rank: "3", Parent: ""}
+    events:
+      - record: {Id: "4518578b-b57b-4264-b694-3278cb3b454f", CreationTime: "2026-05-12T23:55:00", RecordType: 83, Operation: SensitivityLabelRemoved, Workload: PublicEndpoint, UserId: mallory@contoso.com, UserType: 0, ObjectId: 'C:\Users\mallory\Deals\Old {n}.docx', SensitivityLabelEventData: {OldSensitivityLabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", LabelEventType: 3, ActionSource: 3}}
+        repeat: {count: 10, every: 30s}
+      - record: {Id: "c011410c-48f6-4bc6-b28d-68ddb1d49e08", CreationTime: "2026-05-13T00:01:00", RecordType: 83, Operation: SensitivityLabelUpdated, Workload: PublicEndpoint, UserId: Mallory@Contoso.com, UserType: 0, ObjectId: 'C:\Users\mallory\Deals\New {n}.docx', SensitivityLabelEventData: {OldSensitivityLabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", SensitivityLabelId: "9c208f2d-d899-4d64-91a8-7ec5e44aa4eb"}}
+        repeat: {count: 10, every: 30s}
+    finds: 1
+  - name: twenty files in just under thirty minutes are enough
+    events:
+      - record: {Id: "9fc0db6a-933e-4acd-b430-20965ec5f9d1", CreationTime: "2026-05-13T10:00:00", RecordType: 83, Operation: SensitivityLabelRemoved, Workload: PublicEndpoint, UserId: mallory@contoso.com, UserType: 0, ObjectId: 'C:\Users\mallory\Deals\Deal {n}.docx', SensitivityLabelEventData: {OldSensitivityLabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", LabelEventType: 3, ActionSource: 3}}
+        repeat: {count: 20, every: 94s}
+    finds: 1
+  - name: two bursts hours apart are two findings
+    events:
+      - record: {Id: "60bf9e19-8a49-4a9b-b511-814605247483", CreationTime: "2026-05-13T10:00:00", RecordType: 83, Operation: SensitivityLabelRemoved, Workload: PublicEndpoint, UserId: mallory@contoso.com, UserType: 0, ObjectId: 'C:\Users\mallory\Deals\Deal {n}.docx', SensitivityLabelEventData: {OldSensitivityLabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", LabelEventType: 3, ActionSource: 3}}
+        repeat: {count: 25, every: 10s}
+      - record: {Id: "0a59f708-0312-4a83-9ea8-5214fae4499c", CreationTime: "2026-05-13T15:00:00", RecordType: 83, Operation: SensitivityLabelRemoved, Workload: PublicEndpoint, UserId: mallory@contoso.com, UserType: 0, ObjectId: 'C:\Users\mallory\Offers\Offer {n}.docx', SensitivityLabelEventData: {OldSensitivityLabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", LabelEventType: 3, ActionSource: 3}}
+        repeat: {count: 25, every: 10s}
+    finds: 2
+  - name: nineteen files are not enough
+    events:
+      - record: {Id: "c4142ac8-e813-4369-b3fe-e04e3157be6c", CreationTime: "2026-05-14T10:00:00", RecordType: 83, Operation: SensitivityLabelRemoved, Workload: PublicEndpoint, UserId: bob@contoso.com, UserType: 0, ObjectId: 'D:\Work\Paper {n}.docx', SensitivityLabelEventData: {OldSensitivityLabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", LabelEventType: 3, ActionSource: 3}}
+        repeat: {count: 19, every: 15s}
+    finds: 0
+  - name: twenty files in just over thirty minutes are too slow
+    events:
+      - record: {Id: "9be558ac-d535-41c2-85f4-f04d2417e30d", CreationTime: "2026-05-14T12:00:00", RecordType: 83, Operation: SensitivityLabelRemoved, Workload: PublicEndpoint, UserId: bob@contoso.com, UserType: 0, ObjectId: 'D:\Work\Paper {n}.docx', SensitivityLabelEventData: {OldSensitivityLabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", LabelEventType: 3, ActionSource: 3}}
+        repeat: {count: 20, every: 95s}
+    finds: 0
+  - name: one file forty times is one file
+    events:
+      - record: {Id: "7d920677-ef43-4227-8be0-1456ac8891c6", CreationTime: "2026-05-14T14:00:00", RecordType: 83, Operation: SensitivityLabelRemoved, Workload: PublicEndpoint, UserId: bob@contoso.com, UserType: 0, ObjectId: 'D:\Work\Paper.docx', SensitivityLabelEventData: {OldSensitivityLabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", LabelEventType: 3, ActionSource: 3}}
+        repeat: {count: 40, every: 15s}
+    finds: 0
+  - name: two people do not add up, and applied labels do not count
+    events:
+      - record: {Id: "1fce2084-3194-4102-b938-5951e562aff7", CreationTime: "2026-05-14T16:00:00", RecordType: 83, Operation: SensitivityLabelRemoved, Workload: PublicEndpoint, UserId: alice@contoso.com, UserType: 0, ObjectId: 'D:\Work\Draft {n}.docx', SensitivityLabelEventData: {OldSensitivityLabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", LabelEventType: 3, ActionSource: 3}}
+        repeat: {count: 12, every: 15s}
+      - record: {Id: "aa855a9a-8798-46c8-b9ec-e06ca3c6f773", CreationTime: "2026-05-14T16:00:05", RecordType: 83, Operation: SensitivityLabelRemoved, Workload: PublicEndpoint, UserId: bob@contoso.com, UserType: 0, ObjectId: 'D:\Work\Paper {n}.docx', SensitivityLabelEventData: {OldSensitivityLabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", LabelEventType: 3, ActionSource: 3}}
+        repeat: {count: 12, every: 15s}
+      - record: {Id: "3788411b-0350-43e9-9705-b0c1e6297de8", CreationTime: "2026-05-14T16:00:10", RecordType: 83, Operation: SensitivityLabelApplied, Workload: PublicEndpoint, UserId: bob@contoso.com, UserType: 0, ObjectId: 'D:\Work\Letter {n}.docx', SensitivityLabelEventData: {SensitivityLabelId: "9c208f2d-d899-4d64-91a8-7ec5e44aa4eb", ActionSource: 3}}
+        repeat: {count: 30, every: 10s}
+    finds: 0
+*/
+WITH params AS (
+  SELECT
+    -- Files: people who tidy up stay below it; one folder selected in Explorer or SharePoint is above it.
+    20 AS MinFiles,
+    -- Long enough for someone who opens file after file, short enough not to add up a day's ordinary corrections.
+    INTERVAL '30 minutes' AS Span
+),
+lowered AS (
+  SELECT
+    e.*,
+    lower(e.UserId) AS UserKey,
+    lower(coalesce(nullif(e.FilePath, ''), nullif(e.FileName, ''), e.EventId)) AS FileKey
+  FROM LabelEvents AS e
+  WHERE e.Action IN ('LabelRemoved', 'LabelDowngraded')
+    AND coalesce(e.UserType, 0) NOT IN (4, 5, 6, 7, 8)  -- system, application, service principal, policies
+    AND NOT regexp_like(coalesce(e.UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i')
+),
+-- A file whose label goes up and down counts once in a span, and so does an action that two services both logged.
+files AS (
+  SELECT UserKey, TimeGenerated
+  FROM (
+    SELECT
+      UserKey,
+      TimeGenerated,
+      lag(TimeGenerated) OVER (PARTITION BY UserKey, FileKey ORDER BY TimeGenerated) AS Before
+    FROM lowered
+  )
+  CROSS JOIN params
+  WHERE Before IS NULL OR Before < TimeGenerated - Span
+),
+-- A sliding window without a fixed grid: file n and file n + MinFiles - 1 no further apart than the span.
+numbered AS (
+  SELECT
+    f.UserKey,
+    f.TimeGenerated,
+    f.Number,
+    f.Number + p.MinFiles - 1 AS PartnerNumber,
+    f.TimeGenerated + p.Span AS Deadline
+  FROM (
+    SELECT
+      UserKey,
+      TimeGenerated,
+      CAST(row_number() OVER (PARTITION BY UserKey ORDER BY TimeGenerated) AS BIGINT) AS Number
+    FROM files
+  ) AS f
+  CROSS JOIN params AS p
+),
+full_windows AS (
+  SELECT
+    f.UserKey,
+    f.Number AS FirstNumber,
+    l.Number AS LastNumber,
+    f.TimeGenerated AS FirstTime,
+    l.TimeGenerated AS LastTime
+  FROM numbered AS f
+  JOIN numbered AS l ON l.UserKey = f.UserKey AND l.Number = f.PartnerNumber
+  WHERE l.TimeGenerated <= f.Deadline
+),
+-- Windows that share a file are one burst.
+starts AS (
+  SELECT
+    *,
+    CASE
+      WHEN FirstNumber <= lag(LastNumber) OVER (PARTITION BY UserKey ORDER BY FirstNumber) THEN 0
+      ELSE 1
+    END AS Start
+  FROM full_windows
+),
+islands AS (
+  SELECT *, sum(Start) OVER (PARTITION BY UserKey ORDER BY FirstNumber) AS Burst
+  FROM starts
+),
+bursts AS (
+  SELECT UserKey, Burst, min(FirstTime) AS FirstTime, max(LastTime) AS LastTime
+  FROM islands
+  GROUP BY UserKey, Burst
+)
+SELECT
+  min(e.TimeGenerated) AS TimeGenerated,
+  max(e.TimeGenerated) AS EndTime,
+  min(e.UserId) AS UserId,
+  count(DISTINCT e.FileKey) AS Files,
+  count(*) AS Actions,
+  count(*) FILTER (WHERE e.Action = 'LabelRemoved') AS Removed,
+  count(*) FILTER (WHERE e.Action = 'LabelDowngraded') AS Downgraded,
+  array_agg(DISTINCT coalesce(e.OldLabelName, e.OldLabelId) ORDER BY coalesce(e.OldLabelName, e.OldLabelId)) FILTER (WHERE e.OldLabelId IS NOT NULL) AS OldLabelNames,
+  array_agg(DISTINCT coalesce(e.NewLabelName, e.NewLabelId) ORDER BY coalesce(e.NewLabelName, e.NewLabelId)) FILTER (WHERE e.NewLabelId IS NOT NULL) AS NewLabelNames,
+  array_agg(DISTINCT e.Justification ORDER BY e.Justification) FILTER (WHERE e.Justification IS NOT NULL) AS Justifications,
+  array_agg(DISTINCT e.ActionSource ORDER BY e.ActionSource) FILTER (WHERE e.ActionSource IS NOT NULL) AS ActionSources,
+  first_value(e.IPAddress ORDER BY e.TimeGenerated, e._Source) FILTER (WHERE e.IPAddress IS NOT NULL) AS IPAddress,
+  array_agg(DISTINCT e.IPAddress ORDER BY e.IPAddress) FILTER (WHERE e.IPAddress IS NOT NULL) AS IPAddresses,
+  first_value(e.DeviceName ORDER BY e.TimeGenerated, e._Source) FILTER (WHERE e.DeviceName IS NOT NULL) AS DeviceName,
+  array_agg(e._Source ORDER BY e.TimeGenerated, e._Source) AS _Sources
+FROM bursts AS b
+JOIN lowered AS e ON e.UserKey = b.UserKey AND e.TimeGenerated BETWEEN b.FirstTime AND b.LastTime
+GROUP BY b.UserKey, b.Burst

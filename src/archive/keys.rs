@@ -1,0 +1,158 @@
+//! Which events a table has: their identities and fingerprints, read back from its files.
+
+use std::fs::File;
+use std::path::Path;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rayon::prelude::*;
+
+use super::{Archive, ledger::Ledger};
+use crate::catalog::{FINGERPRINT, Table};
+use crate::error::{Error, Result};
+
+/// Halves of a 128-bit hash: 24 bytes an entry instead of the 32 that a `u128` key would take.
+type Halves = [u64; 2];
+
+/// Events of one table.
+#[derive(Default)]
+pub struct Keys {
+    events: HashMap<Halves, u64>,
+    /// Rows without an identity, counted by content, over all files so far.
+    contents: HashMap<Halves, u32>,
+}
+
+/// What is known of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing yet; it is now.
+    New,
+    /// The same content.
+    Same,
+    /// The same identity, another content.
+    Differs,
+}
+
+fn halves(x: u128) -> Halves {
+    [(x >> 64) as u64, x as u64]
+}
+
+impl Keys {
+    /// Notes an event with an identity.
+    pub fn note(&mut self, id: u128, print: u128) -> Known {
+        match self.events.entry(halves(id)) {
+            Entry::Vacant(slot) => {
+                slot.insert(print as u64);
+                Known::New
+            }
+            Entry::Occupied(slot) if *slot.get() == print as u64 => Known::Same,
+            Entry::Occupied(_) => Known::Differs,
+        }
+    }
+
+    /// Notes that a file has this content for the `occurrence`th time (from 0). Equal rows of one file are different events; the
+    /// same rows in another file are repeats.
+    pub fn note_content(&mut self, print: u128, occurrence: u32) -> Known {
+        let seen = self.contents.entry(halves(print)).or_insert(0);
+        if occurrence < *seen {
+            Known::Same
+        } else {
+            *seen += 1;
+            Known::New
+        }
+    }
+
+    /// How many rows of this content are known.
+    pub fn occurrences(&self, print: u128) -> u32 {
+        self.contents.get(&halves(print)).copied().unwrap_or(0)
+    }
+}
+
+/// Reads the keys of a table.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn load(
+    archive: &Archive,
+    table: &'static Table,
+    ledger: &Ledger,
+    id_key: fn(&str) -> Option<u128>,
+) -> Result<Keys> {
+    let files = archive.files_of(table, ledger)?;
+    let names: Vec<&str> = table
+        .identity
+        .map(|i| table.columns[i].name)
+        .into_iter()
+        .chain([FINGERPRINT])
+        .collect();
+    let parts: Vec<Result<Vec<RecordBatch>>> = files
+        .par_iter()
+        .map(|f| {
+            let path = archive.root().join(table.name).join(&f.path);
+            read_columns(&path, Some(&names))
+        })
+        .collect();
+    let mut keys = Keys::default();
+    for part in parts {
+        for batch in part? {
+            let prints = batch
+                .column_by_name(FINGERPRINT)
+                .and_then(|c| c.as_binary_opt::<i32>());
+            let ids = table
+                .identity
+                .and_then(|i| batch.column_by_name(table.columns[i].name))
+                .and_then(|c| c.as_string_opt::<i32>());
+            for row in 0..batch.num_rows() {
+                let print = prints
+                    .filter(|p| p.is_valid(row))
+                    .and_then(|p| <[u8; 16]>::try_from(p.value(row)).ok())
+                    .map_or(0, u128::from_be_bytes);
+                let id = ids
+                    .filter(|i| i.is_valid(row))
+                    .and_then(|i| id_key(i.value(row)));
+                match (id, table.identity) {
+                    (Some(id), _) => {
+                        keys.note(id, print);
+                    }
+                    (None, Some(_)) => {
+                        keys.note(content_id(print), print);
+                    }
+                    (None, None) => {
+                        let next = keys.occurrences(print);
+                        keys.note_content(print, next);
+                    }
+                }
+            }
+        }
+    }
+    Ok(keys)
+}
+
+/// Identity of an event whose identity column is empty: its content.
+pub fn content_id(print: u128) -> u128 {
+    print.rotate_left(64) ^ 0x6e6f_2069_64
+}
+
+/// Reads a Parquet file of the archive, all columns or some.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_columns(path: &Path, names: Option<&[&str]>) -> Result<Vec<RecordBatch>> {
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    let failed = |source| Error::Parquet {
+        path: path.to_path_buf(),
+        source: Box::new(source),
+    };
+    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
+    if let Some(names) = names {
+        let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
+        builder = builder.with_projection(mask);
+    }
+    let reader = builder.with_batch_size(8192).build().map_err(failed)?;
+    reader
+        .map(|batch| batch.map_err(Error::from))
+        .collect()
+}

@@ -1,0 +1,478 @@
+//! The tables that coldtrail knows: columns, Kusto types, identity, and the paths of the audit record kept as columns.
+//!
+//! One description drives ingest, the archive's schema, the views, `tables --columns` and the tests. The facts are in
+//! `tables.txt` (Sentinel's and Defender XDR's tables) and `audit.txt` (paths of the audit record).
+//! Knows nothing of files, Parquet or queries.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+pub mod audit;
+
+/// A type of the Kusto query language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kusto {
+    /// `bool`
+    Bool,
+    /// `int`, 32 bits
+    Int,
+    /// `long`, 64 bits
+    Long,
+    /// `real`
+    Real,
+    /// `datetime`, kept in microseconds UTC
+    DateTime,
+    /// `guid`, kept as text
+    Guid,
+    /// `string`
+    String,
+    /// `dynamic`, kept as JSON text
+    Dynamic,
+}
+
+impl Kusto {
+    /// Name as Kusto spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kusto::Bool => "bool",
+            Kusto::Int => "int",
+            Kusto::Long => "long",
+            Kusto::Real => "real",
+            Kusto::DateTime => "datetime",
+            Kusto::Guid => "guid",
+            Kusto::String => "string",
+            Kusto::Dynamic => "dynamic",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Kusto> {
+        Some(match name {
+            "bool" => Kusto::Bool,
+            "int" => Kusto::Int,
+            "long" => Kusto::Long,
+            "real" => Kusto::Real,
+            "datetime" => Kusto::DateTime,
+            "guid" => Kusto::Guid,
+            "string" => Kusto::String,
+            "dynamic" => Kusto::Dynamic,
+            _ => return None,
+        })
+    }
+
+    /// The Arrow type that holds it.
+    pub fn arrow(self) -> DataType {
+        match self {
+            Kusto::Bool => DataType::Boolean,
+            Kusto::Int => DataType::Int32,
+            Kusto::Long => DataType::Int64,
+            Kusto::Real => DataType::Float64,
+            Kusto::DateTime => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Kusto::Guid | Kusto::String | Kusto::Dynamic => DataType::Utf8,
+        }
+    }
+}
+
+/// Where the values of a column come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A column of that name in the export.
+    Export,
+    /// A path into the audit record.
+    Path(&'static str),
+    /// Worked out from other values.
+    Derived,
+    /// Where the event came from: written by coldtrail.
+    Lineage,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// Name as the product spells it.
+    pub name: &'static str,
+    /// Kusto type.
+    pub kusto: Kusto,
+    /// Where its values come from.
+    pub origin: Origin,
+    /// What it is, where we say so.
+    pub doc: &'static str,
+}
+
+/// A table of the archive.
+#[derive(Debug)]
+pub struct Table {
+    /// Name as Sentinel or Defender XDR spells it, or ours.
+    pub name: &'static str,
+    /// What it holds.
+    pub doc: &'static str,
+    /// Column whose value names an event; without one, equal rows of one file are different events.
+    pub identity: Option<usize>,
+    /// Column that holds the audit record as JSON.
+    pub record: Option<usize>,
+    /// Stored columns, in order.
+    pub columns: Vec<Column>,
+    /// One folder a day, sorted by time.
+    pub by_day: bool,
+    index: HashMap<String, usize>,
+}
+
+/// Column of the event's time in every event table.
+pub const TIME: &str = "TimeGenerated";
+/// JSON object of what the export had beyond the known columns, and of values that do not fit their type.
+pub const EXTRA: &str = "ExtraColumns";
+/// Number of the ingest in `Ingests`.
+pub const INGEST_ID: &str = "_IngestId";
+/// Number of the record in its file, from 1.
+pub const RECORD: &str = "_Record";
+/// Fingerprint of the content: 128 bits that do not depend on key order, spelling of times or the container.
+pub const FINGERPRINT: &str = "_Fingerprint";
+/// Partition column of the Delta tables; not inside the files.
+pub const DATE: &str = "date";
+
+impl Table {
+    /// Position of a column; the case of the name does not matter.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        if let Some(i) = self.index.get(name) {
+            return Some(*i);
+        }
+        self.index.get(&name.to_ascii_lowercase()).copied()
+    }
+
+    /// Position of a column that the catalog itself promises.
+    pub fn at(&self, name: &str) -> usize {
+        self.position(name)
+            .unwrap_or_else(|| panic!("catalog: {} has no column {name}", self.name))
+    }
+
+    /// Arrow schema of the stored files.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::new(Schema::new(
+            self.columns
+                .iter()
+                .map(|c| {
+                    let ty = if c.name == FINGERPRINT {
+                        DataType::Binary
+                    } else {
+                        c.kusto.arrow()
+                    };
+                    Field::new(c.name, ty, true)
+                })
+                .collect::<Vec<_>>(),
+        ))
+    }
+}
+
+/// All tables.
+pub struct Catalog {
+    tables: Vec<Table>,
+    index: HashMap<String, usize>,
+}
+
+static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::read);
+
+/// The catalog.
+pub fn catalog() -> &'static Catalog {
+    &CATALOG
+}
+
+/// The table of that name, which the catalog itself promises.
+pub fn table(name: &str) -> &'static Table {
+    CATALOG
+        .get(name)
+        .unwrap_or_else(|| panic!("catalog: no table {name}"))
+}
+
+impl Catalog {
+    /// The table of that name; the case does not matter.
+    pub fn get(&self, name: &str) -> Option<&Table> {
+        self.index
+            .get(&name.to_ascii_lowercase())
+            .map(|i| &self.tables[*i])
+    }
+
+    /// Event tables, by name.
+    pub fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.tables.iter()
+    }
+
+    /// The event table whose columns best cover these names, if at least `share` of the names are columns of it.
+    pub fn best_match(&self, names: &[String], share: f64) -> Option<&Table> {
+        let mut best: Option<(usize, usize, &Table)> = None;
+        for t in self.tables.iter().filter(|t| t.by_day) {
+            let hits = names.iter().filter(|n| t.position(n).is_some()).count();
+            // More hits win; between equals the smaller table is the closer description.
+            let better = match best {
+                None => true,
+                Some((h, width, _)) => hits > h || (hits == h && t.columns.len() < width),
+            };
+            if better {
+                best = Some((hits, t.columns.len(), t));
+            }
+        }
+        best.filter(|(hits, _, _)| *hits >= 3 && *hits as f64 >= share * names.len() as f64)
+            .map(|(_, _, t)| t)
+    }
+
+    fn read() -> Catalog {
+        let mut tables = Vec::new();
+        let mut lines = include_str!("tables.txt")
+            .lines()
+            .filter(|l| !l.starts_with('#'))
+            .peekable();
+        while let Some(line) = lines.next() {
+            let Some(name) = line.strip_prefix("table ") else {
+                continue;
+            };
+            let mut doc = "";
+            let mut identity = None;
+            let mut columns = Vec::new();
+            while let Some(line) = lines.peek() {
+                if let Some(text) = line.strip_prefix("doc ") {
+                    doc = text;
+                } else if let Some(text) = line.strip_prefix("identity ") {
+                    identity = Some(text);
+                } else if let Some(list) = line.strip_prefix("columns ") {
+                    for word in list.split(' ') {
+                        let (name, ty) = word.split_once(':').unwrap_or((word, "string"));
+                        let kusto = Kusto::parse(ty)
+                            .unwrap_or_else(|| panic!("catalog: type {ty} of {name}"));
+                        // Both names of the time are one column in the files; the views offer both.
+                        if name != "Timestamp" {
+                            columns.push(column(name, kusto, Origin::Export, ""));
+                        }
+                    }
+                } else {
+                    break;
+                }
+                lines.next();
+            }
+            tables.push(finish(name, doc, identity, columns));
+        }
+        tables.extend(ledger_tables());
+        let index = tables
+            .iter()
+            .enumerate()
+            .map(|(i, t)| (t.name.to_ascii_lowercase(), i))
+            .collect();
+        Catalog { tables, index }
+    }
+}
+
+fn column(name: &'static str, kusto: Kusto, origin: Origin, doc: &'static str) -> Column {
+    Column {
+        name,
+        kusto,
+        origin,
+        doc,
+    }
+}
+
+/// Adds what every event table has: promoted paths, extra columns, lineage.
+fn finish(
+    name: &'static str,
+    doc: &'static str,
+    identity: Option<&'static str>,
+    mut columns: Vec<Column>,
+) -> Table {
+    let (record, prefix) = match name {
+        "UnifiedAuditLog" => (Some("AuditData"), ""),
+        "CloudAppEvents" => (Some("RawEventData"), "RawEventData_"),
+        _ => (None, ""),
+    };
+    if record.is_some() {
+        for path in audit::paths() {
+            let name: &'static str = match prefix {
+                "" => path.column,
+                _ => Box::leak(format!("{prefix}{}", path.column).into_boxed_str()),
+            };
+            columns.push(column(
+                name,
+                Kusto::String,
+                Origin::Path(path.path),
+                path.doc,
+            ));
+        }
+        if name == "CloudAppEvents" {
+            columns.push(column(
+                "RawEventData_Id",
+                Kusto::String,
+                Origin::Path("Id"),
+                "Id of the audit record",
+            ));
+            columns.push(column(
+                "RawEventData_RecordType",
+                Kusto::Int,
+                Origin::Path("RecordType"),
+                "Record type, as a number",
+            ));
+            columns.push(column(
+                "RawEventData_UserType",
+                Kusto::Int,
+                Origin::Path("UserType"),
+                "User type, as a number",
+            ));
+        }
+    }
+    columns.push(column(
+        EXTRA,
+        Kusto::Dynamic,
+        Origin::Derived,
+        "What the export had beyond these columns, and values that do not fit their type",
+    ));
+    columns.push(column(
+        INGEST_ID,
+        Kusto::Long,
+        Origin::Lineage,
+        "Number of the ingest in `Ingests`",
+    ));
+    columns.push(column(
+        RECORD,
+        Kusto::Long,
+        Origin::Lineage,
+        "Number of the record in its file, from 1",
+    ));
+    columns.push(column(
+        FINGERPRINT,
+        Kusto::String,
+        Origin::Lineage,
+        "Fingerprint of the content, 128 bits",
+    ));
+    index(name, doc, identity, record, columns, true)
+}
+
+fn index(
+    name: &'static str,
+    doc: &'static str,
+    identity: Option<&'static str>,
+    record: Option<&'static str>,
+    columns: Vec<Column>,
+    by_day: bool,
+) -> Table {
+    let mut positions = HashMap::new();
+    for (i, c) in columns.iter().enumerate() {
+        positions.insert(c.name.to_string(), i);
+        positions
+            .entry(c.name.to_ascii_lowercase())
+            .or_insert(i);
+    }
+    let mut table = Table {
+        name,
+        doc,
+        identity: None,
+        record: None,
+        columns,
+        by_day,
+        index: positions,
+    };
+    table.identity = identity.map(|n| table.at(n));
+    table.record = record.map(|n| table.at(n));
+    table
+}
+
+/// The ledger and the side tables.
+fn ledger_tables() -> Vec<Table> {
+    use Kusto::{DateTime, Dynamic, Long, String};
+    let make = |name, doc, list: &[(&'static str, Kusto, &'static str)]| {
+        let columns = list
+            .iter()
+            .map(|(n, k, d)| column(n, *k, Origin::Lineage, d))
+            .collect();
+        index(name, doc, None, None, columns, false)
+    };
+    vec![
+        make(
+            "Ingests",
+            "The ledger: every file that was read, with its hash and what became of its records",
+            &[
+                (INGEST_ID, Long, "Number of the ingest, from 1"),
+                ("Batch", Long, "Number of the first ingest that was committed together with this one"),
+                ("File", String, "File as it was named on the command line"),
+                ("Sha256", String, "SHA-256 of the file as it was read, compressed or not"),
+                ("Bytes", Long, "Size of the file"),
+                ("Compression", String, "none, gzip, zstd"),
+                ("Encoding", String, "UTF-8, UTF-16LE, …"),
+                ("Container", String, "CSV, JSON lines, …"),
+                ("Kind", String, "What the records were taken for, and why"),
+                ("DateOrder", String, "How dates without a fixed form were read, and why"),
+                ("Records", Long, "Records in the file"),
+                ("Events", Long, "Events added to tables"),
+                ("Duplicates", Long, "Repeats with equal content, dropped"),
+                ("Revisions", Long, "Repeats with different content, kept in `Revisions`"),
+                ("Quarantined", Long, "Records that could not be converted, kept in `Quarantine`"),
+                ("Tables", Dynamic, "Events added, per table"),
+                ("FirstTime", DateTime, "Earliest event of the file"),
+                ("LastTime", DateTime, "Latest event of the file"),
+                ("Status", String, "complete; incomplete (the file ends early); unreadable (nothing in it is known)"),
+                ("Note", String, "Why it is not complete, and warnings"),
+                ("IngestedAt", DateTime, "When it was read"),
+                ("Version", String, "Version of coldtrail that read it"),
+            ],
+        ),
+        make(
+            "Quarantine",
+            "Records that could not be converted, with file, place, reason and their bytes",
+            &[
+                (INGEST_ID, Long, "Number of the ingest in `Ingests`"),
+                ("File", String, "File"),
+                (RECORD, Long, "Number of the record in its file, from 1"),
+                ("Offset", Long, "Byte offset in the decompressed file"),
+                ("Reason", String, "Why it could not be converted"),
+                ("Length", Long, "Length of the record in bytes"),
+                ("Content", String, "The record as it came; bytes that are not UTF-8 as \u{fffd}"),
+            ],
+        ),
+        make(
+            "Revisions",
+            "Repeats of an event whose content differs from the one that is kept in the table",
+            &[
+                ("Table", String, "Table of the event"),
+                ("EventId", String, "Identity of the event"),
+                ("TimeGenerated", DateTime, "Time of the event in this revision"),
+                ("Content", Dynamic, "The record, or its columns, as JSON"),
+                (FINGERPRINT, String, "Fingerprint of the content"),
+                (INGEST_ID, Long, "Number of the ingest in `Ingests`"),
+                (RECORD, Long, "Number of the record in its file, from 1"),
+            ],
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn catalog_reads_and_has_the_tables_of_the_label_story() {
+        for name in [
+            "UnifiedAuditLog",
+            "CloudAppEvents",
+            "OfficeActivity",
+            "SigninLogs",
+            "InformationProtectionLogs_CL",
+            "AipServiceUserLog",
+            "Ingests",
+            "Quarantine",
+            "Revisions",
+        ] {
+            assert_eq!(table(name).name, name);
+        }
+        assert!(catalog().tables().count() >= 48);
+        for t in catalog().tables().filter(|t| t.by_day) {
+            assert!(t.position(TIME).is_some(), "{} has no time", t.name);
+            assert!(!t.doc.is_empty(), "{} has no doc", t.name);
+        }
+    }
+
+    #[test]
+    fn column_names_are_found_whatever_their_case() {
+        let t = table("CloudAppEvents");
+        assert_eq!(t.position("isp"), t.position("ISP"));
+        assert_eq!(t.position("nothing"), None);
+        assert!(
+            t.position("RawEventData_SensitivityLabelEventData_OldSensitivityLabelId")
+                .is_some()
+        );
+    }
+}

@@ -1,0 +1,627 @@
+//! From exports to the archive: reads inputs, converts blocks on all cores, drops repeats, writes files, commits.
+//!
+//! One thread reads and cuts; rayon converts blocks and writes Parquet; the calling thread puts blocks back into
+//! their order and decides about repeats, so that the outcome does not depend on timing. Blocks in flight and rows waiting to be written
+//! are limited in bytes, whatever the size of the input.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::sync::{Arc, Condvar, Mutex};
+
+use crate::archive::ledger::{self, Entry, Ledger, Status};
+use crate::archive::{Archive, part};
+use crate::catalog::Table;
+use crate::error::{Error, Result};
+use crate::ingest::block::{self, Block, Blocks};
+use crate::ingest::detect::{self, Detected, Format, Hints};
+use crate::ingest::input::{self, Found, Input};
+use crate::ingest::time::{DateOrder, Evidence};
+use crate::progress::Progress;
+
+mod pieces;
+mod store;
+
+use pieces::Pieces;
+use store::Store;
+
+/// How to ingest.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The time of this run, in microseconds.
+    pub now: i64,
+    /// What the user said about the inputs.
+    pub hints: Hints,
+    /// Whether a watchlist of other content is replaced.
+    pub clobber: bool,
+}
+
+/// What became of the inputs.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Files that were read now.
+    pub entries: Vec<Entry>,
+    /// Files that had been ingested before, with the number of that ingest.
+    pub known: Vec<(String, i64)>,
+    /// Watchlists that were taken into the archive.
+    pub watchlists: Vec<String>,
+    /// Why records are in quarantine: reason, how many, the first place.
+    pub reasons: BTreeMap<String, (u64, String)>,
+}
+
+impl Summary {
+    /// Sum over the files.
+    pub fn sum(&self, of: impl Fn(&Entry) -> u64) -> u64 {
+        self.entries.iter().map(of).sum()
+    }
+
+    /// Events added, per table.
+    pub fn tables(&self) -> BTreeMap<&str, u64> {
+        let mut out = BTreeMap::new();
+        for (table, n) in self.entries.iter().flat_map(|e| &e.tables) {
+            *out.entry(table.as_str()).or_insert(0) += n;
+        }
+        out
+    }
+
+    /// Earliest and latest event, in microseconds.
+    pub fn times(&self) -> Option<(i64, i64)> {
+        self.entries
+            .iter()
+            .filter_map(|e| e.times)
+            .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// Whether something could not be read.
+    pub fn is_incomplete(&self) -> bool {
+        self.entries
+            .iter()
+            .any(|e| e.status != Status::Complete || e.quarantined > 0)
+    }
+}
+
+/// Blocks in flight, for each core.
+const BLOCKS_PER_CORE: usize = 2;
+/// Input after which what was read is committed, at the end of a file.
+const COMMIT_BYTES: u64 = 2 << 30;
+
+/// Reads inputs into an archive.
+///
+/// # Errors
+/// When an input cannot be opened or the archive cannot be written. Bad records and files of unknown content are no errors: they are
+/// in the summary, the ledger and the quarantine.
+pub fn ingest(
+    archive: &Archive,
+    found: &Found,
+    options: &Options,
+    progress: &Arc<dyn Progress>,
+) -> Result<Summary> {
+    let lock = archive.lock(|| progress.step("waiting for another ingest into this archive"))?;
+    let ledger = ledger::read(archive)?;
+    archive.clean(&ledger, &lock)?;
+    let mut summary = Summary {
+        watchlists: take_watchlists(archive, &found.watchlists, options.clobber)?,
+        ..Summary::default()
+    };
+    let total = found
+        .inputs
+        .iter()
+        .map(Input::size)
+        .try_fold(0, |sum, size| size.map(|s| sum + s));
+    progress.total_bytes(total);
+    let ledger = Arc::new(ledger);
+    let permits = Arc::new(Permits::new(
+        BLOCKS_PER_CORE * rayon::current_num_threads() + 1,
+    ));
+    let (send, receive) = mpsc::channel();
+    let reader = Reader {
+        inputs: found.inputs.clone(),
+        hints: options.hints,
+        ledger: Arc::clone(&ledger),
+        permits: Arc::clone(&permits),
+        send: send.clone(),
+        progress: Arc::clone(progress),
+    };
+    let thread = std::thread::Builder::new()
+        .name("read".into())
+        .spawn(move || reader.run())
+        .map_err(Error::io("start a thread for", archive.root()))?;
+    let store = Store::new(archive, Arc::clone(&ledger), options.now);
+    let outcome = Merge {
+        store,
+        permits: Arc::clone(&permits),
+        send,
+        summary: &mut summary,
+        now: options.now,
+        files: Vec::new(),
+        uncommitted: 0,
+    }
+    .run(&receive);
+    // Whatever happened, the reader must not wait for permits that nobody gives back.
+    permits.open();
+    drop(receive);
+    let read = thread.join();
+    outcome?;
+    read.map_err(|_| Error::Usage("the reading thread failed".into()))?;
+    Ok(summary)
+}
+
+/// Copies watchlists into the archive; returns their names.
+fn take_watchlists(archive: &Archive, files: &[PathBuf], clobber: bool) -> Result<Vec<String>> {
+    let folder = archive.root().join("watchlists");
+    let mut names = Vec::new();
+    for file in files {
+        let name = file.file_name().unwrap_or_default();
+        let target = folder.join(name);
+        let content = std::fs::read(file).map_err(Error::io("read", file))?;
+        if target.exists() {
+            let old = std::fs::read(&target).map_err(Error::io("read", &target))?;
+            if old == content {
+                continue;
+            }
+            if !clobber {
+                return Err(Error::Exists(target));
+            }
+        }
+        std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+        let staged = target.with_extension("csv.part");
+        std::fs::write(&staged, &content).map_err(Error::io("write", &staged))?;
+        std::fs::rename(&staged, &target).map_err(Error::io("write", &target))?;
+        names.push(name.to_string_lossy().into_owned());
+    }
+    Ok(names)
+}
+
+/// What the merging thread hears, each with its place in the order.
+enum Message {
+    Begin {
+        input: String,
+        format: Option<Arc<Format>>,
+        packing: (String, String),
+    },
+    Converted {
+        block: Box<Block>,
+        pieces: Box<Pieces>,
+    },
+    Finish(Box<Finish>),
+    /// The file was ingested before.
+    Known {
+        input: String,
+        ingest: i64,
+    },
+    /// Reading cannot go on at all.
+    Failed(Error),
+    Done,
+}
+
+struct Finish {
+    digest: Result<(u64, String)>,
+    failure: Option<io::Error>,
+    status: Status,
+    note: String,
+}
+
+enum Event {
+    /// A block to convert.
+    Convert(u64, Arc<Format>, Box<Block>),
+    InOrder(u64, Message),
+    /// Rows of a table were written; they took so many bytes in memory.
+    Written(u64, Box<(&'static str, Result<part::Part>)>),
+}
+
+/// A counting semaphore that can be opened for good.
+struct Permits {
+    free: Mutex<Option<usize>>,
+    changed: Condvar,
+}
+
+impl Permits {
+    fn new(n: usize) -> Self {
+        Permits {
+            free: Mutex::new(Some(n)),
+            changed: Condvar::new(),
+        }
+    }
+
+    fn take(&self) {
+        let mut free = self.free.lock().expect("nobody panics with a permit");
+        while *free == Some(0) {
+            free = self
+                .changed
+                .wait(free)
+                .expect("nobody panics with a permit");
+        }
+        if let Some(n) = free.as_mut() {
+            *n -= 1;
+        }
+    }
+
+    fn give(&self) {
+        if let Some(n) = self.free.lock().expect("nobody panics with a permit").as_mut() {
+            *n += 1;
+        }
+        self.changed.notify_one();
+    }
+
+    fn open(&self) {
+        *self.free.lock().expect("nobody panics with a permit") = None;
+        self.changed.notify_all();
+    }
+}
+
+struct Reader {
+    inputs: Vec<Input>,
+    hints: Hints,
+    ledger: Arc<Ledger>,
+    permits: Arc<Permits>,
+    send: mpsc::Sender<Event>,
+    progress: Arc<dyn Progress>,
+}
+
+impl Reader {
+    /// Reads all inputs; ends early when nobody listens any more.
+    fn run(self) {
+        let mut order = 0;
+        for input in &self.inputs {
+            match self.read(input, &mut order) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(e) => {
+                    let _ = self.send.send(Event::InOrder(order, Message::Failed(e)));
+                    return;
+                }
+            }
+        }
+        let _ = self.send.send(Event::InOrder(order, Message::Done));
+    }
+
+    fn tell(&self, order: &mut u64, message: Message) -> bool {
+        let sent = self.send.send(Event::InOrder(*order, message)).is_ok();
+        *order += 1;
+        sent
+    }
+
+    fn read(&self, input: &Input, order: &mut u64) -> Result<bool> {
+        let name = input.name();
+        self.progress.input(&name);
+        if let (Input::File(path), Some(size)) = (input, input.size())
+            && self.ledger.has_size(size)
+            && let Some(ingest) = self.ledger.ingest_of(&input::sha256(path)?)
+        {
+            self.progress.read_bytes(size);
+            return Ok(self.tell(order, Message::Known { input: name, ingest }));
+        }
+        let stream = input::open(input, Arc::clone(&self.progress))?;
+        let packing = (
+            stream.compression.name().to_string(),
+            stream.encoding.to_string(),
+        );
+        let mut blocks = Blocks::new(stream);
+        let detected = detect::detect(blocks.head(), self.hints);
+        let (format, status, note) = match detected {
+            Detected::Known(mut format) => match self.settle_order(input, &mut format) {
+                Ok(()) => {
+                    let note = if detect::has_time(&format) {
+                        ""
+                    } else {
+                        "no column with the time of the event: times are empty"
+                    };
+                    (Some(Arc::new(*format)), Status::Complete, note.to_string())
+                }
+                Err(why) => (None, Status::Unreadable, why),
+            },
+            Detected::Empty(why) => (None, Status::Complete, why.to_string()),
+            Detected::Unknown(why) => (None, Status::Unreadable, why),
+        };
+        if !self.tell(
+            order,
+            Message::Begin {
+                input: name,
+                format: format.clone(),
+                packing,
+            },
+        ) {
+            return Ok(false);
+        }
+        if let Some(format) = &format {
+            if let detect::Container::Csv { body, .. } = format.container {
+                blocks.skip(body);
+            }
+            loop {
+                self.permits.take();
+                let Some(block) = blocks.next_block(&format.container) else {
+                    self.permits.give();
+                    break;
+                };
+                let event = Event::Convert(*order, Arc::clone(format), Box::new(block));
+                *order += 1;
+                if self.send.send(event).is_err() {
+                    return Ok(false);
+                }
+            }
+        }
+        let failure = blocks.failure.take();
+        let finish = Finish {
+            digest: blocks.into_reader().digest(),
+            failure,
+            status,
+            note,
+        };
+        Ok(self.tell(order, Message::Finish(Box::new(finish))))
+    }
+
+    /// Reads a file for its dates alone, when its beginning does not tell day from month.
+    fn settle_order(&self, input: &Input, format: &mut Format) -> Result<(), String> {
+        if !format.order_open {
+            return Ok(());
+        }
+        // The audit record has its own, unambiguous time.
+        if matches!(format.kind, detect::Kind::AuditCell { .. }) {
+            return Ok(());
+        }
+        const ASK: &str = "dates such as 3/4/2026 throughout: day or month first? Say --date-order mdy or --date-order dmy";
+        if *input == Input::Stdin {
+            return Err(ASK.into());
+        }
+        let stream = input::open(input, Arc::new(crate::progress::Silent))
+            .map_err(|e| e.to_string())?;
+        let mut blocks = Blocks::new(stream);
+        blocks.head();
+        if let detect::Container::Csv { body, .. } = format.container {
+            blocks.skip(body);
+        }
+        while let Some(block) = blocks.next_block(&format.container) {
+            if let Evidence::Decided(order) = detect::order_evidence(format, &block.bytes) {
+                format.order = Some(order);
+                return Ok(());
+            }
+        }
+        Err(ASK.into())
+    }
+}
+
+/// A file that is being merged.
+struct Current {
+    entry: Entry,
+    format: Option<Arc<Format>>,
+    /// Bytes after a quote that was still open at the end of a block.
+    carry: Option<Block>,
+    /// How often a content occurred in this file, for tables without identities.
+    contents: hashbrown::HashMap<u128, u32>,
+}
+
+struct Merge<'a> {
+    store: Store<'a>,
+    permits: Arc<Permits>,
+    send: mpsc::Sender<Event>,
+    summary: &'a mut Summary,
+    now: i64,
+    /// Files that were read and not committed yet.
+    files: Vec<Entry>,
+    uncommitted: u64,
+}
+
+impl Merge<'_> {
+    fn run(mut self, receive: &mpsc::Receiver<Event>) -> Result<()> {
+        let mut waiting: BTreeMap<u64, Message> = BTreeMap::new();
+        let mut next = 0;
+        let mut current: Option<Current> = None;
+        let mut late: VecDeque<Event> = VecDeque::new();
+        loop {
+            let event = match late.pop_front() {
+                Some(event) => event,
+                None => receive
+                    .recv()
+                    .map_err(|_| Error::Usage("the reading thread failed".into()))?,
+            };
+            match event {
+                Event::Convert(order, format, block) => {
+                    let send = self.send.clone();
+                    rayon::spawn(move || {
+                        let pieces = Box::new(Pieces::new(block::convert(&format, &block)));
+                        let message = Message::Converted { block, pieces };
+                        // Nobody listens any more when the ingest failed elsewhere.
+                        let _ = send.send(Event::InOrder(order, message));
+                    });
+                }
+                Event::Written(bytes, part) => self.store.written(bytes, *part)?,
+                Event::InOrder(order, message) => {
+                    waiting.insert(order, message);
+                }
+            }
+            // Rows wait in memory while too much is being written.
+            while !self.store.is_full()
+                && let Some(message) = waiting.remove(&next)
+            {
+                next += 1;
+                match message {
+                    Message::Done => {
+                        self.commit(receive, &mut late)?;
+                        return Ok(());
+                    }
+                    Message::Failed(e) => return Err(e),
+                    Message::Known { input, ingest } => self.summary.known.push((input, ingest)),
+                    Message::Begin {
+                        input,
+                        format,
+                        packing,
+                    } => current = Some(self.begin(input, format, packing)?),
+                    Message::Converted { block, pieces } => {
+                        if let Some(file) = current.as_mut() {
+                            self.block(file, *block, *pieces)?;
+                        }
+                        self.permits.give();
+                    }
+                    Message::Finish(finish) => {
+                        if let Some(file) = current.take() {
+                            self.finish(file, *finish)?;
+                        }
+                        if self.uncommitted >= COMMIT_BYTES {
+                            self.commit(receive, &mut late)?;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn begin(
+        &mut self,
+        input: String,
+        format: Option<Arc<Format>>,
+        packing: (String, String),
+    ) -> Result<Current> {
+        let id = self.store.next_id();
+        Ok(Current {
+            entry: Entry {
+                id,
+                batch: self.store.batch(),
+                file: input,
+                sha256: String::new(),
+                bytes: 0,
+                compression: packing.0,
+                encoding: packing.1,
+                container: format
+                    .as_ref()
+                    .map_or(String::new(), |f| f.container.to_string()),
+                kind: format
+                    .as_ref()
+                    .map_or(String::new(), |f| format!("{}: {}", f.kind_name(), f.why)),
+                date_order: format.as_ref().map_or("", |f| order_name(f.order)).into(),
+                records: 0,
+                duplicates: 0,
+                revisions: 0,
+                quarantined: 0,
+                tables: BTreeMap::new(),
+                times: None,
+                status: Status::Complete,
+                note: String::new(),
+                at: self.now,
+            },
+            format,
+            carry: None,
+            contents: hashbrown::HashMap::new(),
+        })
+    }
+
+    fn block(&mut self, file: &mut Current, block: Block, pieces: Pieces) -> Result<()> {
+        let (block, pieces) = match (file.carry.take(), &file.format) {
+            (Some(mut carried), Some(format)) => {
+                // The block was converted on the belief that a record begins where it begins.
+                carried.bytes.extend_from_slice(&block.bytes);
+                carried.last = block.last;
+                let pieces = Pieces::new(block::convert(format, &carried));
+                (carried, pieces)
+            }
+            _ => (block, pieces),
+        };
+        self.add(file, &block, pieces)
+    }
+
+    fn add(&mut self, file: &mut Current, block: &Block, pieces: Pieces) -> Result<()> {
+        let base = file.entry.records;
+        if let Some(from) = pieces.leftover {
+            file.carry = Some(Block {
+                bytes: block.bytes[from..].to_vec(),
+                offset: block.offset + from as u64,
+                ..Block::default()
+            });
+        }
+        file.entry.records += pieces.records;
+        for reject in pieces.rejects {
+            file.entry.quarantined += 1;
+            let record = base + reject.record + 1;
+            let offset = block.offset + reject.offset as u64;
+            self.summary
+                .reasons
+                .entry(reject.reason.clone())
+                .or_insert_with(|| {
+                    let place = format!("{}, record {record}, byte {offset}", file.entry.file);
+                    (0, place)
+                })
+                .0 += 1;
+            self.store
+                .quarantine(&file.entry, record as i64, offset as i64, &reject)?;
+        }
+        for piece in pieces.pieces {
+            let added = self.store.add(&file.entry, base, piece, &mut file.contents)?;
+            file.entry.duplicates += added.duplicates;
+            file.entry.revisions += added.revisions;
+            if added.events > 0 {
+                *file
+                    .entry
+                    .tables
+                    .entry(added.table.name.to_string())
+                    .or_insert(0) += added.events;
+            }
+            file.entry.times = match (file.entry.times, added.times) {
+                (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+                (a, b) => a.or(b),
+            };
+        }
+        self.store.write_full(&self.send);
+        Ok(())
+    }
+
+    fn finish(&mut self, mut file: Current, finish: Finish) -> Result<()> {
+        if let (Some(mut carried), Some(format)) = (file.carry.take(), file.format.clone()) {
+            carried.last = true;
+            let pieces = Pieces::new(block::convert(&format, &carried));
+            self.add(&mut file, &carried, pieces)?;
+        }
+        let mut entry = file.entry;
+        (entry.bytes, entry.sha256) = finish.digest?;
+        entry.status = finish.status;
+        entry.note = finish.note;
+        if let Some(e) = finish.failure {
+            entry.status = Status::Incomplete;
+            let note = format!("the file breaks off after {} records: {e}", entry.records);
+            entry.note = match entry.note.as_str() {
+                "" => note,
+                other => format!("{note}; {other}"),
+            };
+        }
+        self.uncommitted += entry.bytes;
+        self.files.push(entry);
+        Ok(())
+    }
+
+    fn commit(
+        &mut self,
+        receive: &mpsc::Receiver<Event>,
+        late: &mut VecDeque<Event>,
+    ) -> Result<()> {
+        self.store.flush(&self.send)?;
+        while self.store.is_writing() {
+            let event = receive
+                .recv()
+                .map_err(|_| Error::Usage("the reading thread failed".into()))?;
+            match event {
+                Event::Written(bytes, part) => self.store.written(bytes, *part)?,
+                other => late.push_back(other),
+            }
+        }
+        self.store.commit(&self.files)?;
+        self.summary.entries.append(&mut self.files);
+        self.uncommitted = 0;
+        Ok(())
+    }
+}
+
+fn order_name(order: Option<DateOrder>) -> &'static str {
+    match order {
+        None => "",
+        Some(DateOrder::MonthFirst) => "month first",
+        Some(DateOrder::DayFirst) => "day first",
+    }
+}
+
+/// What [`Store::add`] did.
+struct Added {
+    table: &'static Table,
+    events: u64,
+    duplicates: u64,
+    revisions: u64,
+    times: Option<(i64, i64)>,
+}

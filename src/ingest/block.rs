@@ -1,0 +1,656 @@
+//! A file in blocks that end at record boundaries, and a block converted to rows on one core.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use super::audit;
+use super::columns::{Filler, Target};
+use super::csv::{self, Field, Next};
+use super::detect::{Container, Format, Kind};
+use super::json::{self, Raw};
+use super::rows::{Row, Slot, TableRows};
+use super::{MAX_RECORD_BYTES, Reject, time};
+use crate::catalog::{Table, catalog, table};
+
+/// Bytes read before a block is cut: large enough to keep a core busy, small enough that all blocks in flight stay within the
+/// memory budget (benches/ingest.rs).
+pub const BLOCK_BYTES: usize = 4 << 20;
+
+/// Bytes of a rejected record that are kept.
+const REJECT_BYTES: usize = 1 << 20;
+
+/// A piece of a file.
+#[derive(Debug, Default)]
+pub struct Block {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Where records are, when the reader had to find them in order to cut.
+    pub records: Option<Vec<(usize, usize)>>,
+    /// Where the block begins in the decompressed file.
+    pub offset: u64,
+    /// Whether nothing follows.
+    pub last: bool,
+    /// Whether a record was too long and the block had to be cut inside it.
+    pub too_long: bool,
+}
+
+/// Reads a stream block by block.
+pub struct Blocks<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    offset: u64,
+    ended: bool,
+    cutter: json::Cutter,
+    /// The rest of a line that was too long is still to be passed over.
+    skip_line: bool,
+    /// Why reading stopped early, if it did.
+    pub failure: Option<std::io::Error>,
+}
+
+impl<R: Read> Blocks<R> {
+    /// Starts to read; [`Blocks::head`] shows the first bytes.
+    pub fn new(reader: R) -> Self {
+        Blocks {
+            reader,
+            buffer: Vec::new(),
+            offset: 0,
+            ended: false,
+            cutter: json::Cutter::default(),
+            skip_line: false,
+            failure: None,
+        }
+    }
+
+    /// Reads until the buffer holds `size` bytes or the stream ends.
+    fn fill(&mut self, size: usize) {
+        while !self.ended && self.buffer.len() < size {
+            let from = self.buffer.len();
+            self.buffer.resize(size, 0);
+            match self.reader.read(&mut self.buffer[from..]) {
+                Ok(n) => {
+                    self.buffer.truncate(from + n);
+                    self.ended = n == 0;
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {
+                    self.buffer.truncate(from);
+                }
+                Err(e) => {
+                    self.buffer.truncate(from);
+                    self.failure = Some(e);
+                    self.ended = true;
+                }
+            }
+        }
+    }
+
+    /// The first bytes, for detection.
+    pub fn head(&mut self) -> &[u8] {
+        self.fill(BLOCK_BYTES);
+        &self.buffer
+    }
+
+    /// Drops the first bytes (a CSV header).
+    pub fn skip(&mut self, bytes: usize) {
+        self.buffer.drain(..bytes);
+        self.offset += bytes as u64;
+    }
+
+    /// The stream, after reading.
+    pub fn into_reader(self) -> R {
+        self.reader
+    }
+
+    /// The next block, or nothing after the last.
+    pub fn next_block(&mut self, container: &Container) -> Option<Block> {
+        let mut want = BLOCK_BYTES;
+        loop {
+            self.fill(want);
+            if self.skip_line {
+                let line = memchr::memchr(b'\n', &self.buffer);
+                self.skip_line = line.is_none();
+                self.skip(line.map_or(self.buffer.len(), |i| i + 1));
+                if !self.ended || !self.buffer.is_empty() {
+                    continue;
+                }
+            }
+            if self.ended {
+                if self.buffer.is_empty() {
+                    return None;
+                }
+                let records = matches!(container, Container::JsonValues).then(|| {
+                    self.cutter.scan(&self.buffer);
+                    let (mut found, cut) = self.cutter.take(&self.buffer);
+                    // What is still open when the file ends is a record too: a broken one.
+                    if !self.buffer[cut..].trim_ascii().is_empty() {
+                        found.push((cut, self.buffer.len()));
+                    }
+                    found
+                });
+                let size = self.buffer.len();
+                return Some(self.cut(size, records, true, false));
+            }
+            let (cut, records) = match container {
+                Container::Csv { .. } => (csv::cut(&self.buffer), None),
+                Container::JsonLines | Container::W3c => (
+                    memchr::memrchr(b'\n', &self.buffer).map(|i| i + 1),
+                    None,
+                ),
+                Container::JsonValues => {
+                    if self.cutter.scan(&self.buffer).is_empty() {
+                        (None, None)
+                    } else {
+                        let (found, cut) = self.cutter.take(&self.buffer);
+                        (Some(cut), Some(found))
+                    }
+                }
+            };
+            if let Some(cut) = cut.filter(|c| *c > 0) {
+                return Some(self.cut(cut, records, false, false));
+            }
+            if self.buffer.len() >= MAX_RECORD_BYTES {
+                let size = self.buffer.len();
+                match container {
+                    // Conversion takes the first line for broken and goes on with the next.
+                    Container::Csv { .. } => return Some(self.cut(size, None, false, false)),
+                    Container::JsonLines | Container::W3c => self.skip_line = true,
+                    Container::JsonValues => self.cutter.abandon(),
+                }
+                return Some(self.cut(size, None, false, true));
+            }
+            want = (want * 2).min(MAX_RECORD_BYTES);
+        }
+    }
+
+    fn cut(
+        &mut self,
+        at: usize,
+        records: Option<Vec<(usize, usize)>>,
+        last: bool,
+        too_long: bool,
+    ) -> Block {
+        let rest = self.buffer.split_off(at);
+        let bytes = std::mem::replace(&mut self.buffer, rest);
+        let block = Block {
+            offset: self.offset,
+            records,
+            last,
+            too_long,
+            bytes,
+        };
+        self.offset += block.bytes.len() as u64;
+        block
+    }
+}
+
+/// A block as rows.
+#[derive(Default)]
+pub struct Converted {
+    /// Rows, per table.
+    pub tables: Vec<TableRows>,
+    /// Records that could not be converted.
+    pub rejects: Vec<Reject>,
+    /// Records seen, good and bad.
+    pub records: u64,
+    /// A quote is open at the end of the block: from here on the bytes belong to the next block.
+    pub leftover: Option<usize>,
+}
+
+impl Converted {
+    fn reject(&mut self, offset: usize, reason: impl Into<String>, bytes: &[u8]) {
+        self.rejects.push(Reject {
+            record: self.records,
+            offset,
+            reason: reason.into(),
+            content: bytes[..bytes.len().min(REJECT_BYTES)].to_vec(),
+            length: bytes.len(),
+        });
+        self.records += 1;
+    }
+
+    fn rows(&mut self, table: &'static Table, format: &Format) -> &mut TableRows {
+        let i = match self
+            .tables
+            .iter()
+            .position(|t| std::ptr::eq(t.table, table))
+        {
+            Some(i) => i,
+            None => {
+                self.tables.push(TableRows::new(table, format.order));
+                self.tables.len() - 1
+            }
+        };
+        &mut self.tables[i]
+    }
+}
+
+/// Converts a block.
+pub fn convert(format: &Arc<Format>, block: &Block) -> Converted {
+    let mut out = Converted::default();
+    if block.too_long {
+        out.reject(
+            0,
+            format!("record is longer than {} MiB", MAX_RECORD_BYTES >> 20),
+            &block.bytes,
+        );
+        return out;
+    }
+    match &format.container {
+        Container::Csv { delimiter, .. } => cells(format, block, *delimiter, &mut out),
+        Container::W3c => lines_of_tabs(format, block, &mut out),
+        Container::JsonLines => {
+            let mut objects = Objects::new(format);
+            let mut at = 0;
+            while at < block.bytes.len() {
+                let end = memchr::memchr(b'\n', &block.bytes[at..])
+                    .map_or(block.bytes.len(), |i| at + i);
+                let line = block.bytes[at..end].trim_ascii();
+                if !line.is_empty() {
+                    objects.add(line, at, &mut out);
+                }
+                at = end + 1;
+            }
+        }
+        Container::JsonValues => {
+            let mut objects = Objects::new(format);
+            for (start, end) in block.records.iter().flatten() {
+                objects.add(block.bytes[*start..*end].trim_ascii(), *start, &mut out);
+            }
+        }
+    }
+    out
+}
+
+/// Excel cuts a cell after this many characters.
+const EXCEL_CELL: usize = 32_767;
+
+/// Says why an audit record is refused, with what is known of exports that damage it.
+fn audit_reason(refusal: &audit::Refusal, text: &str) -> String {
+    match refusal {
+        audit::Refusal::Json(_) if text.chars().count() == EXCEL_CELL => {
+            format!("{refusal}: the cell was cut by Excel at 32,767 characters")
+        }
+        audit::Refusal::Json(_) if text.len() == 3060 => {
+            format!("{refusal}: old exports cut AuditData at 3,060 characters")
+        }
+        _ => refusal.to_string(),
+    }
+}
+
+/// Records of a CSV block: all cells, without quotes, one after the other.
+struct Cells {
+    text: String,
+    ends: Vec<usize>,
+    records: Vec<CellRecord>,
+}
+
+struct CellRecord {
+    first: usize,
+    offset: usize,
+    length: usize,
+}
+
+impl Cells {
+    fn of(&self, record: usize) -> (impl Iterator<Item = &str>, usize) {
+        let first = self.records[record].first;
+        let last = self
+            .records
+            .get(record + 1)
+            .map_or(self.ends.len(), |r| r.first);
+        let cells = (first..last).map(|i| {
+            let start = if i == 0 { 0 } else { self.ends[i - 1] };
+            &self.text[start..self.ends[i]]
+        });
+        (cells, last - first)
+    }
+}
+
+fn read_cells(block: &Block, delimiter: u8, out: &mut Converted) -> Cells {
+    let bytes = &block.bytes;
+    let mut text: Vec<u8> = Vec::with_capacity(bytes.len());
+    let mut ends = Vec::new();
+    let mut records: Vec<CellRecord> = Vec::new();
+    let mut fields: Vec<Field> = Vec::new();
+    let mut at = 0;
+    loop {
+        match csv::next_record(bytes, at, delimiter, &mut fields) {
+            Next::Record { start, next } => {
+                let first = ends.len();
+                let begin = text.len();
+                for field in &fields {
+                    text.extend_from_slice(&field.content(bytes));
+                    ends.push(text.len());
+                }
+                if std::str::from_utf8(&text[begin..]).is_err() {
+                    text.truncate(begin);
+                    ends.truncate(first);
+                    out.reject(start, "not valid UTF-8", &bytes[start..next]);
+                } else {
+                    records.push(CellRecord {
+                        first,
+                        offset: start,
+                        length: next - start,
+                    });
+                    // Keeps the numbers of good and bad records in one sequence.
+                    out.records += 1;
+                }
+                at = next;
+            }
+            Next::Unclosed { start }
+                if !block.last && bytes.len() - start < MAX_RECORD_BYTES =>
+            {
+                out.leftover = Some(start);
+                break;
+            }
+            Next::Unclosed { start } => {
+                let end =
+                    memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |i| start + i + 1);
+                out.reject(start, "a quote is opened and never closed", &bytes[start..end]);
+                at = end;
+            }
+            Next::End => break,
+        }
+    }
+    // Every record was checked.
+    let text = String::from_utf8(text).unwrap_or_else(|e| {
+        String::from_utf8_lossy(e.as_bytes()).into_owned()
+    });
+    Cells {
+        text,
+        ends,
+        records,
+    }
+}
+
+fn cells(format: &Arc<Format>, block: &Block, delimiter: u8, out: &mut Converted) {
+    let cells = read_cells(block, delimiter, out);
+    // Numbers that rejected records took while the block was split.
+    let mut taken = out.rejects.iter().map(|r| r.record).peekable();
+    let mut number = 0u64;
+    let mut numbers = Vec::with_capacity(cells.records.len());
+    for _ in 0..cells.records.len() {
+        while taken.next_if_eq(&number).is_some() {
+            number += 1;
+        }
+        numbers.push(number);
+        number += 1;
+    }
+    drop(taken);
+    let total = out.records;
+    match &format.kind {
+        Kind::AuditCell { audit, time, extra } => {
+            let table = table("UnifiedAuditLog");
+            let mut rows = TableRows::new(table, format.order);
+            let mut row = Row::new(table);
+            let mut values: Vec<&str> = Vec::new();
+            for (r, record) in cells.records.iter().enumerate() {
+                values.clear();
+                values.extend(cells.of(r).0);
+                for (i, name) in extra {
+                    if let Some(text) = values.get(*i).filter(|t| !t.is_empty()) {
+                        row.extra_quietly(name, &Slot::Text((*text).into()));
+                    }
+                }
+                let fallback = time
+                    .and_then(|t| values.get(t))
+                    .and_then(|t| time::parse(t, format.order));
+                let text = values.get(*audit).copied().unwrap_or("");
+                if let Err(refusal) =
+                    audit::push(text, &mut row, &mut rows, numbers[r] as i64, fallback)
+                {
+                    let raw = &block.bytes[record.offset..record.offset + record.length];
+                    out.records = numbers[r];
+                    out.reject(record.offset, audit_reason(&refusal, text), raw);
+                }
+            }
+            out.tables.push(rows);
+        }
+        Kind::Cells { table, targets } => {
+            let mut rows = TableRows::new(table, format.order);
+            let mut filler = Filler::new(table);
+            for (r, record) in cells.records.iter().enumerate() {
+                let (values, width) = cells.of(r);
+                if width != targets.len() {
+                    let raw = &block.bytes[record.offset..record.offset + record.length];
+                    out.records = numbers[r];
+                    out.reject(
+                        record.offset,
+                        format!("row has {width} columns, the header {}", targets.len()),
+                        raw,
+                    );
+                    continue;
+                }
+                for (target, value) in targets.iter().zip(values) {
+                    if !value.is_empty() {
+                        filler.set(target, Slot::Text(value.into()));
+                    }
+                }
+                filler.push(&mut rows, numbers[r] as i64);
+            }
+            out.tables.push(rows);
+        }
+        // Detection gives a CSV no other kind.
+        Kind::Audit | Kind::AuditWrapped | Kind::Objects { .. } | Kind::Streamed => {}
+    }
+    out.records = total;
+}
+
+fn lines_of_tabs(format: &Arc<Format>, block: &Block, out: &mut Converted) {
+    let Kind::Cells { table, targets } = &format.kind else {
+        return;
+    };
+    let mut filler = Filler::new(table);
+    let mut rows = TableRows::new(table, format.order);
+    let mut at = 0;
+    while at < block.bytes.len() {
+        let end =
+            memchr::memchr(b'\n', &block.bytes[at..]).map_or(block.bytes.len(), |i| at + i);
+        let raw = &block.bytes[at..end];
+        let offset = at;
+        at = end + 1;
+        let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
+        if raw.trim_ascii().is_empty() || raw.starts_with(b"#") {
+            continue;
+        }
+        let Ok(line) = std::str::from_utf8(raw) else {
+            out.reject(offset, "not valid UTF-8", raw);
+            continue;
+        };
+        let width = line.split('\t').count();
+        // Empty columns at the end of a line may be missing.
+        if width > targets.len() || width < 6 {
+            out.reject(
+                offset,
+                format!("line has {width} columns, `#Fields:` {}", targets.len()),
+                raw,
+            );
+            continue;
+        }
+        for (target, value) in targets.iter().zip(line.split('\t')) {
+            let value = w3c_value(value);
+            if !value.is_empty() {
+                filler.set(target, Slot::Text(value.into()));
+            }
+        }
+        filler.push(&mut rows, out.records as i64);
+        out.records += 1;
+    }
+    out.tables.push(rows);
+}
+
+/// `'joe@contoso.com'` and `{id}` without their marks; `-` is nothing.
+fn w3c_value(value: &str) -> &str {
+    let value = value.trim();
+    let value = value
+        .strip_prefix('\'')
+        .and_then(|v| v.strip_suffix('\''))
+        .unwrap_or(value);
+    let value = value
+        .strip_prefix('{')
+        .and_then(|v| v.strip_suffix('}'))
+        .unwrap_or(value);
+    if value == "-" { "" } else { value }
+}
+
+/// Converts JSON records.
+struct Objects<'f, 'a> {
+    format: &'f Arc<Format>,
+    audit: Row<'a>,
+    fillers: Vec<(&'static Table, Filler<'a>)>,
+}
+
+impl<'f, 'a> Objects<'f, 'a> {
+    fn new(format: &'f Arc<Format>) -> Self {
+        Objects {
+            format,
+            audit: Row::new(table("UnifiedAuditLog")),
+            fillers: Vec::new(),
+        }
+    }
+
+    fn filler(&mut self, table: &'static Table) -> &mut Filler<'a> {
+        let i = match self.fillers.iter().position(|f| std::ptr::eq(f.0, table)) {
+            Some(i) => i,
+            None => {
+                self.fillers.push((table, Filler::new(table)));
+                self.fillers.len() - 1
+            }
+        };
+        &mut self.fillers[i].1
+    }
+
+    fn add(&mut self, bytes: &'a [u8], offset: usize, out: &mut Converted) {
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            out.reject(offset, "not valid UTF-8", bytes);
+            return;
+        };
+        let added = match &self.format.kind {
+            Kind::Audit => self.audit_record(text, out),
+            Kind::AuditWrapped => self.wrapped(text, out),
+            Kind::Objects { table } => self.object(table, text, out),
+            Kind::Streamed => self.streamed(text, out),
+            // Detection gives JSON no other kind.
+            Kind::AuditCell { .. } | Kind::Cells { .. } => Err("not of this container".into()),
+        };
+        match added {
+            Ok(()) => out.records += 1,
+            Err(reason) => out.reject(offset, reason, bytes),
+        }
+    }
+
+    fn audit_record(&mut self, text: &'a str, out: &mut Converted) -> Result<(), String> {
+        let record = out.records as i64;
+        let rows = out.rows(table("UnifiedAuditLog"), self.format);
+        audit::push(text, &mut self.audit, rows, record, None).map_err(|refusal| match refusal {
+            // Here the record is the whole text, not a cell called AuditData.
+            audit::Refusal::Json(fault) => fault.to_string(),
+            other => other.to_string(),
+        })
+    }
+
+    fn wrapped(&mut self, text: &'a str, out: &mut Converted) -> Result<(), String> {
+        let mut inner = None;
+        let mut fallback = None;
+        json::entries(text, |key, raw, _| match key.as_ref() {
+            "AuditData" | "auditData" => inner = Some(raw),
+            "CreationDate" | "createdDateTime" => {
+                fallback = raw.text().and_then(|t| time::parse(&t, None));
+            }
+            _ => {}
+        })
+        .map_err(|fault| fault.to_string())?;
+        let record = out.records as i64;
+        let rows = out.rows(table("UnifiedAuditLog"), self.format);
+        let pushed = match inner {
+            Some(Raw::Other(json)) => {
+                audit::push(json, &mut self.audit, rows, record, fallback)
+            }
+            Some(Raw::Text {
+                inner,
+                escaped: false,
+            }) => audit::push(inner, &mut self.audit, rows, record, fallback),
+            Some(Raw::Text { inner, .. }) => {
+                let text = json::unescape(inner);
+                let mut row = Row::new(rows.table);
+                audit::push(&text, &mut row, rows, record, fallback)
+            }
+            Some(Raw::Null) | None => Err(audit::Refusal::Empty),
+        };
+        pushed.map_err(|refusal| refusal.to_string())
+    }
+
+    fn object(
+        &mut self,
+        default: &'static Table,
+        text: &'a str,
+        out: &mut Converted,
+    ) -> Result<(), String> {
+        let mut own = None;
+        if default.position("Type").is_some() {
+            // Rows of several tables may stand in one file.
+            json::entries(text, |key, raw, _| {
+                if key == "Type"
+                    && let Raw::Text { inner, .. } = raw
+                {
+                    own = catalog().get(inner).filter(|t| t.by_day);
+                }
+            })
+            .map_err(|fault| fault.to_string())?;
+        }
+        let chosen = own.unwrap_or(default);
+        let filler = self.filler(chosen);
+        filler.set_object(text).map_err(|f| f.to_string())?;
+        let record = out.records as i64;
+        let rows = out.rows(chosen, self.format);
+        // The borrow of `self` ends above; take the filler again.
+        let i = self
+            .fillers
+            .iter()
+            .position(|f| std::ptr::eq(f.0, chosen))
+            .expect("it was made above");
+        self.fillers[i].1.push(rows, record);
+        Ok(())
+    }
+
+    fn streamed(&mut self, text: &'a str, out: &mut Converted) -> Result<(), String> {
+        let mut category = None;
+        let mut properties = None;
+        let mut transport: Vec<(&'a str, Slot<'a>)> = Vec::new();
+        json::entries(text, |key, raw, _| match key.as_ref() {
+            "category" => category = raw.text(),
+            "properties" => properties = Some(raw),
+            "time" => transport.push(("time", raw.into())),
+            "_TimeReceivedBySvc" => transport.push(("_TimeReceivedBySvc", raw.into())),
+            "tenantId" => transport.push(("tenantId", raw.into())),
+            _ => {}
+        })
+        .map_err(|fault| fault.to_string())?;
+        let category = category.ok_or("no `category`: not of the streaming API")?;
+        let name = category
+            .strip_prefix("AdvancedHunting-")
+            .unwrap_or(&category);
+        let chosen = catalog()
+            .get(name)
+            .filter(|t| t.by_day)
+            .ok_or_else(|| format!("table `{name}` is not known"))?;
+        let Some(Raw::Other(properties)) = properties else {
+            return Err("no `properties` object".into());
+        };
+        let filler = self.filler(chosen);
+        filler.set_object(properties).map_err(|f| f.to_string())?;
+        for (name, value) in &transport {
+            match (*name, chosen.position("TenantId")) {
+                ("tenantId", Some(i)) => filler.set(&Target::Column(i), value.clone()),
+                _ => filler.transport(name, value),
+            }
+        }
+        let record = out.records as i64;
+        let rows = out.rows(chosen, self.format);
+        let i = self
+            .fillers
+            .iter()
+            .position(|f| std::ptr::eq(f.0, chosen))
+            .expect("it was made above");
+        self.fillers[i].1.push(rows, record);
+        Ok(())
+    }
+}

@@ -1,0 +1,297 @@
+//! Rows with named columns: of a CSV with a header, of a W3C log, or of JSON objects. Works for every table of the catalog.
+//!
+//! Knows nothing of the container the names and values came in.
+
+use std::borrow::Cow;
+
+use hashbrown::HashMap;
+
+use super::audit;
+use super::ip;
+use super::json::{self, Fault};
+use super::rows::{Row, Slot, TableRows, id_key};
+use crate::catalog::{Origin, TIME, Table};
+
+/// Where the values under one name go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Into a column.
+    Column(usize),
+    /// The event's time; the lowest rank that has a value wins.
+    Time(u8),
+    /// The date, or the clock, of a W3C log.
+    HalfTime(Half),
+    /// Kept under its own name.
+    Extra(String),
+    /// A name that says which table it is, nothing of the event.
+    Skip,
+}
+
+/// One half of a time in a W3C log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Half {
+    /// `2026-06-25`
+    Date,
+    /// `21:59:28`
+    Clock,
+}
+
+const TIME_RANKS: usize = 3;
+
+/// Finds where values under this name go.
+pub fn target(table: &Table, name: &str) -> Target {
+    let bare = bare_name(name);
+    match bare.to_ascii_lowercase().as_str() {
+        // A search job's TimeGenerated is the time the job ran.
+        "_originaltimegenerated" => return Target::Time(0),
+        "timestamp" => return Target::Time(1),
+        "timegenerated" => return Target::Time(2),
+        "$table" => return Target::Skip,
+        _ => {}
+    }
+    if table.name == "AipServiceUserLog" {
+        match bare {
+            "date" => return Target::HalfTime(Half::Date),
+            "time" => return Target::HalfTime(Half::Clock),
+            "c-info" => return Target::Column(table.at("ClientInfo")),
+            "c-ip" => return Target::Column(table.at("ClientIP")),
+            _ => {}
+        }
+        if let Some(i) = own_column(table, &bare.replace('-', "")) {
+            return Target::Column(i);
+        }
+    }
+    if let Some(i) = own_column(table, bare) {
+        return Target::Column(i);
+    }
+    // A union of tables whose column has two types gives `DeviceDetail_dynamic` and `DeviceDetail_string`.
+    for suffix in [
+        "_dynamic", "_string", "_long", "_int", "_real", "_bool", "_datetime", "_guid",
+    ] {
+        if let Some(i) = bare.strip_suffix(suffix).and_then(|b| own_column(table, b)) {
+            return Target::Column(i);
+        }
+    }
+    Target::Extra(bare.to_string())
+}
+
+/// A column that an export may fill; lineage is coldtrail's alone.
+fn own_column(table: &Table, name: &str) -> Option<usize> {
+    let i = table.position(name)?;
+    (table.columns[i].origin == Origin::Export).then_some(i)
+}
+
+/// `TimeGenerated [UTC]` → `TimeGenerated`.
+pub fn bare_name(name: &str) -> &str {
+    let name = name.trim_start_matches('\u{feff}').trim();
+    name.strip_suffix("[UTC]").unwrap_or(name).trim_end()
+}
+
+/// Adds rows of one table.
+pub struct Filler<'a> {
+    table: &'static Table,
+    row: Row<'a>,
+    times: [Slot<'a>; TIME_RANKS],
+    date: Cow<'a, str>,
+    clock: Cow<'a, str>,
+    targets: HashMap<String, Target>,
+    time: usize,
+    promoted: Option<usize>,
+    created: Option<usize>,
+}
+
+impl<'a> Filler<'a> {
+    /// For this table.
+    pub fn new(table: &'static Table) -> Self {
+        Filler {
+            table,
+            row: Row::new(table),
+            times: Default::default(),
+            date: Cow::Borrowed(""),
+            clock: Cow::Borrowed(""),
+            targets: HashMap::new(),
+            time: table.at(TIME),
+            promoted: (table.name == "CloudAppEvents")
+                .then_some(table.record)
+                .flatten(),
+            created: table.position("CreatedDateTime"),
+        }
+    }
+
+    /// Sets one value of the row.
+    pub fn set(&mut self, target: &Target, value: Slot<'a>) {
+        match target {
+            Target::Skip => {}
+            Target::Extra(name) => self.row.extra(name, &value),
+            Target::Column(i) => {
+                let copy = value.clone();
+                if !self.row.set(*i, value) {
+                    self.row.extra(self.table.columns[*i].name, &copy);
+                }
+            }
+            Target::Time(rank) => {
+                if !value.text().trim().is_empty() {
+                    self.times[usize::from(*rank)] = value;
+                }
+            }
+            Target::HalfTime(half) => {
+                let text = match value {
+                    Slot::Text(t) => t,
+                    Slot::Json(t) => Cow::Borrowed(t),
+                    Slot::Empty => Cow::Borrowed(""),
+                };
+                match half {
+                    Half::Date => self.date = text,
+                    Half::Clock => self.clock = text,
+                }
+            }
+        }
+    }
+
+    /// Keeps a value that tells of the transport, not of the event.
+    pub fn transport(&mut self, name: &str, value: &Slot<'_>) {
+        if *value != Slot::Empty {
+            self.row.extra_quietly(name, value);
+        }
+    }
+
+    /// Sets the values of one JSON object.
+    ///
+    /// # Errors
+    /// When the text is no JSON object; the row is cleared then.
+    pub fn set_object(&mut self, text: &'a str) -> Result<(), Fault> {
+        let table = self.table;
+        let mut targets = std::mem::take(&mut self.targets);
+        let walked = json::entries(text, |key, raw, _| {
+            if !targets.contains_key(key.as_ref()) {
+                // Hostile input may have endless different keys.
+                if targets.len() > 4096 {
+                    targets.clear();
+                }
+                targets.insert(key.to_string(), target(table, &key));
+            }
+            // Defender's own request fields, not of the event.
+            if !key.starts_with("__UDI_RequiredFields") {
+                self.set(&targets[key.as_ref()], raw.into());
+            }
+        });
+        self.targets = targets;
+        if walked.is_err() {
+            self.clear();
+        }
+        walked
+    }
+
+    fn clear(&mut self) {
+        self.row.clear();
+        self.times = Default::default();
+        self.date = Cow::Borrowed("");
+        self.clock = Cow::Borrowed("");
+    }
+
+    /// Finishes the row and adds it to `rows`.
+    pub fn push(&mut self, rows: &mut TableRows, record: i64) {
+        let mut taken = false;
+        for (rank, slot) in std::mem::take(&mut self.times).into_iter().enumerate() {
+            if slot == Slot::Empty {
+                continue;
+            }
+            if !taken {
+                self.row.replace(self.time, slot);
+                taken = true;
+            } else if slot.text() != self.row.get(self.time).text() {
+                // Two times that differ, such as a search job's: the other one is kept as it came.
+                let name = ["_OriginalTimeGenerated", "Timestamp", "TimeGenerated"][rank];
+                self.row.extra_quietly(name, &slot);
+            }
+        }
+        if !taken && !self.date.is_empty() {
+            let time = format!("{}T{}", self.date, self.clock);
+            self.row.replace(self.time, Slot::Text(time.into()));
+            taken = true;
+        }
+        if !taken && let Some(created) = self.created {
+            let copy = self.row.get(created).clone();
+            self.row.replace(self.time, copy);
+        }
+        if let Some(column) = self.promoted {
+            self.promote(column);
+        }
+        if self.table.name == "AipServiceUserLog" {
+            let address = ip::clean(self.row.get(self.table.at("ClientIP")).text());
+            if let Some(address) = address {
+                self.row
+                    .replace(self.table.at("IPAddress"), Slot::Text(address.into()));
+            }
+        }
+        let id = self
+            .table
+            .identity
+            .and_then(|i| id_key(self.row.get(i).text()));
+        rows.push(&mut self.row, record, None);
+        rows.identify(id);
+        self.clear();
+    }
+
+    fn promote(&mut self, column: usize) {
+        match self.row.take(column) {
+            Slot::Empty => {}
+            Slot::Json(text) => {
+                audit::promote(text, &mut self.row);
+                self.row.replace(column, Slot::Json(text));
+            }
+            Slot::Text(Cow::Borrowed(text)) => {
+                audit::promote(text, &mut self.row);
+                self.row.replace(column, Slot::Text(Cow::Borrowed(text)));
+            }
+            Slot::Text(Cow::Owned(text)) => {
+                let mut own = Row::new(self.table);
+                audit::promote(&text, &mut own);
+                for i in 0..self.table.columns.len() {
+                    if *own.get(i) != Slot::Empty {
+                        let value = Slot::Text(Cow::Owned(own.get(i).text().to_string()));
+                        self.row.set(i, value);
+                    }
+                }
+                self.row.replace(column, Slot::Text(Cow::Owned(text)));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog;
+    use arrow::array::AsArray;
+    use arrow::datatypes::TimestampMicrosecondType;
+
+    #[test]
+    fn names_find_their_column_whatever_the_portal_added() {
+        let t = catalog::table("SigninLogs");
+        assert_eq!(target(t, "CreatedDateTime [UTC]"), Target::Column(t.at("CreatedDateTime")));
+        assert_eq!(target(t, "DeviceDetail_dynamic"), Target::Column(t.at("DeviceDetail")));
+        assert_eq!(target(t, "TimeGenerated [UTC]"), Target::Time(2));
+        assert_eq!(target(t, "_IngestId"), Target::Extra("_IngestId".into()));
+        let t = catalog::table("CloudAppEvents");
+        assert_eq!(target(t, "Isp"), Target::Column(t.at("ISP")));
+        assert_eq!(target(t, "RawEventData_UserId"), Target::Extra("RawEventData_UserId".into()));
+    }
+
+    #[test]
+    fn a_hunting_row_is_typed_and_promoted() {
+        let table = catalog::table("CloudAppEvents");
+        let text = r#"{"Timestamp":"2026-05-04T09:12:00Z","ActionType":"Send","ReportId":"1_2_3","RawEventData":"{\"Id\":\"x\",\"UserId\":\"bob@contoso.com\"}"}"#;
+        let mut rows = TableRows::new(table, None);
+        let mut filler = Filler::new(table);
+        filler.set_object(text).expect("an object");
+        filler.push(&mut rows, 0);
+        assert!(rows.ids[0].is_some());
+        let arrays = rows.arrays();
+        assert_eq!(arrays[table.at("RawEventData_UserId")].as_string::<i32>().value(0), "bob@contoso.com");
+        assert_eq!(
+            Some(arrays[table.at(TIME)].as_primitive::<TimestampMicrosecondType>().value(0)),
+            super::super::time::parse("2026-05-04T09:12:00Z", None)
+        );
+    }
+}

@@ -1,0 +1,471 @@
+//! What a file is: container and record kind, from its first bytes and never from its extension. Can say why.
+
+use std::fmt;
+
+use super::columns::{self, Target, bare_name};
+use super::csv::{self, Next};
+use super::json;
+use super::time::{self, DateOrder, Evidence};
+use crate::catalog::{Kusto, TIME, Table, catalog};
+
+/// How records stand in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Container {
+    /// Comma-separated values with a header.
+    Csv {
+        /// Byte between fields.
+        delimiter: u8,
+        /// Where the first record begins.
+        body: usize,
+    },
+    /// One JSON object a line.
+    JsonLines,
+    /// An array of objects, or objects one after the other.
+    JsonValues,
+    /// W3C extended log: directives with `#`, fields separated by tabs.
+    W3c,
+}
+
+impl fmt::Display for Container {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Container::Csv { delimiter: b',', .. } => f.write_str("CSV"),
+            Container::Csv { delimiter: b'\t', .. } => f.write_str("CSV (tabs)"),
+            Container::Csv { delimiter, .. } => write!(f, "CSV ({})", *delimiter as char),
+            Container::JsonLines => f.write_str("JSON lines"),
+            Container::JsonValues => f.write_str("JSON"),
+            Container::W3c => f.write_str("W3C log"),
+        }
+    }
+}
+
+/// What the records are.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    /// CSV rows with the audit record in a cell.
+    AuditCell {
+        /// Column of the audit record.
+        audit: usize,
+        /// Column of the export's own time.
+        time: Option<usize>,
+        /// Columns kept beyond the record, with their names.
+        extra: Vec<(usize, String)>,
+    },
+    /// Rows of a table, by header.
+    Cells {
+        /// The table.
+        table: &'static Table,
+        /// Where each column goes.
+        targets: Vec<Target>,
+    },
+    /// Bare audit records.
+    Audit,
+    /// Objects with the audit record under `AuditData` or `auditData`.
+    AuditWrapped,
+    /// Rows of a table as objects.
+    Objects {
+        /// The table; each row's own `Type` goes before it.
+        table: &'static Table,
+    },
+    /// Objects of the streaming API: table in `category`, row in `properties`.
+    Streamed,
+}
+
+/// What a file was taken for.
+#[derive(Debug, Clone)]
+pub struct Format {
+    /// How records stand in the file.
+    pub container: Container,
+    /// What they are.
+    pub kind: Kind,
+    /// Why it was taken for that.
+    pub why: String,
+    /// How dates without a fixed form are read.
+    pub order: Option<DateOrder>,
+    /// Whether dates need an order that the first bytes do not tell.
+    pub order_open: bool,
+}
+
+impl Format {
+    /// The kind in words.
+    pub fn kind_name(&self) -> &str {
+        match &self.kind {
+            Kind::AuditCell { .. } | Kind::Audit | Kind::AuditWrapped => "Unified Audit Log",
+            Kind::Cells { table, .. } | Kind::Objects { table } => table.name,
+            Kind::Streamed => "streaming API",
+        }
+    }
+}
+
+/// What the user said about a file.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Hints {
+    /// Order of day and month.
+    pub order: Option<DateOrder>,
+}
+
+/// What the first bytes say.
+#[derive(Debug)]
+pub enum Detected {
+    /// A known format.
+    Known(Box<Format>),
+    /// No records at all.
+    Empty(&'static str),
+    /// Something else; the text says what was seen and what would help.
+    Unknown(String),
+}
+
+/// Columns of audit CSVs that repeat what the record says, or that PowerShell adds.
+const AUDIT_WRAPPER: [&str; 14] = [
+    "recordid",
+    "identity",
+    "creationdate",
+    "recordtype",
+    "operation",
+    "operations",
+    "userid",
+    "userids",
+    "auditdata",
+    "pscomputername",
+    "runspaceid",
+    "psshowcomputername",
+    "isvalid",
+    "objectstate",
+];
+
+/// Looks at the first bytes of a file (already decompressed, in UTF-8).
+pub fn detect(head: &[u8], hints: Hints) -> Detected {
+    let text_start = head
+        .iter()
+        .position(|b| !b.is_ascii_whitespace())
+        .unwrap_or(head.len());
+    let head_text = &head[text_start..];
+    if head_text.is_empty() {
+        return Detected::Empty("the file is empty");
+    }
+    if head_text[..head_text.len().min(512)].contains(&0) {
+        return Detected::Unknown("binary content (NUL bytes)".into());
+    }
+    if head_text.starts_with(b"#Software: RMS") {
+        return w3c(head_text);
+    }
+    match head_text[0] {
+        b'{' | b'[' => from_json(head),
+        b'<' => Detected::Unknown("XML or HTML, not an export".into()),
+        _ => from_csv(head, text_start, hints),
+    }
+}
+
+fn w3c(head: &[u8]) -> Detected {
+    let fields = head
+        .split(|b| *b == b'\n')
+        .take(64)
+        .find_map(|line| line.strip_prefix(b"#Fields:"));
+    let Some(fields) = fields else {
+        return Detected::Unknown("RMS usage log without a `#Fields:` line".into());
+    };
+    let table = crate::catalog::table("AipServiceUserLog");
+    let targets = String::from_utf8_lossy(fields)
+        .trim()
+        .split('\t')
+        .map(|n| columns::target(table, n.trim()))
+        .collect();
+    known(
+        Container::W3c,
+        Kind::Cells { table, targets },
+        "first line is `#Software: RMS`".into(),
+    )
+}
+
+fn known(container: Container, kind: Kind, why: String) -> Detected {
+    Detected::Known(Box::new(Format {
+        container,
+        kind,
+        why,
+        order: None,
+        order_open: false,
+    }))
+}
+
+fn from_json(head: &[u8]) -> Detected {
+    let line = head
+        .split(|b| *b == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .find(|l| !l.is_empty())
+        .unwrap_or_default();
+    let whole_line = std::str::from_utf8(line)
+        .is_ok_and(|l| l.starts_with('{') && json::entries(l, |_, _, _| {}).is_ok());
+    // A broken first line between good ones is still a file of lines.
+    let mut lines = head.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
+    let by_lines = whole_line
+        || (line.starts_with(b"{")
+            && line.ends_with(b"}")
+            && lines.clone().filter(|l| !l.is_empty()).count() > 1
+            && lines.all(|l| l.is_empty() || l.starts_with(b"{")));
+    let (container, mut firsts): (Container, Vec<&[u8]>) = if by_lines {
+        let lines = head.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
+        (
+            Container::JsonLines,
+            lines.filter(|l| !l.is_empty()).take(16).collect(),
+        )
+    } else {
+        let mut cutter = json::Cutter::default();
+        let found = cutter.scan(head).to_vec();
+        (
+            Container::JsonValues,
+            found.iter().take(16).map(|(a, b)| &head[*a..*b]).collect(),
+        )
+    };
+    if firsts.is_empty() {
+        // One record that is longer than what was read, or cut off.
+        firsts.push(head);
+    }
+    let mut seen = None;
+    for record in &firsts {
+        let Ok(text) = std::str::from_utf8(record) else {
+            continue;
+        };
+        let mut keys: Vec<(String, String)> = Vec::new();
+        let broken = json::entries(text, |key, raw, _| {
+            if keys.len() < 512 {
+                let value = match raw {
+                    json::Raw::Text { inner, .. } if inner.len() < 200 => inner.to_string(),
+                    _ => String::new(),
+                };
+                keys.push((key.to_string(), value));
+            }
+        })
+        .is_err();
+        if let Some((kind, why)) = object_kind(&keys) {
+            return known(container, kind, why);
+        }
+        if !broken && seen.is_none() {
+            seen = Some(keys.iter().take(8).map(|k| k.0.clone()).collect::<Vec<_>>());
+        }
+    }
+    match seen {
+        Some(keys) if keys.is_empty() => Detected::Empty("the file has no records"),
+        Some(keys) => Detected::Unknown(format!(
+            "JSON objects of no known kind (keys {})",
+            keys.join(", ")
+        )),
+        None if head.trim_ascii() == b"[]" => Detected::Empty("the file is an empty array"),
+        None => Detected::Unknown("looks like JSON, but no record in its beginning can be read".into()),
+    }
+}
+
+/// What an object is, from its keys (with the values that are short strings).
+fn object_kind(keys: &[(String, String)]) -> Option<(Kind, String)> {
+    let has = |name: &str| keys.iter().any(|k| k.0 == name);
+    let value = |name: &str| {
+        keys.iter()
+            .find(|k| k.0 == name)
+            .map_or("", |k| k.1.as_str())
+    };
+    if has("properties") && value("category").starts_with("AdvancedHunting-") {
+        return Some((
+            Kind::Streamed,
+            format!("objects with category `{}`", value("category")),
+        ));
+    }
+    if has("AuditData") || (has("auditData") && has("auditLogRecordType")) {
+        return Some((Kind::AuditWrapped, "objects with AuditData".into()));
+    }
+    if has("Operation")
+        && (has("CreationTime") || has("RecordType"))
+        && (has("Id") || has("CreationTime"))
+        && !has("TimeGenerated")
+    {
+        return Some((
+            Kind::Audit,
+            "objects with Operation, CreationTime and RecordType".into(),
+        ));
+    }
+    if let Some(table) = catalog().get(value("Type")).filter(|t| t.by_day) {
+        return Some((
+            Kind::Objects { table },
+            format!("objects with Type `{}`", table.name),
+        ));
+    }
+    let names: Vec<String> = keys.iter().map(|k| bare_name(&k.0).to_string()).collect();
+    let table = catalog().best_match(&names, 0.6)?;
+    Some((
+        Kind::Objects { table },
+        format!("most keys are columns of {}", table.name),
+    ))
+}
+
+fn from_csv(head: &[u8], text_start: usize, hints: Hints) -> Detected {
+    let mut start = text_start;
+    // Windows PowerShell's Export-Csv writes the type of the objects first.
+    while head[start..].starts_with(b"#TYPE ") {
+        start += memchr::memchr(b'\n', &head[start..]).map_or(head.len() - start, |i| i + 1);
+    }
+    let line_end = memchr::memchr(b'\n', &head[start..]).map_or(head.len(), |i| start + i);
+    let delimiter = csv::delimiter_of(&head[start..line_end]);
+    let mut fields = Vec::new();
+    let Next::Record { next: body, .. } = csv::next_record(head, start, delimiter, &mut fields)
+    else {
+        return Detected::Unknown("text without a header that could be read as CSV".into());
+    };
+    let header: Vec<String> = fields
+        .iter()
+        .map(|f| String::from_utf8_lossy(&f.content(head)).into_owned())
+        .collect();
+    let bare: Vec<String> = header.iter().map(|n| bare_name(n).to_string()).collect();
+    let lower: Vec<String> = bare.iter().map(|n| n.to_ascii_lowercase()).collect();
+    if let Some(name) = header.iter().find(|n| n.trim_end().ends_with("[Local Time]")) {
+        return Detected::Unknown(format!(
+            "column `{name}` is in local time without saying which; export it again with the portal set to UTC"
+        ));
+    }
+    let (kind, why) = if let Some(audit) = lower.iter().position(|n| n == "auditdata") {
+        let time = lower
+            .iter()
+            .position(|n| n == "creationdate" || n == "createddatetime");
+        let extra = bare
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| !AUDIT_WRAPPER.contains(&lower[*i].as_str()))
+            .map(|(i, n)| (i, n.clone()))
+            .collect();
+        (
+            Kind::AuditCell { audit, time, extra },
+            format!("column `{}`", header[audit]),
+        )
+    } else {
+        let Some((table, why)) = csv_table(head, body, delimiter, &bare, &lower) else {
+            return Detected::Unknown(format!(
+                "CSV whose columns are of no known table ({})",
+                bare.iter().take(8).cloned().collect::<Vec<_>>().join(", ")
+            ));
+        };
+        let targets = header.iter().map(|n| columns::target(table, n)).collect();
+        (Kind::Cells { table, targets }, why)
+    };
+    let mut format = Format {
+        container: Container::Csv { delimiter, body },
+        kind,
+        why,
+        order: hints.order,
+        order_open: false,
+    };
+    if format.order.is_none() {
+        match order_evidence(&format, &head[body..]) {
+            Evidence::Decided(order) => format.order = Some(order),
+            Evidence::Ambiguous => format.order_open = true,
+            Evidence::NotNeeded | Evidence::Contradictory => {}
+        }
+    }
+    if body >= head.len() || head[body..].iter().all(u8::is_ascii_whitespace) {
+        return Detected::Empty("the file has a header and no records");
+    }
+    Detected::Known(Box::new(format))
+}
+
+fn csv_table(
+    head: &[u8],
+    body: usize,
+    delimiter: u8,
+    bare: &[String],
+    lower: &[String],
+) -> Option<(&'static Table, String)> {
+    if let Some(i) = lower.iter().position(|n| n == "type" || n == "$table") {
+        let mut fields = Vec::new();
+        if let Next::Record { .. } = csv::next_record(head, body, delimiter, &mut fields)
+            && let Some(field) = fields.get(i)
+            && let Some(table) = catalog()
+                .get(String::from_utf8_lossy(&field.content(head)).trim())
+                .filter(|t| t.by_day)
+        {
+            return Some((table, format!("column `{}` says {}", bare[i], table.name)));
+        }
+    }
+    let stripped: Vec<String> = bare
+        .iter()
+        .map(|n| {
+            n.strip_suffix("_dynamic")
+                .or(n.strip_suffix("_string"))
+                .unwrap_or(n)
+                .to_string()
+        })
+        .collect();
+    let table = catalog().best_match(&stripped, 0.6)?;
+    Some((table, format!("most columns are those of {}", table.name)))
+}
+
+/// What the times in a piece of a CSV say about the order of day and month.
+pub fn order_evidence(format: &Format, body: &[u8]) -> Evidence {
+    let Container::Csv { delimiter, .. } = format.container else {
+        return Evidence::NotNeeded;
+    };
+    let columns: Vec<usize> = match &format.kind {
+        Kind::AuditCell { time, .. } => time.iter().copied().collect(),
+        Kind::Cells { table, targets } => (0..targets.len())
+            .filter(|i| match &targets[*i] {
+                Target::Time(_) => true,
+                Target::Column(c) => table.columns[*c].kusto == Kusto::DateTime,
+                _ => false,
+            })
+            .collect(),
+        _ => return Evidence::NotNeeded,
+    };
+    let mut fields = Vec::new();
+    let mut values = Vec::new();
+    let mut at = 0;
+    while let Next::Record { next, .. } = csv::next_record(body, at, delimiter, &mut fields) {
+        for c in &columns {
+            if let Some(field) = fields.get(*c) {
+                values.push(String::from_utf8_lossy(&field.content(body)).into_owned());
+            }
+        }
+        at = next;
+    }
+    time::order_of(values.iter().map(String::as_str))
+}
+
+/// Whether the times of this table's rows come from the file at all.
+pub fn has_time(format: &Format) -> bool {
+    match &format.kind {
+        Kind::Cells { table, targets } => targets.iter().any(|t| match t {
+            Target::Time(_) | Target::HalfTime(_) => true,
+            Target::Column(c) => {
+                table.columns[*c].name == TIME || table.columns[*c].name == "CreatedDateTime"
+            }
+            _ => false,
+        }),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(head: &str) -> String {
+        match detect(head.as_bytes(), Hints::default()) {
+            Detected::Known(f) => format!("{}: {}", f.container, f.kind_name()),
+            Detected::Empty(why) => why.into(),
+            Detected::Unknown(why) => format!("unknown: {why}"),
+        }
+    }
+
+    #[test]
+    fn formats_are_told_by_content() {
+        for (head, want) in [
+            ("RecordId,CreationDate,auditData\n1,2,{}\n", "CSV: Unified Audit Log"),
+            ("#TYPE X\r\n\"UserIds\";\"AuditData\"\r\n1;2\r\n", "CSV (;): Unified Audit Log"),
+            ("{\"CreationTime\":\"x\",\"Id\":\"y\",\"Operation\":\"z\"}\n", "JSON lines: Unified Audit Log"),
+            ("[{\"CreationTime\":\"x\",\n\"Id\":\"y\",\"Operation\":\"z\"}]", "JSON: Unified Audit Log"),
+            ("{\"time\":\"\",\"category\":\"AdvancedHunting-CloudAppEvents\",\"properties\":{}}", "JSON lines: streaming API"),
+            ("{\"TimeGenerated\":\"x\",\"Type\":\"SigninLogs\"}\n", "JSON lines: SigninLogs"),
+            ("Timestamp,ActionType,Application,AccountObjectId,RawEventData\na,b,c,d,e\n", "CSV: CloudAppEvents"),
+            ("#Software: RMS\n#Version: 1.1\n#Fields: date\ttime\trow-id\n", "W3C log: AipServiceUserLog"),
+            ("", "the file is empty"),
+            ("AuditData\n", "the file has a header and no records"),
+            ("a,b\n1,2\n", "unknown: CSV whose columns are of no known table (a, b)"),
+        ] {
+            assert_eq!(name(head), want, "{head:?}");
+        }
+    }
+}

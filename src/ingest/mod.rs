@@ -1,0 +1,42 @@
+//! From bytes to typed rows: what a file is, how it is cut into records, and what a record means.
+//!
+//! - [`input`]: files, folders, patterns and standard input; compression, encoding, SHA-256.
+//! - [`detect`]: what a file is, from its content and never from its extension.
+//! - [`csv`], [`json`]: containers. They know records and offsets, nothing of Microsoft.
+//! - [`audit`], [`columns`]: record kinds. They know fields, nothing of CSV.
+//! - [`rows`]: typed columns of one table, filled row by row.
+//! - [`block`]: a piece of a file converted on one core; files are cut at record boundaries so that all cores work on one file.
+//!
+//! Knows nothing of Parquet, the archive or duplicates.
+
+pub mod audit;
+pub mod block;
+pub mod columns;
+pub mod csv;
+pub mod detect;
+pub mod input;
+pub mod ip;
+pub mod json;
+pub mod rows;
+pub mod time;
+
+/// Longest record that is read. Longer ones go to quarantine.
+pub const MAX_RECORD_BYTES: usize = 64 << 20;
+
+/// Deepest nesting of JSON that is read. Deeper records go to quarantine.
+pub const MAX_JSON_DEPTH: usize = 128;
+
+/// A record that could not be converted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// Number of the record, from 0, counted from the start of the block it stands in.
+    pub record: u64,
+    /// Byte offset, counted from the start of the block.
+    pub offset: usize,
+    /// Why.
+    pub reason: String,
+    /// The bytes, or the first of them.
+    pub content: Vec<u8>,
+    /// How many bytes the record has.
+    pub length: usize,
+}
