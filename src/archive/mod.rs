@@ -46,10 +46,15 @@ impl Archive {
         if !root.is_dir() {
             return Err(refuse("no such folder"));
         }
-        if !root.join("Ingests").join("_delta_log").is_dir() {
+        if !Archive::exists(root) {
             return Err(refuse("it has no table `Ingests`"));
         }
         Archive::at(root)
+    }
+
+    /// Whether the folder has a ledger.
+    pub fn exists(root: &Path) -> bool {
+        root.join(ledger::TABLE).join("_delta_log").is_dir()
     }
 
     /// Opens an archive, or begins one in a folder that is empty or missing.

@@ -625,3 +625,49 @@ struct Added {
     revisions: u64,
     times: Option<(i64, i64)>,
 }
+
+/// Converts records in memory, as an ingest would, without an archive and without looking for repeats. For tests of rules.
+///
+/// # Errors
+/// When a table is not known or a record cannot be converted.
+pub fn in_memory(
+    records: &[(String, serde_json::Value)],
+) -> Result<Vec<(&'static Table, Vec<arrow::array::RecordBatch>)>> {
+    let mut out: Vec<(&'static Table, Vec<arrow::array::RecordBatch>)> = Vec::new();
+    for (i, (name, record)) in records.iter().enumerate() {
+        let table = crate::catalog::catalog()
+            .get(name)
+            .ok_or_else(|| Error::NoTable {
+                name: name.clone(),
+                known: Vec::new(),
+            })?;
+        let kind = match table.name {
+            "UnifiedAuditLog" => detect::Kind::Audit,
+            _ => detect::Kind::Objects { table },
+        };
+        let format = Arc::new(Format {
+            container: detect::Container::JsonLines,
+            kind,
+            why: String::new(),
+            order: None,
+            order_open: false,
+        });
+        let block = Block {
+            bytes: record.to_string().into_bytes(),
+            last: true,
+            ..Block::default()
+        };
+        let pieces = Pieces::new(block::convert(&format, &block));
+        if let Some(reject) = pieces.rejects.first() {
+            return Err(Error::Usage(format!("event {}: {}", i + 1, reject.reason)));
+        }
+        for piece in &pieces.pieces {
+            let batch = store::with_lineage(piece, 1, i as u64)?;
+            match out.iter_mut().find(|(t, _)| std::ptr::eq(*t, piece.table)) {
+                Some((_, batches)) => batches.push(batch),
+                None => out.push((piece.table, vec![batch])),
+            }
+        }
+    }
+    Ok(out)
+}

@@ -436,7 +436,7 @@ fn prints_array(prints: impl Iterator<Item = u128>) -> ArrayRef {
 }
 
 /// Fills the lineage columns.
-fn with_lineage(piece: &Piece, ingest: i64, base: u64) -> Result<RecordBatch> {
+pub(super) fn with_lineage(piece: &Piece, ingest: i64, base: u64) -> Result<RecordBatch> {
     let mut columns = piece.columns.clone();
     let rows = piece.records.len();
     columns[piece.table.at(INGEST_ID)] =

@@ -46,11 +46,17 @@ pub struct Found {
     pub inputs: Vec<Input>,
     /// CSV files in folders called `watchlists`.
     pub watchlists: Vec<PathBuf>,
+    /// Folders that hold a file [`PASS_OVER`].
+    pub passed_over: Vec<PathBuf>,
 }
+
+/// A folder that holds a file of this name is passed over when it is found below a folder that was named; named itself, it is read.
+pub const PASS_OVER: &str = ".coldtrailignore";
 
 /// Finds the files that these arguments name: files, folders (with everything below), patterns, `-`.
 ///
-/// CSV files in a folder called `watchlists` are watchlists. Hidden files, and files called `README.md`, are passed over in folders.
+/// CSV files in a folder called `watchlists` are watchlists. Below folders, hidden files, files called `README.md` and folders with
+/// a file [`PASS_OVER`] are passed over.
 ///
 /// # Errors
 /// When an argument matches nothing or cannot be read.
@@ -89,9 +95,17 @@ pub fn find(arguments: &[String]) -> Result<Found> {
 }
 
 fn add(path: &Path, found: &mut Found) -> Result<()> {
-    let walk = walkdir::WalkDir::new(path).sort_by_file_name().follow_links(true);
+    let walk = walkdir::WalkDir::new(path)
+        .sort_by_file_name()
+        .follow_links(true);
+    let passed_over = &mut found.passed_over;
     for entry in walk.into_iter().filter_entry(|e| {
-        e.depth() == 0 || !e.file_name().to_string_lossy().starts_with('.')
+        let hidden = e.file_name().to_string_lossy().starts_with('.');
+        if e.depth() > 0 && !hidden && e.path().join(PASS_OVER).is_file() {
+            passed_over.push(e.path().to_path_buf());
+            return false;
+        }
+        e.depth() == 0 || !hidden
     }) {
         let entry = entry.map_err(|e| {
             let path = e.path().unwrap_or(path).to_path_buf();

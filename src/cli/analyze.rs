@@ -1,0 +1,66 @@
+use std::path::{Path, PathBuf};
+
+use super::ui::{Ui, answer, bytes_text};
+use super::{Exit, Global, hunt, ingest, now};
+use crate::archive::{Archive, ledger};
+use crate::error::{Error, Result};
+use crate::ingest::input;
+use crate::report;
+
+/// Ingest, hunt and report in one go
+///
+/// Leaves in the output folder: archive (ask it with `coldtrail sql`), findings.json, findings.csv and report.html.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Files, folders, patterns such as 'exports/**/*.csv', or - for standard input
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<String>,
+    /// Folder for the results
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    #[command(flatten)]
+    hunting: hunt::Hunting,
+    #[command(flatten)]
+    reading: ingest::Reading,
+}
+
+pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
+    let found = input::find(&args.inputs)?;
+    let clobber = args.reading.clobber;
+    let path = |name: &str| args.output.join(name);
+    let results = ["findings.json", "findings.csv", "report.html"].map(path);
+    for file in &results {
+        hunt::refuse_existing(file, clobber)?;
+    }
+    let archive = Archive::create(&path("archive"))?;
+    let (summary, text) = ingest::read(&archive, &found, &args.reading, ui)?;
+    answer(&text)?;
+    if !Archive::exists(archive.root()) {
+        return Err(Error::Usage("nothing was read: there is nothing to hunt in".into()));
+    }
+    let (session, hunt) = hunt::sweep(&archive, &args.hunting, global, ui)?;
+    answer(&format!("\n{}", hunt::describe(&hunt)))?;
+    let report = report::html(
+        &session,
+        &archive,
+        &ledger::read(&archive)?,
+        &hunt,
+        &report::Heading {
+            archive: path("archive").display().to_string(),
+            now: now(),
+            from: args.hunting.window.from,
+            to: args.hunting.window.to,
+            bytes_text,
+        },
+    )?;
+    let write = |file: &Path, text: String| {
+        let staged = file.with_extension("part");
+        std::fs::write(&staged, text).map_err(Error::io("write", &staged))?;
+        std::fs::rename(&staged, file).map_err(Error::io("write", file))
+    };
+    write(&results[0], report::findings_json(&hunt))?;
+    write(&results[1], report::findings_csv(&hunt))?;
+    write(&results[2], report)?;
+    ui.say(&format!("\nreport: {}", results[2].display()));
+    Ok(ingest::exit(&summary).and(hunt::exit(&hunt, &args.hunting)))
+}

@@ -1,0 +1,282 @@
+//! What people see. Only this module writes to a terminal: answers to stdout, everything else to stderr; text from logs is made
+//! safe here.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::Global;
+use crate::engine::output::visible;
+use crate::error::Error;
+use crate::progress::Progress;
+
+/// Where messages go, and how.
+pub(super) struct Ui {
+    quiet: bool,
+    pub verbose: bool,
+    color: bool,
+}
+
+/// A bar appears when a run takes longer than this.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// In a pipe, a plain line now and then.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+impl Ui {
+    pub fn new(global: &Global) -> Self {
+        let wants_color = !global.no_color && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        Ui {
+            quiet: global.quiet,
+            verbose: global.verbose,
+            color: wants_color && io::stderr().is_terminal(),
+        }
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.color {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_string()
+        }
+    }
+
+    /// A line for people, on stderr.
+    pub fn say(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+
+    /// A line that only `--verbose` shows.
+    pub fn tell(&self, text: &str) {
+        if self.verbose {
+            eprintln!("{text}");
+        }
+    }
+
+    /// A warning.
+    pub fn warn(&self, text: &str) {
+        eprintln!("{}: {}", self.paint("33;1", "warning"), visible(text));
+    }
+
+    /// A hint.
+    pub fn hint(&self, text: &str) {
+        eprintln!("{}: {}", self.paint("36;1", "hint"), visible(text));
+    }
+
+    /// An error with its causes and its hint.
+    pub fn error(&self, error: &Error) {
+        // A query error may have lines of its own.
+        let text: Vec<String> = error.to_string().lines().map(visible).collect();
+        eprintln!("{}: {}", self.paint("31;1", "error"), text.join("\n"));
+        if let Some(hint) = error.hint() {
+            self.hint(&hint);
+        }
+    }
+
+    /// Whether stdout is a terminal.
+    pub fn stdout_is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Progress for a run that reads bytes.
+    pub fn progress(&self) -> Bar {
+        Bar::new(self.quiet)
+    }
+}
+
+/// Writes an answer to stdout.
+pub(super) fn answer(text: &str) -> crate::error::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(Error::io("write", "standard output"))
+}
+
+/// Whether the reader of our output went away, as `head` does.
+pub(super) fn is_broken_pipe(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// A progress bar on a terminal, a plain line now and then in a pipe.
+pub(super) struct Bar {
+    bar: ProgressBar,
+    plain: Option<Mutex<Plain>>,
+    quiet: bool,
+}
+
+struct Plain {
+    started: Instant,
+    last: Instant,
+    read: u64,
+    total: Option<u64>,
+}
+
+impl Bar {
+    fn new(quiet: bool) -> Self {
+        let terminal = io::stderr().is_terminal();
+        let bar = ProgressBar::new(0);
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+        let now = Instant::now();
+        Bar {
+            bar,
+            plain: (!terminal && !quiet).then(|| {
+                Mutex::new(Plain {
+                    started: now,
+                    last: now,
+                    read: 0,
+                    total: None,
+                })
+            }),
+            quiet,
+        }
+    }
+
+    fn show(&self) {
+        if !self.quiet
+            && self.plain.is_none()
+            && self.bar.is_hidden()
+            && self.bar.elapsed() > PATIENCE
+        {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn done(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Progress for Bar {
+    fn total_bytes(&self, bytes: Option<u64>) {
+        let template = match bytes {
+            Some(_) => "{bar:30} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left  {msg}",
+            None => "{spinner} {bytes} {binary_bytes_per_sec}  {msg}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style);
+        }
+        if let Some(total) = bytes {
+            self.bar.set_length(total);
+        }
+        if let Some(plain) = &self.plain {
+            plain.lock().expect("no panic while it is held").total = bytes;
+        }
+    }
+
+    fn read_bytes(&self, bytes: u64) {
+        self.bar.inc(bytes);
+        self.show();
+        if let Some(plain) = &self.plain {
+            let mut p = plain.lock().expect("no panic while it is held");
+            p.read += bytes;
+            if p.last.elapsed() > LINE_EVERY {
+                p.last = Instant::now();
+                let rate = p.read as f64 / p.started.elapsed().as_secs_f64();
+                let total = p.total.map_or(String::new(), |t| format!(" of {}", bytes_text(t)));
+                eprintln!(
+                    "read {}{total}, {}/s",
+                    bytes_text(p.read),
+                    bytes_text(rate as u64)
+                );
+            }
+        }
+    }
+
+    fn input(&self, name: &str) {
+        let short: String = visible(name).chars().rev().take(48).collect();
+        self.bar.set_message(short.chars().rev().collect::<String>());
+        self.show();
+    }
+
+    fn step(&self, name: &str) {
+        self.bar.set_message(visible(name));
+        self.show();
+    }
+}
+
+/// `1234567` → `1.2 MB`.
+pub(super) fn bytes_text(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    if unit == 0 {
+        format!("{bytes} B")
+    } else if value < 9.95 {
+        format!("{value:.1} {}", UNITS[unit])
+    } else {
+        format!("{value:.0} {}", UNITS[unit])
+    }
+}
+
+/// `1234567` → `1,234,567`.
+pub(super) fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// `1 file`, `2 files`.
+pub(super) fn counted(n: u64, one: &str) -> String {
+    let many = if n == 1 { "" } else { "s" };
+    format!("{} {one}{many}", count(n))
+}
+
+/// Microseconds as ISO 8601.
+pub(super) fn time_text(t: i64) -> String {
+    chrono::DateTime::from_timestamp_micros(t).map_or_else(
+        || t.to_string(),
+        |t| t.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    )
+}
+
+/// A table for the terminal; every cell is made safe.
+pub(super) fn table(header: &[&str], rows: &[Vec<String>], right: &[usize]) -> String {
+    use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header.iter().map(|h| visible(h)));
+    for row in rows {
+        table.add_row(row.iter().map(|c| visible(c)));
+    }
+    for column in right {
+        if let Some(column) = table.column_mut(*column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let text = table.to_string();
+    text.lines()
+        .map(|l| l.trim_end().to_string() + "\n")
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_said_for_people() {
+        assert_eq!(bytes_text(999), "999 B");
+        assert_eq!(bytes_text(1234), "1.2 kB");
+        assert_eq!(bytes_text(12_345_678), "12 MB");
+        assert_eq!(bytes_text(999_999), "1.0 MB");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(count(12), "12");
+        assert_eq!(counted(1, "file"), "1 file");
+    }
+}

@@ -1,0 +1,67 @@
+//! Functions that the views and rules need beyond DataFusion's own.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::datatypes::{DataType, Int32Type};
+use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
+use datafusion::prelude::SessionContext;
+
+use crate::catalog::audit;
+use crate::error::Result;
+use crate::ingest::ip;
+
+/// Registers JSON paths (`->`, `->>`, `json_get_str` …) and coldtrail's own functions.
+///
+/// # Errors
+/// When DataFusion refuses a function.
+pub fn register(context: &SessionContext) -> Result<()> {
+    let mut state = context.state_ref().read().clone();
+    datafusion_functions_json::register_all(&mut state)?;
+    *context.state_ref().write() = state;
+    name_of_number(context, "record_type_name", |n| {
+        audit::record_type_name(n).map(str::to_string)
+    });
+    name_of_number(context, "user_type_name", |n| {
+        usize::try_from(n)
+            .ok()
+            .and_then(|i| audit::USER_TYPES.get(i))
+            .map(|s| (*s).to_string())
+    });
+    text_to_text(context, "clean_ip", ip::clean);
+    Ok(())
+}
+
+fn name_of_number(context: &SessionContext, name: &str, of: fn(i32) -> Option<String>) {
+    let udf = create_udf(
+        name,
+        vec![DataType::Int32],
+        DataType::Utf8,
+        Volatility::Immutable,
+        Arc::new(move |args: &[ColumnarValue]| {
+            let arrays = ColumnarValue::values_to_arrays(args)?;
+            let numbers = arrays[0].as_primitive::<Int32Type>();
+            let out: StringArray = numbers.iter().map(|n| n.and_then(of)).collect();
+            Ok(ColumnarValue::Array(Arc::new(out) as ArrayRef))
+        }),
+    );
+    context.register_udf(udf);
+}
+
+fn text_to_text(context: &SessionContext, name: &str, of: fn(&str) -> Option<String>) {
+    let udf = create_udf(
+        name,
+        vec![DataType::Utf8],
+        DataType::Utf8,
+        Volatility::Immutable,
+        Arc::new(move |args: &[ColumnarValue]| {
+            let arrays = ColumnarValue::values_to_arrays(args)?;
+            let texts = arrays[0].as_string::<i32>();
+            let out: StringArray = (0..texts.len())
+                .map(|i| texts.is_valid(i).then(|| texts.value(i)).and_then(of))
+                .collect();
+            Ok(ColumnarValue::Array(Arc::new(out) as ArrayRef))
+        }),
+    );
+    context.register_udf(udf);
+}

@@ -1,0 +1,397 @@
+//! Asking the archive: a DataFusion session over its tables, the views that answer each table from every source, SQL.
+//!
+//! - [`table`]: an archive's files as a table.
+//! - [`views`]: `CloudAppEvents`, `OfficeActivity`, `UnifiedAuditLog`, `LabelEvents` and all others, from whatever was ingested.
+//! - [`functions`]: functions that the views need.
+//! - [`watchlist`]: CSV files of reference data.
+//! - [`output`]: answers as CSV, JSON, Markdown, Parquet and the Log Analytics query API's shape.
+//!
+//! Queries read and nothing else: no files beyond the archive and those the user named, no statement that writes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::catalog::MemorySchemaProvider;
+use datafusion::dataframe::DataFrame;
+use datafusion::datasource::{MemTable, TableProvider};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::SQLOptions;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionState;
+use datafusion::prelude::{SessionConfig, SessionContext, col};
+use datafusion::common::TableReference;
+
+use crate::archive::Archive;
+use crate::catalog::{Table, catalog};
+use crate::error::{Error, Result};
+
+pub mod functions;
+pub mod output;
+pub mod table;
+pub mod views;
+pub mod watchlist;
+
+/// How to ask.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Only events at or after this time, in microseconds.
+    pub from: Option<i64>,
+    /// Only events before this time, in microseconds.
+    pub to: Option<i64>,
+    /// Threads; all cores when not given.
+    pub threads: Option<usize>,
+    /// Memory for queries, in bytes; they spill to disk beyond it.
+    pub memory: Option<usize>,
+    /// Further tables, each from a file.
+    pub files: Vec<(String, PathBuf)>,
+}
+
+/// Schema of the stored tables, which the views read.
+const STORED: &str = "stored";
+/// Schema of the watchlists.
+const WATCHLISTS: &str = "watchlists";
+
+/// Where the tables of a session come from.
+pub enum Source<'a> {
+    /// Files of an archive.
+    Archive(&'a Archive),
+    /// Rows in memory, for tests of rules.
+    Memory(Vec<(&'static Table, Vec<RecordBatch>)>),
+}
+
+/// An open session.
+pub struct Session {
+    context: SessionContext,
+    runtime: tokio::runtime::Runtime,
+    /// Stored tables that have rows.
+    present: Vec<&'static Table>,
+    watchlists: Vec<String>,
+    files: Vec<String>,
+}
+
+impl Session {
+    /// Opens a session.
+    ///
+    /// # Errors
+    /// When the archive, a watchlist or a file cannot be read.
+    pub fn open(source: Source<'_>, options: &Options) -> Result<Session> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .worker_threads(options.threads.unwrap_or_else(threads).max(1))
+            .build()
+            .map_err(Error::io("start threads for", "queries"))?;
+        let context = SessionContext::new_with_state(state(options)?);
+        let mut session = Session {
+            context,
+            runtime,
+            present: Vec::new(),
+            watchlists: Vec::new(),
+            files: Vec::new(),
+        };
+        let catalog_list = session
+            .context
+            .catalog("archive")
+            .ok_or_else(|| Error::Query("the session has no catalog".into()))?;
+        for schema in [STORED, WATCHLISTS] {
+            catalog_list.register_schema(schema, Arc::new(MemorySchemaProvider::new()))?;
+        }
+        functions::register(&session.context)?;
+        match source {
+            Source::Archive(archive) => {
+                let stored = archive.tables()?;
+                for table in catalog().tables() {
+                    let files = stored
+                        .iter()
+                        .find(|(t, _)| std::ptr::eq(*t, table))
+                        .map(|(_, f)| f.clone())
+                        .unwrap_or_default();
+                    let has_rows = !files.is_empty();
+                    let folder = archive.root().join(table.name);
+                    let provider = Arc::new(table::ArchiveTable::new(table, &folder, files));
+                    session.store(table, provider, has_rows, options)?;
+                }
+                for (name, batch) in watchlist::read_all(&archive.root().join(WATCHLISTS))? {
+                    session.add_watchlist(&name, batch)?;
+                }
+            }
+            Source::Memory(mut rows) => {
+                for table in catalog().tables() {
+                    let batches = rows
+                        .iter()
+                        .position(|(t, _)| std::ptr::eq(*t, table))
+                        .map(|i| rows.swap_remove(i).1)
+                        .unwrap_or_default();
+                    let has_rows = !batches.is_empty();
+                    let provider = Arc::new(MemTable::try_new(table.schema(), vec![batches])?);
+                    session.store(table, provider, has_rows, options)?;
+                }
+            }
+        }
+        for (name, path) in &options.files {
+            session.add_file(name, path)?;
+        }
+        Ok(session)
+    }
+
+    fn store(
+        &mut self,
+        table: &'static Table,
+        provider: Arc<dyn TableProvider>,
+        has_rows: bool,
+        options: &Options,
+    ) -> Result<()> {
+        let reference = TableReference::partial(STORED, table.name);
+        let provider = if table.by_day && (options.from.is_some() || options.to.is_some()) {
+            let frame = self.context.read_table(provider)?;
+            let time = || col(format!("\"{}\"", crate::catalog::TIME));
+            let at = |t: i64| {
+                datafusion::prelude::lit(datafusion::scalar::ScalarValue::TimestampMicrosecond(
+                    Some(t),
+                    Some("UTC".into()),
+                ))
+            };
+            let mut cut = frame;
+            if let Some(from) = options.from {
+                cut = cut.filter(time().gt_eq(at(from)))?;
+            }
+            if let Some(to) = options.to {
+                cut = cut.filter(time().lt(at(to)))?;
+            }
+            cut.into_view()
+        } else {
+            provider
+        };
+        self.context.register_table(reference, provider)?;
+        if has_rows {
+            self.present.push(table);
+        }
+        Ok(())
+    }
+
+    /// Adds a watchlist that is not in the archive; all columns are text.
+    ///
+    /// # Errors
+    /// When there is one of that name.
+    pub fn add_watchlist(&mut self, name: &str, batch: RecordBatch) -> Result<()> {
+        let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
+        self.context
+            .register_table(TableReference::partial(WATCHLISTS, name), Arc::new(table))?;
+        self.watchlists.push(name.to_string());
+        Ok(())
+    }
+
+    /// Names of the watchlists.
+    pub fn watchlists(&self) -> &[String] {
+        &self.watchlists
+    }
+
+    fn add_file(&mut self, name: &str, path: &Path) -> Result<()> {
+        let provider = table::from_file(path)?;
+        if catalog().get(name).is_some() || name == views::LABEL_EVENTS {
+            return Err(Error::Usage(format!(
+                "--table {name}=…: the archive has a table of that name"
+            )));
+        }
+        self.context.register_table(TableReference::bare(name), provider)?;
+        self.files.push(name.to_string());
+        Ok(())
+    }
+
+    /// Names of everything that can be asked, those with rows first.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = vec![views::LABEL_EVENTS.to_string()];
+        names.extend(
+            self.present
+                .iter()
+                .map(|t| t.name.to_string())
+                .chain(["CloudAppEvents", "OfficeActivity", "UnifiedAuditLog"].map(String::from)),
+        );
+        names.sort();
+        names.dedup();
+        names.extend(self.files.iter().cloned());
+        names.extend(self.watchlists.iter().map(|w| format!("{WATCHLISTS}.{w}")));
+        let rest: Vec<String> = catalog()
+            .tables()
+            .map(|t| t.name.to_string())
+            .filter(|n| !names.contains(n))
+            .collect();
+        names.extend(rest);
+        names
+    }
+
+    /// Whether a stored table has rows.
+    pub fn has(&self, name: &str) -> bool {
+        self.present.iter().any(|t| t.name == name)
+    }
+
+    /// Plans a query. It may read and nothing else.
+    ///
+    /// # Errors
+    /// When the text is not one query, or names what does not exist.
+    pub fn plan(&self, sql: &str) -> Result<DataFrame> {
+        self.runtime.block_on(self.plan_async(sql))
+    }
+
+    async fn plan_async(&self, sql: &str) -> Result<DataFrame> {
+        self.need_views(sql).await?;
+        let options = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
+        let frame = self.context.sql_with_options(sql, options).await?;
+        let unions: Vec<bool> = frame
+            .schema()
+            .fields()
+            .iter()
+            .map(|f| matches!(f.data_type(), DataType::Union(..)))
+            .collect();
+        if !unions.contains(&true) {
+            return Ok(frame);
+        }
+        // `->` gives a union of JSON types, which no output knows: show it as JSON text.
+        let columns = frame
+            .schema()
+            .columns()
+            .into_iter()
+            .zip(unions)
+            .map(|(c, union)| {
+                let name = c.name.clone();
+                let column = datafusion::prelude::Expr::Column(c);
+                match union {
+                    true => datafusion_functions_json::functions::json_union_to_text(column)
+                        .alias(name),
+                    false => column,
+                }
+            })
+            .collect::<Vec<_>>();
+        Ok(frame.select(columns)?)
+    }
+
+    /// Makes the views that a query names.
+    async fn need_views(&self, sql: &str) -> Result<()> {
+        let state = self.context.state();
+        let statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
+        for reference in state.resolve_table_references(&statement)? {
+            let name = match &reference {
+                TableReference::Bare { table } => table.as_ref(),
+                // Other schemas are registered when the session opens.
+                _ => continue,
+            };
+            let exists = self.context.table_exist(reference.clone())?;
+            if exists {
+                continue;
+            }
+            if !views::exists(name) {
+                return Err(self.unknown(name));
+            }
+            views::make(self, name).await?;
+        }
+        Ok(())
+    }
+
+    fn unknown(&self, name: &str) -> Error {
+        let mut known = self.names();
+        let distance = |n: &String| {
+            let (a, b) = (n.to_ascii_lowercase(), name.to_ascii_lowercase());
+            strsim(&a, &b)
+        };
+        known.sort_by_key(distance);
+        Error::NoTable {
+            name: name.to_string(),
+            known: known.into_iter().take(3).collect(),
+        }
+    }
+
+    /// Runs a query and returns all rows.
+    ///
+    /// # Errors
+    /// When the query is wrong or fails.
+    pub fn collect(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+        self.runtime.block_on(self.collect_async(sql))
+    }
+
+    /// The same, for callers that run several queries side by side.
+    ///
+    /// # Errors
+    /// When the query is wrong or fails.
+    pub async fn collect_async(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+        let frame = self.plan_async(sql).await?;
+        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let batches = frame.collect().await?;
+        Ok((schema, batches))
+    }
+
+    /// Runs something on the session's threads.
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// Runs a planned query batch by batch.
+    ///
+    /// # Errors
+    /// When the query fails, or what `each` returns.
+    pub fn stream(
+        &self,
+        frame: DataFrame,
+        mut each: impl FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        use futures::StreamExt;
+        self.runtime.block_on(async {
+            let mut stream = frame.execute_stream().await?;
+            while let Some(batch) = stream.next().await {
+                each(&batch?)?;
+            }
+            Ok(())
+        })
+    }
+
+    pub(super) fn context(&self) -> &SessionContext {
+        &self.context
+    }
+}
+
+/// Edits between two words, for suggestions.
+fn strsim(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let cost = diagonal + usize::from(ca != *cb);
+            diagonal = row[j + 1];
+            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(4, usize::from)
+}
+
+fn state(options: &Options) -> Result<SessionState> {
+    let mut config = SessionConfig::new()
+        .with_default_catalog_and_schema("archive", "public")
+        .with_information_schema(true)
+        .with_target_partitions(options.threads.unwrap_or_else(threads).max(1));
+    let settings = config.options_mut();
+    // Microsoft's names have capitals; nobody wants to quote them.
+    settings.sql_parser.enable_ident_normalization = false;
+    settings.execution.parquet.pushdown_filters = true;
+    settings.execution.parquet.reorder_filters = true;
+    settings.execution.time_zone = Some("+00:00".into());
+    let mut runtime = RuntimeEnvBuilder::new();
+    if let Some(bytes) = options.memory {
+        runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
+    }
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(Arc::new(runtime.build()?))
+        .with_default_features()
+        .build();
+    Ok(state)
+}

@@ -1,0 +1,287 @@
+//! The files of an archive as a table of DataFusion, and files that the user names.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::Session;
+use datafusion::common::Statistics;
+use datafusion::common::stats::Precision;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::{MemTable, TableProvider, TableType};
+use datafusion::error::Result as PlanResult;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::{BinaryExpr, Operator, TableProviderFilterPushDown};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::prelude::Expr;
+use datafusion::scalar::ScalarValue;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::archive::delta::FileEntry;
+use crate::catalog::{TIME, Table};
+use crate::error::{Error, Result};
+
+/// Files of one table. Files whose times cannot match a query are not opened.
+#[derive(Debug)]
+pub struct ArchiveTable {
+    schema: SchemaRef,
+    folder: PathBuf,
+    files: Vec<FileEntry>,
+}
+
+impl ArchiveTable {
+    /// These files, below the table's folder.
+    pub fn new(table: &Table, folder: &Path, files: Vec<FileEntry>) -> Self {
+        ArchiveTable {
+            schema: table.schema(),
+            folder: folder.to_path_buf(),
+            files,
+        }
+    }
+}
+
+#[async_trait]
+impl TableProvider for ArchiveTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> PlanResult<Vec<TableProviderFilterPushDown>> {
+        // Files and row groups are skipped by bounds; rows are filtered above.
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        let window = filters.iter().fold(Window::default(), Window::narrow);
+        let mut rows = 0;
+        let mut group = Vec::new();
+        for file in self.files.iter().filter(|f| window.touches(f.times)) {
+            let path = object_store::path::Path::from_absolute_path(self.folder.join(&file.path))
+                .map_err(|e| datafusion::error::DataFusionError::External(Box::new(e)))?;
+            let meta = object_store::ObjectMeta {
+                location: path,
+                last_modified: chrono::DateTime::UNIX_EPOCH,
+                size: file.size,
+                e_tag: None,
+                version: None,
+            };
+            group.push(PartitionedFile::new_from_meta(meta));
+            rows += file.rows as usize;
+        }
+        if group.is_empty() {
+            let schema = match projection {
+                Some(columns) => Arc::new(self.schema.project(columns)?),
+                None => self.schema(),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        let source = ParquetSource::new(self.schema())
+            .with_table_parquet_options(state.config_options().execution.parquet.clone().into_table());
+        let mut statistics = Statistics::new_unknown(&self.schema);
+        statistics.num_rows = Precision::Inexact(rows);
+        let partitions = state.config_options().execution.target_partitions;
+        let config =
+            FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
+                .with_file_groups(FileGroup::new(group).split_files(partitions))
+                .with_statistics(statistics)
+                .with_projection_indices(projection.cloned())?
+                .with_limit(limit)
+                .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}
+
+trait IntoTable {
+    fn into_table(self) -> datafusion::common::config::TableParquetOptions;
+}
+
+impl IntoTable for datafusion::common::config::ParquetOptions {
+    fn into_table(self) -> datafusion::common::config::TableParquetOptions {
+        datafusion::common::config::TableParquetOptions {
+            global: self,
+            ..Default::default()
+        }
+    }
+}
+
+/// Times that a query can be about, in microseconds, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Window {
+    from: i64,
+    to: i64,
+    /// Rows without a time cannot match either.
+    bounded: bool,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Window {
+            from: i64::MIN,
+            to: i64::MAX,
+            bounded: false,
+        }
+    }
+}
+
+impl Window {
+    fn touches(self, times: Option<(i64, i64)>) -> bool {
+        match times {
+            Some((first, last)) => first <= self.to && last >= self.from,
+            None => !self.bounded,
+        }
+    }
+
+    /// Takes a condition into account that rows must meet.
+    fn narrow(mut self, filter: &Expr) -> Window {
+        match filter {
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => match op {
+                Operator::And => return self.narrow(left).narrow(right),
+                _ => match (is_time(left), literal(right), is_time(right), literal(left)) {
+                    (true, Some(t), _, _) => self.limit(*op, t),
+                    (_, _, true, Some(t)) => {
+                        if let Some(op) = op.swap() {
+                            self.limit(op, t);
+                        }
+                    }
+                    _ => {}
+                },
+            },
+            Expr::Between(between) if !between.negated && is_time(&between.expr) => {
+                if let Some(t) = literal(&between.low) {
+                    self.limit(Operator::GtEq, t);
+                }
+                if let Some(t) = literal(&between.high) {
+                    self.limit(Operator::LtEq, t);
+                }
+            }
+            _ => {}
+        }
+        self
+    }
+
+    fn limit(&mut self, op: Operator, t: i64) {
+        match op {
+            Operator::Gt | Operator::GtEq => self.from = self.from.max(t),
+            Operator::Lt | Operator::LtEq => self.to = self.to.min(t),
+            Operator::Eq => {
+                self.from = self.from.max(t);
+                self.to = self.to.min(t);
+            }
+            _ => return,
+        }
+        self.bounded = true;
+    }
+}
+
+fn is_time(e: &Expr) -> bool {
+    matches!(e, Expr::Column(c) if c.name == TIME)
+}
+
+fn literal(e: &Expr) -> Option<i64> {
+    match e {
+        Expr::Literal(ScalarValue::TimestampMicrosecond(Some(t), _), _) => Some(*t),
+        Expr::Literal(ScalarValue::TimestampNanosecond(Some(t), _), _) => Some(t.div_euclid(1000)),
+        Expr::Literal(ScalarValue::TimestampMillisecond(Some(t), _), _) => t.checked_mul(1000),
+        Expr::Literal(ScalarValue::TimestampSecond(Some(t), _), _) => t.checked_mul(1_000_000),
+        _ => None,
+    }
+}
+
+/// Reads a CSV, JSON or Parquet file that the user named, told by content.
+///
+/// # Errors
+/// When the file cannot be read as any of these.
+pub fn from_file(path: &Path) -> Result<Arc<dyn TableProvider>> {
+    let mut head = [0; 512];
+    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    let n = file.read(&mut head).map_err(Error::io("read", path))?;
+    let head = &head[..n];
+    let open = || File::open(path).map_err(Error::io("open", path));
+    let unusable = |e: &dyn std::fmt::Display| Error::Unusable {
+        path: path.to_path_buf(),
+        reason: e.to_string(),
+    };
+    let first = head.iter().find(|b| !b.is_ascii_whitespace());
+    let (schema, batches): (SchemaRef, Vec<RecordBatch>) = if head.starts_with(b"PAR1") {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(open()?)
+            .and_then(ParquetRecordBatchReaderBuilder::build)
+            .map_err(|e| unusable(&e))?;
+        let schema = arrow::array::RecordBatchReader::schema(&reader);
+        let batches: std::result::Result<Vec<_>, _> = reader.collect();
+        (schema, batches.map_err(|e| unusable(&e))?)
+    } else if matches!(first, Some(b'{' | b'[')) {
+        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let lines = json_lines(&text).map_err(|e| unusable(&e))?;
+        let (schema, _) =
+            arrow::json::reader::infer_json_schema(BufReader::new(lines.as_bytes()), None)
+                .map_err(|e| unusable(&e))?;
+        let schema = Arc::new(schema);
+        let reader = arrow::json::ReaderBuilder::new(Arc::clone(&schema))
+            .build(lines.as_bytes())
+            .map_err(|e| unusable(&e))?;
+        let batches: std::result::Result<Vec<_>, _> = reader.collect();
+        (schema, batches.map_err(|e| unusable(&e))?)
+    } else {
+        let format = arrow::csv::reader::Format::default().with_header(true);
+        let (schema, _) = format
+            .infer_schema(BufReader::new(open()?), None)
+            .map_err(|e| unusable(&e))?;
+        let schema = Arc::new(schema);
+        let reader = arrow::csv::ReaderBuilder::new(Arc::clone(&schema))
+            .with_header(true)
+            .build(open()?)
+            .map_err(|e| unusable(&e))?;
+        let batches: std::result::Result<Vec<_>, _> = reader.collect();
+        (schema, batches.map_err(|e| unusable(&e))?)
+    };
+    Ok(Arc::new(MemTable::try_new(schema, vec![batches])?))
+}
+
+/// An array of objects as lines; lines stay as they are.
+fn json_lines(text: &str) -> serde_json::Result<String> {
+    if !text.trim_start().starts_with('[') {
+        return Ok(text.to_string());
+    }
+    let values: Vec<serde_json::Value> = serde_json::from_str(text)?;
+    Ok(values.iter().map(|v| format!("{v}\n")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::prelude::{col, lit};
+
+    #[test]
+    fn conditions_on_the_time_narrow_the_window() {
+        let at = |t: i64| lit(ScalarValue::TimestampMicrosecond(Some(t), Some("UTC".into())));
+        let time = || col("\"TimeGenerated\"");
+        let window = Window::default().narrow(&time().gt_eq(at(10)).and(at(20).gt(time())));
+        assert_eq!((window.from, window.to, window.bounded), (10, 20, true));
+        assert!(window.touches(Some((0, 10))));
+        assert!(!window.touches(Some((0, 9))));
+        assert!(!window.touches(Some((21, 30))));
+        assert!(!window.touches(None));
+        let open = Window::default().narrow(&time().gt(at(10)).or(time().lt(at(5))));
+        assert_eq!(open, Window::default());
+    }
+}

@@ -1,0 +1,342 @@
+//! Views: each table answered from whatever was ingested, each event once.
+//!
+//! A view reads the stored table of its name and what other tables say of the same kind of event; where two sources
+//! have one event, the table's own row counts. Parts whose source has no rows are left out of the query.
+//!
+//! The mappings follow public rows of the same event in several tables; where a product enriches (countries, display names), a view over
+//! audit records says null.
+
+use std::fmt::Write;
+
+use datafusion::common::TableReference;
+
+use super::Session;
+use crate::catalog::audit::{self, APPLICATION_OTHERWISE, APPLICATIONS};
+use crate::catalog::{
+    DATE, EXTRA, FINGERPRINT, INGEST_ID, Kusto, Origin, RECORD, TIME, Table, catalog, table,
+};
+use crate::error::Result;
+
+mod label_events;
+
+/// Our table of label actions.
+pub const LABEL_EVENTS: &str = "LabelEvents";
+/// Column of views that points at file and record: `ingest:record`.
+pub const SOURCE: &str = "_Source";
+
+/// Whether there is a view of this name.
+pub fn exists(name: &str) -> bool {
+    name == LABEL_EVENTS || catalog().get(name).is_some_and(|t| t.name == name)
+}
+
+/// Registers a view and the views that it reads.
+///
+/// # Errors
+/// When DataFusion refuses its query, which is a fault of coldtrail.
+pub(super) async fn make(session: &Session, name: &str) -> Result<()> {
+    for needed in needs(name) {
+        let reference = TableReference::bare(*needed);
+        if !session.context().table_exist(reference)? {
+            Box::pin(make(session, needed)).await?;
+        }
+    }
+    let sql = match name {
+        LABEL_EVENTS => label_events::sql(session).await?,
+        "UnifiedAuditLog" => audit_log(session),
+        "CloudAppEvents" => cloud_app_events(session),
+        "OfficeActivity" => office_activity(session),
+        _ => stored(table(name)),
+    };
+    let view = session.context().sql(&sql).await?.into_view();
+    session
+        .context()
+        .register_table(TableReference::bare(name), view)?;
+    Ok(())
+}
+
+fn needs(name: &str) -> &'static [&'static str] {
+    match name {
+        LABEL_EVENTS | "OfficeActivity" => &["UnifiedAuditLog"],
+        _ => &[],
+    }
+}
+
+/// Columns of a view with the expression for each; columns that the map does not name are null.
+fn columns(of: &Table, map: &dyn Fn(&str) -> Option<String>) -> String {
+    let mut list = String::new();
+    for column in &of.columns {
+        if column.name == FINGERPRINT {
+            continue;
+        }
+        let ty = match column.kusto {
+            Kusto::Bool => "BOOLEAN",
+            Kusto::Int => "INT",
+            Kusto::Long => "BIGINT",
+            Kusto::Real => "DOUBLE",
+            Kusto::DateTime => "TIMESTAMP",
+            Kusto::Guid | Kusto::String | Kusto::Dynamic => "VARCHAR",
+        };
+        let expression = match map(column.name) {
+            Some(e) => e,
+            None if column.kusto == Kusto::DateTime => {
+                "arrow_cast(NULL, 'Timestamp(Microsecond, Some(\"UTC\"))')".to_string()
+            }
+            None => format!("CAST(NULL AS {ty})"),
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(list, "{expression} AS \"{}\", ", column.name);
+        if column.name == TIME && of.by_day {
+            let _ = write!(list, "{expression} AS \"Timestamp\", ");
+        }
+        if column.name == "ISP" && of.name == "CloudAppEvents" {
+            let _ = write!(list, "{expression} AS \"Isp\", ");
+        }
+    }
+    if of.by_day {
+        let ingest = map(INGEST_ID).unwrap_or_default();
+        let record = map(RECORD).unwrap_or_default();
+        let _ = write!(
+            list,
+            "CAST({ingest} AS VARCHAR) || ':' || CAST({record} AS VARCHAR) AS \"{SOURCE}\", "
+        );
+    }
+    list.truncate(list.len() - 2);
+    list
+}
+
+/// A stored table as it is, with both names of the time.
+fn stored(table: &Table) -> String {
+    let own = |name: &str| Some(format!("s.\"{name}\""));
+    format!(
+        "SELECT {} FROM stored.\"{}\" AS s",
+        columns(table, &own),
+        table.name
+    )
+}
+
+fn lineage(alias: &str, name: &str) -> Option<String> {
+    [INGEST_ID, RECORD, TIME]
+        .contains(&name)
+        .then(|| format!("{alias}.\"{name}\""))
+}
+
+/// Audit records, and those inside CloudAppEvents that no audit export had.
+fn audit_log(session: &Session) -> String {
+    let own = table("UnifiedAuditLog");
+    let mut sql = stored(own);
+    if !session.has("CloudAppEvents") {
+        return sql;
+    }
+    let from_apps = |name: &str| -> Option<String> {
+        if let Some(e) = lineage("c", name) {
+            return Some(e);
+        }
+        let column = own.columns.iter().find(|c| c.name == name)?;
+        Some(match name {
+            "Id" | "RecordType" | "UserType" => format!("c.\"RawEventData_{name}\""),
+            "RecordTypeName" => "record_type_name(c.\"RawEventData_RecordType\")".into(),
+            "IPAddress" => {
+                "coalesce(clean_ip(c.\"RawEventData_ClientIP\"), clean_ip(c.\"IPAddress\"))".into()
+            }
+            "AuditData" => "c.\"RawEventData\"".into(),
+            _ if matches!(column.origin, Origin::Path(_)) => format!("c.\"RawEventData_{name}\""),
+            _ => return None,
+        })
+    };
+    let _ = write!(
+        sql,
+        " UNION ALL SELECT {} FROM stored.\"CloudAppEvents\" AS c \
+          WHERE c.\"RawEventData_Id\" IS NOT NULL AND c.\"RawEventData_Operation\" IS NOT NULL",
+        columns(own, &from_apps)
+    );
+    if session.has("UnifiedAuditLog") {
+        sql.push_str(
+            " AND lower(c.\"RawEventData_Id\") NOT IN \
+              (SELECT lower(u.\"Id\") FROM stored.\"UnifiedAuditLog\" AS u WHERE u.\"Id\" IS NOT NULL)",
+        );
+    }
+    sql
+}
+
+/// A key of a JSON list of `{Name, Value}` in a text column.
+fn named_value(column: &str, key: &str) -> String {
+    format!(
+        "(regexp_match({column}, '\"Name\":\\s*\"{key}\",\\s*\"Value\":\\s*\"((?:[^\"\\\\]|\\\\.)*)\"'))[1]"
+    )
+}
+
+/// CloudAppEvents, and audit records that have no row there.
+fn cloud_app_events(session: &Session) -> String {
+    let own = table("CloudAppEvents");
+    let mut sql = stored(own);
+    if !session.has("UnifiedAuditLog") {
+        return sql;
+    }
+    let pick = |of: fn(&(&str, &str, i32)) -> String, otherwise: String| {
+        let cases: String = APPLICATIONS
+            .iter()
+            .map(|a| format!(" WHEN '{}' THEN {}", a.0, of(a)))
+            .collect();
+        format!("CASE u.\"Workload\"{cases} ELSE {otherwise} END")
+    };
+    let application = pick(
+        |a| format!("'{}'", a.1),
+        format!("'{}'", APPLICATION_OTHERWISE.0),
+    );
+    let application_id = pick(|a| a.2.to_string(), APPLICATION_OTHERWISE.1.to_string());
+    let guid = "'^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'";
+    let object_id = format!(
+        "CASE WHEN u.\"UserType\" IN (5, 6) THEN NULL \
+              WHEN regexp_like(u.\"UserKey\", {guid}) THEN u.\"UserKey\" \
+              ELSE coalesce(json_get_str(u.\"AuditData\", 'TokenObjectId'), \
+                (regexp_match(u.\"Actor\", '\"ID\":\\s*\"([0-9a-fA-F-]{{36}})\",\\s*\"Type\":\\s*0'))[1]) END"
+    );
+    let mailbox = "u.\"RecordType\" IN (2, 3, 50)";
+    let from_audit = |name: &str| -> Option<String> {
+        if let Some(e) = lineage("u", name) {
+            return Some(e);
+        }
+        let column = own.columns.iter().find(|c| c.name == name)?;
+        Some(match name {
+            "ActionType" => "u.\"Operation\"".into(),
+            "Application" => application.clone(),
+            "ApplicationId" => format!("CAST({application_id} AS INT)"),
+            "AppInstanceId" => "CAST(0 AS INT)".into(),
+            "AccountObjectId" => object_id.clone(),
+            "AccountId" => format!(
+                "coalesce({object_id}, u.\"AppId\", lower(coalesce(u.\"UserKey\", u.\"UserId\")))"
+            ),
+            "AccountDisplayName" => "u.\"UserId\"".into(),
+            "AccountType" => "CASE WHEN u.\"UserType\" IN (0, 4) THEN 'Regular' \
+                WHEN u.\"UserType\" IN (2, 3) THEN 'Admin' WHEN u.\"UserType\" IN (5, 6) THEN 'Application' END"
+                .into(),
+            "IsAdminOperation" => "coalesce(u.\"RecordType\" IN (1, 18), false)".into(),
+            "IPAddress" => "u.\"IPAddress\"".into(),
+            "UserAgent" => format!(
+                "coalesce(u.\"UserAgent\", {}, u.\"ClientInfoString\")",
+                named_value("u.\"ExtendedProperties\"", "UserAgent")
+            ),
+            "ActivityType" => format!("CASE WHEN {mailbox} THEN 'Run' ELSE 'Basic' END"),
+            "ObjectName" => {
+                format!("CASE WHEN {mailbox} THEN u.\"Operation\" ELSE u.\"SourceFileName\" END")
+            }
+            "ObjectType" => format!(
+                "CASE WHEN {mailbox} THEN 'Task' WHEN u.\"SourceFileName\" IS NOT NULL THEN 'File' END"
+            ),
+            "ObjectId" => "u.\"ObjectId\"".into(),
+            "ReportId" => format!("'0_' || CAST({application_id} AS VARCHAR) || '_' || u.\"Id\""),
+            "RawEventData" => "u.\"AuditData\"".into(),
+            "AdditionalFields" => "'{}'".into(),
+            "IsExternalUser" => {
+                "coalesce(u.\"UserType\" = 10 OR u.\"UserId\" LIKE '%#EXT#%', false)".into()
+            }
+            "IsImpersonated" => "false".into(),
+            "OAuthAppId" => {
+                "coalesce(u.\"ClientAppId\", u.\"AppAccessContext_ClientAppId\")".into()
+            }
+            "Type" => "'CloudAppEvents'".into(),
+            _ => match (&column.origin, name.strip_prefix("RawEventData_")) {
+                (Origin::Path(_), Some(path)) => format!("u.\"{path}\""),
+                _ => return None,
+            },
+        })
+    };
+    let _ = write!(
+        sql,
+        " UNION ALL SELECT {} FROM stored.\"UnifiedAuditLog\" AS u",
+        columns(own, &from_audit)
+    );
+    if session.has("CloudAppEvents") {
+        sql.push_str(
+            " WHERE u.\"Id\" IS NULL OR lower(u.\"Id\") NOT IN \
+              (SELECT lower(c.\"RawEventData_Id\") FROM stored.\"CloudAppEvents\" AS c \
+               WHERE c.\"RawEventData_Id\" IS NOT NULL)",
+        );
+    }
+    sql
+}
+
+/// Record types whose name OfficeActivity spells out; newer ones are numbers there.
+const OFFICE_NAMED: i32 = 25;
+
+/// OfficeActivity, and the audit records of its workloads that have no row there.
+fn office_activity(session: &Session) -> String {
+    let own = table("OfficeActivity");
+    let mut sql = stored(own);
+    if !session.has("UnifiedAuditLog") && !session.has("CloudAppEvents") {
+        return sql;
+    }
+    let promoted = |path: &str| audit::paths().iter().find(|p| p.path == path);
+    let field = |path: &str| match promoted(path) {
+        Some(p) => format!("u.\"{}\"", p.column),
+        None => format!("json_as_text(u.\"AuditData\", '{path}')"),
+    };
+    let from_audit = |name: &str| -> Option<String> {
+        if let Some(e) = lineage("u", name) {
+            return Some(e);
+        }
+        let column = own.columns.iter().find(|c| c.name == name)?;
+        let text = match name {
+            "RecordType" => format!(
+                "CASE WHEN u.\"RecordType\" <= {OFFICE_NAMED} \
+                 THEN coalesce(record_type_name(u.\"RecordType\"), CAST(u.\"RecordType\" AS VARCHAR)) \
+                 ELSE CAST(u.\"RecordType\" AS VARCHAR) END"
+            ),
+            "UserType" => "user_type_name(u.\"UserType\")".into(),
+            "OfficeWorkload" => "u.\"Workload\"".into(),
+            "OfficeId" | "SourceRecordId" => "u.\"Id\"".into(),
+            "OfficeObjectId" => "u.\"ObjectId\"".into(),
+            "ResultReasonType" => "u.\"ResultStatus\"".into(),
+            "Client_IPAddress" => "u.\"ClientIPAddress\"".into(),
+            "Logon_Type" => "CASE u.\"LogonType\" WHEN '0' THEN 'Owner' WHEN '1' THEN 'Admin' \
+                WHEN '2' THEN 'Delegated' WHEN '3' THEN 'Transport' WHEN '4' THEN 'SystemService' \
+                WHEN '5' THEN 'BestAccess' WHEN '6' THEN 'DelegatedAdmin' ELSE u.\"LogonType\" END"
+                .into(),
+            "ExternalAccess" => "CASE json_as_text(u.\"AuditData\", 'ExternalAccess') \
+                WHEN 'true' THEN 'True' WHEN 'false' THEN 'False' \
+                ELSE json_as_text(u.\"AuditData\", 'ExternalAccess') END"
+                .into(),
+            "Site_" => field("Site"),
+            "Site_Url" => field("SiteUrl"),
+            "Event_Data" => field("EventData"),
+            "Source_Name" => field("SourceName"),
+            "AddonName" => field("AddOnName"),
+            "IntraSystemId" => field("IntraSystemId"),
+            "AzureActiveDirectory_EventType" => field("AzureActiveDirectoryEventType"),
+            "AADTarget" => field("Target"),
+            "Start_Time" => return Some(format!("u.\"{TIME}\"")),
+            "SourceSystem" => "'OfficeActivityManager'".into(),
+            "Type" => "'OfficeActivity'".into(),
+            // The workspace, its tenant and what billing adds are not in the audit log.
+            "TenantId" | "OfficeTenantId" | EXTRA | DATE => return None,
+            _ if name.starts_with('_') || column.origin != Origin::Export => return None,
+            "CrossMailboxOperations" => "coalesce(json_as_text(u.\"AuditData\", 'CrossMailboxOperations'), \
+                json_as_text(u.\"AuditData\", 'CrossMailboxOperation'))"
+                .into(),
+            _ => field(name),
+        };
+        Some(match column.kusto {
+            Kusto::Bool => format!("TRY_CAST({text} AS BOOLEAN)"),
+            Kusto::Int => format!("TRY_CAST({text} AS INT)"),
+            Kusto::Long => format!("TRY_CAST({text} AS BIGINT)"),
+            Kusto::Real => format!("TRY_CAST({text} AS DOUBLE)"),
+            Kusto::DateTime => format!(
+                "arrow_cast(TRY_CAST({text} AS TIMESTAMP), 'Timestamp(Microsecond, Some(\"UTC\"))')"
+            ),
+            Kusto::Guid | Kusto::String | Kusto::Dynamic => text,
+        })
+    };
+    let _ = write!(
+        sql,
+        " UNION ALL SELECT {} FROM \"UnifiedAuditLog\" AS u \
+          WHERE u.\"Workload\" IN ('Exchange', 'SharePoint', 'OneDrive', 'MicrosoftTeams')",
+        columns(own, &from_audit)
+    );
+    if session.has("OfficeActivity") {
+        sql.push_str(
+            " AND (u.\"Id\" IS NULL OR lower(u.\"Id\") NOT IN \
+              (SELECT lower(o.\"OfficeId\") FROM stored.\"OfficeActivity\" AS o WHERE o.\"OfficeId\" IS NOT NULL))",
+        );
+    }
+    sql
+}
