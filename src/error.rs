@@ -53,6 +53,14 @@ pub enum Error {
     /// A query is wrong, or failed.
     #[error("{0}")]
     Query(String),
+    /// A column that the query's tables do not have.
+    #[error("no column `{name}`")]
+    NoColumn {
+        /// The name asked for.
+        name: String,
+        /// Columns that there are.
+        known: Vec<String>,
+    },
     /// A table that nobody knows.
     #[error("no table `{name}`")]
     NoTable {
@@ -79,7 +87,10 @@ pub enum Error {
 
 impl Error {
     /// Returns a function for `map_err` that names the action and the file.
-    pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
+    pub fn io(
+        action: &'static str,
+        path: impl AsRef<Path>,
+    ) -> impl FnOnce(std::io::Error) -> Error {
         move |source| Error::Io {
             action,
             path: path.as_ref().to_path_buf(),
@@ -94,23 +105,98 @@ impl Error {
             Error::NotAnArchive { .. } => {
                 Some("`coldtrail ingest EXPORTS -a ARCHIVE` makes one".into())
             }
-            Error::NoTable { known, .. } if !known.is_empty() => Some(format!(
-                "this archive has {}",
-                known
-                    .iter()
-                    .take(12)
-                    .map(|n| format!("`{n}`"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            )),
+            Error::NoColumn { name, known } => {
+                let near = nearest(name, known);
+                match near.as_slice() {
+                    [] => None,
+                    near => Some(format!("did you mean {}?", near.join(" or "))),
+                }
+            }
+            Error::NoTable { name, known } if !known.is_empty() => {
+                let near = nearest(name, known);
+                Some(match near.as_slice() {
+                    [] => {
+                        let names: Vec<String> =
+                            known.iter().take(8).map(|n| format!("`{n}`")).collect();
+                        format!("this archive has {}", names.join(", "))
+                    }
+                    near => format!("did you mean {}?", near.join(" or ")),
+                })
+            }
             _ => None,
         }
     }
 }
 
+/// Words that could have been meant, the nearest first, in backticks.
+fn nearest(word: &str, known: &[String]) -> Vec<String> {
+    let mut near: Vec<(usize, &String)> = known
+        .iter()
+        .map(|k| (edits(&word.to_lowercase(), &k.to_lowercase()), k))
+        .filter(|(d, _)| *d <= 1 + word.len() / 3)
+        .collect();
+    near.sort();
+    near.dedup();
+    near.into_iter()
+        .take(3)
+        .map(|(_, k)| format!("`{k}`"))
+        .collect()
+}
+
+/// Edits between two words.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let cost = diagonal + usize::from(ca != *cb);
+            diagonal = row[j + 1];
+            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
 impl From<datafusion::error::DataFusionError> for Error {
     fn from(error: datafusion::error::DataFusionError) -> Self {
-        // The backtrace and the `Context` layers are for DataFusion's own developers.
-        Error::Query(error.strip_backtrace())
+        use datafusion::common::SchemaError;
+        use datafusion::error::DataFusionError as E;
+        let root = error.find_root();
+        if let E::SchemaError(schema, _) = root
+            && let SchemaError::FieldNotFound {
+                field,
+                valid_fields,
+            } = schema.as_ref()
+        {
+            return Error::NoColumn {
+                name: field.name.clone(),
+                known: valid_fields.iter().map(|c| c.name.clone()).collect(),
+            };
+        }
+        // The backtrace and the layers around the cause are for DataFusion's own developers.
+        let text = root.strip_backtrace();
+        let text = ["Error during planning: ", "SQL error: ", "Schema error: "]
+            .iter()
+            .fold(text.as_str(), |t, prefix| {
+                t.strip_prefix(prefix).unwrap_or(t)
+            });
+        Error::Query(match text {
+            t if t.starts_with("DDL not supported")
+                || t.starts_with("DML not supported")
+                || t.starts_with("Statement not supported") =>
+            {
+                "a query can read and nothing else".into()
+            }
+            t if t.contains("single SQL statement") => "one query at a time".into(),
+            t => match t
+                .strip_prefix("ParserError(\"")
+                .and_then(|t| t.strip_suffix("\")"))
+            {
+                Some(inner) => format!("SQL: {}", inner.replace("\\\"", "\"")),
+                None => t.to_string(),
+            },
+        })
     }
 }

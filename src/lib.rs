@@ -1,4 +1,55 @@
-//! coldtrail
+//! coldtrail turns exported Microsoft 365 audit logs into a Parquet archive and reproduces detections on it, offline.
+//!
+//! # How it is built
+//!
+//! Layers, lowest first; a module names only modules on an earlier line, and `tests/it/layers.rs` holds it.
+//!
+//! | layer | what it is |
+//! |---|---|
+//! | [`error`] | what went wrong, where and why |
+//! | [`diagnostic`], [`progress`] | messages about one place; how far a run is |
+//! | [`catalog`] | the known tables: columns, Kusto types, identity, paths of the audit record kept as columns |
+//! | [`ingest`], [`archive`] | bytes → typed rows; the folder of Delta tables. Neither knows the other |
+//! | [`convert`], [`engine`] | rows → archive, on all cores; a DataFusion session over the archive, the views, SQL |
+//! | [`rules`] | detections and their tests |
+//! | [`detect`] | rules run over an archive: findings with entities and evidence |
+//! | [`report`] | findings as HTML, JSON and CSV |
+//! | [`cli`] | the only place that knows arguments, the terminal, the clock and exit codes |
+//!
+//! # The path of a record
+//!
+//! [`ingest::input`] opens a file, undoes its compression and hashes its bytes; [`ingest::detect`] tells from the first bytes
+//! what it is. [`ingest::block::Blocks`] cuts it at record boundaries; [`ingest::block::convert`] makes typed rows of a block, on any
+//! core. [`convert`] puts the blocks back into order, drops repeats by identity and content, and writes Parquet by table and day.
+//! The tables' logs are committed first and the ledger last: what the ledger does not name is not there.
+//!
+//! A record is an event in a table, a counted duplicate, a row of `Revisions` (same event, other content) or a row of
+//! `Quarantine` with file, number, offset, reason and bytes. Each event carries `_IngestId` and `_Record`, which lead back to a line of
+//! a file.
+//!
+//! # An example
+//!
+//! ```
+//! use std::sync::Arc;
+//! use coldtrail::{archive::Archive, convert, engine, ingest::input, progress};
+//!
+//! # fn main() -> coldtrail::error::Result<()> {
+//! # let folder = tempfile::tempdir().expect("a folder");
+//! # let place = folder.path().join("archive");
+//! let archive = Archive::create(&place)?;
+//! let exports = input::find(&["sample-data/ual-portal".into()])?;
+//! let options = convert::Options { now: 0, hints: Default::default(), clobber: false };
+//! let progress: Arc<dyn progress::Progress> = Arc::new(progress::Silent);
+//! let summary = convert::ingest(&archive, &exports, &options, &progress)?;
+//! assert_eq!(summary.sum(|file| file.events()), 156);
+//!
+//! let session = engine::Session::open(engine::Source::Archive(&archive), &Default::default())?;
+//! let (_, rows) = session.collect("SELECT Action, count(*) FROM LabelEvents GROUP BY Action")?;
+//! assert!(!rows.is_empty());
+//! # Ok(())
+//! # }
+//! ```
+
 pub mod archive;
 pub mod catalog;
 pub mod cli;

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake_core::kernel::transaction::CommitBuilder;
-use deltalake_core::kernel::{Action, Add, MetadataExt, Remove, StructField, StructType, Transaction};
+use deltalake_core::kernel::{
+    Action, Add, MetadataExt, Remove, StructField, StructType, Transaction,
+};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use tokio::runtime::Runtime;
@@ -96,11 +98,7 @@ impl Logs {
                     size: u64::try_from(file.size()).unwrap_or(0),
                     rows: stats["numRecords"].as_u64().unwrap_or(0),
                     times: time("minValues").zip(time("maxValues")),
-                    date: file
-                        .partition_values_map()
-                        .get(DATE)
-                        .cloned()
-                        .flatten(),
+                    date: file.partition_values_map().get(DATE).cloned().flatten(),
                     batch: part::batch_of(path.rsplit('/').next().unwrap_or("")),
                     path,
                 }

@@ -133,7 +133,7 @@ pub fn load(
 
 /// Identity of an event whose identity column is empty: its content.
 pub fn content_id(print: u128) -> u128 {
-    print.rotate_left(64) ^ 0x6e6f_2069_64
+    print.rotate_left(64) ^ 0x006e_6f20_6964
 }
 
 /// Reads a Parquet file of the archive, all columns or some.
@@ -152,7 +152,5 @@ pub fn read_columns(path: &Path, names: Option<&[&str]>) -> Result<Vec<RecordBat
         builder = builder.with_projection(mask);
     }
     let reader = builder.with_batch_size(8192).build().map_err(failed)?;
-    reader
-        .map(|batch| batch.map_err(Error::from))
-        .collect()
+    reader.map(|batch| batch.map_err(Error::from)).collect()
 }

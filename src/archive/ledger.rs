@@ -229,9 +229,7 @@ fn batch(entries: &[Entry]) -> Result<RecordBatch> {
         ))
     };
     let time = |f: fn(&Entry) -> Option<i64>| -> ArrayRef {
-        Arc::new(
-            TimestampMicrosecondArray::from_iter(entries.iter().map(f)).with_timezone("UTC"),
-        )
+        Arc::new(TimestampMicrosecondArray::from_iter(entries.iter().map(f)).with_timezone("UTC"))
     };
     let columns = table
         .columns
@@ -252,9 +250,9 @@ fn batch(entries: &[Entry]) -> Result<RecordBatch> {
             "Duplicates" => long(|e| e.duplicates),
             "Revisions" => long(|e| e.revisions),
             "Quarantined" => long(|e| e.quarantined),
-            "Tables" => text(|e| {
-                serde_json::to_string(&e.tables).expect("names and numbers are JSON")
-            }),
+            "Tables" => {
+                text(|e| serde_json::to_string(&e.tables).expect("names and numbers are JSON"))
+            }
             "FirstTime" => time(|e| e.times.map(|t| t.0)),
             "LastTime" => time(|e| e.times.map(|t| t.1)),
             "Status" => text(|e| e.status.name().to_string()),

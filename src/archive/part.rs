@@ -117,10 +117,7 @@ pub fn write(
     }
     writer.close().map_err(failed)?;
     file.sync_all().map_err(Error::io("write", &staged))?;
-    let size = file
-        .metadata()
-        .map_err(Error::io("read", &staged))?
-        .len();
+    let size = file.metadata().map_err(Error::io("read", &staged))?.len();
     Ok(Part {
         path,
         size,

@@ -39,30 +39,32 @@ pub fn paths() -> &'static [Path] {
     &PATHS
 }
 
-static RECORD_TYPES: LazyLock<(HashMap<i32, &'static str>, HashMap<String, i32>)> =
-    LazyLock::new(|| {
-        let mut names = HashMap::new();
-        let mut numbers = HashMap::new();
-        let lines = || {
-            include_str!("record_types.txt").lines().filter_map(|line| {
-                let (number, spellings) = line.split_once(' ')?;
-                Some((number.parse::<i32>().ok()?, spellings.split('|')))
-            })
-        };
-        // Graph's names first: a name that the other page gives to a different number does not displace them.
-        for (number, mut spellings) in lines() {
-            if let Some(name) = spellings.next() {
-                names.insert(number, name);
-                numbers.insert(name.to_ascii_lowercase(), number);
-            }
+/// Names by number, and numbers by lower-cased name.
+type RecordTypes = (HashMap<i32, &'static str>, HashMap<String, i32>);
+
+static RECORD_TYPES: LazyLock<RecordTypes> = LazyLock::new(|| {
+    let mut names = HashMap::new();
+    let mut numbers = HashMap::new();
+    let lines = || {
+        include_str!("record_types.txt").lines().filter_map(|line| {
+            let (number, spellings) = line.split_once(' ')?;
+            Some((number.parse::<i32>().ok()?, spellings.split('|')))
+        })
+    };
+    // Graph's names first: a name that the other page gives to a different number does not displace them.
+    for (number, mut spellings) in lines() {
+        if let Some(name) = spellings.next() {
+            names.insert(number, name);
+            numbers.insert(name.to_ascii_lowercase(), number);
         }
-        for (number, spellings) in lines() {
-            for name in spellings.skip(1) {
-                numbers.entry(name.to_ascii_lowercase()).or_insert(number);
-            }
+    }
+    for (number, spellings) in lines() {
+        for name in spellings.skip(1) {
+            numbers.entry(name.to_ascii_lowercase()).or_insert(number);
         }
-        (names, numbers)
-    });
+    }
+    (names, numbers)
+});
 
 /// Name of a record type.
 pub fn record_type_name(number: i32) -> Option<&'static str> {
@@ -75,10 +77,7 @@ pub fn record_type(text: &str) -> Option<i32> {
     if let Ok(number) = text.parse::<i32>() {
         return Some(number);
     }
-    RECORD_TYPES
-        .1
-        .get(&text.to_ascii_lowercase())
-        .copied()
+    RECORD_TYPES.1.get(&text.to_ascii_lowercase()).copied()
 }
 
 /// Names of user types, by number.

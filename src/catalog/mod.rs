@@ -353,9 +353,7 @@ fn index(
     let mut positions = HashMap::new();
     for (i, c) in columns.iter().enumerate() {
         positions.insert(c.name.to_string(), i);
-        positions
-            .entry(c.name.to_ascii_lowercase())
-            .or_insert(i);
+        positions.entry(c.name.to_ascii_lowercase()).or_insert(i);
     }
     let mut table = Table {
         name,
@@ -387,24 +385,48 @@ fn ledger_tables() -> Vec<Table> {
             "The ledger: every file that was read, with its hash and what became of its records",
             &[
                 (INGEST_ID, Long, "Number of the ingest, from 1"),
-                ("Batch", Long, "Number of the first ingest that was committed together with this one"),
+                (
+                    "Batch",
+                    Long,
+                    "Number of the first ingest that was committed together with this one",
+                ),
                 ("File", String, "File as it was named on the command line"),
-                ("Sha256", String, "SHA-256 of the file as it was read, compressed or not"),
+                (
+                    "Sha256",
+                    String,
+                    "SHA-256 of the file as it was read, compressed or not",
+                ),
                 ("Bytes", Long, "Size of the file"),
                 ("Compression", String, "none, gzip, zstd"),
                 ("Encoding", String, "UTF-8, UTF-16LE, …"),
                 ("Container", String, "CSV, JSON lines, …"),
                 ("Kind", String, "What the records were taken for, and why"),
-                ("DateOrder", String, "How dates without a fixed form were read, and why"),
+                (
+                    "DateOrder",
+                    String,
+                    "How dates without a fixed form were read, and why",
+                ),
                 ("Records", Long, "Records in the file"),
                 ("Events", Long, "Events added to tables"),
                 ("Duplicates", Long, "Repeats with equal content, dropped"),
-                ("Revisions", Long, "Repeats with different content, kept in `Revisions`"),
-                ("Quarantined", Long, "Records that could not be converted, kept in `Quarantine`"),
+                (
+                    "Revisions",
+                    Long,
+                    "Repeats with different content, kept in `Revisions`",
+                ),
+                (
+                    "Quarantined",
+                    Long,
+                    "Records that could not be converted, kept in `Quarantine`",
+                ),
                 ("Tables", Dynamic, "Events added, per table"),
                 ("FirstTime", DateTime, "Earliest event of the file"),
                 ("LastTime", DateTime, "Latest event of the file"),
-                ("Status", String, "complete; incomplete (the file ends early); unreadable (nothing in it is known)"),
+                (
+                    "Status",
+                    String,
+                    "complete; incomplete (the file ends early); unreadable (nothing in it is known)",
+                ),
                 ("Note", String, "Why it is not complete, and warnings"),
                 ("IngestedAt", DateTime, "When it was read"),
                 ("Version", String, "Version of coldtrail that read it"),
@@ -420,7 +442,11 @@ fn ledger_tables() -> Vec<Table> {
                 ("Offset", Long, "Byte offset in the decompressed file"),
                 ("Reason", String, "Why it could not be converted"),
                 ("Length", Long, "Length of the record in bytes"),
-                ("Content", String, "The record as it came; bytes that are not UTF-8 as \u{fffd}"),
+                (
+                    "Content",
+                    String,
+                    "The record as it came, its first MiB; bytes that are not UTF-8 as \\xFF",
+                ),
             ],
         ),
         make(
@@ -429,7 +455,11 @@ fn ledger_tables() -> Vec<Table> {
             &[
                 ("Table", String, "Table of the event"),
                 ("EventId", String, "Identity of the event"),
-                ("TimeGenerated", DateTime, "Time of the event in this revision"),
+                (
+                    "TimeGenerated",
+                    DateTime,
+                    "Time of the event in this revision",
+                ),
                 ("Content", Dynamic, "The record, or its columns, as JSON"),
                 (FINGERPRINT, String, "Fingerprint of the content"),
                 (INGEST_ID, Long, "Number of the ingest in `Ingests`"),

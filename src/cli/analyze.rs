@@ -36,7 +36,9 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let (summary, text) = ingest::read(&archive, &found, &args.reading, ui)?;
     answer(&text)?;
     if !Archive::exists(archive.root()) {
-        return Err(Error::Usage("nothing was read: there is nothing to hunt in".into()));
+        return Err(Error::Usage(
+            "nothing was read: there is nothing to hunt in".into(),
+        ));
     }
     let (session, hunt) = hunt::sweep(&archive, &args.hunting, global, ui)?;
     answer(&format!("\n{}", hunt::describe(&hunt)))?;

@@ -83,7 +83,11 @@ pub(super) fn exit(hunt: &Hunt, hunting: &Hunting) -> Exit {
         0 => Exit::Done,
         _ => Exit::Incomplete,
     };
-    if found { gaps.and(Exit::Findings) } else { gaps }
+    if found {
+        gaps.and(Exit::Findings)
+    } else {
+        gaps
+    }
 }
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
@@ -129,7 +133,10 @@ pub(super) fn verdict(hunt: &Hunt) -> String {
     }
     text.push_str(&format!(" from {}", counted(ran as u64, "rule")));
     if hunt.not_run() > 0 {
-        text.push_str(&format!("; {} did not run", counted(hunt.not_run() as u64, "rule")));
+        text.push_str(&format!(
+            "; {} did not run",
+            counted(hunt.not_run() as u64, "rule")
+        ));
     }
     text
 }

@@ -124,24 +124,38 @@ fn describe(summary: &Summary, seconds: f64, verbose: bool) -> String {
     }
     line(
         "duplicates",
-        format!("{} (equal content, dropped)", count(summary.sum(|e| e.duplicates))),
+        format!(
+            "{} (equal content, dropped)",
+            count(summary.sum(|e| e.duplicates))
+        ),
     );
     let revisions = summary.sum(|e| e.revisions);
     if revisions > 0 {
         line(
             "revisions",
-            format!("{} (same event, other content; kept in Revisions)", count(revisions)),
+            format!(
+                "{} (same event, other content; kept in Revisions)",
+                count(revisions)
+            ),
         );
     }
     line("quarantined", count(summary.sum(|e| e.quarantined)));
     for (reason, (n, place)) in &summary.reasons {
         line(
             "",
-            format!("{:>10}  {} (first: {})", count(*n), visible(reason), visible(place)),
+            format!(
+                "{:>10}  {} (first: {})",
+                count(*n),
+                visible(reason),
+                visible(place)
+            ),
         );
     }
     if let Some((first, last)) = summary.times() {
-        line("time span", format!("{} to {}", time_text(first), time_text(last)));
+        line(
+            "time span",
+            format!("{} to {}", time_text(first), time_text(last)),
+        );
     }
     if !summary.watchlists.is_empty() {
         line("watchlists", visible(&summary.watchlists.join(", ")));
@@ -163,7 +177,12 @@ fn describe(summary: &Summary, seconds: f64, verbose: bool) -> String {
         } else if verbose {
             line(
                 "read",
-                format!("{}: {} ({})", visible(&entry.file), entry.kind, entry.container),
+                format!(
+                    "{}: {} ({})",
+                    visible(&entry.file),
+                    entry.kind,
+                    entry.container
+                ),
             );
         }
     }

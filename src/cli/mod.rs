@@ -46,7 +46,9 @@ impl Exit {
     /// The code of an error.
     pub fn of(error: &Error) -> Exit {
         match error {
-            Error::Query(_) | Error::NoTable { .. } | Error::Usage(_) => Exit::Usage,
+            Error::Query(_) | Error::NoColumn { .. } | Error::NoTable { .. } | Error::Usage(_) => {
+                Exit::Usage
+            }
             _ => Exit::Io,
         }
     }
@@ -119,7 +121,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(e) => {
             // Help and version are answers, everything else is a mistake; clap knows which stream each belongs to.
-            let exit = if e.use_stderr() { Exit::Usage } else { Exit::Done };
+            let exit = if e.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            };
             return match e.print() {
                 Ok(()) => exit.into(),
                 Err(_) => Exit::Io.into(),
@@ -190,7 +196,9 @@ fn time(text: &str) -> Result<i64, String> {
 
 fn size(text: &str) -> Result<usize, String> {
     let wrong = || "not a size such as 512MiB or 4GB".to_string();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let number: usize = text[..digits].parse().map_err(|_| wrong())?;
     let unit: usize = match text[digits..].trim().to_ascii_lowercase().as_str() {
         "" | "b" => 1,
@@ -208,7 +216,10 @@ fn size(text: &str) -> Result<usize, String> {
 fn severity(text: &str) -> Result<Severity, String> {
     Severity::ALL
         .into_iter()
-        .find(|s| s.name().eq_ignore_ascii_case(text) || (s.name() == "Informational" && text.eq_ignore_ascii_case("info")))
+        .find(|s| {
+            s.name().eq_ignore_ascii_case(text)
+                || (s.name() == "Informational" && text.eq_ignore_ascii_case("info"))
+        })
         .ok_or_else(|| "one of informational, low, medium, high".into())
 }
 
@@ -244,7 +255,13 @@ mod tests {
         assert_eq!(Exit::Incomplete.and(Exit::Findings) as u8, 1);
         assert_eq!(Exit::Done.and(Exit::Incomplete) as u8, 10);
         let help = Cli::command().render_help().to_string().replace("\n", " ");
-        for said in ["0 done", "1 findings", "2 wrong usage", "3 I/O", "10 finished"] {
+        for said in [
+            "0 done",
+            "1 findings",
+            "2 wrong usage",
+            "3 I/O",
+            "10 finished",
+        ] {
             assert!(help.contains(said), "{said}");
         }
     }

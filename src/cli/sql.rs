@@ -17,7 +17,11 @@ use crate::error::{Error, Result};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The query
-    #[arg(value_name = "QUERY", required_unless_present = "file", conflicts_with = "file")]
+    #[arg(
+        value_name = "QUERY",
+        required_unless_present = "file",
+        conflicts_with = "file"
+    )]
     query: Option<String>,
     /// Read the query from a file; - for standard input
     #[arg(short = 'F', long, value_name = "FILE")]

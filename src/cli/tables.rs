@@ -74,7 +74,12 @@ pub(super) fn run(args: &Args, global: &Global, _ui: &Ui) -> Result<Exit> {
     if !args.days {
         let session = Session::open(Source::Archive(&archive), &global.engine(None))?;
         let mut rows = Vec::new();
-        for name in ["LabelEvents", "UnifiedAuditLog", "CloudAppEvents", "OfficeActivity"] {
+        for name in [
+            "LabelEvents",
+            "UnifiedAuditLog",
+            "CloudAppEvents",
+            "OfficeActivity",
+        ] {
             let (_, batches) = session.collect(&format!(
                 "SELECT count(*), min(\"TimeGenerated\"), max(\"TimeGenerated\") FROM \"{name}\""
             ))?;
@@ -91,7 +96,11 @@ pub(super) fn run(args: &Args, global: &Global, _ui: &Ui) -> Result<Exit> {
             ]);
         }
         text.push('\n');
-        text.push_str(&table(&["view over all sources", "rows", "first", "last"], &rows, &[1]));
+        text.push_str(&table(
+            &["view over all sources", "rows", "first", "last"],
+            &rows,
+            &[1],
+        ));
     }
     answer(&text)?;
     Ok(Exit::Done)

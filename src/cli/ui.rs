@@ -26,7 +26,8 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 
 impl Ui {
     pub fn new(global: &Global) -> Self {
-        let wants_color = !global.no_color && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        let wants_color =
+            !global.no_color && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         Ui {
             quiet: global.quiet,
             verbose: global.verbose,
@@ -176,7 +177,9 @@ impl Progress for Bar {
             if p.last.elapsed() > LINE_EVERY {
                 p.last = Instant::now();
                 let rate = p.read as f64 / p.started.elapsed().as_secs_f64();
-                let total = p.total.map_or(String::new(), |t| format!(" of {}", bytes_text(t)));
+                let total = p
+                    .total
+                    .map_or(String::new(), |t| format!(" of {}", bytes_text(t)));
                 eprintln!(
                     "read {}{total}, {}/s",
                     bytes_text(p.read),
@@ -188,7 +191,8 @@ impl Progress for Bar {
 
     fn input(&self, name: &str) {
         let short: String = visible(name).chars().rev().take(48).collect();
-        self.bar.set_message(short.chars().rev().collect::<String>());
+        self.bar
+            .set_message(short.chars().rev().collect::<String>());
         self.show();
     }
 

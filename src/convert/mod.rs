@@ -238,7 +238,12 @@ impl Permits {
     }
 
     fn give(&self) {
-        if let Some(n) = self.free.lock().expect("nobody panics with a permit").as_mut() {
+        if let Some(n) = self
+            .free
+            .lock()
+            .expect("nobody panics with a permit")
+            .as_mut()
+        {
             *n += 1;
         }
         self.changed.notify_one();
@@ -290,7 +295,13 @@ impl Reader {
             && let Some(ingest) = self.ledger.ingest_of(&input::sha256(path)?)
         {
             self.progress.read_bytes(size);
-            return Ok(self.tell(order, Message::Known { input: name, ingest }));
+            return Ok(self.tell(
+                order,
+                Message::Known {
+                    input: name,
+                    ingest,
+                },
+            ));
         }
         let stream = input::open(input, Arc::clone(&self.progress))?;
         let packing = (
@@ -364,8 +375,8 @@ impl Reader {
         if *input == Input::Stdin {
             return Err(ASK.into());
         }
-        let stream = input::open(input, Arc::new(crate::progress::Silent))
-            .map_err(|e| e.to_string())?;
+        let stream =
+            input::open(input, Arc::new(crate::progress::Silent)).map_err(|e| e.to_string())?;
         let mut blocks = Blocks::new(stream);
         blocks.head();
         if let detect::Container::Csv { body, .. } = format.container {
@@ -544,8 +555,10 @@ impl Merge<'_> {
             self.store
                 .quarantine(&file.entry, record as i64, offset as i64, &reject)?;
         }
-        for piece in pieces.pieces {
-            let added = self.store.add(&file.entry, base, piece, &mut file.contents)?;
+        for piece in &pieces.pieces {
+            let added = self
+                .store
+                .add(&file.entry, base, piece, &mut file.contents)?;
             file.entry.duplicates += added.duplicates;
             file.entry.revisions += added.revisions;
             if added.events > 0 {

@@ -1,7 +1,5 @@
 //! Converted rows as arrays, one piece for each table and day. Made on the core that converted the block.
 
-use std::sync::Arc;
-
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::take;
 
@@ -86,9 +84,7 @@ fn split(mut rows: TableRows) -> Vec<Piece> {
                 day,
                 columns: columns
                     .iter()
-                    .map(|c| {
-                        take(c, &index, None).map_or_else(|_| Arc::clone(c), |taken| taken)
-                    })
+                    .map(|c| take(c, &index, None).expect("the rows are there"))
                     .collect(),
                 times: times_of(day),
                 ids: picked.iter().map(|i| rows.ids[*i]).collect(),

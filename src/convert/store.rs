@@ -116,7 +116,7 @@ impl<'a> Store<'a> {
         &mut self,
         entry: &Entry,
         base: u64,
-        piece: Piece,
+        piece: &Piece,
         contents: &mut hashbrown::HashMap<u128, u32>,
     ) -> Result<Added> {
         let table = piece.table;
@@ -124,10 +124,7 @@ impl<'a> Store<'a> {
             let loaded = keys::load(self.archive, table, &self.ledger, id_key)?;
             self.keys.insert(table.name, loaded);
         }
-        let keys = self
-            .keys
-            .get_mut(table.name)
-            .expect("it was loaded above");
+        let keys = self.keys.get_mut(table.name).expect("it was loaded above");
         let mut known = Vec::with_capacity(piece.records.len());
         for (id, print) in piece.ids.iter().zip(&piece.prints) {
             known.push(match (id, table.identity) {
@@ -152,9 +149,9 @@ impl<'a> Store<'a> {
             revisions: 0,
             times: None,
         };
-        let batch = with_lineage(&piece, entry.id, base)?;
+        let batch = with_lineage(piece, entry.id, base)?;
         if !differs.is_empty() {
-            let revised = self.revise(table, &batch, &piece, &differs)?;
+            let revised = self.revise(table, &batch, piece, &differs)?;
             added.revisions = revised;
             added.duplicates += differs.len() as u64 - revised;
         }
@@ -170,8 +167,7 @@ impl<'a> Store<'a> {
             let times = kept
                 .column(table.at(TIME))
                 .as_primitive::<TimestampMicrosecondType>();
-            added.times =
-                arrow::compute::min(times).zip(arrow::compute::max(times));
+            added.times = arrow::compute::min(times).zip(arrow::compute::max(times));
             kept
         };
         self.keep(table, piece.day, batch);
@@ -214,20 +210,24 @@ impl<'a> Store<'a> {
         let side = catalog::table("Revisions");
         let mut contents = Vec::new();
         for row in &fresh {
-            contents.push(match table.record.filter(|_| table.name == "UnifiedAuditLog") {
-                Some(column) => batch
-                    .column(column)
-                    .as_string::<i32>()
-                    .value(*row)
-                    .to_string(),
-                None => row_json(&batch.slice(*row, 1))?,
-            });
+            contents.push(
+                match table.record.filter(|_| table.name == "UnifiedAuditLog") {
+                    Some(column) => batch
+                        .column(column)
+                        .as_string::<i32>()
+                        .value(*row)
+                        .to_string(),
+                    None => row_json(&batch.slice(*row, 1))?,
+                },
+            );
         }
         let ids: Vec<Option<String>> = fresh
             .iter()
             .map(|row| {
                 let column = batch.column(table.identity?).as_string::<i32>();
-                column.is_valid(*row).then(|| column.value(*row).to_string())
+                column
+                    .is_valid(*row)
+                    .then(|| column.value(*row).to_string())
             })
             .collect();
         let times = batch
@@ -259,9 +259,7 @@ impl<'a> Store<'a> {
                         .with_timezone("UTC"),
                     ),
                     "Content" => Arc::new(StringArray::from(contents.clone())),
-                    FINGERPRINT => {
-                        prints_array(fresh.iter().map(|r| piece.prints[*r]))
-                    }
+                    FINGERPRINT => prints_array(fresh.iter().map(|r| piece.prints[*r])),
                     other => pick(other),
                 }
             })
@@ -297,7 +295,7 @@ impl<'a> Store<'a> {
         offset: i64,
         reject: &Reject,
     ) -> Result<()> {
-        let content = String::from_utf8_lossy(&reject.content).into_owned();
+        let content = text_of(&reject.content);
         let q = &mut self.rejected;
         q.bytes += content.len() + 200;
         q.ingest.push(entry.id);
@@ -426,6 +424,20 @@ impl<'a> Store<'a> {
     }
 }
 
+/// Bytes as text; those that are not UTF-8 as `\xFF`, so that none is lost.
+fn text_of(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "\\x{byte:02X}");
+        }
+    }
+    out
+}
+
 fn revision_key(table: &str, print: u128) -> u128 {
     print ^ xxh3_128(table.as_bytes())
 }
@@ -439,8 +451,7 @@ fn prints_array(prints: impl Iterator<Item = u128>) -> ArrayRef {
 pub(super) fn with_lineage(piece: &Piece, ingest: i64, base: u64) -> Result<RecordBatch> {
     let mut columns = piece.columns.clone();
     let rows = piece.records.len();
-    columns[piece.table.at(INGEST_ID)] =
-        Arc::new(Int64Array::from_value(ingest, rows)) as ArrayRef;
+    columns[piece.table.at(INGEST_ID)] = Arc::new(Int64Array::from_value(ingest, rows)) as ArrayRef;
     columns[piece.table.at(RECORD)] = Arc::new(Int64Array::from_iter_values(
         piece.records.iter().map(|r| base as i64 + r + 1),
     ));
@@ -456,7 +467,9 @@ fn row_json(row: &RecordBatch) -> Result<String> {
     let mut writer = arrow::json::LineDelimitedWriter::new(Vec::new());
     writer.write(&row)?;
     writer.finish()?;
-    Ok(String::from_utf8_lossy(&writer.into_inner()).trim().to_string())
+    Ok(String::from_utf8_lossy(&writer.into_inner())
+        .trim()
+        .to_string())
 }
 
 fn date_text(day: i32) -> Option<String> {

@@ -130,6 +130,9 @@ impl Hunt {
     }
 }
 
+/// Columns and rows of a rule's query.
+type Answer = (SchemaRef, Vec<RecordBatch>);
+
 /// Rules that run at the same time.
 const SIDE_BY_SIDE: usize = 4;
 /// Evidence of a finding that is looked up for its time and identity.
@@ -157,16 +160,22 @@ pub fn sweep(
             });
         }
     }
-    let rules: Vec<&Rule> = pack.rules.iter().filter(|r| r.severity >= level).collect();
+    // What the user has, before empty lists stand in for optional ones.
+    let present = session.watchlists().to_vec();
     let mut ready = Vec::new();
-    for rule in rules {
-        match missing_watchlist(session, rule)? {
+    for rule in pack.rules.iter().filter(|r| r.severity >= level) {
+        match missing_watchlist(rule, &present) {
             Some(reason) => hunt.outcomes.push(outcome(rule, Status::NotRun(reason), 0)),
             None => ready.push(rule),
         }
     }
+    for (name, need) in ready.iter().flat_map(|r| &r.watchlists) {
+        if !session.watchlists().contains(name) {
+            session.add_watchlist(name, watchlist::from_rows(&need.columns, &[])?)?;
+        }
+    }
     progress.step("hunting");
-    let results: Vec<(usize, Result<(SchemaRef, Vec<RecordBatch>)>)> = {
+    let results: Vec<(usize, Result<Answer>)> = {
         let session: &Session = session;
         // Views are made one after the other; planning two queries at once must not make one twice.
         for rule in &ready {
@@ -229,30 +238,21 @@ fn outcome(rule: &Rule, status: Status, findings: usize) -> Outcome {
     }
 }
 
-/// Says which watchlist a rule lacks; puts an empty one in the place of an optional one.
-fn missing_watchlist(session: &mut Session, rule: &Rule) -> Result<Option<String>> {
-    for (name, need) in &rule.watchlists {
-        if session.watchlists().contains(name) {
-            continue;
-        }
-        if need.required {
-            return Ok(Some(format!(
-                "it needs the watchlist `watchlists/{name}.csv` ({})",
-                need.columns.join(", ")
-            )));
-        }
-        // The label views read `Labels` themselves and know what to do without it.
-        if name != "Labels" {
-            session.add_watchlist(name, watchlist::from_rows(&need.columns, &[])?)?;
-        }
-    }
-    Ok(None)
+/// Says which watchlist a rule lacks.
+fn missing_watchlist(rule: &Rule, present: &[String]) -> Option<String> {
+    let (name, need) = rule
+        .watchlists
+        .iter()
+        .find(|(name, need)| need.required && !present.contains(name))?;
+    Some(format!(
+        "it needs the watchlist `watchlists/{name}.csv` ({})",
+        need.columns.join(", ")
+    ))
 }
 
 fn finding(rule: &Rule, schema: &SchemaRef, batch: &RecordBatch, row: usize) -> Result<Finding> {
-    let column = |name: &str| -> Option<&ArrayRef> {
-        schema.index_of(name).ok().map(|i| batch.column(i))
-    };
+    let column =
+        |name: &str| -> Option<&ArrayRef> { schema.index_of(name).ok().map(|i| batch.column(i)) };
     let text = |name: &str| -> Result<String> {
         column(name).map_or(Ok(String::new()), |c| output::cell(c, row))
     };
@@ -370,9 +370,9 @@ fn look_up(session: &Session, findings: &mut [Finding], ledger: &Ledger) -> Resu
         let Some(table) = catalog().get(name) else {
             continue;
         };
-        let id = table
-            .identity
-            .map_or("NULL".to_string(), |i| format!("\"{}\"", table.columns[i].name));
+        let id = table.identity.map_or("NULL".to_string(), |i| {
+            format!("\"{}\"", table.columns[i].name)
+        });
         let conditions: Vec<String> = records
             .iter()
             .map(|(ingest, list)| {

@@ -139,6 +139,13 @@ impl<W: Write + Send> Writer<W> {
                             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
                                 csv(&text(c))
                             }
+                            // Lists and structures as JSON, as the portals write dynamic columns.
+                            DataType::List(_) | DataType::LargeList(_) | DataType::Struct(_)
+                                if batch.column(c).is_valid(row) =>
+                            {
+                                json(batch.column(c), row)
+                                    .map_or_else(|_| csv(&text(c)), |v| csv_plain(&v.to_string()))
+                            }
                             _ => csv_plain(&text(c)),
                         })
                         .collect();
@@ -160,7 +167,11 @@ impl<W: Write + Send> Writer<W> {
                         (_, true) => "\n",
                         (_, false) => ",\n",
                     };
-                    let after = if self.format == Format::Ndjson { "\n" } else { "" };
+                    let after = if self.format == Format::Ndjson {
+                        "\n"
+                    } else {
+                        ""
+                    };
                     write!(out, "{before}{}{after}", Value::Object(object)).map_err(io)?;
                 }
                 Format::Kusto => {
@@ -346,7 +357,10 @@ fn kusto_type(field: &Field) -> &'static str {
 
 /// Columns that are dynamic wherever they occur.
 fn is_dynamic_name(name: &str) -> bool {
-    matches!(name, "RawEventData" | "AuditData" | "ActivityObjects" | "AdditionalFields")
+    matches!(
+        name,
+        "RawEventData" | "AuditData" | "ActivityObjects" | "AdditionalFields"
+    )
 }
 
 /// In the query API dynamic values are JSON in a string.

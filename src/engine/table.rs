@@ -95,8 +95,14 @@ impl TableProvider for ArchiveTable {
             };
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
-        let source = ParquetSource::new(self.schema())
-            .with_table_parquet_options(state.config_options().execution.parquet.clone().into_table());
+        let source = ParquetSource::new(self.schema()).with_table_parquet_options(
+            state
+                .config_options()
+                .execution
+                .parquet
+                .clone()
+                .into_table(),
+        );
         let mut statistics = Statistics::new_unknown(&self.schema);
         statistics.num_rows = Precision::Inexact(rows);
         let partitions = state.config_options().execution.target_partitions;
@@ -273,7 +279,12 @@ mod tests {
 
     #[test]
     fn conditions_on_the_time_narrow_the_window() {
-        let at = |t: i64| lit(ScalarValue::TimestampMicrosecond(Some(t), Some("UTC".into())));
+        let at = |t: i64| {
+            lit(ScalarValue::TimestampMicrosecond(
+                Some(t),
+                Some("UTC".into()),
+            ))
+        };
         let time = || col("\"TimeGenerated\"");
         let window = Window::default().narrow(&time().gt_eq(at(10)).and(at(20).gt(time())));
         assert_eq!((window.from, window.to, window.bounded), (10, 20, true));

@@ -60,7 +60,9 @@ pub fn read(path: &Path) -> Result<RecordBatch> {
                 at = next;
             }
             Next::Unclosed { start } => {
-                return Err(unusable(format!("a quote is opened at byte {start} and never closed")));
+                return Err(unusable(format!(
+                    "a quote is opened at byte {start} and never closed"
+                )));
             }
             Next::End => break,
         }
@@ -93,9 +95,10 @@ pub fn from_rows(header: &[String], rows: &[Vec<String>]) -> Result<RecordBatch>
         .collect();
     let columns: Vec<ArrayRef> = (0..header.len())
         .map(|c| -> ArrayRef {
-            Arc::new(StringArray::from_iter(rows.iter().map(|r| {
-                r.get(c).map(String::as_str).filter(|t| !t.is_empty())
-            })))
+            Arc::new(StringArray::from_iter(
+                rows.iter()
+                    .map(|r| r.get(c).map(String::as_str).filter(|t| !t.is_empty())),
+            ))
         })
         .collect();
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.len()));

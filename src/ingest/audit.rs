@@ -209,15 +209,33 @@ mod tests {
             "SensitivityLabelEventData":{"OldSensitivityLabelId":"aaaa","LabelEventType":3}}"#;
         push(text, &mut row, &mut rows, 0, None).expect("an audit record");
         let arrays = rows.arrays();
-        let text_of = |name: &str| arrays[table.at(name)].as_string::<i32>().value(0).to_string();
-        assert_eq!(text_of("SensitivityLabelEventData_OldSensitivityLabelId"), "aaaa");
+        let text_of = |name: &str| {
+            arrays[table.at(name)]
+                .as_string::<i32>()
+                .value(0)
+                .to_string()
+        };
+        assert_eq!(
+            text_of("SensitivityLabelEventData_OldSensitivityLabelId"),
+            "aaaa"
+        );
         assert_eq!(text_of("SensitivityLabelEventData_LabelEventType"), "3");
         assert_eq!(text_of("IPAddress"), "2001:db8::1");
         assert_eq!(text_of("ClientIP"), "[2001:db8::1]:443");
         assert_eq!(text_of("RecordTypeName"), "SensitivityLabelAction");
         assert_eq!(text_of("AuditData"), text);
-        assert_eq!(arrays[table.at("RecordType")].as_primitive::<Int32Type>().value(0), 83);
-        assert_eq!(arrays[table.at("UserType")].as_primitive::<Int32Type>().value(0), 0);
+        assert_eq!(
+            arrays[table.at("RecordType")]
+                .as_primitive::<Int32Type>()
+                .value(0),
+            83
+        );
+        assert_eq!(
+            arrays[table.at("UserType")]
+                .as_primitive::<Int32Type>()
+                .value(0),
+            0
+        );
         let t = arrays[table.at(TIME)].as_primitive::<TimestampMicrosecondType>();
         assert_eq!(Some(t.value(0)), time::parse("2026-05-04T09:12:00Z", None));
         assert!(arrays[table.at("Workload")].is_null(0));
@@ -234,8 +252,14 @@ mod tests {
                 .to_string()
         };
         assert_eq!(refused(""), "AuditData is empty");
-        assert_eq!(refused("{\"Platform\":1}"), "neither Id nor CreationTime: not an audit record");
-        assert_eq!(refused("{\"Id\":"), "AuditData: JSON ends in the middle (after 6 bytes)");
+        assert_eq!(
+            refused("{\"Platform\":1}"),
+            "neither Id nor CreationTime: not an audit record"
+        );
+        assert_eq!(
+            refused("{\"Id\":"),
+            "AuditData: JSON ends in the middle (after 6 bytes)"
+        );
         assert!(rows.is_empty());
     }
 }

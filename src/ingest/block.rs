@@ -131,10 +131,9 @@ impl<R: Read> Blocks<R> {
             }
             let (cut, records) = match container {
                 Container::Csv { .. } => (csv::cut(&self.buffer), None),
-                Container::JsonLines | Container::W3c => (
-                    memchr::memrchr(b'\n', &self.buffer).map(|i| i + 1),
-                    None,
-                ),
+                Container::JsonLines | Container::W3c => {
+                    (memchr::memrchr(b'\n', &self.buffer).map(|i| i + 1), None)
+                }
                 Container::JsonValues => {
                     if self.cutter.scan(&self.buffer).is_empty() {
                         (None, None)
@@ -241,8 +240,8 @@ pub fn convert(format: &Arc<Format>, block: &Block) -> Converted {
             let mut objects = Objects::new(format);
             let mut at = 0;
             while at < block.bytes.len() {
-                let end = memchr::memchr(b'\n', &block.bytes[at..])
-                    .map_or(block.bytes.len(), |i| at + i);
+                let end =
+                    memchr::memchr(b'\n', &block.bytes[at..]).map_or(block.bytes.len(), |i| at + i);
                 let line = block.bytes[at..end].trim_ascii();
                 if !line.is_empty() {
                     objects.add(line, at, &mut out);
@@ -335,25 +334,26 @@ fn read_cells(block: &Block, delimiter: u8, out: &mut Converted) -> Cells {
                 }
                 at = next;
             }
-            Next::Unclosed { start }
-                if !block.last && bytes.len() - start < MAX_RECORD_BYTES =>
-            {
+            Next::Unclosed { start } if !block.last && bytes.len() - start < MAX_RECORD_BYTES => {
                 out.leftover = Some(start);
                 break;
             }
             Next::Unclosed { start } => {
                 let end =
                     memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |i| start + i + 1);
-                out.reject(start, "a quote is opened and never closed", &bytes[start..end]);
+                out.reject(
+                    start,
+                    "a quote is opened and never closed",
+                    &bytes[start..end],
+                );
                 at = end;
             }
             Next::End => break,
         }
     }
     // Every record was checked.
-    let text = String::from_utf8(text).unwrap_or_else(|e| {
-        String::from_utf8_lossy(e.as_bytes()).into_owned()
-    });
+    let text = String::from_utf8(text)
+        .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
     Cells {
         text,
         ends,
@@ -442,8 +442,7 @@ fn lines_of_tabs(format: &Arc<Format>, block: &Block, out: &mut Converted) {
     let mut rows = TableRows::new(table, format.order);
     let mut at = 0;
     while at < block.bytes.len() {
-        let end =
-            memchr::memchr(b'\n', &block.bytes[at..]).map_or(block.bytes.len(), |i| at + i);
+        let end = memchr::memchr(b'\n', &block.bytes[at..]).map_or(block.bytes.len(), |i| at + i);
         let raw = &block.bytes[at..end];
         let offset = at;
         at = end + 1;
@@ -466,29 +465,12 @@ fn lines_of_tabs(format: &Arc<Format>, block: &Block, out: &mut Converted) {
             continue;
         }
         for (target, value) in targets.iter().zip(line.split('\t')) {
-            let value = w3c_value(value);
-            if !value.is_empty() {
-                filler.set(target, Slot::Text(value.into()));
-            }
+            filler.set(target, Slot::Text(value.into()));
         }
         filler.push(&mut rows, out.records as i64);
         out.records += 1;
     }
     out.tables.push(rows);
-}
-
-/// `'joe@contoso.com'` and `{id}` without their marks; `-` is nothing.
-fn w3c_value(value: &str) -> &str {
-    let value = value.trim();
-    let value = value
-        .strip_prefix('\'')
-        .and_then(|v| v.strip_suffix('\''))
-        .unwrap_or(value);
-    let value = value
-        .strip_prefix('{')
-        .and_then(|v| v.strip_suffix('}'))
-        .unwrap_or(value);
-    if value == "-" { "" } else { value }
 }
 
 /// Converts JSON records.
@@ -561,9 +543,7 @@ impl<'f, 'a> Objects<'f, 'a> {
         let record = out.records as i64;
         let rows = out.rows(table("UnifiedAuditLog"), self.format);
         let pushed = match inner {
-            Some(Raw::Other(json)) => {
-                audit::push(json, &mut self.audit, rows, record, fallback)
-            }
+            Some(Raw::Other(json)) => audit::push(json, &mut self.audit, rows, record, fallback),
             Some(Raw::Text {
                 inner,
                 escaped: false,

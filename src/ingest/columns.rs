@@ -66,7 +66,14 @@ pub fn target(table: &Table, name: &str) -> Target {
     }
     // A union of tables whose column has two types gives `DeviceDetail_dynamic` and `DeviceDetail_string`.
     for suffix in [
-        "_dynamic", "_string", "_long", "_int", "_real", "_bool", "_datetime", "_guid",
+        "_dynamic",
+        "_string",
+        "_long",
+        "_int",
+        "_real",
+        "_bool",
+        "_datetime",
+        "_guid",
     ] {
         if let Some(i) = bare.strip_suffix(suffix).and_then(|b| own_column(table, b)) {
             return Target::Column(i);
@@ -98,6 +105,22 @@ pub struct Filler<'a> {
     time: usize,
     promoted: Option<usize>,
     created: Option<usize>,
+    /// Texts of this table stand in quotes or braces.
+    quoted: bool,
+}
+
+/// `'joe@contoso.com'` and `{id}` without their marks; `-` is nothing.
+fn unquoted(value: &str) -> &str {
+    let value = value.trim();
+    let value = value
+        .strip_prefix('\'')
+        .and_then(|v| v.strip_suffix('\''))
+        .unwrap_or(value);
+    let value = value
+        .strip_prefix('{')
+        .and_then(|v| v.strip_suffix('}'))
+        .unwrap_or(value);
+    if value == "-" { "" } else { value }
 }
 
 impl<'a> Filler<'a> {
@@ -115,11 +138,19 @@ impl<'a> Filler<'a> {
                 .then_some(table.record)
                 .flatten(),
             created: table.position("CreatedDateTime"),
+            quoted: table.name == "AipServiceUserLog",
         }
     }
 
     /// Sets one value of the row.
     pub fn set(&mut self, target: &Target, value: Slot<'a>) {
+        let value = match value {
+            Slot::Text(text) if self.quoted => Slot::Text(match text {
+                Cow::Borrowed(text) => Cow::Borrowed(unquoted(text)),
+                Cow::Owned(text) => Cow::Owned(unquoted(&text).to_string()),
+            }),
+            value => value,
+        };
         match target {
             Target::Skip => {}
             Target::Extra(name) => self.row.extra(name, &value),
@@ -269,13 +300,22 @@ mod tests {
     #[test]
     fn names_find_their_column_whatever_the_portal_added() {
         let t = catalog::table("SigninLogs");
-        assert_eq!(target(t, "CreatedDateTime [UTC]"), Target::Column(t.at("CreatedDateTime")));
-        assert_eq!(target(t, "DeviceDetail_dynamic"), Target::Column(t.at("DeviceDetail")));
+        assert_eq!(
+            target(t, "CreatedDateTime [UTC]"),
+            Target::Column(t.at("CreatedDateTime"))
+        );
+        assert_eq!(
+            target(t, "DeviceDetail_dynamic"),
+            Target::Column(t.at("DeviceDetail"))
+        );
         assert_eq!(target(t, "TimeGenerated [UTC]"), Target::Time(2));
         assert_eq!(target(t, "_IngestId"), Target::Extra("_IngestId".into()));
         let t = catalog::table("CloudAppEvents");
         assert_eq!(target(t, "Isp"), Target::Column(t.at("ISP")));
-        assert_eq!(target(t, "RawEventData_UserId"), Target::Extra("RawEventData_UserId".into()));
+        assert_eq!(
+            target(t, "RawEventData_UserId"),
+            Target::Extra("RawEventData_UserId".into())
+        );
     }
 
     #[test]
@@ -288,9 +328,18 @@ mod tests {
         filler.push(&mut rows, 0);
         assert!(rows.ids[0].is_some());
         let arrays = rows.arrays();
-        assert_eq!(arrays[table.at("RawEventData_UserId")].as_string::<i32>().value(0), "bob@contoso.com");
         assert_eq!(
-            Some(arrays[table.at(TIME)].as_primitive::<TimestampMicrosecondType>().value(0)),
+            arrays[table.at("RawEventData_UserId")]
+                .as_string::<i32>()
+                .value(0),
+            "bob@contoso.com"
+        );
+        assert_eq!(
+            Some(
+                arrays[table.at(TIME)]
+                    .as_primitive::<TimestampMicrosecondType>()
+                    .value(0)
+            ),
             super::super::time::parse("2026-05-04T09:12:00Z", None)
         );
     }

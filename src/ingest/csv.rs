@@ -147,7 +147,12 @@ pub fn next_record(input: &[u8], from: usize, delimiter: u8, fields: &mut Vec<Fi
         }
         match input.get(at) {
             None => return Next::Record { start, next: at },
-            Some(b'\n') => return Next::Record { start, next: at + 1 },
+            Some(b'\n') => {
+                return Next::Record {
+                    start,
+                    next: at + 1,
+                };
+            }
             Some(b'\r') => {
                 let next = at + 1 + usize::from(input.get(at + 1) == Some(&b'\n'));
                 return Next::Record { start, next };
@@ -221,7 +226,12 @@ mod tests {
         loop {
             match next_record(input, at, b',', &mut fields) {
                 Next::Record { next, .. } => {
-                    out.push(fields.iter().map(|f| f.content(input).into_owned()).collect());
+                    out.push(
+                        fields
+                            .iter()
+                            .map(|f| f.content(input).into_owned())
+                            .collect(),
+                    );
                     at = next;
                 }
                 Next::Unclosed { .. } => return (out, true),
@@ -232,7 +242,11 @@ mod tests {
 
     fn theirs(input: &[u8]) -> Vec<Vec<Vec<u8>>> {
         let mut reader = csv_core::Reader::new();
-        let (mut out, mut bytes, mut ends) = (Vec::new(), vec![0; input.len() + 1], vec![0; input.len() + 2]);
+        let (mut out, mut bytes, mut ends) = (
+            Vec::new(),
+            vec![0; input.len() + 1],
+            vec![0; input.len() + 2],
+        );
         let (mut at, mut written, mut fields) = (0, 0, 0);
         loop {
             let (result, used, wrote, ended) =

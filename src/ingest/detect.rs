@@ -29,8 +29,12 @@ pub enum Container {
 impl fmt::Display for Container {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Container::Csv { delimiter: b',', .. } => f.write_str("CSV"),
-            Container::Csv { delimiter: b'\t', .. } => f.write_str("CSV (tabs)"),
+            Container::Csv {
+                delimiter: b',', ..
+            } => f.write_str("CSV"),
+            Container::Csv {
+                delimiter: b'\t', ..
+            } => f.write_str("CSV (tabs)"),
             Container::Csv { delimiter, .. } => write!(f, "CSV ({})", *delimiter as char),
             Container::JsonLines => f.write_str("JSON lines"),
             Container::JsonValues => f.write_str("JSON"),
@@ -250,7 +254,9 @@ fn from_json(head: &[u8]) -> Detected {
             keys.join(", ")
         )),
         None if head.trim_ascii() == b"[]" => Detected::Empty("the file is an empty array"),
-        None => Detected::Unknown("looks like JSON, but no record in its beginning can be read".into()),
+        None => {
+            Detected::Unknown("looks like JSON, but no record in its beginning can be read".into())
+        }
     }
 }
 
@@ -314,7 +320,10 @@ fn from_csv(head: &[u8], text_start: usize, hints: Hints) -> Detected {
         .collect();
     let bare: Vec<String> = header.iter().map(|n| bare_name(n).to_string()).collect();
     let lower: Vec<String> = bare.iter().map(|n| n.to_ascii_lowercase()).collect();
-    if let Some(name) = header.iter().find(|n| n.trim_end().ends_with("[Local Time]")) {
+    if let Some(name) = header
+        .iter()
+        .find(|n| n.trim_end().ends_with("[Local Time]"))
+    {
         return Detected::Unknown(format!(
             "column `{name}` is in local time without saying which; export it again with the portal set to UTC"
         ));
@@ -453,17 +462,44 @@ mod tests {
     #[test]
     fn formats_are_told_by_content() {
         for (head, want) in [
-            ("RecordId,CreationDate,auditData\n1,2,{}\n", "CSV: Unified Audit Log"),
-            ("#TYPE X\r\n\"UserIds\";\"AuditData\"\r\n1;2\r\n", "CSV (;): Unified Audit Log"),
-            ("{\"CreationTime\":\"x\",\"Id\":\"y\",\"Operation\":\"z\"}\n", "JSON lines: Unified Audit Log"),
-            ("[{\"CreationTime\":\"x\",\n\"Id\":\"y\",\"Operation\":\"z\"}]", "JSON: Unified Audit Log"),
-            ("{\"time\":\"\",\"category\":\"AdvancedHunting-CloudAppEvents\",\"properties\":{}}", "JSON lines: streaming API"),
-            ("{\"TimeGenerated\":\"x\",\"Type\":\"SigninLogs\"}\n", "JSON lines: SigninLogs"),
-            ("Timestamp,ActionType,Application,AccountObjectId,RawEventData\na,b,c,d,e\n", "CSV: CloudAppEvents"),
-            ("#Software: RMS\n#Version: 1.1\n#Fields: date\ttime\trow-id\n", "W3C log: AipServiceUserLog"),
+            (
+                "RecordId,CreationDate,auditData\n1,2,{}\n",
+                "CSV: Unified Audit Log",
+            ),
+            (
+                "#TYPE X\r\n\"UserIds\";\"AuditData\"\r\n1;2\r\n",
+                "CSV (;): Unified Audit Log",
+            ),
+            (
+                "{\"CreationTime\":\"x\",\"Id\":\"y\",\"Operation\":\"z\"}\n",
+                "JSON lines: Unified Audit Log",
+            ),
+            (
+                "[{\"CreationTime\":\"x\",\n\"Id\":\"y\",\"Operation\":\"z\"}]",
+                "JSON: Unified Audit Log",
+            ),
+            (
+                "{\"time\":\"\",\"category\":\"AdvancedHunting-CloudAppEvents\",\"properties\":{}}",
+                "JSON lines: streaming API",
+            ),
+            (
+                "{\"TimeGenerated\":\"x\",\"Type\":\"SigninLogs\"}\n",
+                "JSON lines: SigninLogs",
+            ),
+            (
+                "Timestamp,ActionType,Application,AccountObjectId,RawEventData\na,b,c,d,e\n",
+                "CSV: CloudAppEvents",
+            ),
+            (
+                "#Software: RMS\n#Version: 1.1\n#Fields: date\ttime\trow-id\n",
+                "W3C log: AipServiceUserLog",
+            ),
             ("", "the file is empty"),
             ("AuditData\n", "the file has a header and no records"),
-            ("a,b\n1,2\n", "unknown: CSV whose columns are of no known table (a, b)"),
+            (
+                "a,b\n1,2\n",
+                "unknown: CSV whose columns are of no known table (a, b)",
+            ),
         ] {
             assert_eq!(name(head), want, "{head:?}");
         }

@@ -72,8 +72,8 @@ pub fn find(arguments: &[String]) -> Result<Found> {
             add(path, &mut found)?;
             continue;
         }
-        let matches = glob::glob(argument)
-            .map_err(|e| Error::Usage(format!("pattern `{argument}`: {e}")))?;
+        let matches =
+            glob::glob(argument).map_err(|e| Error::Usage(format!("pattern `{argument}`: {e}")))?;
         let mut any = false;
         for entry in matches {
             let path = entry.map_err(|e| {
@@ -236,7 +236,10 @@ pub fn open(input: &Input, progress: Arc<dyn Progress>) -> Result<Stream> {
     let (mark, reader) = match peek(reader, 3) {
         Ok(found) => found,
         // The header of the compressed stream is broken: say so when it is read, as for any other break.
-        Err(e) => (Vec::new(), Box::new(Broken(Some(e))) as Box<dyn Read + Send>),
+        Err(e) => (
+            Vec::new(),
+            Box::new(Broken(Some(e))) as Box<dyn Read + Send>,
+        ),
     };
     let encoding = match mark.as_slice() {
         [0xef, 0xbb, 0xbf] => "UTF-8 with BOM",
@@ -289,10 +292,7 @@ impl Stream {
     /// When the rest cannot be read.
     pub fn digest(self) -> Result<(u64, String)> {
         drop(self.reader);
-        let mut meter = self
-            .meter
-            .lock()
-            .expect("the reader is gone");
+        let mut meter = self.meter.lock().expect("the reader is gone");
         if let Some(path) = &self.path {
             let mut file = File::open(path).map_err(Error::io("open", path))?;
             io::Seek::seek(&mut file, io::SeekFrom::Start(meter.bytes))

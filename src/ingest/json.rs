@@ -176,10 +176,11 @@ pub fn text_fingerprint(text: &str) -> u128 {
                 _ => u128::from(xxh3_64(&finer[..end])),
             });
         }
-    } else if b.len() > 8 && b.starts_with(b"/Date(") {
-        if let Some(micros) = time::parse(text, None) {
-            return time_fingerprint(micros);
-        }
+    } else if b.len() > 8
+        && b.starts_with(b"/Date(")
+        && let Some(micros) = time::parse(text, None)
+    {
+        return time_fingerprint(micros);
     }
     xxh3_128(b)
 }
@@ -342,11 +343,7 @@ impl<'a> Walker<'a> {
         Ok(sum)
     }
 
-    fn value(
-        &mut self,
-        depth: usize,
-        pick: &mut dyn FnMut(usize, Raw<'a>),
-    ) -> Result<u128, Fault> {
+    fn value(&mut self, depth: usize, pick: &mut dyn FnMut(usize, Raw<'a>)) -> Result<u128, Fault> {
         match self.peek() {
             Some(b'"') => {
                 let (inner, escaped) = self.string()?;
@@ -363,7 +360,7 @@ impl<'a> Walker<'a> {
                 }
                 self.at += 1;
                 self.blanks();
-                let mut print: u128 = 0x6172_7261_79;
+                let mut print: u128 = 0x0061_7272_6179;
                 if self.peek() == Some(b']') {
                     self.at += 1;
                     return Ok(print);
@@ -386,7 +383,10 @@ impl<'a> Walker<'a> {
                 let start = self.at;
                 let bytes = self.text.as_bytes();
                 while self.at < bytes.len()
-                    && !matches!(bytes[self.at], b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')
+                    && !matches!(
+                        bytes[self.at],
+                        b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t'
+                    )
                 {
                     self.at += 1;
                 }
@@ -409,7 +409,11 @@ impl<'a> Walker<'a> {
 }
 
 fn is_beginning(word: &[u8]) -> bool {
-    word.is_empty() || [&b"true"[..], b"false", b"null"].iter().any(|w| w.starts_with(word)) || word == b"-"
+    word.is_empty()
+        || [&b"true"[..], b"false", b"null"]
+            .iter()
+            .any(|w| w.starts_with(word))
+        || word == b"-"
 }
 
 fn is_number(word: &[u8]) -> bool {
@@ -425,7 +429,8 @@ fn is_number(word: &[u8]) -> bool {
     };
     digits(whole)
         && part.is_none_or(digits)
-        && exponent.is_none_or(|e| digits(e.strip_prefix(b"+").or(e.strip_prefix(b"-")).unwrap_or(e)))
+        && exponent
+            .is_none_or(|e| digits(e.strip_prefix(b"+").or(e.strip_prefix(b"-")).unwrap_or(e)))
 }
 
 /// Resolves escapes. One that JSON does not know (`C:\Users`) stays as it is.
@@ -444,10 +449,7 @@ pub fn unescape(inner: &str) -> String {
             Some(b'n') => ('\n', 1),
             Some(b'r') => ('\r', 1),
             Some(b't') => ('\t', 1),
-            Some(b'u') => match unicode(after) {
-                Some(found) => found,
-                None => ('\\', 0),
-            },
+            Some(b'u') => unicode(after).unwrap_or(('\\', 0)),
             _ => ('\\', 0),
         };
         out.push(c);
@@ -467,17 +469,16 @@ fn unicode(after: &str) -> Option<(char, usize)> {
             .then(|| u32::from_str_radix(digits, 16).ok())?
     };
     let first = unit(after)?;
-    if (0xd800..0xdc00).contains(&first) {
-        if let Some(second) = after
+    if (0xd800..0xdc00).contains(&first)
+        && let Some(second) = after
             .get(5..)
             .and_then(|r| r.strip_prefix('\\'))
             .filter(|r| r.starts_with('u'))
             .and_then(unit)
             .filter(|s| (0xdc00..0xe000).contains(s))
-        {
-            let c = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-            return Some((char::from_u32(c)?, 11));
-        }
+    {
+        let c = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+        return Some((char::from_u32(c)?, 11));
     }
     Some((char::from_u32(first).unwrap_or('\u{fffd}'), 5))
 }
@@ -564,10 +565,10 @@ impl Cutter {
     }
 
     fn close(&mut self, end: usize) {
-        if let Some(start) = self.start.take() {
-            if !std::mem::take(&mut self.abandoned) {
-                self.found.push((start, end));
-            }
+        if let Some(start) = self.start.take()
+            && !std::mem::take(&mut self.abandoned)
+        {
+            self.found.push((start, end));
         }
     }
 
@@ -649,12 +650,18 @@ mod tests {
         assert_eq!(fault("{\"a\":x}"), Fault::Unexpected(5));
         assert_eq!(fault("{\"a\":1}}"), Fault::Unexpected(7));
         assert_eq!(fault("[1]"), Fault::NotObject);
-        assert_eq!(fault(&format!("{{\"a\":{}", "[".repeat(100_000))), Fault::Deep);
+        assert_eq!(
+            fault(&format!("{{\"a\":{}", "[".repeat(100_000))),
+            Fault::Deep
+        );
     }
 
     #[test]
     fn escapes_are_resolved_and_unknown_ones_stay() {
-        assert_eq!(unescape(r"x\/y \u00e9 \ud83d\ude00 \ud83d C:\Users \u00"), "x/y é 😀 \u{fffd} C:\\Users \\u00");
+        assert_eq!(
+            unescape(r"x\/y \u00e9 \ud83d\ude00 \ud83d C:\Users \u00"),
+            "x/y é 😀 \u{fffd} C:\\Users \\u00"
+        );
     }
 
     fn cut_all(text: &[u8], block: usize) -> Vec<Vec<u8>> {
@@ -685,7 +692,11 @@ mod tests {
         ] {
             for block in 1..text.len() {
                 let got = cut_all(text.as_bytes(), block);
-                assert_eq!(got, [a.as_bytes(), b.as_bytes()], "{text} in blocks of {block}");
+                assert_eq!(
+                    got,
+                    [a.as_bytes(), b.as_bytes()],
+                    "{text} in blocks of {block}"
+                );
             }
         }
     }

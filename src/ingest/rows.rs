@@ -173,9 +173,7 @@ impl Sink {
             Kusto::Int => Sink::Int(Int32Builder::new()),
             Kusto::Long => Sink::Long(Int64Builder::new()),
             Kusto::Real => Sink::Real(Float64Builder::new()),
-            Kusto::DateTime => {
-                Sink::Time(TimestampMicrosecondBuilder::new().with_timezone("UTC"))
-            }
+            Kusto::DateTime => Sink::Time(TimestampMicrosecondBuilder::new().with_timezone("UTC")),
             Kusto::Guid | Kusto::String | Kusto::Dynamic => Sink::Text(StringBuilder::new()),
         }
     }
@@ -500,7 +498,12 @@ mod tests {
         rows.identify(None);
         let arrays = rows.arrays();
         assert!(arrays[table.at("ApplicationId")].is_null(0));
-        assert_eq!(arrays[table.at("AppInstanceId")].as_primitive::<Int32Type>().value(0), 1);
+        assert_eq!(
+            arrays[table.at("AppInstanceId")]
+                .as_primitive::<Int32Type>()
+                .value(0),
+            1
+        );
         assert!(!arrays[table.at("IsAdminOperation")].as_boolean().value(0));
         assert_eq!(
             arrays[table.at(EXTRA)].as_string::<i32>().value(0),
@@ -515,8 +518,16 @@ mod tests {
         let mut rows = TableRows::new(table, None);
         let mut row = Row::new(table);
         for (admin, time, raw) in [
-            (Slot::Json("false"), "2024-10-01T08:18:26.0000000Z", Slot::Json(r#"{"a":1, "b":2}"#)),
-            (Slot::Text("0".into()), "2024-10-01T08:18:26Z", Slot::Text(r#"{"b":2,"a":1}"#.into())),
+            (
+                Slot::Json("false"),
+                "2024-10-01T08:18:26.0000000Z",
+                Slot::Json(r#"{"a":1, "b":2}"#),
+            ),
+            (
+                Slot::Text("0".into()),
+                "2024-10-01T08:18:26Z",
+                Slot::Text(r#"{"b":2,"a":1}"#.into()),
+            ),
         ] {
             row.set(table.at("IsAdminOperation"), admin);
             row.set(table.at("TimeGenerated"), Slot::Text(time.into()));

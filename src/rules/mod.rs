@@ -385,7 +385,8 @@ fn read(source: &str, text: &str, pack: &mut Pack) {
         }
     }
     if sql.trim().is_empty() {
-        pack.diagnostics.push(error("no query after the header".into()));
+        pack.diagnostics
+            .push(error("no query after the header".into()));
         return;
     }
     let schedule = match (&header.query_frequency, &header.query_period) {
@@ -454,7 +455,11 @@ mod test {
         assert_eq!(pack.diagnostics, []);
         assert!(pack.rules.len() >= 14, "{} rules", pack.rules.len());
         for rule in &pack.rules {
-            assert!(rule.source.ends_with(&format!("{}.sql", rule.id)), "{}", rule.id);
+            assert!(
+                rule.source.ends_with(&format!("{}.sql", rule.id)),
+                "{}",
+                rule.id
+            );
             assert!(!rule.description.is_empty(), "{}", rule.id);
             assert!(!rule.tactics.is_empty(), "{}", rule.id);
             assert!(!rule.techniques.is_empty(), "{}", rule.id);

@@ -141,7 +141,12 @@ fn later(record: &mut Value, by: i64) {
         members.insert("date".into(), Value::String(date));
         members.insert("time".into(), Value::String(clock));
     }
-    for name in ["CreationTime", "TimeGenerated", "Timestamp", "CreatedDateTime"] {
+    for name in [
+        "CreationTime",
+        "TimeGenerated",
+        "Timestamp",
+        "CreatedDateTime",
+    ] {
         if let Some(Value::String(text)) = members.get_mut(name)
             && let Some(t) = moved(text)
         {

@@ -1,1 +1,84 @@
+//! One binary for all integration tests: each further one would link all of DataFusion again.
 
+mod broken;
+mod command_line;
+mod delta;
+mod layers;
+mod real_exports;
+mod rules;
+mod sample_data;
+mod sql;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use coldtrail::archive::Archive;
+use coldtrail::convert::{self, Options, Summary};
+use coldtrail::engine::{self, Session, Source, output};
+use coldtrail::ingest::input;
+use coldtrail::progress::{Progress, Silent};
+
+/// 2026-06-01T00:00:00Z
+const NOW: i64 = 1_780_272_000_000_000;
+
+/// A path below the project.
+fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The folder with real exports beside the project, where there is one.
+fn shared(path: &str) -> Option<PathBuf> {
+    let found = project("../shared").join(path);
+    if found.exists() {
+        return Some(found);
+    }
+    println!("skipped: `{}` is not there", found.display());
+    None
+}
+
+fn ingest(archive: &Path, inputs: &[PathBuf]) -> Summary {
+    let names: Vec<String> = inputs
+        .iter()
+        .map(|p| p.to_string_lossy().into_owned())
+        .collect();
+    let found = input::find(&names).expect("inputs exist");
+    let archive = Archive::create(archive).expect("an archive can be made");
+    let options = Options {
+        now: NOW,
+        hints: Default::default(),
+        clobber: false,
+    };
+    let progress: Arc<dyn Progress> = Arc::new(Silent);
+    convert::ingest(&archive, &found, &options, &progress).expect("ingest")
+}
+
+/// Rows of an answer, cells joined by `|`.
+fn ask(archive: &Path, sql: &str) -> Vec<String> {
+    let archive = Archive::open(archive).expect("an archive");
+    let session =
+        Session::open(Source::Archive(&archive), &engine::Options::default()).expect("a session");
+    rows(&session, sql)
+}
+
+fn rows(session: &Session, sql: &str) -> Vec<String> {
+    let (_, batches) = session
+        .collect(sql)
+        .unwrap_or_else(|e| panic!("{sql}: {e}"));
+    let mut out = Vec::new();
+    for batch in &batches {
+        for row in 0..batch.num_rows() {
+            let cells: Vec<String> = batch
+                .columns()
+                .iter()
+                .map(|c| output::cell(c, row).expect("a cell"))
+                .collect();
+            out.push(cells.join("|"));
+        }
+    }
+    out
+}
+
+/// The one number that a query gives.
+fn number(archive: &Path, sql: &str) -> u64 {
+    ask(archive, sql)[0].parse().expect("a number")
+}

@@ -36,9 +36,11 @@ pub(super) async fn sql(session: &Session) -> Result<String> {
 async fn labels(session: &Session) -> Result<String> {
     let reference = TableReference::partial("watchlists", "Labels");
     if !session.context().table_exist(reference.clone())? {
-        return Ok("SELECT CAST(NULL AS VARCHAR) AS \"Id\", CAST(NULL AS VARCHAR) AS \"Name\", \
+        return Ok(
+            "SELECT CAST(NULL AS VARCHAR) AS \"Id\", CAST(NULL AS VARCHAR) AS \"Name\", \
                    CAST(NULL AS INT) AS \"Rank\" WHERE false"
-            .into());
+                .into(),
+        );
     }
     let provider = session.context().table_provider(reference).await?;
     let schema = provider.schema();

@@ -310,9 +310,11 @@ fn office_activity(session: &Session) -> String {
             // The workspace, its tenant and what billing adds are not in the audit log.
             "TenantId" | "OfficeTenantId" | EXTRA | DATE => return None,
             _ if name.starts_with('_') || column.origin != Origin::Export => return None,
-            "CrossMailboxOperations" => "coalesce(json_as_text(u.\"AuditData\", 'CrossMailboxOperations'), \
+            "CrossMailboxOperations" => {
+                "coalesce(json_as_text(u.\"AuditData\", 'CrossMailboxOperations'), \
                 json_as_text(u.\"AuditData\", 'CrossMailboxOperation'))"
-                .into(),
+                    .into()
+            }
             _ => field(name),
         };
         Some(match column.kusto {
