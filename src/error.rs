@@ -50,6 +50,9 @@ pub enum Error {
         /// What the Parquet library answered.
         source: Box<parquet::errors::ParquetError>,
     },
+    /// A file of the archive is missing or damaged.
+    #[error("the archive is damaged: {0}")]
+    Damaged(String),
     /// A query is wrong, or failed.
     #[error("{0}")]
     Query(String),
@@ -174,6 +177,9 @@ impl From<datafusion::error::DataFusionError> for Error {
                 name: field.name.clone(),
                 known: valid_fields.iter().map(|c| c.name.clone()).collect(),
             };
+        }
+        if matches!(root, E::ObjectStore(_) | E::ParquetError(_) | E::IoError(_)) {
+            return Error::Damaged(root.strip_backtrace());
         }
         // The backtrace and the layers around the cause are for DataFusion's own developers.
         let text = root.strip_backtrace();

@@ -85,7 +85,8 @@ impl Archive {
     }
 
     fn at(root: &Path) -> Result<Archive> {
-        let root = std::path::absolute(root).map_err(Error::io("find", root))?;
+        // Without `..` and links: neither the log nor the queries' file access takes them.
+        let root = dunce::canonicalize(root).map_err(Error::io("find", root))?;
         Ok(Archive {
             log: delta::Logs::new(&root)?,
             root,

@@ -42,6 +42,13 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     }
     let (session, hunt) = hunt::sweep(&archive, &args.hunting, global, ui)?;
     answer(&format!("\n{}", hunt::describe(&hunt)))?;
+    let write = |file: &Path, text: String| {
+        let staged = file.with_extension("part");
+        std::fs::write(&staged, text).map_err(Error::io("write", &staged))?;
+        std::fs::rename(&staged, file).map_err(Error::io("write", file))
+    };
+    write(&results[0], report::findings_json(&hunt))?;
+    write(&results[1], report::findings_csv(&hunt))?;
     let report = report::html(
         &session,
         &archive,
@@ -55,13 +62,6 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
             bytes_text,
         },
     )?;
-    let write = |file: &Path, text: String| {
-        let staged = file.with_extension("part");
-        std::fs::write(&staged, text).map_err(Error::io("write", &staged))?;
-        std::fs::rename(&staged, file).map_err(Error::io("write", file))
-    };
-    write(&results[0], report::findings_json(&hunt))?;
-    write(&results[1], report::findings_csv(&hunt))?;
     write(&results[2], report)?;
     ui.say(&format!("\nreport: {}", results[2].display()));
     Ok(ingest::exit(&summary).and(hunt::exit(&hunt, &args.hunting)))

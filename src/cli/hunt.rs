@@ -61,7 +61,7 @@ pub(super) fn sweep(
         }
     }
     let ledger = ledger::read(archive)?;
-    let options = global.engine(Some(&hunting.window));
+    let options = global.engine(Some(&hunting.window))?;
     let mut session = Session::open(Source::Archive(archive), &options)?;
     let bar = ui.progress();
     let hunt = detect::sweep(&mut session, &pack, hunting.min_level, &ledger, &bar);
@@ -103,7 +103,10 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     };
     match &args.output {
         Some(path) => {
-            std::fs::write(path, text).map_err(Error::io("write", path))?;
+            let mut staged = path.clone().into_os_string();
+            staged.push(".part");
+            std::fs::write(&staged, text).map_err(Error::io("write", path))?;
+            std::fs::rename(&staged, path).map_err(Error::io("write", path))?;
             ui.say(&verdict(&hunt));
         }
         None => answer(&text)?,

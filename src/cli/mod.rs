@@ -100,7 +100,7 @@ struct Global {
     /// Threads to use; all cores when not given
     #[arg(long, global = true, value_name = "N")]
     threads: Option<usize>,
-    /// Memory for queries, such as 512MiB or 4GB; beyond it they use the disk
+    /// Memory for queries, such as 512MiB or 4GB; large sorts and groups use the disk beyond it
     #[arg(long, global = true, value_name = "SIZE", value_parser = size)]
     memory_limit: Option<usize>,
 }
@@ -173,14 +173,22 @@ struct Window {
 }
 
 impl Global {
-    fn engine(&self, window: Option<&Window>) -> crate::engine::Options {
-        crate::engine::Options {
+    fn engine(&self, window: Option<&Window>) -> crate::error::Result<crate::engine::Options> {
+        if let Some(w) = window
+            && let (Some(from), Some(to)) = (w.from, w.to)
+            && from >= to
+        {
+            return Err(Error::Usage(
+                "--from is not before --to: nothing lies between".into(),
+            ));
+        }
+        Ok(crate::engine::Options {
             from: window.and_then(|w| w.from),
             to: window.and_then(|w| w.to),
             threads: self.threads,
             memory: self.memory_limit,
             files: Vec::new(),
-        }
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use clap::Subcommand;
 use super::Exit;
 use super::ui::{Ui, answer, counted, table};
 use crate::diagnostic::Level;
+use crate::engine::output::visible;
 use crate::error::Result;
 use crate::rules::{self, Pack, tests};
 
@@ -83,19 +84,21 @@ fn test(pack: &Pack, ui: &Ui) -> Result<Exit> {
                 for outcome in outcomes {
                     if outcome.passed() {
                         passed += 1;
-                        ui.tell(&format!("ok      {}: {}", rule.id, outcome.name));
+                        ui.tell(&visible(&format!("ok      {}: {}", rule.id, outcome.name)));
                     } else {
                         failed += 1;
-                        text.push_str(&format!(
-                            "failed  {}: {}: found {}, must find {}\n",
+                        text.push_str(&visible(&format!(
+                            "failed  {}: {}: found {}, must find {}",
                             rule.id, outcome.name, outcome.found, outcome.wanted
-                        ));
+                        )));
+                        text.push('\n');
                     }
                 }
             }
             Err(e) => {
                 failed += 1;
-                text.push_str(&format!("failed  {}: {e}\n", rule.id));
+                text.push_str(&visible(&format!("failed  {}: {e}", rule.id)));
+                text.push('\n');
             }
         }
     }

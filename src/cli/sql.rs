@@ -91,7 +91,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         (None, None) => String::new(),
     };
     let archive = Archive::open(&args.archive)?;
-    let mut options = global.engine(Some(&args.window));
+    let mut options = global.engine(Some(&args.window))?;
     options.files.clone_from(&args.tables);
     let session = Session::open(Source::Archive(&archive), &options)?;
     let frame = session.plan(&query)?;
@@ -146,7 +146,13 @@ impl Answer {
             }
             return Ok(());
         };
-        let out: Box<dyn Write + Send> = match &self.output {
+        // A query that fails leaves what was there.
+        let staged = self.output.as_ref().map(|path| {
+            let mut name = path.clone().into_os_string();
+            name.push(".part");
+            PathBuf::from(name)
+        });
+        let out: Box<dyn Write + Send> = match &staged {
             Some(path) => Box::new(BufWriter::new(
                 File::create(path).map_err(Error::io("create", path))?,
             )),
@@ -157,9 +163,21 @@ impl Answer {
             }
             None => Box::new(BufWriter::new(io::stdout())),
         };
-        let mut writer = Writer::new(format, schema, out)?;
-        session.stream(frame, |batch| writer.write(batch))?;
-        writer.finish()?;
-        Ok(())
+        let terminal = self.output.is_none() && ui.stdout_is_terminal();
+        let mut writer = Writer::new(format, schema, out)?.for_terminal(terminal);
+        let written = session
+            .stream(frame, |batch| writer.write(batch))
+            .and_then(|()| writer.finish());
+        match (&staged, &self.output, written) {
+            (Some(staged), Some(path), Ok(_)) => {
+                std::fs::rename(staged, path).map_err(Error::io("write", path))
+            }
+            (Some(staged), _, Err(e)) => {
+                // The failure of the query is what the user must hear.
+                let _ = std::fs::remove_file(staged);
+                Err(e)
+            }
+            (_, _, written) => written.map(|_| ()),
+        }
     }
 }

@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The archive
-    #[arg(short, long, value_name = "DIR")]
-    archive: PathBuf,
+    #[arg(short, long, value_name = "DIR", required_unless_present = "columns")]
+    archive: Option<PathBuf>,
     /// One line a day
     #[arg(long)]
     days: bool,
@@ -28,7 +28,11 @@ pub(super) fn run(args: &Args, global: &Global, _ui: &Ui) -> Result<Exit> {
     if let Some(name) = &args.columns {
         return columns(name);
     }
-    let archive = Archive::open(&args.archive)?;
+    // clap asks for it unless the columns of a table are wanted.
+    let Some(path) = &args.archive else {
+        return Ok(Exit::Usage);
+    };
+    let archive = Archive::open(path)?;
     let stored = archive.tables()?;
     let mut rows = Vec::new();
     for (t, files) in &stored {
@@ -72,7 +76,7 @@ pub(super) fn run(args: &Args, global: &Global, _ui: &Ui) -> Result<Exit> {
     let right: Vec<usize> = (1..4).map(|i| i + usize::from(args.days)).collect();
     let mut text = table(&header, &rows, &right);
     if !args.days {
-        let session = Session::open(Source::Archive(&archive), &global.engine(None))?;
+        let session = Session::open(Source::Archive(&archive), &global.engine(None)?)?;
         let mut rows = Vec::new();
         for name in [
             "LabelEvents",

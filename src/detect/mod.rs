@@ -201,8 +201,27 @@ pub fn sweep(
             None => continue,
         };
         let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        if !rule.trigger.fires(rows as u64) || rows == 0 {
+        let missing = rule
+            .entities
+            .iter()
+            .flat_map(|e| &e.field_mappings)
+            .find(|f| schema.index_of(&f.column_name).is_err());
+        if let Some(field) = missing {
+            let reason = format!(
+                "its result has no column `{}`, which an entity mapping names",
+                field.column_name
+            );
+            hunt.outcomes.push(outcome(rule, Status::NotRun(reason), 0));
+            continue;
+        }
+        if !rule.trigger.fires(rows as u64) {
             hunt.outcomes.push(outcome(rule, Status::Nothing, 0));
+            continue;
+        }
+        if rows == 0 {
+            // That nothing came is what the rule looks for.
+            hunt.findings.push(bare_finding(rule));
+            hunt.outcomes.push(outcome(rule, Status::Found, 1));
             continue;
         }
         for batch in &batches {
@@ -248,6 +267,23 @@ fn missing_watchlist(rule: &Rule, present: &[String]) -> Option<String> {
         "it needs the watchlist `watchlists/{name}.csv` ({})",
         need.columns.join(", ")
     ))
+}
+
+/// A finding without rows.
+fn bare_finding(rule: &Rule) -> Finding {
+    Finding {
+        number: 0,
+        rule: rule.id.clone(),
+        title: rule.name.clone(),
+        severity: rule.severity,
+        first: String::new(),
+        last: None,
+        tactics: rule.tactics.clone(),
+        techniques: rule.techniques.clone(),
+        entities: Vec::new(),
+        details: Map::new(),
+        evidence: Vec::new(),
+    }
 }
 
 fn finding(rule: &Rule, schema: &SchemaRef, batch: &RecordBatch, row: usize) -> Result<Finding> {
@@ -309,17 +345,12 @@ fn finding(rule: &Rule, schema: &SchemaRef, batch: &RecordBatch, row: usize) -> 
     let first = text(TIME)?;
     let last = text("EndTime")?;
     Ok(Finding {
-        number: 0,
-        rule: rule.id.clone(),
-        title: rule.name.clone(),
-        severity: rule.severity,
         last: (!last.is_empty() && last != first).then_some(last),
         first,
-        tactics: rule.tactics.clone(),
-        techniques: rule.techniques.clone(),
         entities,
         details,
         evidence,
+        ..bare_finding(rule)
     })
 }
 

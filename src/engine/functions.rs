@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringArray};
 use arrow::datatypes::{DataType, Int32Type};
 use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
@@ -29,6 +29,8 @@ pub fn register(context: &SessionContext) -> Result<()> {
             .map(|s| (*s).to_string())
     });
     text_to_text(context, "clean_ip", ip::clean);
+    number_of_name(context, "record_type_number", audit::record_type);
+    number_of_name(context, "user_type_number", audit::user_type);
     Ok(())
 }
 
@@ -42,6 +44,24 @@ fn name_of_number(context: &SessionContext, name: &str, of: fn(i32) -> Option<St
             let arrays = ColumnarValue::values_to_arrays(args)?;
             let numbers = arrays[0].as_primitive::<Int32Type>();
             let out: StringArray = numbers.iter().map(|n| n.and_then(of)).collect();
+            Ok(ColumnarValue::Array(Arc::new(out) as ArrayRef))
+        }),
+    );
+    context.register_udf(udf);
+}
+
+fn number_of_name(context: &SessionContext, name: &str, of: fn(&str) -> Option<i32>) {
+    let udf = create_udf(
+        name,
+        vec![DataType::Utf8],
+        DataType::Int32,
+        Volatility::Immutable,
+        Arc::new(move |args: &[ColumnarValue]| {
+            let arrays = ColumnarValue::values_to_arrays(args)?;
+            let texts = arrays[0].as_string::<i32>();
+            let out: Int32Array = (0..texts.len())
+                .map(|i| texts.is_valid(i).then(|| texts.value(i)).and_then(of))
+                .collect();
             Ok(ColumnarValue::Array(Arc::new(out) as ArrayRef))
         }),
     );

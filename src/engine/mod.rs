@@ -242,6 +242,14 @@ impl Session {
             .with_allow_dml(false)
             .with_allow_statements(false);
         let frame = self.context.sql_with_options(sql, options).await?;
+        for field in frame.schema().fields() {
+            if holds_union(field.data_type(), false) {
+                return Err(Error::Query(format!(
+                    "column `{}` has JSON values of several types in a list or structure: take them with ->> instead of ->",
+                    field.name()
+                )));
+            }
+        }
         let unions: Vec<bool> = frame
             .schema()
             .fields()
@@ -345,6 +353,19 @@ impl Session {
 
     pub(super) fn context(&self) -> &SessionContext {
         &self.context
+    }
+}
+
+/// Whether a type has a union of JSON types inside a list or structure.
+fn holds_union(ty: &DataType, inside: bool) -> bool {
+    match ty {
+        DataType::Union(..) => inside,
+        DataType::List(f)
+        | DataType::LargeList(f)
+        | DataType::FixedSizeList(f, _)
+        | DataType::Map(f, _) => holds_union(f.data_type(), true),
+        DataType::Struct(fields) => fields.iter().any(|f| holds_union(f.data_type(), true)),
+        _ => false,
     }
 }
 

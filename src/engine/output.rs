@@ -44,6 +44,7 @@ pub struct Writer<W: Write + Send> {
     out: Option<W>,
     parquet: Option<ArrowWriter<W>>,
     rows: u64,
+    terminal: bool,
 }
 
 impl<W: Write + Send> Writer<W> {
@@ -96,6 +97,7 @@ impl<W: Write + Send> Writer<W> {
                     out: None,
                     parquet,
                     rows: 0,
+                    terminal: false,
                 });
             }
         }
@@ -105,7 +107,14 @@ impl<W: Write + Send> Writer<W> {
             out: Some(out),
             parquet,
             rows: 0,
+            terminal: false,
         })
+    }
+
+    /// The answer goes to a terminal: CSV cells show control characters instead of sending them.
+    pub fn for_terminal(mut self, yes: bool) -> Self {
+        self.terminal = yes;
+        self
     }
 
     /// Adds rows.
@@ -126,7 +135,9 @@ impl<W: Write + Send> Writer<W> {
             .map(|c| ArrayFormatter::try_new(c.as_ref(), &options))
             .collect::<std::result::Result<Vec<_>, _>>()?;
         for row in 0..batch.num_rows() {
+            let show = self.terminal && self.format == Format::Csv;
             let text = |c: usize| match batch.column(c).is_valid(row) {
+                true if show => visible(&texts[c].value(row).to_string()),
                 true => texts[c].value(row).to_string(),
                 false => String::new(),
             };
@@ -172,14 +183,15 @@ impl<W: Write + Send> Writer<W> {
                     } else {
                         ""
                     };
-                    write!(out, "{before}{}{after}", Value::Object(object)).map_err(io)?;
+                    write!(out, "{before}{}{after}", json_text(&Value::Object(object)))
+                        .map_err(io)?;
                 }
                 Format::Kusto => {
                     let cells: Vec<Value> = (0..batch.num_columns())
                         .map(|c| kusto_value(batch.column(c), row))
                         .collect::<Result<_>>()?;
                     let before = if first { "" } else { "," };
-                    write!(out, "{before}{}", Value::Array(cells)).map_err(io)?;
+                    write!(out, "{before}{}", json_text(&Value::Array(cells))).map_err(io)?;
                 }
                 Format::Parquet => {}
             }
@@ -249,6 +261,38 @@ pub fn markdown(text: &str) -> String {
     out
 }
 
+/// JSON whose control characters and those that turn the direction of text are escapes: the same value for a program, harmless on a
+/// terminal.
+pub fn json_text(value: &Value) -> String {
+    harmless(&value.to_string())
+}
+
+/// The same for JSON that is text already.
+pub fn harmless(json: &str) -> String {
+    if json.is_ascii() && !json.contains('\u{7f}') {
+        return json.to_string();
+    }
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        // Below U+0020 only the line ends between values are left; JSON escapes the others itself.
+        if is_unsafe(c) && c != '\n' {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Control characters, and those that are invisible or turn the direction of text.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// Text from a log made safe to show on one line: control characters, and those that turn the direction of text, become visible.
 ///
 /// ```
@@ -262,9 +306,7 @@ pub fn visible(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            c if c.is_control()
-                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{200b}') =>
-            {
+            c if is_unsafe(c) => {
                 out.push_str(&c.escape_unicode().to_string());
             }
             c => out.push(c),

@@ -9,6 +9,25 @@ use arrow::datatypes::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::ingest::csv::{self, Next};
 
+/// The watchlist of sensitivity labels, which the label views read.
+pub const LABELS: &str = "Labels";
+
+/// A known name as the rules spell it, whatever the case of the file's name.
+fn spelled(name: &str) -> String {
+    [LABELS, "CriticalFiles", "SuperUsers"]
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(name))
+        .unwrap_or(name)
+        .to_string()
+}
+
+fn has(list: &RecordBatch, column: &str) -> bool {
+    list.schema()
+        .fields()
+        .iter()
+        .any(|f| f.name().eq_ignore_ascii_case(column))
+}
+
 /// Reads every watchlist of a folder, by name; none where the folder is missing.
 ///
 /// # Errors
@@ -17,14 +36,29 @@ pub fn read_all(folder: &Path) -> Result<Vec<(String, RecordBatch)>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let mut out = Vec::new();
+    let mut out: Vec<(String, RecordBatch)> = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(Error::io("read", folder))? {
         let path = entry.map_err(Error::io("read", folder))?.path();
         let is_csv = path
             .extension()
             .is_some_and(|e| e.eq_ignore_ascii_case("csv"));
         if let Some(name) = path.file_stem().filter(|_| is_csv) {
-            out.push((name.to_string_lossy().into_owned(), read(&path)?));
+            let name = spelled(&name.to_string_lossy());
+            if out.iter().any(|(n, _)| n.eq_ignore_ascii_case(&name)) {
+                return Err(Error::Unusable {
+                    path,
+                    reason: format!("another watchlist is called `{name}`"),
+                });
+            }
+            let list = read(&path)?;
+            if name == LABELS && !["Id", "Name"].iter().all(|c| has(&list, c)) {
+                return Err(Error::Unusable {
+                    path,
+                    reason: "it needs the columns Id and Name, and Rank and Parent where known"
+                        .into(),
+                });
+            }
+            out.push((name, list));
         }
     }
     out.sort_by(|a, b| a.0.cmp(&b.0));
@@ -93,6 +127,14 @@ pub fn from_rows(header: &[String], rows: &[Vec<String>]) -> Result<RecordBatch>
         .iter()
         .map(|n| Field::new(n.trim(), DataType::Utf8, true))
         .collect();
+    for (i, field) in fields.iter().enumerate() {
+        if fields[..i].iter().any(|f| f.name() == field.name()) {
+            return Err(Error::Usage(format!(
+                "two columns are called `{}`",
+                field.name()
+            )));
+        }
+    }
     let columns: Vec<ArrayRef> = (0..header.len())
         .map(|c| -> ArrayRef {
             Arc::new(StringArray::from_iter(

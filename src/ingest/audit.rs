@@ -125,9 +125,7 @@ pub fn push<'a>(
     let print = match json::walk(text, &plan.paths, |slot, raw| match slot {
         CREATION_TIME => creation = raw.into(),
         SENDER_IP => sender = raw.into(),
-        column => {
-            row.set(column, raw.into());
-        }
+        column => row.set_path(column, raw.into()),
     }) {
         Ok(print) => print,
         Err(fault) => {
@@ -176,7 +174,7 @@ pub fn promote<'a>(text: &'a str, row: &mut Row<'a>) {
     // The value itself is checked when the column is typed; here only an object has anything to promote.
     let whole = json::walk(text, &plan.paths, |slot, raw| {
         if slot < plan.table.columns.len() {
-            row.set(slot, raw.into());
+            row.set_path(slot, raw.into());
         }
     });
     if whole.is_ok() {

@@ -89,6 +89,14 @@ impl<'a> Row<'a> {
         true
     }
 
+    /// Sets a column that promises what `->>` gives: empty text is a value there.
+    pub fn set_path(&mut self, column: usize, value: Slot<'a>) {
+        if value != Slot::Empty && self.slots[column] == Slot::Empty {
+            self.slots[column] = value;
+            self.touched.push(column);
+        }
+    }
+
     /// The value of a column so far.
     pub fn get(&self, column: usize) -> &Slot<'a> {
         &self.slots[column]

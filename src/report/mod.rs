@@ -58,7 +58,8 @@ pub fn findings_json(hunt: &Hunt) -> String {
         "rules": rules,
     });
     // Values that were read from Arrow and text have no way to fail.
-    let mut text = serde_json::to_string_pretty(&value).expect("findings are JSON");
+    let text = serde_json::to_string_pretty(&value).expect("findings are JSON");
+    let mut text = output::harmless(&text);
     text.push('\n');
     text
 }

@@ -282,6 +282,10 @@ pub fn load(paths: &[PathBuf]) -> Result<Pack> {
             from_path(path, &mut files)?;
         }
     }
+    if files.is_empty() {
+        let named: Vec<String> = paths.iter().map(|p| format!("`{}`", p.display())).collect();
+        return Err(Error::Usage(format!("no rules in {}", named.join(", "))));
+    }
     files.sort_by(|a, b| a.0.cmp(&b.0));
     for (source, text) in files {
         match text {

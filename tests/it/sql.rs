@@ -140,3 +140,64 @@ fn an_archive_without_one_source_still_answers_for_it() {
         ["0"]
     );
 }
+
+/// Writes lines to a file and ingests them.
+fn archive_of(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut paths = Vec::new();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        paths.push(path);
+    }
+    let archive = folder.path().join("archive");
+    let summary = ingest(&archive, &paths);
+    assert_eq!(summary.sum(|e| e.quarantined), 0, "{:?}", summary.reasons);
+    (folder, archive)
+}
+
+const OFFICE: &str = r#"{"TimeGenerated":"2026-05-04T08:00:00Z","Type":"OfficeActivity","Operation":"FileSensitivityLabelRemoved","RecordType":"SharePointFileOperation","OfficeWorkload":"SharePoint","OfficeId":"11111111-0000-4000-8000-000000000001","UserId":"alice@contoso.com","UserType":"Regular","ClientIP":"192.0.2.4:50000","OfficeObjectId":"https://contoso.sharepoint.com/a/Plan.docx","SourceFileName":"Plan.docx","SensitivityLabelId":""}"#;
+const AUDIT: &str = r#"{"Id":"11111111-0000-4000-8000-000000000001","CreationTime":"2026-05-04T08:00:00","RecordType":6,"Operation":"FileSensitivityLabelRemoved","Workload":"SharePoint","UserId":"alice@contoso.com","UserType":0,"ObjectId":"https://contoso.sharepoint.com/a/Plan.docx"}"#;
+const BARE_APP_ROW: &str = "Timestamp,ActionType,Application,AccountObjectId,AccountDisplayName,ReportId\n2026-05-04T08:00:00Z,FileSensitivityLabelRemoved,Microsoft SharePoint Online,,Alice,1_20892_11111111-0000-4000-8000-000000000001\n";
+const PURVIEW: &str = r#"{"TimeGenerated":"2026-05-05T08:00:00Z","Type":"MicrosoftPurviewInformationProtection","Id":"22222222-0000-4000-8000-000000000002","RecordType":83,"Operation":"SensitivityLabelRemoved","UserId":"app@contoso.com","UserType":"Application","LabelEventType":"LabelRemoved","OldSensitivityLabelId":"AAAAAAAA-0000-4000-8000-00000000000A"}"#;
+
+#[test]
+fn one_event_counts_once_whatever_the_source() {
+    let (_folder, path) = archive_of(&[("office.json", OFFICE), ("audit.json", AUDIT), ("apps.csv", BARE_APP_ROW)]);
+    for view in ["UnifiedAuditLog", "CloudAppEvents", "OfficeActivity", "LabelEvents"] {
+        assert_eq!(ask(&path, &format!("SELECT count(*) FROM {view}")), ["1"], "{view}");
+    }
+}
+
+#[test]
+fn office_activity_alone_answers_for_the_others() {
+    let (_folder, path) = archive_of(&[("office.json", OFFICE)]);
+    assert_eq!(
+        ask(&path, "SELECT Action, UserId, UserType, FileName, IPAddress, RecordType FROM LabelEvents"),
+        ["LabelRemoved|alice@contoso.com|0|Plan.docx|192.0.2.4|6"]
+    );
+    assert_eq!(
+        ask(&path, "SELECT ActionType, Application, ReportId FROM CloudAppEvents"),
+        ["FileSensitivityLabelRemoved|Microsoft SharePoint Online|0_20892_11111111-0000-4000-8000-000000000001"]
+    );
+}
+
+#[test]
+fn sentinels_label_table_feeds_label_events() {
+    let (_folder, path) = archive_of(&[("purview.json", PURVIEW), ("audit.json", AUDIT)]);
+    assert_eq!(
+        ask(&path, "SELECT Action, UserType, OldLabelId FROM LabelEvents ORDER BY TimeGenerated"),
+        ["LabelRemoved|0|", "LabelRemoved|5|aaaaaaaa-0000-4000-8000-00000000000a"]
+    );
+}
+
+#[test]
+fn json_of_several_types_inside_a_list_is_refused() {
+    let (_folder, path) = archive_of(&[("audit.json", AUDIT)]);
+    let archive = Archive::open(&path).expect("the archive");
+    let session = Session::open(Source::Archive(&archive), &Options::default()).expect("a session");
+    let error = session
+        .collect("SELECT make_array(AuditData->'Operation') AS u FROM UnifiedAuditLog")
+        .expect_err("a union inside a list");
+    assert!(error.to_string().contains("->>"), "{error}");
+}

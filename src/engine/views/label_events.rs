@@ -230,15 +230,18 @@ SELECT
     WHEN m."Operation" LIKE '%LabelUpdated' OR m."Operation" LIKE '%LabelChanged' THEN 'changed'
     WHEN m."Operation" IN ('SensitivityLabeledFileOpened', 'Access') THEN 'FileOpened'
     WHEN m."Operation" = 'SensitivityLabeledFileRenamed' THEN 'FileRenamed'
+    WHEN m."Operation" = 'SensitivityLabeledFileModified' THEN 'FileModified'
     WHEN m."Operation" = 'Discover' THEN 'FileDiscovered'
-    WHEN m."Operation" = 'FileDeleted' THEN 'FileDeleted'
+    WHEN m."Operation" IN ('SensitivityLabeledFileDeleted', 'FileDeleted') THEN 'FileDeleted'
+    WHEN m."Operation" = 'DocumentSensitivityMismatchDetected' THEN 'LabelMismatch'
     WHEN m."Operation" IN ('SensitivityLabelPolicyMatched', 'AutoSensitivityLabelRuleMatch') THEN 'PolicyMatched'
+    WHEN m."RecordType" = 95 THEN 'ProtectionChanged'
     ELSE 'Other'
   END,
   CASE m."LabelEventType" WHEN 'LabelUpgraded' THEN 1 WHEN 'LabelDowngraded' THEN 2 WHEN 'LabelRemoved' THEN 3 WHEN 'LabelChangedSameOrder' THEN 4 END,
   m."Operation",
   m."UserId",
-  CAST(CASE m."UserType" WHEN 'Guest' THEN 10 WHEN 'Regular' THEN 0 WHEN 'Admin' THEN 2 END AS INT),
+  user_type_number(m."UserType"),
   coalesce(nullif(m."ItemName", ''), regexp_replace(m."ObjectId", '^.*[/\\]', '')),
   m."ObjectId",
   CAST(NULL AS VARCHAR),
@@ -248,9 +251,10 @@ SELECT
   nullif(m."LabelName", ''),
   nullif(m."JustificationText", ''),
   m."ActionSource",
-  lower(json_as_text(m."ProtectionEventData", 'IsProtected')) = 'true',
-  lower(json_as_text(m."ProtectionEventData", 'IsProtectedBefore')) = 'true',
-  json_as_text(m."ProtectionEventData", 'ProtectionOwner'),
+  lower(coalesce(json_as_text(m."ProtectionEventData", 'IsProtected'), json_as_text(m."CurrentProtectionType", 'documentEncrypted'))) IN ('true', '1'),
+  lower(coalesce(json_as_text(m."ProtectionEventData", 'IsProtectedBefore'), json_as_text(m."PreviousProtectionType", 'documentEncrypted'))) IN ('true', '1'),
+  coalesce(nullif(json_as_text(m."ProtectionEventData", 'ProtectionOwner'), ''), nullif(json_as_text(m."CurrentProtectionType", 'owner'), ''),
+    nullif(json_as_text(m."PreviousProtectionType", 'owner'), ''), nullif(m."SensitivityLabelOwnerEmail", '')),
   coalesce(json_as_text(m."Common", 'ApplicationName'), m."Application"),
   m."DeviceName",
   clean_ip(m."ClientIP"),
@@ -262,7 +266,7 @@ SELECT
   m."_Record",
   CAST(m."_IngestId" AS VARCHAR) || ':' || CAST(m."_Record" AS VARCHAR)
 FROM stored."MicrosoftPurviewInformationProtection" AS m
-WHERE m."Operation" <> 'HeartBeat' AND m."RecordType" IS DISTINCT FROM 13
+WHERE m."Operation" <> 'HeartBeat' AND (m."RecordType" IS DISTINCT FROM 13)
   AND (m."Id" IS NULL OR lower(m."Id") NOT IN (SELECT lower(a."Id") FROM "UnifiedAuditLog" AS a WHERE a."Id" IS NOT NULL))"#;
 
 /// Names, ranks, and what follows from them.
@@ -272,10 +276,10 @@ SELECT
   e."TimeGenerated" AS "Timestamp",
   CASE
     WHEN e."Kind" = 'removed' THEN 'LabelRemoved'
-    WHEN e."Kind" = 'changed' AND e."EventType" = 3 THEN 'LabelRemoved'
+    WHEN e."Kind" IN ('applied', 'changed') AND e."EventType" = 3 THEN 'LabelRemoved'
+    WHEN e."Kind" IN ('applied', 'changed') AND e."EventType" = 2 THEN 'LabelDowngraded'
     WHEN e."Kind" = 'applied' AND e."OldLabelId" IS NULL THEN 'LabelApplied'
     WHEN e."Kind" IN ('applied', 'changed') AND e."EventType" = 1 THEN 'LabelUpgraded'
-    WHEN e."Kind" IN ('applied', 'changed') AND e."EventType" = 2 THEN 'LabelDowngraded'
     WHEN e."Kind" IN ('applied', 'changed') AND e."EventType" = 4 THEN 'LabelChanged'
     WHEN e."Kind" IN ('applied', 'changed') AND n."Rank" > o."Rank" THEN 'LabelUpgraded'
     WHEN e."Kind" IN ('applied', 'changed') AND n."Rank" < o."Rank" THEN 'LabelDowngraded'

@@ -21,6 +21,8 @@ mod label_events;
 
 /// Our table of label actions.
 pub const LABEL_EVENTS: &str = "LabelEvents";
+/// Audit records of audit exports and of OfficeActivity, each once. Only views read it.
+const AUDIT: &str = "_Audit";
 /// Column of views that points at file and record: `ingest:record`.
 pub const SOURCE: &str = "_Source";
 
@@ -42,6 +44,7 @@ pub(super) async fn make(session: &Session, name: &str) -> Result<()> {
     }
     let sql = match name {
         LABEL_EVENTS => label_events::sql(session).await?,
+        AUDIT => audit(session),
         "UnifiedAuditLog" => audit_log(session),
         "CloudAppEvents" => cloud_app_events(session),
         "OfficeActivity" => office_activity(session),
@@ -57,6 +60,7 @@ pub(super) async fn make(session: &Session, name: &str) -> Result<()> {
 fn needs(name: &str) -> &'static [&'static str] {
     match name {
         LABEL_EVENTS | "OfficeActivity" => &["UnifiedAuditLog"],
+        "UnifiedAuditLog" | "CloudAppEvents" => &[AUDIT],
         _ => &[],
     }
 }
@@ -120,10 +124,71 @@ fn lineage(alias: &str, name: &str) -> Option<String> {
         .then(|| format!("{alias}.\"{name}\""))
 }
 
-/// Audit records, and those inside CloudAppEvents that no audit export had.
+/// Audit records of audit exports, and those that only OfficeActivity had: it has their fields, not the record itself.
+fn audit(session: &Session) -> String {
+    let own = table("UnifiedAuditLog");
+    let office = table("OfficeActivity");
+    let mut sql = stored(own);
+    if !session.has("OfficeActivity") {
+        return sql;
+    }
+    let from_office = |name: &str| -> Option<String> {
+        if let Some(e) = lineage("o", name) {
+            return Some(e);
+        }
+        Some(match name {
+            "Id" => "o.\"OfficeId\"".into(),
+            "RecordType" => "record_type_number(o.\"RecordType\")".into(),
+            "RecordTypeName" => "record_type_name(record_type_number(o.\"RecordType\"))".into(),
+            "UserType" => "user_type_number(o.\"UserType\")".into(),
+            "IPAddress" => "coalesce(clean_ip(o.\"ClientIP\"), clean_ip(o.\"Client_IPAddress\"), \
+                clean_ip(o.\"ActorIpAddress\"))"
+                .into(),
+            "Workload" => "o.\"OfficeWorkload\"".into(),
+            "ObjectId" => "o.\"OfficeObjectId\"".into(),
+            "ClientIPAddress" => "o.\"Client_IPAddress\"".into(),
+            "Site" => "o.\"Site_\"".into(),
+            "SiteUrl" => "o.\"Site_Url\"".into(),
+            "EventData" => "o.\"Event_Data\"".into(),
+            "Target" => "o.\"AADTarget\"".into(),
+            EXTRA => return None,
+            _ => {
+                let column = office.columns.iter().find(|c| c.name == name)?;
+                match column.kusto {
+                    Kusto::String | Kusto::Dynamic | Kusto::Guid => format!("o.\"{name}\""),
+                    _ => format!("CAST(o.\"{name}\" AS VARCHAR)"),
+                }
+            }
+        })
+    };
+    let _ = write!(
+        sql,
+        " UNION ALL SELECT {} FROM stored.\"OfficeActivity\" AS o WHERE true",
+        columns(own, &from_office)
+    );
+    if session.has("UnifiedAuditLog") {
+        sql.push_str(
+            " AND (o.\"OfficeId\" IS NULL OR lower(o.\"OfficeId\") NOT IN \
+              (SELECT lower(u.\"Id\") FROM stored.\"UnifiedAuditLog\" AS u WHERE u.\"Id\" IS NOT NULL))",
+        );
+    }
+    sql
+}
+
+/// Whether any source has audit records beside CloudAppEvents.
+fn has_audit(session: &Session) -> bool {
+    session.has("UnifiedAuditLog") || session.has("OfficeActivity")
+}
+
+/// Id of the audit record of a CloudAppEvents row: its own, else the end of `ReportId` (`<n>_<application>_<Id>`), for rows that
+/// were exported without RawEventData.
+const AUDIT_ID: &str = "lower(CASE WHEN c.\"RawEventData_Id\" IS NOT NULL THEN c.\"RawEventData_Id\" \
+    ELSE (regexp_match(c.\"ReportId\", '^[0-9]+_[0-9]+_(.{36})$'))[1] END)";
+
+/// Audit records, and those inside CloudAppEvents that no other source had.
 fn audit_log(session: &Session) -> String {
     let own = table("UnifiedAuditLog");
-    let mut sql = stored(own);
+    let mut sql = format!("SELECT * FROM \"{AUDIT}\"");
     if !session.has("CloudAppEvents") {
         return sql;
     }
@@ -149,10 +214,11 @@ fn audit_log(session: &Session) -> String {
           WHERE c.\"RawEventData_Id\" IS NOT NULL AND c.\"RawEventData_Operation\" IS NOT NULL",
         columns(own, &from_apps)
     );
-    if session.has("UnifiedAuditLog") {
-        sql.push_str(
+    if has_audit(session) {
+        let _ = write!(
+            sql,
             " AND lower(c.\"RawEventData_Id\") NOT IN \
-              (SELECT lower(u.\"Id\") FROM stored.\"UnifiedAuditLog\" AS u WHERE u.\"Id\" IS NOT NULL)",
+              (SELECT lower(u.\"Id\") FROM \"{AUDIT}\" AS u WHERE u.\"Id\" IS NOT NULL)",
         );
     }
     sql
@@ -169,7 +235,7 @@ fn named_value(column: &str, key: &str) -> String {
 fn cloud_app_events(session: &Session) -> String {
     let own = table("CloudAppEvents");
     let mut sql = stored(own);
-    if !session.has("UnifiedAuditLog") {
+    if !has_audit(session) {
         return sql;
     }
     let pick = |of: fn(&(&str, &str, i32)) -> String, otherwise: String| {
@@ -204,7 +270,8 @@ fn cloud_app_events(session: &Session) -> String {
             "AppInstanceId" => "CAST(0 AS INT)".into(),
             "AccountObjectId" => object_id.clone(),
             "AccountId" => format!(
-                "coalesce({object_id}, u.\"AppId\", lower(coalesce(u.\"UserKey\", u.\"UserId\")))"
+                "coalesce({object_id}, CASE WHEN u.\"UserType\" IN (5, 6) THEN coalesce(nullif(u.\"UserKey\", ''), nullif(u.\"AppId\", '')) END, \
+                lower(coalesce(nullif(u.\"UserKey\", ''), u.\"UserId\")))"
             ),
             "AccountDisplayName" => "u.\"UserId\"".into(),
             "AccountType" => "CASE WHEN u.\"UserType\" IN (0, 4) THEN 'Regular' \
@@ -213,7 +280,7 @@ fn cloud_app_events(session: &Session) -> String {
             "IsAdminOperation" => "coalesce(u.\"RecordType\" IN (1, 18), false)".into(),
             "IPAddress" => "u.\"IPAddress\"".into(),
             "UserAgent" => format!(
-                "coalesce(u.\"UserAgent\", {}, u.\"ClientInfoString\")",
+                "coalesce(nullif(u.\"UserAgent\", ''), {}, u.\"ClientInfoString\")",
                 named_value("u.\"ExtendedProperties\"", "UserAgent")
             ),
             "ActivityType" => format!("CASE WHEN {mailbox} THEN 'Run' ELSE 'Basic' END"),
@@ -221,7 +288,7 @@ fn cloud_app_events(session: &Session) -> String {
                 format!("CASE WHEN {mailbox} THEN u.\"Operation\" ELSE u.\"SourceFileName\" END")
             }
             "ObjectType" => format!(
-                "CASE WHEN {mailbox} THEN 'Task' WHEN u.\"SourceFileName\" IS NOT NULL THEN 'File' END"
+                "CASE WHEN {mailbox} THEN 'Task' WHEN u.\"SourceFileName\" <> '' THEN 'File' END"
             ),
             "ObjectId" => "u.\"ObjectId\"".into(),
             "ReportId" => format!("'0_' || CAST({application_id} AS VARCHAR) || '_' || u.\"Id\""),
@@ -232,7 +299,7 @@ fn cloud_app_events(session: &Session) -> String {
             }
             "IsImpersonated" => "false".into(),
             "OAuthAppId" => {
-                "coalesce(u.\"ClientAppId\", u.\"AppAccessContext_ClientAppId\")".into()
+                "coalesce(nullif(u.\"ClientAppId\", ''), u.\"AppAccessContext_ClientAppId\")".into()
             }
             "Type" => "'CloudAppEvents'".into(),
             _ => match (&column.origin, name.strip_prefix("RawEventData_")) {
@@ -243,19 +310,22 @@ fn cloud_app_events(session: &Session) -> String {
     };
     let _ = write!(
         sql,
-        " UNION ALL SELECT {} FROM stored.\"UnifiedAuditLog\" AS u",
+        " UNION ALL SELECT {} FROM \"{AUDIT}\" AS u",
         columns(own, &from_audit)
     );
     if session.has("CloudAppEvents") {
-        sql.push_str(
+        let _ = write!(
+            sql,
             " WHERE u.\"Id\" IS NULL OR lower(u.\"Id\") NOT IN \
-              (SELECT lower(c.\"RawEventData_Id\") FROM stored.\"CloudAppEvents\" AS c \
-               WHERE c.\"RawEventData_Id\" IS NOT NULL)",
+              (SELECT k.\"Id\" FROM (SELECT {AUDIT_ID} AS \"Id\" FROM stored.\"CloudAppEvents\" AS c) AS k \
+               WHERE k.\"Id\" IS NOT NULL)",
         );
     }
     sql
 }
 
+/// Record types of label actions, which Sentinel keeps in another table than OfficeActivity.
+const LABEL_RECORDS: &str = "43, 71, 72, 75, 82, 83, 84, 93, 94, 95, 96, 97, 206";
 /// Record types whose name OfficeActivity spells out; newer ones are numbers there.
 const OFFICE_NAMED: i32 = 25;
 
@@ -263,7 +333,7 @@ const OFFICE_NAMED: i32 = 25;
 fn office_activity(session: &Session) -> String {
     let own = table("OfficeActivity");
     let mut sql = stored(own);
-    if !session.has("UnifiedAuditLog") && !session.has("CloudAppEvents") {
+    if !has_audit(session) && !session.has("CloudAppEvents") {
         return sql;
     }
     let promoted = |path: &str| audit::paths().iter().find(|p| p.path == path);
@@ -331,7 +401,9 @@ fn office_activity(session: &Session) -> String {
     let _ = write!(
         sql,
         " UNION ALL SELECT {} FROM \"UnifiedAuditLog\" AS u \
-          WHERE u.\"Workload\" IN ('Exchange', 'SharePoint', 'OneDrive', 'MicrosoftTeams')",
+          WHERE u.\"Workload\" IN ('Exchange', 'SharePoint', 'OneDrive', 'MicrosoftTeams') \
+            AND coalesce(u.\"RecordType\", 0) NOT IN ({LABEL_RECORDS}) \
+            AND NOT (coalesce(u.\"RecordType\", 0) = 13 AND u.\"Operation\" = 'MipLabel')",
         columns(own, &from_audit)
     );
     if session.has("OfficeActivity") {
