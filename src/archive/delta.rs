@@ -195,6 +195,8 @@ impl Logs {
     ) -> Result<(), DeltaTableError> {
         self.runtime.block_on(async {
             let properties = deltalake_core::kernel::transaction::CommitProperties::default()
+                // The log is evidence: its old entries stay.
+                .with_cleanup_expired_logs(Some(false))
                 .with_application_transactions(transactions);
             CommitBuilder::from(properties)
                 .with_actions(actions)

@@ -25,7 +25,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
-    let found = input::find(&args.inputs)?;
+    let mut found = input::find(&args.inputs)?;
     let clobber = args.reading.clobber;
     let path = |name: &str| args.output.join(name);
     let results = ["findings.json", "findings.csv", "report.html"].map(path);
@@ -33,6 +33,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         hunt::refuse_existing(file, clobber)?;
     }
     let archive = Archive::create(&path("archive"))?;
+    found.leave_out(archive.root());
     let (summary, text) = ingest::read(&archive, &found, &args.reading, ui)?;
     answer(&text)?;
     if !Archive::exists(archive.root()) {

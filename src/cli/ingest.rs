@@ -82,8 +82,9 @@ pub(super) fn read(
 }
 
 pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
-    let found = input::find(&args.inputs)?;
+    let mut found = input::find(&args.inputs)?;
     let archive = Archive::create(&args.archive)?;
+    found.leave_out(archive.root());
     let (summary, text) = read(&archive, &found, &args.reading, ui)?;
     answer(&text)?;
     Ok(exit(&summary))

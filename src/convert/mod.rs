@@ -112,7 +112,7 @@ pub fn ingest(
     progress.total_bytes(total);
     let ledger = Arc::new(ledger);
     let permits = Arc::new(Permits::new(
-        BLOCKS_PER_CORE * rayon::current_num_threads() + 1,
+        block::BLOCK_BYTES * (BLOCKS_PER_CORE * rayon::current_num_threads() + 1),
     ));
     let (send, receive) = mpsc::channel();
     let reader = Reader {
@@ -143,7 +143,7 @@ pub fn ingest(
     drop(receive);
     let read = thread.join();
     outcome?;
-    read.map_err(|_| Error::Usage("the reading thread failed".into()))?;
+    read.map_err(|_| lost())?;
     Ok(summary)
 }
 
@@ -203,6 +203,8 @@ struct Finish {
 }
 
 enum Event {
+    /// The reading thread panicked.
+    Lost,
     /// A block to convert.
     Convert(u64, Arc<Format>, Box<Block>),
     InOrder(u64, Message),
@@ -210,48 +212,62 @@ enum Event {
     Written(u64, Box<(&'static str, Result<part::Part>)>),
 }
 
-/// A counting semaphore that can be opened for good.
+/// Bytes that may be in flight; can be opened for good.
 struct Permits {
-    free: Mutex<Option<usize>>,
+    limit: usize,
+    taken: Mutex<Option<usize>>,
     changed: Condvar,
 }
 
 impl Permits {
-    fn new(n: usize) -> Self {
+    fn new(limit: usize) -> Self {
         Permits {
-            free: Mutex::new(Some(n)),
+            limit,
+            taken: Mutex::new(Some(0)),
             changed: Condvar::new(),
         }
     }
 
-    fn take(&self) {
-        let mut free = self.free.lock().expect("nobody panics with a permit");
-        while *free == Some(0) {
-            free = self
+    /// Waits until so many bytes more may be in flight. What is more than the limit goes alone.
+    fn take(&self, bytes: usize) {
+        let mut taken = self.taken.lock().expect("nobody panics with a permit");
+        while taken.is_some_and(|t| t > 0 && t + bytes > self.limit) {
+            taken = self
                 .changed
-                .wait(free)
+                .wait(taken)
                 .expect("nobody panics with a permit");
         }
-        if let Some(n) = free.as_mut() {
-            *n -= 1;
+        if let Some(t) = taken.as_mut() {
+            *t += bytes;
         }
     }
 
-    fn give(&self) {
-        if let Some(n) = self
-            .free
+    fn give(&self, bytes: usize) {
+        if let Some(t) = self
+            .taken
             .lock()
             .expect("nobody panics with a permit")
             .as_mut()
         {
-            *n += 1;
+            *t -= bytes;
         }
         self.changed.notify_one();
     }
 
     fn open(&self) {
-        *self.free.lock().expect("nobody panics with a permit") = None;
+        *self.taken.lock().expect("nobody panics with a permit") = None;
         self.changed.notify_all();
+    }
+}
+
+/// Tells the merging thread that the reading thread is gone, should it panic.
+struct Alarm(mpsc::Sender<Event>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.0.send(Event::Lost);
+        }
     }
 }
 
@@ -267,6 +283,7 @@ struct Reader {
 impl Reader {
     /// Reads all inputs; ends early when nobody listens any more.
     fn run(self) {
+        let _alarm = Alarm(self.send.clone());
         let mut order = 0;
         for input in &self.inputs {
             match self.read(input, &mut order) {
@@ -292,7 +309,9 @@ impl Reader {
         self.progress.input(&name);
         if let (Input::File(path), Some(size)) = (input, input.size())
             && self.ledger.has_size(size)
-            && let Some(ingest) = self.ledger.ingest_of(&input::sha256(path)?)
+            // What cannot be read is said below.
+            && let Ok(sha256) = input::sha256(path)
+            && let Some(ingest) = self.ledger.ingest_of(&sha256)
         {
             self.progress.read_bytes(size);
             return Ok(self.tell(
@@ -303,12 +322,16 @@ impl Reader {
                 },
             ));
         }
-        let stream = input::open(input, Arc::clone(&self.progress))?;
+        let stream = match input::open(input, Arc::clone(&self.progress)) {
+            Ok(stream) => stream,
+            Err(e) => return Ok(self.cannot_read(order, name, &e)),
+        };
         let packing = (
             stream.compression.name().to_string(),
             stream.encoding.to_string(),
         );
-        let mut blocks = Blocks::new(stream);
+        let offset = stream.offset;
+        let mut blocks = Blocks::new(stream, offset);
         let detected = detect::detect(blocks.head(), self.hints);
         let (format, status, note) = match detected {
             Detected::Known(mut format) => match self.settle_order(input, &mut format) {
@@ -339,12 +362,8 @@ impl Reader {
             if let detect::Container::Csv { body, .. } = format.container {
                 blocks.skip(body);
             }
-            loop {
-                self.permits.take();
-                let Some(block) = blocks.next_block(&format.container) else {
-                    self.permits.give();
-                    break;
-                };
+            while let Some(block) = blocks.next_block(&format.container) {
+                self.permits.take(block.bytes.len());
                 let event = Event::Convert(*order, Arc::clone(format), Box::new(block));
                 *order += 1;
                 if self.send.send(event).is_err() {
@@ -354,12 +373,31 @@ impl Reader {
         }
         let failure = blocks.failure.take();
         let finish = Finish {
-            digest: blocks.into_reader().digest(),
+            // After a clean end the hash is of exactly what was read, also where the file has grown since.
+            digest: blocks
+                .into_reader()
+                .digest(format.is_none() || failure.is_some()),
             failure,
             status,
             note,
         };
         Ok(self.tell(order, Message::Finish(Box::new(finish))))
+    }
+
+    /// Enters a file that could not be opened or read at all.
+    fn cannot_read(&self, order: &mut u64, name: String, why: &Error) -> bool {
+        let begin = Message::Begin {
+            input: name,
+            format: None,
+            packing: (String::new(), String::new()),
+        };
+        let finish = Finish {
+            digest: Ok((0, String::new())),
+            failure: None,
+            status: Status::Unreadable,
+            note: why.to_string(),
+        };
+        self.tell(order, begin) && self.tell(order, Message::Finish(Box::new(finish)))
     }
 
     /// Reads a file for its dates alone, when its beginning does not tell day from month.
@@ -377,7 +415,7 @@ impl Reader {
         }
         let stream =
             input::open(input, Arc::new(crate::progress::Silent)).map_err(|e| e.to_string())?;
-        let mut blocks = Blocks::new(stream);
+        let mut blocks = Blocks::new(stream, 0);
         blocks.head();
         if let detect::Container::Csv { body, .. } = format.container {
             blocks.skip(body);
@@ -399,7 +437,9 @@ struct Current {
     /// Bytes after a quote that was still open at the end of a block.
     carry: Option<Block>,
     /// How often a content occurred in this file, for tables without identities.
-    contents: hashbrown::HashMap<u128, u32>,
+    contents: hashbrown::HashMap<(&'static str, u128), u32>,
+    /// Events without a time.
+    untimed: u64,
 }
 
 struct Merge<'a> {
@@ -422,11 +462,10 @@ impl Merge<'_> {
         loop {
             let event = match late.pop_front() {
                 Some(event) => event,
-                None => receive
-                    .recv()
-                    .map_err(|_| Error::Usage("the reading thread failed".into()))?,
+                None => receive.recv().map_err(|_| lost())?,
             };
             match event {
+                Event::Lost => return Err(lost()),
                 Event::Convert(order, format, block) => {
                     let send = self.send.clone();
                     rayon::spawn(move || {
@@ -459,10 +498,11 @@ impl Merge<'_> {
                         packing,
                     } => current = Some(self.begin(input, format, packing)?),
                     Message::Converted { block, pieces } => {
+                        let bytes = block.bytes.len();
                         if let Some(file) = current.as_mut() {
                             self.block(file, *block, *pieces)?;
                         }
-                        self.permits.give();
+                        self.permits.give(bytes);
                     }
                     Message::Finish(finish) => {
                         if let Some(file) = current.take() {
@@ -513,6 +553,7 @@ impl Merge<'_> {
             format,
             carry: None,
             contents: hashbrown::HashMap::new(),
+            untimed: 0,
         })
     }
 
@@ -546,7 +587,7 @@ impl Merge<'_> {
             let offset = block.offset + reject.offset as u64;
             self.summary
                 .reasons
-                .entry(reject.reason.clone())
+                .entry(kind_of(&reject.reason))
                 .or_insert_with(|| {
                     let place = format!("{}, record {record}, byte {offset}", file.entry.file);
                     (0, place)
@@ -555,10 +596,11 @@ impl Merge<'_> {
             self.store
                 .quarantine(&file.entry, record as i64, offset as i64, &reject)?;
         }
-        for piece in &pieces.pieces {
+        for rows in &pieces.tables {
             let added = self
                 .store
-                .add(&file.entry, base, piece, &mut file.contents)?;
+                .add(&file.entry, base, rows, &mut file.contents)?;
+            file.untimed += added.untimed;
             file.entry.duplicates += added.duplicates;
             file.entry.revisions += added.revisions;
             if added.events > 0 {
@@ -584,17 +626,27 @@ impl Merge<'_> {
             self.add(&mut file, &carried, pieces)?;
         }
         let mut entry = file.entry;
-        (entry.bytes, entry.sha256) = finish.digest?;
+        let mut notes = vec![finish.note];
         entry.status = finish.status;
-        entry.note = finish.note;
         if let Some(e) = finish.failure {
             entry.status = Status::Incomplete;
             let note = format!("the file breaks off after {} records: {e}", entry.records);
-            entry.note = match entry.note.as_str() {
-                "" => note,
-                other => format!("{note}; {other}"),
-            };
+            notes.insert(0, note);
         }
+        match finish.digest {
+            Ok((bytes, sha256)) => (entry.bytes, entry.sha256) = (bytes, sha256),
+            Err(e) => {
+                if entry.status == Status::Complete {
+                    entry.status = Status::Incomplete;
+                }
+                notes.push(format!("no hash: {e}"));
+            }
+        }
+        if file.untimed > 0 {
+            notes.push(format!("{} events have no time", file.untimed));
+        }
+        notes.retain(|n| !n.is_empty());
+        entry.note = notes.join("; ");
         self.uncommitted += entry.bytes;
         self.files.push(entry);
         Ok(())
@@ -607,11 +659,10 @@ impl Merge<'_> {
     ) -> Result<()> {
         self.store.flush(&self.send)?;
         while self.store.is_writing() {
-            let event = receive
-                .recv()
-                .map_err(|_| Error::Usage("the reading thread failed".into()))?;
+            let event = receive.recv().map_err(|_| lost())?;
             match event {
                 Event::Written(bytes, part) => self.store.written(bytes, *part)?,
+                Event::Lost => return Err(lost()),
                 other => late.push_back(other),
             }
         }
@@ -620,6 +671,32 @@ impl Merge<'_> {
         self.uncommitted = 0;
         Ok(())
     }
+}
+
+/// A reason without the places in it, so that equal faults are counted together.
+fn kind_of(reason: &str) -> String {
+    let mut out = String::with_capacity(reason.len());
+    let mut words = reason.split(' ').peekable();
+    while let Some(word) = words.next() {
+        let place = matches!(word, "byte" | "(after");
+        out.push_str(word);
+        if words.peek().is_some() {
+            out.push(' ');
+        }
+        if place && let Some(next) = words.next_if(|w| w.starts_with(|c: char| c.is_ascii_digit()))
+        {
+            out.push('…');
+            out.push_str(next.trim_start_matches(|c: char| c.is_ascii_digit()));
+            if words.peek().is_some() {
+                out.push(' ');
+            }
+        }
+    }
+    out
+}
+
+fn lost() -> Error {
+    Error::Usage("the reading thread failed; this is a fault of coldtrail".into())
 }
 
 fn order_name(order: Option<DateOrder>) -> &'static str {
@@ -636,6 +713,7 @@ struct Added {
     events: u64,
     duplicates: u64,
     revisions: u64,
+    untimed: u64,
     times: Option<(i64, i64)>,
 }
 
@@ -674,11 +752,13 @@ pub fn in_memory(
         if let Some(reject) = pieces.rejects.first() {
             return Err(Error::Usage(format!("event {}: {}", i + 1, reject.reason)));
         }
-        for piece in &pieces.pieces {
-            let batch = store::with_lineage(piece, 1, i as u64)?;
-            match out.iter_mut().find(|(t, _)| std::ptr::eq(*t, piece.table)) {
-                Some((_, batches)) => batches.push(batch),
-                None => out.push((piece.table, vec![batch])),
+        for rows in &pieces.tables {
+            for piece in &rows.pieces {
+                let batch = store::with_lineage(rows, piece, 1, i as u64)?;
+                match out.iter_mut().find(|(t, _)| std::ptr::eq(*t, rows.table)) {
+                    Some((_, batches)) => batches.push(batch),
+                    None => out.push((rows.table, vec![batch])),
+                }
             }
         }
     }

@@ -8,11 +8,11 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
-use arrow::compute::filter_record_batch;
+use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::TimestampMicrosecondType;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::pieces::Piece;
+use super::pieces::{Piece, TablePieces};
 use super::{Added, Event};
 use crate::archive::keys::{self, Keys, Known};
 use crate::archive::ledger::{self, Entry, Ledger};
@@ -34,6 +34,21 @@ const WRITING_BYTES: u64 = 128 << 20;
 struct Bucket {
     batches: Vec<RecordBatch>,
     bytes: usize,
+    /// Batches since they were joined last.
+    small: usize,
+}
+
+/// Batches of one table and day that are joined to one.
+const COALESCE: usize = 32;
+/// What an array takes beside its values.
+const ARRAY_BYTES: usize = 256;
+
+fn memory_of(batch: &RecordBatch) -> usize {
+    batch
+        .columns()
+        .iter()
+        .map(|c| ARRAY_BYTES + c.to_data().get_slice_memory_size().unwrap_or(0))
+        .sum()
 }
 
 /// Rows for `Quarantine`.
@@ -111,79 +126,116 @@ impl<'a> Store<'a> {
         self.jobs > 0
     }
 
-    /// Drops repeats of a piece and keeps the rest for writing.
+    /// Drops repeats of a block's rows of one table and keeps the rest for writing.
     pub fn add(
         &mut self,
         entry: &Entry,
         base: u64,
-        piece: &Piece,
-        contents: &mut hashbrown::HashMap<u128, u32>,
+        rows: &TablePieces,
+        contents: &mut hashbrown::HashMap<(&'static str, u128), u32>,
     ) -> Result<Added> {
-        let table = piece.table;
+        let table = rows.table;
         if !self.keys.contains_key(table.name) {
             let loaded = keys::load(self.archive, table, &self.ledger, id_key)?;
             self.keys.insert(table.name, loaded);
         }
         let keys = self.keys.get_mut(table.name).expect("it was loaded above");
-        let mut known = Vec::with_capacity(piece.records.len());
-        for (id, print) in piece.ids.iter().zip(&piece.prints) {
+        let mut known = Vec::with_capacity(rows.records.len());
+        for (id, print) in rows.ids.iter().zip(&rows.prints) {
             known.push(match (id, table.identity) {
                 (Some(id), _) => keys.note(*id, *print),
                 // The table has identities and this row has none: it is known by its content.
                 (None, Some(_)) => keys.note(keys::content_id(*print), *print),
                 (None, None) => {
-                    let seen = contents.entry(*print).or_insert(0);
+                    let seen = contents.entry((table.name, *print)).or_insert(0);
                     *seen += 1;
                     keys.note_content(*print, *seen - 1)
                 }
             });
         }
+        let mut added = Added {
+            table,
+            events: 0,
+            duplicates: 0,
+            revisions: 0,
+            untimed: 0,
+            times: None,
+        };
+        for piece in &rows.pieces {
+            self.add_piece(entry, base, rows, piece, &known, &mut added)?;
+        }
+        Ok(added)
+    }
+
+    fn add_piece(
+        &mut self,
+        entry: &Entry,
+        base: u64,
+        rows: &TablePieces,
+        piece: &Piece,
+        known: &[Known],
+        added: &mut Added,
+    ) -> Result<()> {
+        let table = rows.table;
+        let known: Vec<Known> = piece.rows.iter().map(|i| known[*i as usize]).collect();
         let new = known.iter().filter(|k| **k == Known::New).count();
         let differs: Vec<usize> = (0..known.len())
             .filter(|i| known[*i] == Known::Differs)
             .collect();
-        let mut added = Added {
-            table,
-            events: new as u64,
-            duplicates: (known.len() - new - differs.len()) as u64,
-            revisions: 0,
-            times: None,
-        };
-        let batch = with_lineage(piece, entry.id, base)?;
+        added.events += new as u64;
+        added.duplicates += (known.len() - new - differs.len()) as u64;
+        let batch = with_lineage(rows, piece, entry.id, base)?;
         if !differs.is_empty() {
-            let revised = self.revise(table, &batch, piece, &differs)?;
-            added.revisions = revised;
+            let prints: Vec<u128> = piece
+                .rows
+                .iter()
+                .map(|i| rows.prints[*i as usize])
+                .collect();
+            let revised = self.revise(table, &batch, &prints, &differs)?;
+            added.revisions += revised;
             added.duplicates += differs.len() as u64 - revised;
         }
         if new == 0 {
-            return Ok(added);
+            return Ok(());
         }
-        let batch = if new == known.len() {
-            added.times = piece.times;
-            batch
+        if piece.day.is_none() {
+            added.untimed += new as u64;
+        }
+        let (batch, times) = if new == known.len() {
+            (batch, piece.times)
         } else {
             let mask: BooleanArray = known.iter().map(|k| Some(*k == Known::New)).collect();
             let kept = filter_record_batch(&batch, &mask)?;
             let times = kept
                 .column(table.at(TIME))
                 .as_primitive::<TimestampMicrosecondType>();
-            added.times = arrow::compute::min(times).zip(arrow::compute::max(times));
-            kept
+            let bounds = arrow::compute::min(times).zip(arrow::compute::max(times));
+            (kept, bounds)
         };
-        self.keep(table, piece.day, batch);
-        Ok(added)
+        added.times = match (added.times, times) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (a, b) => a.or(b),
+        };
+        self.keep(table, piece.day, batch)
     }
 
-    fn keep(&mut self, table: &'static Table, day: Option<i32>, batch: RecordBatch) {
-        let bytes: usize = batch
-            .columns()
-            .iter()
-            .map(|c| c.to_data().get_slice_memory_size().unwrap_or(0))
-            .sum();
+    fn keep(&mut self, table: &'static Table, day: Option<i32>, batch: RecordBatch) -> Result<()> {
+        let bytes = memory_of(&batch);
         let bucket = self.buckets.entry((table.name, day)).or_default();
         bucket.batches.push(batch);
         bucket.bytes += bytes;
         self.waiting += bytes;
+        bucket.small += 1;
+        if bucket.small >= COALESCE {
+            // Many small batches of many columns take more memory for the columns than for what is in them.
+            let whole = concat_batches(&table.schema(), &bucket.batches)?;
+            self.waiting -= bucket.bytes;
+            bucket.bytes = memory_of(&whole);
+            self.waiting += bucket.bytes;
+            bucket.batches = vec![whole];
+            bucket.small = 0;
+        }
+        Ok(())
     }
 
     /// Keeps repeats whose content differs; returns how many were not known yet.
@@ -191,7 +243,7 @@ impl<'a> Store<'a> {
         &mut self,
         table: &'static Table,
         batch: &RecordBatch,
-        piece: &Piece,
+        prints: &[u128],
         rows: &[usize],
     ) -> Result<u64> {
         if self.revisions.is_none() {
@@ -200,7 +252,7 @@ impl<'a> Store<'a> {
         let seen = self.revisions.as_mut().expect("it was loaded above");
         let mut fresh = Vec::new();
         for row in rows {
-            if seen.insert(revision_key(table.name, piece.prints[*row])) {
+            if seen.insert(revision_key(table.name, prints[*row])) {
                 fresh.push(*row);
             }
         }
@@ -259,13 +311,13 @@ impl<'a> Store<'a> {
                         .with_timezone("UTC"),
                     ),
                     "Content" => Arc::new(StringArray::from(contents.clone())),
-                    FINGERPRINT => prints_array(fresh.iter().map(|r| piece.prints[*r])),
+                    FINGERPRINT => prints_array(fresh.iter().map(|r| prints[*r])),
                     other => pick(other),
                 }
             })
             .collect();
         let rows = RecordBatch::try_new(side.schema(), columns)?;
-        self.keep(side, None, rows);
+        self.keep(side, None, rows)?;
         Ok(fresh.len() as u64)
     }
 
@@ -329,8 +381,7 @@ impl<'a> Store<'a> {
             text(q.content),
         ];
         let batch = RecordBatch::try_new(side.schema(), columns)?;
-        self.keep(side, None, batch);
-        Ok(())
+        self.keep(side, None, batch)
     }
 
     /// Writes groups that are large enough, and the largest ones when too much waits.
@@ -448,15 +499,22 @@ fn prints_array(prints: impl Iterator<Item = u128>) -> ArrayRef {
 }
 
 /// Fills the lineage columns.
-pub(super) fn with_lineage(piece: &Piece, ingest: i64, base: u64) -> Result<RecordBatch> {
+pub(super) fn with_lineage(
+    rows: &TablePieces,
+    piece: &Piece,
+    ingest: i64,
+    base: u64,
+) -> Result<RecordBatch> {
+    let table = rows.table;
     let mut columns = piece.columns.clone();
-    let rows = piece.records.len();
-    columns[piece.table.at(INGEST_ID)] = Arc::new(Int64Array::from_value(ingest, rows)) as ArrayRef;
-    columns[piece.table.at(RECORD)] = Arc::new(Int64Array::from_iter_values(
-        piece.records.iter().map(|r| base as i64 + r + 1),
+    let picked = || piece.rows.iter().map(|i| *i as usize);
+    columns[table.at(INGEST_ID)] =
+        Arc::new(Int64Array::from_value(ingest, piece.rows.len())) as ArrayRef;
+    columns[table.at(RECORD)] = Arc::new(Int64Array::from_iter_values(
+        picked().map(|i| base as i64 + rows.records[i] + 1),
     ));
-    columns[piece.table.at(FINGERPRINT)] = prints_array(piece.prints.iter().copied());
-    Ok(RecordBatch::try_new(piece.table.schema(), columns)?)
+    columns[table.at(FINGERPRINT)] = prints_array(picked().map(|i| rows.prints[i]));
+    Ok(RecordBatch::try_new(table.schema(), columns)?)
 }
 
 fn row_json(row: &RecordBatch) -> Result<String> {

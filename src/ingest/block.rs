@@ -48,12 +48,12 @@ pub struct Blocks<R> {
 }
 
 impl<R: Read> Blocks<R> {
-    /// Starts to read; [`Blocks::head`] shows the first bytes.
-    pub fn new(reader: R) -> Self {
+    /// Starts to read; [`Blocks::head`] shows the first bytes. `offset` is that of the first byte (after a byte order mark).
+    pub fn new(reader: R, offset: u64) -> Self {
         Blocks {
             reader,
             buffer: Vec::new(),
-            offset: 0,
+            offset,
             ended: false,
             cutter: json::Cutter::default(),
             skip_line: false,
@@ -149,10 +149,19 @@ impl<R: Read> Blocks<R> {
             if self.buffer.len() >= MAX_RECORD_BYTES {
                 let size = self.buffer.len();
                 match container {
-                    // Conversion takes the first line for broken and goes on with the next.
-                    Container::Csv { .. } => return Some(self.cut(size, None, false, false)),
+                    // Quotes do not add up. Conversion finds out where records end; any line end does for a cut.
+                    Container::Csv { .. } => {
+                        let at = memchr::memrchr(b'\n', &self.buffer).map_or(size, |i| i + 1);
+                        return Some(self.cut(at, None, false, false));
+                    }
                     Container::JsonLines | Container::W3c => self.skip_line = true,
-                    Container::JsonValues => self.cutter.abandon(),
+                    Container::JsonValues => {
+                        if self.cutter.abandon() {
+                            // Its beginning was told before.
+                            self.skip(size);
+                            continue;
+                        }
+                    }
                 }
                 return Some(self.cut(size, None, false, true));
             }
@@ -252,11 +261,44 @@ pub fn convert(format: &Arc<Format>, block: &Block) -> Converted {
         Container::JsonValues => {
             let mut objects = Objects::new(format);
             for (start, end) in block.records.iter().flatten() {
-                objects.add(block.bytes[*start..*end].trim_ascii(), *start, &mut out);
+                let bytes = block.bytes[*start..*end].trim_ascii();
+                let parts = match objects.can_read(bytes) {
+                    true => Vec::new(),
+                    // A stray quote swallows the records after it: they begin on lines of their own.
+                    false => lines_that_begin_alike(&block.bytes, *start, *end),
+                };
+                if parts.len() < 2 {
+                    objects.add(bytes, *start, &mut out);
+                }
+                for (start, end) in parts {
+                    let part = block.bytes[start..end].trim_ascii();
+                    let part = part.strip_suffix(b"]").unwrap_or(part).trim_ascii_end();
+                    let part = part.strip_suffix(b",").unwrap_or(part);
+                    objects.add(part, start, &mut out);
+                }
             }
         }
     }
     out
+}
+
+/// Cuts a broken record at the lines that begin as its first one does: the same blanks and `{`.
+fn lines_that_begin_alike(bytes: &[u8], start: usize, end: usize) -> Vec<(usize, usize)> {
+    let line = memchr::memrchr(b'\n', &bytes[..start]).map_or(0, |i| i + 1);
+    let indent = &bytes[line..start];
+    if !indent.iter().all(u8::is_ascii_whitespace) {
+        return Vec::new();
+    }
+    let mut begins = vec![start];
+    for i in memchr::memchr_iter(b'\n', &bytes[start..end]) {
+        let next = start + i + 1;
+        let rest = &bytes[next..end];
+        if rest.starts_with(indent) && rest.get(indent.len()) == Some(&b'{') {
+            begins.push(next + indent.len());
+        }
+    }
+    let ends = begins[1..].iter().copied().chain([end]);
+    begins.iter().copied().zip(ends).collect()
 }
 
 /// Excel cuts a cell after this many characters.
@@ -310,9 +352,19 @@ fn read_cells(block: &Block, delimiter: u8, out: &mut Converted) -> Cells {
     let mut records: Vec<CellRecord> = Vec::new();
     let mut fields: Vec<Field> = Vec::new();
     let mut at = 0;
+    // After a quote that nothing closes, records end with their line: looking for the quote again and again would take for ever.
+    let mut by_lines = false;
     loop {
-        match csv::next_record(bytes, at, delimiter, &mut fields) {
+        let seen = match by_lines {
+            true => line_end(bytes, at),
+            false => bytes.len(),
+        };
+        match csv::next_record(&bytes[..seen], at, delimiter, &mut fields) {
             Next::Record { start, next } => {
+                if next == bytes.len() && !block.last && bytes[next - 1] != b'\n' {
+                    out.leftover = Some(start);
+                    break;
+                }
                 let first = ends.len();
                 let begin = text.len();
                 for field in &fields {
@@ -339,15 +391,16 @@ fn read_cells(block: &Block, delimiter: u8, out: &mut Converted) -> Cells {
                 break;
             }
             Next::Unclosed { start } => {
-                let end =
-                    memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |i| start + i + 1);
+                let end = line_end(bytes, start);
                 out.reject(
                     start,
                     "a quote is opened and never closed",
                     &bytes[start..end],
                 );
                 at = end;
+                by_lines = true;
             }
+            Next::End if seen < bytes.len() => at = seen,
             Next::End => break,
         }
     }
@@ -359,6 +412,11 @@ fn read_cells(block: &Block, delimiter: u8, out: &mut Converted) -> Cells {
         ends,
         records,
     }
+}
+
+/// First byte after the line that `at` stands in.
+fn line_end(bytes: &[u8], at: usize) -> usize {
+    memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |i| at + i + 1)
 }
 
 fn cells(format: &Arc<Format>, block: &Block, delimiter: u8, out: &mut Converted) {
@@ -377,7 +435,12 @@ fn cells(format: &Arc<Format>, block: &Block, delimiter: u8, out: &mut Converted
     drop(taken);
     let total = out.records;
     match &format.kind {
-        Kind::AuditCell { audit, time, extra } => {
+        Kind::AuditCell {
+            audit,
+            time,
+            extra,
+            width,
+        } => {
             let table = table("UnifiedAuditLog");
             let mut rows = TableRows::new(table, format.order);
             let mut row = Row::new(table);
@@ -393,6 +456,14 @@ fn cells(format: &Arc<Format>, block: &Block, delimiter: u8, out: &mut Converted
                 let fallback = time
                     .and_then(|t| values.get(t))
                     .and_then(|t| time::parse(t, format.order));
+                for (i, text) in values.iter().enumerate().skip(*width) {
+                    if !text.is_empty() {
+                        row.extra_quietly(
+                            &format!("column {}", i + 1),
+                            &Slot::Text((*text).into()),
+                        );
+                    }
+                }
                 let text = values.get(*audit).copied().unwrap_or("");
                 if let Err(refusal) =
                     audit::push(text, &mut row, &mut rows, numbers[r] as i64, fallback)
@@ -404,10 +475,30 @@ fn cells(format: &Arc<Format>, block: &Block, delimiter: u8, out: &mut Converted
             }
             out.tables.push(rows);
         }
-        Kind::Cells { table, targets } => {
+        Kind::Cells {
+            table,
+            targets,
+            named,
+        } => {
             let mut rows = TableRows::new(table, format.order);
-            let mut filler = Filler::new(table);
+            let mut filler = Filler::new(table, format.order);
             for (r, record) in cells.records.iter().enumerate() {
+                let (mut values, _) = cells.of(r);
+                let other = named
+                    .and_then(|i| values.nth(i))
+                    .filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(table.name))
+                    .map(str::to_string);
+                drop(values);
+                if let Some(other) = other {
+                    let raw = &block.bytes[record.offset..record.offset + record.length];
+                    out.records = numbers[r];
+                    out.reject(
+                        record.offset,
+                        format!("row of table `{other}` in a file of {}", table.name),
+                        raw,
+                    );
+                    continue;
+                }
                 let (values, width) = cells.of(r);
                 if width != targets.len() {
                     let raw = &block.bytes[record.offset..record.offset + record.length];
@@ -435,19 +526,33 @@ fn cells(format: &Arc<Format>, block: &Block, delimiter: u8, out: &mut Converted
 }
 
 fn lines_of_tabs(format: &Arc<Format>, block: &Block, out: &mut Converted) {
-    let Kind::Cells { table, targets } = &format.kind else {
+    let Kind::Cells { table, targets, .. } = &format.kind else {
         return;
     };
-    let mut filler = Filler::new(table);
+    let mut filler = Filler::new(table, format.order);
     let mut rows = TableRows::new(table, format.order);
     let mut at = 0;
+    let mut moved = false;
     while at < block.bytes.len() {
         let end = memchr::memchr(b'\n', &block.bytes[at..]).map_or(block.bytes.len(), |i| at + i);
         let raw = &block.bytes[at..end];
         let offset = at;
         at = end + 1;
         let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
+        if let Some(fields) = raw.strip_prefix(b"#Fields:") {
+            let names = String::from_utf8_lossy(fields);
+            let here: Vec<Target> = names
+                .trim()
+                .split('\t')
+                .map(|n| super::columns::target(table, n.trim()))
+                .collect();
+            moved = here != *targets;
+        }
         if raw.trim_ascii().is_empty() || raw.starts_with(b"#") {
+            continue;
+        }
+        if moved {
+            out.reject(offset, "line after another `#Fields:` than the first", raw);
             continue;
         }
         let Ok(line) = std::str::from_utf8(raw) else {
@@ -489,11 +594,17 @@ impl<'f, 'a> Objects<'f, 'a> {
         }
     }
 
+    /// Whether the bytes are one JSON object.
+    fn can_read(&self, bytes: &[u8]) -> bool {
+        std::str::from_utf8(bytes).is_ok_and(|t| json::entries(t, |_, _, _| {}).is_ok())
+    }
+
     fn filler(&mut self, table: &'static Table) -> &mut Filler<'a> {
         let i = match self.fillers.iter().position(|f| std::ptr::eq(f.0, table)) {
             Some(i) => i,
             None => {
-                self.fillers.push((table, Filler::new(table)));
+                self.fillers
+                    .push((table, Filler::new(table, self.format.order)));
                 self.fillers.len() - 1
             }
         };
@@ -532,14 +643,22 @@ impl<'f, 'a> Objects<'f, 'a> {
     fn wrapped(&mut self, text: &'a str, out: &mut Converted) -> Result<(), String> {
         let mut inner = None;
         let mut fallback = None;
+        let order = self.format.order;
+        let mut others: Vec<(String, Slot<'a>)> = Vec::new();
         json::entries(text, |key, raw, _| match key.as_ref() {
             "AuditData" | "auditData" => inner = Some(raw),
             "CreationDate" | "createdDateTime" => {
-                fallback = raw.text().and_then(|t| time::parse(&t, None));
+                fallback = raw.text().and_then(|t| time::parse(&t, order));
             }
-            _ => {}
+            other if super::detect::repeats_the_record(other) => {}
+            other => others.push((other.to_string(), raw.into())),
         })
         .map_err(|fault| fault.to_string())?;
+        for (name, value) in &others {
+            if !value.text().is_empty() {
+                self.audit.extra_quietly(name, value);
+            }
+        }
         let record = out.records as i64;
         let rows = out.rows(table("UnifiedAuditLog"), self.format);
         let pushed = match inner {
@@ -551,9 +670,16 @@ impl<'f, 'a> Objects<'f, 'a> {
             Some(Raw::Text { inner, .. }) => {
                 let text = json::unescape(inner);
                 let mut row = Row::new(rows.table);
+                for (name, value) in others.iter().filter(|o| !o.1.text().is_empty()) {
+                    row.extra_quietly(name, value);
+                }
+                self.audit.clear();
                 audit::push(&text, &mut row, rows, record, fallback)
             }
-            Some(Raw::Null) | None => Err(audit::Refusal::Empty),
+            Some(Raw::Null) | None => {
+                self.audit.clear();
+                Err(audit::Refusal::Empty)
+            }
         };
         pushed.map_err(|refusal| refusal.to_string())
     }
@@ -568,15 +694,19 @@ impl<'f, 'a> Objects<'f, 'a> {
         if default.position("Type").is_some() {
             // Rows of several tables may stand in one file.
             json::entries(text, |key, raw, _| {
-                if key == "Type"
-                    && let Raw::Text { inner, .. } = raw
-                {
-                    own = catalog().get(inner).filter(|t| t.by_day);
+                if key == "Type" {
+                    own = raw.text();
                 }
             })
             .map_err(|fault| fault.to_string())?;
         }
-        let chosen = own.unwrap_or(default);
+        let chosen = match own.as_deref().filter(|t| !t.is_empty()) {
+            None => default,
+            Some(name) => catalog()
+                .get(name)
+                .filter(|t| t.by_day)
+                .ok_or_else(|| format!("table `{name}` is not known"))?,
+        };
         let filler = self.filler(chosen);
         filler.set_object(text).map_err(|f| f.to_string())?;
         let record = out.records as i64;
@@ -594,14 +724,13 @@ impl<'f, 'a> Objects<'f, 'a> {
     fn streamed(&mut self, text: &'a str, out: &mut Converted) -> Result<(), String> {
         let mut category = None;
         let mut properties = None;
-        let mut transport: Vec<(&'a str, Slot<'a>)> = Vec::new();
+        let mut transport: Vec<(String, Slot<'a>)> = Vec::new();
         json::entries(text, |key, raw, _| match key.as_ref() {
             "category" => category = raw.text(),
             "properties" => properties = Some(raw),
-            "time" => transport.push(("time", raw.into())),
-            "_TimeReceivedBySvc" => transport.push(("_TimeReceivedBySvc", raw.into())),
-            "tenantId" => transport.push(("tenantId", raw.into())),
-            _ => {}
+            // It says `Publish` always.
+            "operationName" => {}
+            other => transport.push((other.to_string(), raw.into())),
         })
         .map_err(|fault| fault.to_string())?;
         let category = category.ok_or("no `category`: not of the streaming API")?;
@@ -618,7 +747,7 @@ impl<'f, 'a> Objects<'f, 'a> {
         let filler = self.filler(chosen);
         filler.set_object(properties).map_err(|f| f.to_string())?;
         for (name, value) in &transport {
-            match (*name, chosen.position("TenantId")) {
+            match (name.as_str(), chosen.position("TenantId")) {
                 ("tenantId", Some(i)) => filler.set(&Target::Column(i), value.clone()),
                 _ => filler.transport(name, value),
             }

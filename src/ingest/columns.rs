@@ -10,6 +10,7 @@ use super::audit;
 use super::ip;
 use super::json::{self, Fault};
 use super::rows::{Row, Slot, TableRows, id_key};
+use super::time::{self, DateOrder};
 use crate::catalog::{Origin, TIME, Table};
 
 /// Where the values under one name go.
@@ -107,6 +108,7 @@ pub struct Filler<'a> {
     created: Option<usize>,
     /// Texts of this table stand in quotes or braces.
     quoted: bool,
+    order: Option<DateOrder>,
 }
 
 /// `'joe@contoso.com'` and `{id}` without their marks; `-` is nothing.
@@ -124,9 +126,10 @@ fn unquoted(value: &str) -> &str {
 }
 
 impl<'a> Filler<'a> {
-    /// For this table.
-    pub fn new(table: &'static Table) -> Self {
+    /// For this table; `order` is how dates without a fixed form are read.
+    pub fn new(table: &'static Table, order: Option<DateOrder>) -> Self {
         Filler {
+            order,
             table,
             row: Row::new(table),
             times: Default::default(),
@@ -223,14 +226,22 @@ impl<'a> Filler<'a> {
     /// Finishes the row and adds it to `rows`.
     pub fn push(&mut self, rows: &mut TableRows, record: i64) {
         let mut taken = false;
-        for (rank, slot) in std::mem::take(&mut self.times).into_iter().enumerate() {
+        let times = std::mem::take(&mut self.times);
+        // The first that is a time; where none is, the first is kept as a misfit.
+        let best = times
+            .iter()
+            .position(|t| time::parse(t.text(), self.order).is_some())
+            .or_else(|| times.iter().position(|t| *t != Slot::Empty));
+        for (rank, slot) in times.into_iter().enumerate() {
             if slot == Slot::Empty {
                 continue;
             }
-            if !taken {
+            if Some(rank) == best {
                 self.row.replace(self.time, slot);
                 taken = true;
-            } else if slot.text() != self.row.get(self.time).text() {
+            } else if best.is_some_and(|b| b > rank)
+                || slot.text() != self.row.get(self.time).text()
+            {
                 // Two times that differ, such as a search job's: the other one is kept as it came.
                 let name = ["_OriginalTimeGenerated", "Timestamp", "TimeGenerated"][rank];
                 self.row.extra_quietly(name, &slot);
@@ -323,7 +334,7 @@ mod tests {
         let table = catalog::table("CloudAppEvents");
         let text = r#"{"Timestamp":"2026-05-04T09:12:00Z","ActionType":"Send","ReportId":"1_2_3","RawEventData":"{\"Id\":\"x\",\"UserId\":\"bob@contoso.com\"}"}"#;
         let mut rows = TableRows::new(table, None);
-        let mut filler = Filler::new(table);
+        let mut filler = Filler::new(table, None);
         filler.set_object(text).expect("an object");
         filler.push(&mut rows, 0);
         assert!(rows.ids[0].is_some());

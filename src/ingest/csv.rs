@@ -66,6 +66,9 @@ fn irregular(slice: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Fields of a record that are kept.
+const MAX_FIELDS: usize = 16 * 1024;
+
 /// What [`next_record`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -97,6 +100,10 @@ pub fn next_record(input: &[u8], from: usize, delimiter: u8, fields: &mut Vec<Fi
         return Next::End;
     }
     loop {
+        if fields.len() > MAX_FIELDS {
+            // No export is so wide; the rest of the record would only take memory.
+            fields.truncate(MAX_FIELDS);
+        }
         // Here a field begins.
         let mut form = Form::Plain;
         let begin;

@@ -54,6 +54,8 @@ pub enum Kind {
         time: Option<usize>,
         /// Columns kept beyond the record, with their names.
         extra: Vec<(usize, String)>,
+        /// Columns of the header.
+        width: usize,
     },
     /// Rows of a table, by header.
     Cells {
@@ -61,6 +63,8 @@ pub enum Kind {
         table: &'static Table,
         /// Where each column goes.
         targets: Vec<Target>,
+        /// Column that names the row's table.
+        named: Option<usize>,
     },
     /// Bare audit records.
     Audit,
@@ -154,7 +158,7 @@ pub fn detect(head: &[u8], hints: Hints) -> Detected {
         return w3c(head_text);
     }
     match head_text[0] {
-        b'{' | b'[' => from_json(head),
+        b'{' | b'[' => with_order(from_json(head), hints),
         b'<' => Detected::Unknown("XML or HTML, not an export".into()),
         _ => from_csv(head, text_start, hints),
     }
@@ -176,7 +180,11 @@ fn w3c(head: &[u8]) -> Detected {
         .collect();
     known(
         Container::W3c,
-        Kind::Cells { table, targets },
+        Kind::Cells {
+            table,
+            targets,
+            named: None,
+        },
         "first line is `#Software: RMS`".into(),
     )
 }
@@ -191,6 +199,34 @@ fn known(container: Container, kind: Kind, why: String) -> Detected {
     }))
 }
 
+fn with_order(detected: Detected, hints: Hints) -> Detected {
+    match detected {
+        Detected::Known(mut format) => {
+            format.order = hints.order;
+            Detected::Known(format)
+        }
+        other => other,
+    }
+}
+
+/// Whether a column or key of an audit export repeats what the record says, or is PowerShell's.
+pub fn repeats_the_record(name: &str) -> bool {
+    AUDIT_WRAPPER.contains(&name.to_ascii_lowercase().as_str())
+        || name.contains("@odata.")
+        || GRAPH_WRAPPER.contains(&name)
+}
+
+/// Keys of Graph's audit records that repeat what the record says.
+const GRAPH_WRAPPER: [&str; 7] = [
+    "id",
+    "createdDateTime",
+    "auditLogRecordType",
+    "organizationId",
+    "userType",
+    "service",
+    "objectId",
+];
+
 fn from_json(head: &[u8]) -> Detected {
     let line = head
         .split(|b| *b == b'\n')
@@ -199,10 +235,15 @@ fn from_json(head: &[u8]) -> Detected {
         .unwrap_or_default();
     let whole_line = std::str::from_utf8(line)
         .is_ok_and(|l| l.starts_with('{') && json::entries(l, |_, _, _| {}).is_ok());
+    let several = {
+        let mut cutter = json::Cutter::default();
+        cutter.scan(line).len() > 1
+    };
     // A broken first line between good ones is still a file of lines.
     let mut lines = head.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
     let by_lines = whole_line
         || (line.starts_with(b"{")
+            && !several
             && line.ends_with(b"}")
             && lines.clone().filter(|l| !l.is_empty()).count() > 1
             && lines.all(|l| l.is_empty() || l.starts_with(b"{")));
@@ -221,8 +262,9 @@ fn from_json(head: &[u8]) -> Detected {
         )
     };
     if firsts.is_empty() {
-        // One record that is longer than what was read, or cut off.
-        firsts.push(head);
+        // One record that is longer than what was read, or cut off: its first keys are enough.
+        let begin = memchr::memchr(b'{', head).unwrap_or(0);
+        firsts.push(&head[begin..]);
     }
     let mut seen = None;
     for record in &firsts {
@@ -240,7 +282,7 @@ fn from_json(head: &[u8]) -> Detected {
             }
         })
         .is_err();
-        if let Some((kind, why)) = object_kind(&keys) {
+        if let Some((kind, why)) = object_kind(&keys, broken) {
             return known(container, kind, why);
         }
         if !broken && seen.is_none() {
@@ -260,8 +302,8 @@ fn from_json(head: &[u8]) -> Detected {
     }
 }
 
-/// What an object is, from its keys (with the values that are short strings).
-fn object_kind(keys: &[(String, String)]) -> Option<(Kind, String)> {
+/// What an object is, from its keys (with the values that are short strings); of a `partial` one the last keys are missing.
+fn object_kind(keys: &[(String, String)], partial: bool) -> Option<(Kind, String)> {
     let has = |name: &str| keys.iter().any(|k| k.0 == name);
     let value = |name: &str| {
         keys.iter()
@@ -277,7 +319,7 @@ fn object_kind(keys: &[(String, String)]) -> Option<(Kind, String)> {
     if has("AuditData") || (has("auditData") && has("auditLogRecordType")) {
         return Some((Kind::AuditWrapped, "objects with AuditData".into()));
     }
-    if has("Operation")
+    if (has("Operation") || (partial && has("Id") && has("CreationTime")))
         && (has("CreationTime") || has("RecordType"))
         && (has("Id") || has("CreationTime"))
         && !has("TimeGenerated")
@@ -318,6 +360,13 @@ fn from_csv(head: &[u8], text_start: usize, hints: Hints) -> Detected {
         .iter()
         .map(|f| String::from_utf8_lossy(&f.content(head)).into_owned())
         .collect();
+    const HEADER_CELL: usize = 1024;
+    const HEADER: usize = 64 * 1024;
+    if header.iter().any(|n| n.len() > HEADER_CELL)
+        || header.iter().map(String::len).sum::<usize>() > HEADER
+    {
+        return Detected::Unknown("text whose first line is too long for a header".into());
+    }
     let bare: Vec<String> = header.iter().map(|n| bare_name(n).to_string()).collect();
     let lower: Vec<String> = bare.iter().map(|n| n.to_ascii_lowercase()).collect();
     if let Some(name) = header
@@ -339,7 +388,12 @@ fn from_csv(head: &[u8], text_start: usize, hints: Hints) -> Detected {
             .map(|(i, n)| (i, n.clone()))
             .collect();
         (
-            Kind::AuditCell { audit, time, extra },
+            Kind::AuditCell {
+                audit,
+                time,
+                extra,
+                width: header.len(),
+            },
             format!("column `{}`", header[audit]),
         )
     } else {
@@ -350,7 +404,18 @@ fn from_csv(head: &[u8], text_start: usize, hints: Hints) -> Detected {
             ));
         };
         let targets = header.iter().map(|n| columns::target(table, n)).collect();
-        (Kind::Cells { table, targets }, why)
+        let named = why
+            .starts_with("column `")
+            .then(|| lower.iter().position(|n| n == "type" || n == "$table"))
+            .flatten();
+        (
+            Kind::Cells {
+                table,
+                targets,
+                named,
+            },
+            why,
+        )
     };
     let mut format = Format {
         container: Container::Csv { delimiter, body },
@@ -363,6 +428,11 @@ fn from_csv(head: &[u8], text_start: usize, hints: Hints) -> Detected {
         match order_evidence(&format, &head[body..]) {
             Evidence::Decided(order) => format.order = Some(order),
             Evidence::Ambiguous => format.order_open = true,
+            Evidence::Contradictory if !matches!(format.kind, Kind::AuditCell { .. }) => {
+                return Detected::Unknown(
+                    "dates with the day first and dates with the month first in one file".into(),
+                );
+            }
             Evidence::NotNeeded | Evidence::Contradictory => {}
         }
     }
@@ -410,7 +480,7 @@ pub fn order_evidence(format: &Format, body: &[u8]) -> Evidence {
     };
     let columns: Vec<usize> = match &format.kind {
         Kind::AuditCell { time, .. } => time.iter().copied().collect(),
-        Kind::Cells { table, targets } => (0..targets.len())
+        Kind::Cells { table, targets, .. } => (0..targets.len())
             .filter(|i| match &targets[*i] {
                 Target::Time(_) => true,
                 Target::Column(c) => table.columns[*c].kusto == Kusto::DateTime,
@@ -436,7 +506,7 @@ pub fn order_evidence(format: &Format, body: &[u8]) -> Evidence {
 /// Whether the times of this table's rows come from the file at all.
 pub fn has_time(format: &Format) -> bool {
     match &format.kind {
-        Kind::Cells { table, targets } => targets.iter().any(|t| match t {
+        Kind::Cells { table, targets, .. } => targets.iter().any(|t| match t {
             Target::Time(_) | Target::HalfTime(_) => true,
             Target::Column(c) => {
                 table.columns[*c].name == TIME || table.columns[*c].name == "CreatedDateTime"

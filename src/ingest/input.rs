@@ -50,6 +50,16 @@ pub struct Found {
     pub passed_over: Vec<PathBuf>,
 }
 
+impl Found {
+    /// Leaves out what lies below a folder: an archive does not read itself.
+    pub fn leave_out(&mut self, folder: &Path) {
+        self.inputs.retain(|input| match input {
+            Input::File(path) => dunce::canonicalize(path).map_or(true, |p| !p.starts_with(folder)),
+            Input::Stdin => true,
+        });
+    }
+}
+
 /// A folder that holds a file of this name is passed over when it is found below a folder that was named; named itself, it is read.
 pub const PASS_OVER: &str = ".coldtrailignore";
 
@@ -107,10 +117,15 @@ fn add(path: &Path, found: &mut Found) -> Result<()> {
         }
         e.depth() == 0 || !hidden
     }) {
-        let entry = entry.map_err(|e| {
-            let path = e.path().unwrap_or(path).to_path_buf();
-            Error::io("read", path)(e.into())
-        })?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(e) => {
+                // A link to nothing, or a folder that may not be read: an input that fails when it is opened.
+                let path = e.path().unwrap_or(path).to_path_buf();
+                found.inputs.push(Input::File(path));
+                continue;
+            }
+        };
         if !entry.file_type().is_file() {
             continue;
         }
@@ -172,6 +187,8 @@ pub struct Stream {
     pub compression: Compression,
     /// How its text is encoded.
     pub encoding: &'static str,
+    /// Bytes of the byte order mark that is passed over. Offsets in UTF-16 are those of the text in UTF-8.
+    pub offset: u64,
 }
 
 struct Tee {
@@ -264,6 +281,7 @@ pub fn open(input: &Input, progress: Arc<dyn Progress>) -> Result<Stream> {
         path,
         compression,
         encoding,
+        offset: if encoding == "UTF-8 with BOM" { 3 } else { 0 },
     })
 }
 
@@ -286,14 +304,15 @@ impl Read for Stream {
 }
 
 impl Stream {
-    /// Size and SHA-256 of the whole file; call it after reading. What was not read (a broken archive's rest) is hashed now.
+    /// Size and SHA-256 of what was read; call it after reading. With `rest`, what was not read (of a broken archive, say) is read and
+    /// hashed now.
     ///
     /// # Errors
     /// When the rest cannot be read.
-    pub fn digest(self) -> Result<(u64, String)> {
+    pub fn digest(self, rest: bool) -> Result<(u64, String)> {
         drop(self.reader);
         let mut meter = self.meter.lock().expect("the reader is gone");
-        if let Some(path) = &self.path {
+        if let Some(path) = self.path.as_ref().filter(|_| rest) {
             let mut file = File::open(path).map_err(Error::io("open", path))?;
             io::Seek::seek(&mut file, io::SeekFrom::Start(meter.bytes))
                 .map_err(Error::io("read", path))?;

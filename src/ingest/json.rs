@@ -320,7 +320,11 @@ impl<'a> Walker<'a> {
     ) -> Result<u128, Fault> {
         let mut sum: u128 = 0x6f62_6a65_6374;
         self.members(depth, |walker, key, escaped| {
-            let wanted = paths.and_then(|p| p.children.get(key));
+            let plain = match escaped {
+                true => Cow::Owned(unescape(key)),
+                false => Cow::Borrowed(key),
+            };
+            let wanted = paths.and_then(|p| p.children.get(plain.as_ref()));
             let start = walker.at;
             let below = wanted.and_then(|w| w.below.as_ref());
             let print = match (below, walker.peek()) {
@@ -330,13 +334,8 @@ impl<'a> Walker<'a> {
             if let Some(slot) = wanted.and_then(|w| w.slot) {
                 pick(slot, walker.raw(start));
             }
-            if !key.contains("@odata.") {
-                let key_print = if escaped {
-                    xxh3_128(unescape(key).as_bytes())
-                } else {
-                    xxh3_128(key.as_bytes())
-                };
-                sum = sum.wrapping_add(mix(key_print, print));
+            if !plain.contains("@odata.") {
+                sum = sum.wrapping_add(mix(xxh3_128(plain.as_bytes()), print));
             }
             Ok(())
         })?;
@@ -500,12 +499,20 @@ pub struct Cutter {
     found: Vec<(usize, usize)>,
     /// The open record is passed over when it ends.
     abandoned: bool,
+    /// The next byte is escaped by a backslash that was dropped.
+    escaped: bool,
+    /// Length of the block at the last look.
+    seen_to_end: Option<usize>,
 }
 
 impl Cutter {
     /// Looks at `block` from where it stopped last; returns the records found so far, as start and end.
     pub fn scan(&mut self, block: &[u8]) -> &[(usize, usize)] {
         let mut at = self.seen;
+        self.seen_to_end = Some(block.len());
+        if at < block.len() && std::mem::take(&mut self.escaped) {
+            at += 1;
+        }
         while at < block.len() {
             if self.in_string {
                 let Some(i) = memchr2(b'"', b'\\', &block[at..]) else {
@@ -573,10 +580,14 @@ impl Cutter {
     }
 
     /// Gives up the open record: the whole block is dropped, and what follows up to the record's end is passed over.
-    pub fn abandon(&mut self) {
+    ///
+    /// Returns whether it had been given up before.
+    pub fn abandon(&mut self) -> bool {
+        // What was not looked at yet is a backslash whose partner is in the next block, or nothing.
+        self.escaped = self.seen_to_end.is_some_and(|end| self.seen < end);
         self.start = Some(0);
         self.seen = 0;
-        self.abandoned = true;
+        std::mem::replace(&mut self.abandoned, true)
     }
 
     /// The records found, and where the open one begins; the block is cut there and the rest is scanned again from its start.

@@ -227,14 +227,28 @@ fn rules_that_cannot_do_their_work_say_so() {
     let archive = folder.path().join("sub/../archive");
     std::fs::create_dir(folder.path().join("sub")).expect("a folder");
     let archive = archive.to_string_lossy();
-    assert_eq!(run(&["ingest", "sample-data/ual-portal", "-a", &archive]).status.code(), Some(0));
+    assert_eq!(
+        run(&["ingest", "sample-data/ual-portal", "-a", &archive])
+            .status
+            .code(),
+        Some(0)
+    );
     let rules = folder.path().join("rules");
     std::fs::create_dir(&rules).expect("a folder");
     let rules_name = rules.to_string_lossy();
     // A folder without rules is a mistake, not a clean result.
-    assert_eq!(run(&["hunt", "-a", &archive, "-r", &rules_name]).status.code(), Some(2));
+    assert_eq!(
+        run(&["hunt", "-a", &archive, "-r", &rules_name])
+            .status
+            .code(),
+        Some(2)
+    );
     let header = "name: N\nseverity: Low\nentityMappings: [{entityType: Account, fieldMappings: [{identifier: FullName, columnName: Nobody}]}]\n";
-    std::fs::write(rules.join("a.sql"), format!("/*\nid: a\n{header}*/\nSELECT 1 AS x")).expect("a rule");
+    std::fs::write(
+        rules.join("a.sql"),
+        format!("/*\nid: a\n{header}*/\nSELECT 1 AS x"),
+    )
+    .expect("a rule");
     let silent = "/*\nid: silent\nname: N\nseverity: Low\ntriggerOperator: eq\ntriggerThreshold: 0\n*/\nSELECT * FROM LabelEvents WHERE false";
     std::fs::write(rules.join("silent.sql"), silent).expect("a rule");
     let text = told(&["hunt", "-a", &archive, "-r", &rules_name]);

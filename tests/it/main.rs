@@ -3,6 +3,7 @@
 mod broken;
 mod command_line;
 mod delta;
+mod hostile;
 mod layers;
 mod real_exports;
 mod rules;

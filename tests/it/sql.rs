@@ -163,9 +163,22 @@ const PURVIEW: &str = r#"{"TimeGenerated":"2026-05-05T08:00:00Z","Type":"Microso
 
 #[test]
 fn one_event_counts_once_whatever_the_source() {
-    let (_folder, path) = archive_of(&[("office.json", OFFICE), ("audit.json", AUDIT), ("apps.csv", BARE_APP_ROW)]);
-    for view in ["UnifiedAuditLog", "CloudAppEvents", "OfficeActivity", "LabelEvents"] {
-        assert_eq!(ask(&path, &format!("SELECT count(*) FROM {view}")), ["1"], "{view}");
+    let (_folder, path) = archive_of(&[
+        ("office.json", OFFICE),
+        ("audit.json", AUDIT),
+        ("apps.csv", BARE_APP_ROW),
+    ]);
+    for view in [
+        "UnifiedAuditLog",
+        "CloudAppEvents",
+        "OfficeActivity",
+        "LabelEvents",
+    ] {
+        assert_eq!(
+            ask(&path, &format!("SELECT count(*) FROM {view}")),
+            ["1"],
+            "{view}"
+        );
     }
 }
 
@@ -173,12 +186,20 @@ fn one_event_counts_once_whatever_the_source() {
 fn office_activity_alone_answers_for_the_others() {
     let (_folder, path) = archive_of(&[("office.json", OFFICE)]);
     assert_eq!(
-        ask(&path, "SELECT Action, UserId, UserType, FileName, IPAddress, RecordType FROM LabelEvents"),
+        ask(
+            &path,
+            "SELECT Action, UserId, UserType, FileName, IPAddress, RecordType FROM LabelEvents"
+        ),
         ["LabelRemoved|alice@contoso.com|0|Plan.docx|192.0.2.4|6"]
     );
     assert_eq!(
-        ask(&path, "SELECT ActionType, Application, ReportId FROM CloudAppEvents"),
-        ["FileSensitivityLabelRemoved|Microsoft SharePoint Online|0_20892_11111111-0000-4000-8000-000000000001"]
+        ask(
+            &path,
+            "SELECT ActionType, Application, ReportId FROM CloudAppEvents"
+        ),
+        [
+            "FileSensitivityLabelRemoved|Microsoft SharePoint Online|0_20892_11111111-0000-4000-8000-000000000001"
+        ]
     );
 }
 
@@ -186,8 +207,14 @@ fn office_activity_alone_answers_for_the_others() {
 fn sentinels_label_table_feeds_label_events() {
     let (_folder, path) = archive_of(&[("purview.json", PURVIEW), ("audit.json", AUDIT)]);
     assert_eq!(
-        ask(&path, "SELECT Action, UserType, OldLabelId FROM LabelEvents ORDER BY TimeGenerated"),
-        ["LabelRemoved|0|", "LabelRemoved|5|aaaaaaaa-0000-4000-8000-00000000000a"]
+        ask(
+            &path,
+            "SELECT Action, UserType, OldLabelId FROM LabelEvents ORDER BY TimeGenerated"
+        ),
+        [
+            "LabelRemoved|0|",
+            "LabelRemoved|5|aaaaaaaa-0000-4000-8000-00000000000a"
+        ]
     );
 }
 
