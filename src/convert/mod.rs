@@ -359,8 +359,10 @@ impl Reader {
             return Ok(false);
         }
         if let Some(format) = &format {
-            if let detect::Container::Csv { body, .. } = format.container {
-                blocks.skip(body);
+            match format.container {
+                detect::Container::Csv { body, .. } => blocks.skip(body),
+                detect::Container::JsonEnvelope { key, once } => blocks.within(key, once),
+                _ => {}
             }
             while let Some(block) = blocks.next_block(&format.container) {
                 self.permits.take(block.bytes.len());

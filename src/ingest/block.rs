@@ -89,6 +89,11 @@ impl<R: Read> Blocks<R> {
         &self.buffer
     }
 
+    /// Looks for records under a key of an outer object.
+    pub fn within(&mut self, key: &'static str, once: bool) {
+        self.cutter = json::Cutter::within(key, once);
+    }
+
     /// Drops the first bytes (a CSV header).
     pub fn skip(&mut self, bytes: usize) {
         self.buffer.drain(..bytes);
@@ -117,11 +122,15 @@ impl<R: Read> Blocks<R> {
                 if self.buffer.is_empty() {
                     return None;
                 }
-                let records = matches!(container, Container::JsonValues).then(|| {
+                let json = matches!(
+                    container,
+                    Container::JsonValues | Container::JsonEnvelope { .. }
+                );
+                let records = json.then(|| {
                     self.cutter.scan(&self.buffer);
                     let (mut found, cut) = self.cutter.take(&self.buffer);
                     // What is still open when the file ends is a record too: a broken one.
-                    if !self.buffer[cut..].trim_ascii().is_empty() {
+                    if self.cutter.is_open() && !self.buffer[cut..].trim_ascii().is_empty() {
                         found.push((cut, self.buffer.len()));
                     }
                     found
@@ -134,8 +143,8 @@ impl<R: Read> Blocks<R> {
                 Container::JsonLines | Container::W3c => {
                     (memchr::memrchr(b'\n', &self.buffer).map(|i| i + 1), None)
                 }
-                Container::JsonValues => {
-                    if self.cutter.scan(&self.buffer).is_empty() {
+                Container::JsonValues | Container::JsonEnvelope { .. } => {
+                    if self.cutter.scan(&self.buffer).is_empty() && self.cutter.is_open() {
                         (None, None)
                     } else {
                         let (found, cut) = self.cutter.take(&self.buffer);
@@ -155,7 +164,7 @@ impl<R: Read> Blocks<R> {
                         return Some(self.cut(at, None, false, false));
                     }
                     Container::JsonLines | Container::W3c => self.skip_line = true,
-                    Container::JsonValues => {
+                    Container::JsonValues | Container::JsonEnvelope { .. } => {
                         if self.cutter.abandon() {
                             // Its beginning was told before.
                             self.skip(size);
@@ -258,7 +267,11 @@ pub fn convert(format: &Arc<Format>, block: &Block) -> Converted {
                 at = end + 1;
             }
         }
-        Container::JsonValues => {
+        Container::JsonValues | Container::JsonEnvelope { .. } => {
+            if let Kind::Cells { .. } = &format.kind {
+                rows_of_arrays(format, block, &mut out);
+                return out;
+            }
             let mut objects = Objects::new(format);
             for (start, end) in block.records.iter().flatten() {
                 let bytes = block.bytes[*start..*end].trim_ascii();
@@ -574,6 +587,55 @@ fn lines_of_tabs(format: &Arc<Format>, block: &Block, out: &mut Converted) {
         }
         filler.push(&mut rows, out.records as i64);
         out.records += 1;
+    }
+    out.tables.push(rows);
+}
+
+/// Rows that are JSON arrays, as in query answers.
+fn rows_of_arrays(format: &Arc<Format>, block: &Block, out: &mut Converted) {
+    let Kind::Cells {
+        table,
+        targets,
+        named,
+    } = &format.kind
+    else {
+        return;
+    };
+    let mut filler = Filler::new(table, format.order);
+    let mut rows = TableRows::new(table, format.order);
+    for (start, end) in block.records.iter().flatten() {
+        let bytes = &block.bytes[*start..*end];
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            out.reject(*start, "not valid UTF-8", bytes);
+            continue;
+        };
+        let mut width = 0;
+        let mut other = None;
+        let walked = json::elements(text, |i, raw| {
+            width = i + 1;
+            if Some(i) == *named {
+                other = raw
+                    .text()
+                    .filter(|t| !t.is_empty() && !t.eq_ignore_ascii_case(table.name));
+            }
+            if let Some(target) = targets.get(i) {
+                filler.set(target, raw.into());
+            }
+        });
+        let reason = match (walked, other) {
+            (Err(fault), _) => fault.to_string(),
+            (_, Some(other)) => format!("row of table `{other}` in a file of {}", table.name),
+            _ if width != targets.len() => {
+                format!("row has {width} columns, the header {}", targets.len())
+            }
+            _ => {
+                filler.push(&mut rows, out.records as i64);
+                out.records += 1;
+                continue;
+            }
+        };
+        filler.clear();
+        out.reject(*start, reason, bytes);
     }
     out.tables.push(rows);
 }

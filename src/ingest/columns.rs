@@ -216,7 +216,8 @@ impl<'a> Filler<'a> {
         walked
     }
 
-    fn clear(&mut self) {
+    /// Forgets the values set so far.
+    pub fn clear(&mut self) {
         self.row.clear();
         self.times = Default::default();
         self.date = Cow::Borrowed("");

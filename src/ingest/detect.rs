@@ -22,6 +22,13 @@ pub enum Container {
     JsonLines,
     /// An array of objects, or objects one after the other.
     JsonValues,
+    /// The answer of an API: records under this key of an outer object.
+    JsonEnvelope {
+        /// The key.
+        key: &'static str,
+        /// Only the first such array has them.
+        once: bool,
+    },
     /// W3C extended log: directives with `#`, fields separated by tabs.
     W3c,
 }
@@ -38,6 +45,7 @@ impl fmt::Display for Container {
             Container::Csv { delimiter, .. } => write!(f, "CSV ({})", *delimiter as char),
             Container::JsonLines => f.write_str("JSON lines"),
             Container::JsonValues => f.write_str("JSON"),
+            Container::JsonEnvelope { key, .. } => write!(f, "JSON `{key}`"),
             Container::W3c => f.write_str("W3C log"),
         }
     }
@@ -266,22 +274,15 @@ fn from_json(head: &[u8]) -> Detected {
         let begin = memchr::memchr(b'{', head).unwrap_or(0);
         firsts.push(&head[begin..]);
     }
+    if let Some(detected) = from_envelope(head, &firsts) {
+        return detected;
+    }
     let mut seen = None;
     for record in &firsts {
         let Ok(text) = std::str::from_utf8(record) else {
             continue;
         };
-        let mut keys: Vec<(String, String)> = Vec::new();
-        let broken = json::entries(text, |key, raw, _| {
-            if keys.len() < 512 {
-                let value = match raw {
-                    json::Raw::Text { inner, .. } if inner.len() < 200 => inner.to_string(),
-                    _ => String::new(),
-                };
-                keys.push((key.to_string(), value));
-            }
-        })
-        .is_err();
+        let (keys, broken) = keys_of(text);
         if let Some((kind, why)) = object_kind(&keys, broken) {
             return known(container, kind, why);
         }
@@ -300,6 +301,141 @@ fn from_json(head: &[u8]) -> Detected {
             Detected::Unknown("looks like JSON, but no record in its beginning can be read".into())
         }
     }
+}
+
+/// Keys under which answers of APIs hold records: Event Hub messages, Graph pages, hunting answers.
+const ENVELOPES: [&str; 4] = ["records", "value", "Results", "results"];
+/// Keys under which query answers hold rows as arrays, with the key of their columns and of a column's name.
+const ROW_ENVELOPES: [(&str, &str, &str); 2] = [
+    ("rows", "columns", "name"),
+    ("Rows", "Columns", "ColumnName"),
+];
+
+/// An answer of an API: an object whose records stand in an array of it.
+fn from_envelope(head: &[u8], firsts: &[&[u8]]) -> Option<Detected> {
+    let first =
+        String::from_utf8_lossy(&firsts.first()?[..firsts[0].len().min(1 << 20)]).into_owned();
+    let mut keys: Vec<String> = Vec::new();
+    // Cut off or too long: the keys so far are enough.
+    let _ = json::entries(&first, |key, _, _| keys.push(key.to_string()));
+    for (key, columns, name) in ROW_ENVELOPES {
+        let outer = if key == "rows" { "tables" } else { "Tables" };
+        // A long answer ends inside its outer array, so that its key was not given.
+        if !keys.iter().any(|k| k == outer)
+            && !first.trim_start().starts_with(&format!("{{\"{outer}\""))
+        {
+            continue;
+        }
+        return Some(row_envelope(head, key, columns, name));
+    }
+    let key = ENVELOPES.into_iter().find(|k| {
+        let mut cutter = json::Cutter::within(k, false);
+        cutter.scan(head);
+        cutter.found_array() && (keys.iter().any(|found| found == k) || keys.len() < 8)
+    })?;
+    let mut cutter = json::Cutter::within(key, false);
+    let records = cutter.scan(head).to_vec();
+    // A bare audit record may have a field `value` that is an array; its own keys say what it is.
+    let own: Vec<(String, String)> = keys.iter().map(|k| (k.clone(), String::new())).collect();
+    if object_kind(&own, false).is_some() {
+        return None;
+    }
+    let container = Container::JsonEnvelope { key, once: false };
+    for (start, end) in records.iter().take(16) {
+        let text = String::from_utf8_lossy(&head[*start..*end]);
+        let (keys, broken) = keys_of(&text);
+        if let Some((kind, why)) = object_kind(&keys, broken) {
+            return Some(known(container, kind, format!("`{key}` with {why}")));
+        }
+    }
+    match records.first() {
+        None => Some(Detected::Empty("the answer has no records")),
+        Some((start, end)) => {
+            let (keys, _) = keys_of(&String::from_utf8_lossy(&head[*start..*end]));
+            let names: Vec<&str> = keys.iter().take(8).map(|k| k.0.as_str()).collect();
+            Some(Detected::Unknown(format!(
+                "`{key}` with objects of no known kind (keys {})",
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+/// A query answer: names of columns, and rows as arrays.
+fn row_envelope(head: &[u8], key: &'static str, columns: &str, name: &str) -> Detected {
+    let unknown = |why: &str| Detected::Unknown(format!("query answer {why}"));
+    let mut cutter = json::Cutter::within(key, true);
+    let rows = cutter.scan(head).to_vec();
+    let text = String::from_utf8_lossy(head);
+    let Some(list) = text
+        .split_once(&format!("\"{columns}\""))
+        .and_then(|(_, rest)| {
+            let rest = rest.trim_start().strip_prefix(':')?;
+            serde_json::Deserializer::from_str(rest)
+                .into_iter::<Vec<serde_json::Value>>()
+                .next()?
+                .ok()
+        })
+    else {
+        return unknown("without its columns before its rows");
+    };
+    let header: Vec<String> = list
+        .iter()
+        .map(|c| c[name].as_str().unwrap_or_default().to_string())
+        .collect();
+    let Some((start, end)) = rows.first() else {
+        return Detected::Empty("the answer has no rows");
+    };
+    let named = header.iter().position(|n| n == "Type" || n == "$table");
+    let mut says = None;
+    let first = String::from_utf8_lossy(&head[*start..*end]).into_owned();
+    // A first row that is broken says nothing of its table.
+    let _ = json::elements(&first, |i, raw| {
+        if Some(i) == named {
+            says = raw.text().map(|t| t.into_owned());
+        }
+    });
+    let by_type = says
+        .as_deref()
+        .and_then(|t| catalog().get(t))
+        .filter(|t| t.by_day);
+    let Some(table) = by_type.or_else(|| catalog().best_match(&header, 0.6)) else {
+        return unknown(&format!(
+            "whose columns are of no known table ({})",
+            header
+                .iter()
+                .take(8)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(", ")
+        ));
+    };
+    let targets = header.iter().map(|n| columns::target(table, n)).collect();
+    known(
+        Container::JsonEnvelope { key, once: true },
+        Kind::Cells {
+            table,
+            targets,
+            named: named.filter(|_| by_type.is_some()),
+        },
+        format!("query answer with columns of {}", table.name),
+    )
+}
+
+/// Keys of an object with their short texts, and whether it breaks off.
+fn keys_of(text: &str) -> (Vec<(String, String)>, bool) {
+    let mut keys: Vec<(String, String)> = Vec::new();
+    let broken = json::entries(text, |key, raw, _| {
+        if keys.len() < 512 {
+            let value = match raw {
+                json::Raw::Text { inner, .. } if inner.len() < 200 => inner.to_string(),
+                _ => String::new(),
+            };
+            keys.push((key.to_string(), value));
+        }
+    })
+    .is_err();
+    (keys, broken)
 }
 
 /// What an object is, from its keys (with the values that are short strings); of a `partial` one the last keys are missing.
@@ -564,6 +700,23 @@ mod tests {
                 "#Software: RMS\n#Version: 1.1\n#Fields: date\ttime\trow-id\n",
                 "W3C log: AipServiceUserLog",
             ),
+            (
+                r#"{"@odata.context":"x","value":[{"id":"a","auditLogRecordType":"b","auditData":{}}]}"#,
+                "JSON `value`: Unified Audit Log",
+            ),
+            (
+                r#"{"records":[{"category":"AdvancedHunting-CloudAppEvents","properties":{}}]}"#,
+                "JSON `records`: streaming API",
+            ),
+            (
+                r#"{"Stats":{},"Schema":[],"Results":[{"Timestamp":"a","ActionType":"b","AccountObjectId":"c","RawEventData":"d"}]}"#,
+                "JSON `Results`: CloudAppEvents",
+            ),
+            (
+                r#"{"tables":[{"name":"PrimaryResult","columns":[{"name":"Id","type":"string"},{"name":"Type","type":"string"}],"rows":[["a","SigninLogs"]]}]}"#,
+                "JSON `rows`: SigninLogs",
+            ),
+            (r#"{"value":[]}"#, "the answer has no records"),
             ("", "the file is empty"),
             ("AuditData\n", "the file has a header and no records"),
             (

@@ -141,6 +141,37 @@ pub fn entries<'a>(
     walker.end()
 }
 
+/// Calls `each` with every element of one array, in order.
+///
+/// # Errors
+/// When the text is not one JSON array.
+pub fn elements<'a>(text: &'a str, mut each: impl FnMut(usize, Raw<'a>)) -> Result<(), Fault> {
+    let mut walker = Walker { text, at: 0 };
+    walker.blanks();
+    walker.expect(b'[')?;
+    walker.blanks();
+    if walker.peek() == Some(b']') {
+        walker.at += 1;
+        return walker.end();
+    }
+    for n in 0.. {
+        walker.blanks();
+        let start = walker.at;
+        walker.value(1, &mut |_, _| {})?;
+        each(n, walker.raw(start));
+        walker.blanks();
+        match walker.peek() {
+            Some(b',') => walker.at += 1,
+            Some(b']') => {
+                walker.at += 1;
+                break;
+            }
+            _ => return Err(walker.fault()),
+        }
+    }
+    walker.end()
+}
+
 /// Fingerprint of any JSON value.
 ///
 /// # Errors
@@ -503,9 +534,81 @@ pub struct Cutter {
     escaped: bool,
     /// Length of the block at the last look.
     seen_to_end: Option<usize>,
+    envelope: Option<Envelope>,
+}
+
+/// Records that are the elements of an array under a key of an outer object, as in `{"value":[…]}`.
+#[derive(Debug, Clone)]
+struct Envelope {
+    key: &'static str,
+    /// Only the first such array counts.
+    once: bool,
+    /// Whether the array is open.
+    inside: bool,
+    /// Whether the string before was the key.
+    matched: bool,
+    /// Whether such an array was seen at all.
+    seen: bool,
+    done: bool,
 }
 
 impl Cutter {
+    /// Cuts the arrays under this key; with `once`, only the first of them.
+    pub fn within(key: &'static str, once: bool) -> Self {
+        Cutter {
+            envelope: Some(Envelope {
+                key,
+                once,
+                inside: false,
+                matched: false,
+                seen: false,
+                done: false,
+            }),
+            ..Cutter::default()
+        }
+    }
+
+    /// Passes over what stands around the records, from `at`; returns where a record array's content or the end begins.
+    fn outside(envelope: &mut Envelope, block: &[u8], mut at: usize) -> usize {
+        while at < block.len() {
+            if envelope.done {
+                return block.len();
+            }
+            match block[at] {
+                b'"' => {
+                    let mut look = at + 1;
+                    let close = loop {
+                        let Some(i) = memchr2(b'"', b'\\', &block[look.min(block.len())..]) else {
+                            // The string goes on in the next block; look at it again then.
+                            return at;
+                        };
+                        if block[look + i] == b'"' {
+                            break look + i;
+                        }
+                        look += i + 2;
+                    };
+                    envelope.matched = &block[at + 1..close] == envelope.key.as_bytes();
+                    at = close;
+                }
+                b'[' if envelope.matched => {
+                    envelope.matched = false;
+                    envelope.inside = true;
+                    envelope.seen = true;
+                    return at + 1;
+                }
+                b':' | b' ' | b'\n' | b'\r' | b'\t' => {}
+                _ => envelope.matched = false,
+            }
+            at += 1;
+        }
+        at
+    }
+
+    /// Whether an array of records was found.
+    pub fn found_array(&self) -> bool {
+        self.envelope.as_ref().is_none_or(|e| e.seen)
+    }
+
     /// Looks at `block` from where it stopped last; returns the records found so far, as start and end.
     pub fn scan(&mut self, block: &[u8]) -> &[(usize, usize)] {
         let mut at = self.seen;
@@ -514,6 +617,17 @@ impl Cutter {
             at += 1;
         }
         while at < block.len() {
+            if self.start.is_none()
+                && let Some(envelope) = self.envelope.as_mut().filter(|e| !e.inside)
+            {
+                let next = Cutter::outside(envelope, block, at);
+                if !envelope.inside {
+                    at = next;
+                    break;
+                }
+                at = next;
+                continue;
+            }
             if self.in_string {
                 let Some(i) = memchr2(b'"', b'\\', &block[at..]) else {
                     at = block.len();
@@ -536,6 +650,16 @@ impl Cutter {
             let b = block[at];
             match self.start {
                 None => match b {
+                    b']' if self.envelope.is_some() => {
+                        if let Some(envelope) = &mut self.envelope {
+                            envelope.inside = false;
+                            envelope.done = envelope.once;
+                        }
+                    }
+                    b'[' if self.envelope.is_some() => {
+                        self.start = Some(at);
+                        self.depth = 1;
+                    }
                     b' ' | b'\n' | b'\r' | b'\t' | b',' | b'[' | b']' => {}
                     b'{' => {
                         self.start = Some(at);
@@ -577,6 +701,11 @@ impl Cutter {
         {
             self.found.push((start, end));
         }
+    }
+
+    /// Whether a record is open, or may be.
+    pub fn is_open(&self) -> bool {
+        self.start.is_some() || self.envelope.is_none()
     }
 
     /// Gives up the open record: the whole block is dropped, and what follows up to the record's end is passed over.
@@ -710,6 +839,35 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn records_in_envelopes_are_cut_wherever_blocks_end() {
+        let (a, b) = (r#"{"value":["x",{"y":"]"}]}"#, r#"{"z":1}"#);
+        let text = format!(
+            r#"{{"@odata.context":"a\"[value","n":{{"m":[1]}}, "value" : [{a}, {b}],"next":"value"}} {{"value":[{b}]}}"#
+        );
+        for block in 1..text.len() {
+            let mut cutter = Cutter::within("value", false);
+            let (mut buffer, mut out) = (Vec::new(), Vec::new());
+            for piece in text.as_bytes().chunks(block) {
+                buffer.extend_from_slice(piece);
+                cutter.scan(&buffer);
+                let (found, cut) = cutter.take(&buffer);
+                out.extend(found.iter().map(|(a, b)| buffer[*a..*b].to_vec()));
+                buffer.drain(..cut);
+            }
+            assert_eq!(
+                out,
+                [a.as_bytes(), b.as_bytes(), b.as_bytes()],
+                "blocks of {block}"
+            );
+        }
+        let rows = r#"{"tables":[{"columns":[],"rows":[[1,"a"],["x]",2]]},{"rows":[[3]]}]}"#;
+        let mut cutter = Cutter::within("rows", true);
+        let found = cutter.scan(rows.as_bytes()).to_vec();
+        let got: Vec<&str> = found.iter().map(|(a, b)| &rows[*a..*b]).collect();
+        assert_eq!(got, [r#"[1,"a"]"#, r#"["x]",2]"#]);
     }
 
     proptest! {

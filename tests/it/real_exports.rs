@@ -127,6 +127,12 @@ fn other_real_files() {
     check("containers/ual_mgmt_api_blob.json", [20, 20, 0, 0]);
     check("containers/ual_mgmt_api_blob.json.gz", [20, 20, 0, 0]);
     check("containers/ual_mgmt_api_blob.json.zst", [20, 20, 0, 0]);
+    check("containers/ual_graph_records_page.json", [20, 20, 0, 0]);
+    check("containers/ah_api_legacy.json", [5, 5, 0, 0]);
+    check("containers/ah_graph_runhuntingquery.json", [5, 5, 0, 0]);
+    check("containers/eventhub_message.json", [5, 5, 0, 0]);
+    check("containers/la_query_api.json", [25, 25, 0, 0]);
+    check("containers/adx_v1_query_response.json", [25, 25, 0, 0]);
     check("containers/ual_purview_legacy_4col.csv", [20, 20, 0, 0]);
     check(
         "containers/ual_auditdata_ndjson_utf8bom.json",

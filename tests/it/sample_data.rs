@@ -88,6 +88,14 @@ fn files_rows_and_findings_are_those_of_the_readme() {
         ]
     );
 
+    assert_eq!(
+        ask(
+            &path,
+            "SELECT DISTINCT NewLabelName FROM LabelEvents WHERE NewLabelName LIKE 'Confidential%' ORDER BY 1"
+        ),
+        ["Confidential", "Confidential\\Finance"]
+    );
+
     let archive = Archive::open(&path).expect("the archive");
     let mut session =
         Session::open(Source::Archive(&archive), &engine::Options::default()).expect("a session");
