@@ -111,7 +111,7 @@ pub fn load(
                     .and_then(|p| <[u8; 16]>::try_from(p.value(row)).ok())
                     .map_or(0, u128::from_be_bytes);
                 let id = ids
-                    .filter(|i| i.is_valid(row))
+                    .filter(|i| !table.by_content && i.is_valid(row))
                     .and_then(|i| id_key(i.value(row)));
                 match (id, table.identity) {
                     (Some(id), _) => {

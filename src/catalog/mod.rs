@@ -109,6 +109,8 @@ pub struct Table {
     pub doc: &'static str,
     /// Column whose value names an event; without one, equal rows of one file are different events.
     pub identity: Option<usize>,
+    /// Several rows share an identity: only rows of equal content are the same event.
+    pub by_content: bool,
     /// Column that holds the audit record as JSON.
     pub record: Option<usize>,
     /// Stored columns, in order.
@@ -248,7 +250,16 @@ impl Catalog {
                 }
                 lines.next();
             }
-            tables.push(finish(name, doc, identity, columns));
+            let (identity, by_content) = match identity {
+                Some(text) => match text.strip_suffix(" and content") {
+                    Some(column) => (Some(column), true),
+                    None => (Some(text), false),
+                },
+                None => (None, false),
+            };
+            let mut table = finish(name, doc, identity, columns);
+            table.by_content = by_content;
+            tables.push(table);
         }
         tables.extend(ledger_tables());
         let index = tables
@@ -359,6 +370,7 @@ fn index(
         name,
         doc,
         identity: None,
+        by_content: false,
         record: None,
         columns,
         by_day,

@@ -270,6 +270,7 @@ impl<'a> Filler<'a> {
         let id = self
             .table
             .identity
+            .filter(|_| !self.table.by_content)
             .and_then(|i| id_key(self.row.get(i).text()));
         rows.push(&mut self.row, record, None);
         rows.identify(id);

@@ -110,6 +110,7 @@ fn other_real_files() {
     );
     check("real/search-ual-formatted.csv", [4, 4, 0, 0]);
     check("real/management-api-3.jsonl", [4, 4, 0, 0]);
+    check("real/auditlogs-query-api.json", [4, 4, 0, 0]);
     check("real/signinlogs-portal.csv", [56, 56, 0, 0]);
     check("real/officeactivity-query-api.json", [1, 1, 0, 0]);
     check("labels/aip-ome-records.ndjson", [7, 7, 0, 0]);

@@ -1,0 +1,298 @@
+//! A file in blocks that end at record boundaries, and a block converted to rows on one core.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use super::detect::{Container, Format, Kind};
+use super::rows::TableRows;
+use super::{MAX_RECORD_BYTES, Reject, csv, json};
+use crate::catalog::Table;
+
+mod cells;
+mod objects;
+
+use cells::{cells, lines_of_tabs, rows_of_arrays};
+use objects::{Objects, lines_that_begin_alike};
+
+/// Bytes read before a block is cut: large enough to keep a core busy, small enough that all blocks in flight stay within the
+/// memory budget (benches/ingest.rs).
+pub const BLOCK_BYTES: usize = 4 << 20;
+
+/// Bytes of a rejected record that are kept.
+const REJECT_BYTES: usize = 1 << 20;
+
+/// A piece of a file.
+#[derive(Debug, Default)]
+pub struct Block {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Where records are, when the reader had to find them in order to cut.
+    pub records: Option<Vec<(usize, usize)>>,
+    /// Where the block begins in the decompressed file.
+    pub offset: u64,
+    /// Whether nothing follows.
+    pub last: bool,
+    /// Whether a record was too long and the block had to be cut inside it.
+    pub too_long: bool,
+}
+
+/// Reads a stream block by block.
+pub struct Blocks<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    offset: u64,
+    ended: bool,
+    cutter: json::Cutter,
+    /// The rest of a line that was too long is still to be passed over.
+    skip_line: bool,
+    /// Why reading stopped early, if it did.
+    pub failure: Option<std::io::Error>,
+}
+
+impl<R: Read> Blocks<R> {
+    /// Starts to read; [`Blocks::head`] shows the first bytes. `offset` is that of the first byte (after a byte order mark).
+    pub fn new(reader: R, offset: u64) -> Self {
+        Blocks {
+            reader,
+            buffer: Vec::new(),
+            offset,
+            ended: false,
+            cutter: json::Cutter::default(),
+            skip_line: false,
+            failure: None,
+        }
+    }
+
+    /// Reads until the buffer holds `size` bytes or the stream ends.
+    fn fill(&mut self, size: usize) {
+        while !self.ended && self.buffer.len() < size {
+            let from = self.buffer.len();
+            self.buffer.resize(size, 0);
+            match self.reader.read(&mut self.buffer[from..]) {
+                Ok(n) => {
+                    self.buffer.truncate(from + n);
+                    self.ended = n == 0;
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {
+                    self.buffer.truncate(from);
+                }
+                Err(e) => {
+                    self.buffer.truncate(from);
+                    self.failure = Some(e);
+                    self.ended = true;
+                }
+            }
+        }
+    }
+
+    /// The first bytes, for detection.
+    pub fn head(&mut self) -> &[u8] {
+        self.fill(BLOCK_BYTES);
+        &self.buffer
+    }
+
+    /// Looks for records under a key of an outer object.
+    pub fn within(&mut self, key: &'static str, once: bool) {
+        self.cutter = json::Cutter::within(key, once);
+    }
+
+    /// Drops the first bytes (a CSV header).
+    pub fn skip(&mut self, bytes: usize) {
+        self.buffer.drain(..bytes);
+        self.offset += bytes as u64;
+    }
+
+    /// The stream, after reading.
+    pub fn into_reader(self) -> R {
+        self.reader
+    }
+
+    /// The next block, or nothing after the last.
+    pub fn next_block(&mut self, container: &Container) -> Option<Block> {
+        let mut want = BLOCK_BYTES;
+        loop {
+            self.fill(want);
+            if self.skip_line {
+                let line = memchr::memchr(b'\n', &self.buffer);
+                self.skip_line = line.is_none();
+                self.skip(line.map_or(self.buffer.len(), |i| i + 1));
+                if !self.ended || !self.buffer.is_empty() {
+                    continue;
+                }
+            }
+            if self.ended {
+                if self.buffer.is_empty() {
+                    return None;
+                }
+                let json = matches!(
+                    container,
+                    Container::JsonValues | Container::JsonEnvelope { .. }
+                );
+                let records = json.then(|| {
+                    self.cutter.scan(&self.buffer);
+                    let (mut found, cut) = self.cutter.take(&self.buffer);
+                    // What is still open when the file ends is a record too: a broken one.
+                    if self.cutter.is_open() && !self.buffer[cut..].trim_ascii().is_empty() {
+                        found.push((cut, self.buffer.len()));
+                    }
+                    found
+                });
+                let size = self.buffer.len();
+                return Some(self.cut(size, records, true, false));
+            }
+            let (cut, records) = match container {
+                Container::Csv { .. } => (csv::cut(&self.buffer), None),
+                Container::JsonLines | Container::W3c => {
+                    (memchr::memrchr(b'\n', &self.buffer).map(|i| i + 1), None)
+                }
+                Container::JsonValues | Container::JsonEnvelope { .. } => {
+                    if self.cutter.scan(&self.buffer).is_empty() && self.cutter.is_open() {
+                        (None, None)
+                    } else {
+                        let (found, cut) = self.cutter.take(&self.buffer);
+                        (Some(cut), Some(found))
+                    }
+                }
+            };
+            if let Some(cut) = cut.filter(|c| *c > 0) {
+                return Some(self.cut(cut, records, false, false));
+            }
+            if self.buffer.len() >= MAX_RECORD_BYTES {
+                let size = self.buffer.len();
+                match container {
+                    // Quotes do not add up. Conversion finds out where records end; any line end does for a cut.
+                    Container::Csv { .. } => {
+                        let at = memchr::memrchr(b'\n', &self.buffer).map_or(size, |i| i + 1);
+                        return Some(self.cut(at, None, false, false));
+                    }
+                    Container::JsonLines | Container::W3c => self.skip_line = true,
+                    Container::JsonValues | Container::JsonEnvelope { .. } => {
+                        if self.cutter.abandon() {
+                            // Its beginning was told before.
+                            self.skip(size);
+                            continue;
+                        }
+                    }
+                }
+                return Some(self.cut(size, None, false, true));
+            }
+            want = (want * 2).min(MAX_RECORD_BYTES);
+        }
+    }
+
+    fn cut(
+        &mut self,
+        at: usize,
+        records: Option<Vec<(usize, usize)>>,
+        last: bool,
+        too_long: bool,
+    ) -> Block {
+        let rest = self.buffer.split_off(at);
+        let bytes = std::mem::replace(&mut self.buffer, rest);
+        let block = Block {
+            offset: self.offset,
+            records,
+            last,
+            too_long,
+            bytes,
+        };
+        self.offset += block.bytes.len() as u64;
+        block
+    }
+}
+
+/// A block as rows.
+#[derive(Default)]
+pub struct Converted {
+    /// Rows, per table.
+    pub tables: Vec<TableRows>,
+    /// Records that could not be converted.
+    pub rejects: Vec<Reject>,
+    /// Records seen, good and bad.
+    pub records: u64,
+    /// A quote is open at the end of the block: from here on the bytes belong to the next block.
+    pub leftover: Option<usize>,
+}
+
+impl Converted {
+    fn reject(&mut self, offset: usize, reason: impl Into<String>, bytes: &[u8]) {
+        self.rejects.push(Reject {
+            record: self.records,
+            offset,
+            reason: reason.into(),
+            content: bytes[..bytes.len().min(REJECT_BYTES)].to_vec(),
+            length: bytes.len(),
+        });
+        self.records += 1;
+    }
+
+    fn rows(&mut self, table: &'static Table, format: &Format) -> &mut TableRows {
+        let i = match self
+            .tables
+            .iter()
+            .position(|t| std::ptr::eq(t.table, table))
+        {
+            Some(i) => i,
+            None => {
+                self.tables.push(TableRows::new(table, format.order));
+                self.tables.len() - 1
+            }
+        };
+        &mut self.tables[i]
+    }
+}
+
+/// Converts a block.
+pub fn convert(format: &Arc<Format>, block: &Block) -> Converted {
+    let mut out = Converted::default();
+    if block.too_long {
+        out.reject(
+            0,
+            format!("record is longer than {} MiB", MAX_RECORD_BYTES >> 20),
+            &block.bytes,
+        );
+        return out;
+    }
+    match &format.container {
+        Container::Csv { delimiter, .. } => cells(format, block, *delimiter, &mut out),
+        Container::W3c => lines_of_tabs(format, block, &mut out),
+        Container::JsonLines => {
+            let mut objects = Objects::new(format);
+            let mut at = 0;
+            while at < block.bytes.len() {
+                let end =
+                    memchr::memchr(b'\n', &block.bytes[at..]).map_or(block.bytes.len(), |i| at + i);
+                let line = block.bytes[at..end].trim_ascii();
+                if !line.is_empty() {
+                    objects.add(line, at, &mut out);
+                }
+                at = end + 1;
+            }
+        }
+        Container::JsonValues | Container::JsonEnvelope { .. } => {
+            if let Kind::Cells { .. } = &format.kind {
+                rows_of_arrays(format, block, &mut out);
+                return out;
+            }
+            let mut objects = Objects::new(format);
+            for (start, end) in block.records.iter().flatten() {
+                let bytes = block.bytes[*start..*end].trim_ascii();
+                let parts = match objects.can_read(bytes) {
+                    true => Vec::new(),
+                    // A stray quote swallows the records after it: they begin on lines of their own.
+                    false => lines_that_begin_alike(&block.bytes, *start, *end),
+                };
+                if parts.len() < 2 {
+                    objects.add(bytes, *start, &mut out);
+                }
+                for (start, end) in parts {
+                    let part = block.bytes[start..end].trim_ascii();
+                    let part = part.strip_suffix(b"]").unwrap_or(part).trim_ascii_end();
+                    let part = part.strip_suffix(b",").unwrap_or(part);
+                    objects.add(part, start, &mut out);
+                }
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,235 @@
+//! Records that are JSON objects.
+
+use std::sync::Arc;
+
+use super::super::columns::{Filler, Target};
+use super::super::detect::{Format, Kind, repeats_the_record};
+use super::super::json::{self, Raw};
+use super::super::rows::{Row, Slot};
+use super::super::{audit, time};
+use super::Converted;
+use crate::catalog::{Table, catalog, table};
+
+/// Converts JSON records.
+pub(super) struct Objects<'f, 'a> {
+    format: &'f Arc<Format>,
+    audit: Row<'a>,
+    fillers: Vec<(&'static Table, Filler<'a>)>,
+}
+
+impl<'f, 'a> Objects<'f, 'a> {
+    pub(super) fn new(format: &'f Arc<Format>) -> Self {
+        Objects {
+            format,
+            audit: Row::new(table("UnifiedAuditLog")),
+            fillers: Vec::new(),
+        }
+    }
+
+    /// Whether most keys of an object, beside those that every table has, are columns of a table.
+    fn looks_like(&self, table: &Table, text: &str) -> bool {
+        let (mut own, mut other) = (0, 0);
+        // What is no object is said by the caller's next look at it.
+        let _ = json::entries(text, |key, _, _| match key.as_ref() {
+            "TimeGenerated" | "Type" | "TenantId" | "SourceSystem" => {}
+            key if key.starts_with('_') => {}
+            key if table.position(key).is_some() => own += 1,
+            _ => other += 1,
+        });
+        own > 2 * other
+    }
+
+    /// Whether the bytes are one JSON object.
+    pub(super) fn can_read(&self, bytes: &[u8]) -> bool {
+        std::str::from_utf8(bytes).is_ok_and(|t| json::entries(t, |_, _, _| {}).is_ok())
+    }
+
+    fn filler(&mut self, table: &'static Table) -> &mut Filler<'a> {
+        let i = match self.fillers.iter().position(|f| std::ptr::eq(f.0, table)) {
+            Some(i) => i,
+            None => {
+                self.fillers
+                    .push((table, Filler::new(table, self.format.order)));
+                self.fillers.len() - 1
+            }
+        };
+        &mut self.fillers[i].1
+    }
+
+    pub(super) fn add(&mut self, bytes: &'a [u8], offset: usize, out: &mut Converted) {
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            out.reject(offset, "not valid UTF-8", bytes);
+            return;
+        };
+        let added = match &self.format.kind {
+            Kind::Audit => self.audit_record(text, out),
+            Kind::AuditWrapped => self.wrapped(text, out),
+            Kind::Objects { table } => self.object(table, text, out),
+            Kind::Streamed => self.streamed(text, out),
+            // Detection gives JSON no other kind.
+            Kind::AuditCell { .. } | Kind::Cells { .. } => Err("not of this container".into()),
+        };
+        match added {
+            Ok(()) => out.records += 1,
+            Err(reason) => out.reject(offset, reason, bytes),
+        }
+    }
+
+    fn audit_record(&mut self, text: &'a str, out: &mut Converted) -> Result<(), String> {
+        let record = out.records as i64;
+        let rows = out.rows(table("UnifiedAuditLog"), self.format);
+        audit::push(text, &mut self.audit, rows, record, None).map_err(|refusal| match refusal {
+            // Here the record is the whole text, not a cell called AuditData.
+            audit::Refusal::Json(fault) => fault.to_string(),
+            other => other.to_string(),
+        })
+    }
+
+    fn wrapped(&mut self, text: &'a str, out: &mut Converted) -> Result<(), String> {
+        let mut inner = None;
+        let mut fallback = None;
+        let order = self.format.order;
+        let mut others: Vec<(String, Slot<'a>)> = Vec::new();
+        json::entries(text, |key, raw, _| match key.as_ref() {
+            "AuditData" | "auditData" => inner = Some(raw),
+            "CreationDate" | "createdDateTime" => {
+                fallback = raw.text().and_then(|t| time::parse(&t, order));
+            }
+            other if repeats_the_record(other) => {}
+            other => others.push((other.to_string(), raw.into())),
+        })
+        .map_err(|fault| fault.to_string())?;
+        for (name, value) in &others {
+            if !value.text().is_empty() {
+                self.audit.extra_quietly(name, value);
+            }
+        }
+        let record = out.records as i64;
+        let rows = out.rows(table("UnifiedAuditLog"), self.format);
+        let pushed = match inner {
+            Some(Raw::Other(json)) => audit::push(json, &mut self.audit, rows, record, fallback),
+            Some(Raw::Text {
+                inner,
+                escaped: false,
+            }) => audit::push(inner, &mut self.audit, rows, record, fallback),
+            Some(Raw::Text { inner, .. }) => {
+                let text = json::unescape(inner);
+                let mut row = Row::new(rows.table);
+                for (name, value) in others.iter().filter(|o| !o.1.text().is_empty()) {
+                    row.extra_quietly(name, value);
+                }
+                self.audit.clear();
+                audit::push(&text, &mut row, rows, record, fallback)
+            }
+            Some(Raw::Null) | None => {
+                self.audit.clear();
+                Err(audit::Refusal::Empty)
+            }
+        };
+        pushed.map_err(|refusal| refusal.to_string())
+    }
+
+    fn object(
+        &mut self,
+        default: &'static Table,
+        text: &'a str,
+        out: &mut Converted,
+    ) -> Result<(), String> {
+        let mut own = None;
+        if default.position("Type").is_some() {
+            // Rows of several tables may stand in one file.
+            json::entries(text, |key, raw, _| {
+                if key == "Type" {
+                    own = raw.text();
+                }
+            })
+            .map_err(|fault| fault.to_string())?;
+        }
+        let chosen = match own.as_deref().filter(|t| !t.is_empty()) {
+            None => default,
+            Some(name) => match catalog().get(name).filter(|t| t.by_day) {
+                Some(table) => table,
+                // A projection may have put something else under `Type`; then the other columns tell.
+                None if self.looks_like(default, text) => default,
+                None => return Err(format!("table `{name}` is not known")),
+            },
+        };
+        let filler = self.filler(chosen);
+        filler.set_object(text).map_err(|f| f.to_string())?;
+        let record = out.records as i64;
+        let rows = out.rows(chosen, self.format);
+        // The borrow of `self` ends above; take the filler again.
+        let i = self
+            .fillers
+            .iter()
+            .position(|f| std::ptr::eq(f.0, chosen))
+            .expect("it was made above");
+        self.fillers[i].1.push(rows, record);
+        Ok(())
+    }
+
+    fn streamed(&mut self, text: &'a str, out: &mut Converted) -> Result<(), String> {
+        let mut category = None;
+        let mut properties = None;
+        let mut transport: Vec<(String, Slot<'a>)> = Vec::new();
+        json::entries(text, |key, raw, _| match key.as_ref() {
+            "category" => category = raw.text(),
+            "properties" => properties = Some(raw),
+            // It says `Publish` always.
+            "operationName" => {}
+            other => transport.push((other.to_string(), raw.into())),
+        })
+        .map_err(|fault| fault.to_string())?;
+        let category = category.ok_or("no `category`: not of the streaming API")?;
+        let name = category
+            .strip_prefix("AdvancedHunting-")
+            .unwrap_or(&category);
+        let chosen = catalog()
+            .get(name)
+            .filter(|t| t.by_day)
+            .ok_or_else(|| format!("table `{name}` is not known"))?;
+        let Some(Raw::Other(properties)) = properties else {
+            return Err("no `properties` object".into());
+        };
+        let filler = self.filler(chosen);
+        filler.set_object(properties).map_err(|f| f.to_string())?;
+        for (name, value) in &transport {
+            match (name.as_str(), chosen.position("TenantId")) {
+                ("tenantId", Some(i)) => filler.set(&Target::Column(i), value.clone()),
+                _ => filler.transport(name, value),
+            }
+        }
+        let record = out.records as i64;
+        let rows = out.rows(chosen, self.format);
+        let i = self
+            .fillers
+            .iter()
+            .position(|f| std::ptr::eq(f.0, chosen))
+            .expect("it was made above");
+        self.fillers[i].1.push(rows, record);
+        Ok(())
+    }
+}
+
+/// Cuts a broken record at the lines that begin as its first one does: the same blanks and `{`.
+pub(super) fn lines_that_begin_alike(
+    bytes: &[u8],
+    start: usize,
+    end: usize,
+) -> Vec<(usize, usize)> {
+    let line = memchr::memrchr(b'\n', &bytes[..start]).map_or(0, |i| i + 1);
+    let indent = &bytes[line..start];
+    if !indent.iter().all(u8::is_ascii_whitespace) {
+        return Vec::new();
+    }
+    let mut begins = vec![start];
+    for i in memchr::memchr_iter(b'\n', &bytes[start..end]) {
+        let next = start + i + 1;
+        let rest = &bytes[next..end];
+        if rest.starts_with(indent) && rest.get(indent.len()) == Some(&b'{') {
+            begins.push(next + indent.len());
+        }
+    }
+    let ends = begins[1..].iter().copied().chain([end]);
+    begins.iter().copied().zip(ends).collect()
+}
