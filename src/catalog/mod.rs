@@ -142,6 +142,22 @@ impl Table {
         self.index.get(&name.to_ascii_lowercase()).copied()
     }
 
+    /// Position of the column that an export fills under this name. Custom tables (`…_CL`) have suffixes for types that some exports
+    /// leave out.
+    pub fn export_position(&self, name: &str) -> Option<usize> {
+        let own = |name: &str| {
+            self.position(name)
+                .filter(|i| self.columns[*i].origin == Origin::Export)
+        };
+        own(name).or_else(|| {
+            let custom = self.name.ends_with("_CL");
+            ["_s", "_g", "_t", "_b", "_d"]
+                .into_iter()
+                .filter(|_| custom)
+                .find_map(|suffix| own(&format!("{name}{suffix}")))
+        })
+    }
+
     /// Position of a column that the catalog itself promises.
     pub fn at(&self, name: &str) -> usize {
         self.position(name)
@@ -203,7 +219,10 @@ impl Catalog {
     pub fn best_match(&self, names: &[String], share: f64) -> Option<&Table> {
         let mut best: Option<(usize, usize, &Table)> = None;
         for t in self.tables.iter().filter(|t| t.by_day) {
-            let hits = names.iter().filter(|n| t.position(n).is_some()).count();
+            let hits = names
+                .iter()
+                .filter(|n| t.export_position(n).is_some())
+                .count();
             // More hits win; between equals the smaller table is the closer description.
             let better = match best {
                 None => true,

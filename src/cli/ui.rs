@@ -154,8 +154,10 @@ impl Bar {
 impl Progress for Bar {
     fn total_bytes(&self, bytes: Option<u64>) {
         let template = match bytes {
-            Some(_) => "{bar:30} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left  {msg}",
-            None => "{spinner} {bytes} {binary_bytes_per_sec}  {msg}",
+            Some(_) => {
+                "{bar:30} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left  {wide_msg}"
+            }
+            None => "{spinner} {bytes} {binary_bytes_per_sec}  {wide_msg}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             self.bar.set_style(style);

@@ -136,12 +136,14 @@ impl Reader {
         let (format, status, note) = match detected {
             Detected::Known(mut format) => match self.settle_order(input, &mut format) {
                 Ok(()) => {
-                    let note = if detect::has_time(&format) {
-                        ""
+                    let note = if format.kind_name() == detect::OTHER {
+                        format!("{}: kept in {}", format.why, detect::OTHER)
+                    } else if detect::has_time(&format) {
+                        String::new()
                     } else {
-                        "no column with the time of the event: times are empty"
+                        "no column with the time of the event: times are empty".into()
                     };
-                    (Some(Arc::new(*format)), Status::Complete, note.to_string())
+                    (Some(Arc::new(*format)), Status::Complete, note)
                 }
                 Err(why) => (None, Status::Unreadable, why),
             },

@@ -11,7 +11,7 @@ use super::ip;
 use super::json::{self, Fault};
 use super::rows::{Row, Slot, TableRows, id_key};
 use super::time::{self, DateOrder};
-use crate::catalog::{Origin, TIME, Table};
+use crate::catalog::{TIME, Table};
 
 /// Where the values under one name go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,11 +58,11 @@ pub fn target(table: &Table, name: &str) -> Target {
             "c-ip" => return Target::Column(table.at("ClientIP")),
             _ => {}
         }
-        if let Some(i) = own_column(table, &bare.replace('-', "")) {
+        if let Some(i) = table.export_position(&bare.replace('-', "")) {
             return Target::Column(i);
         }
     }
-    if let Some(i) = own_column(table, bare) {
+    if let Some(i) = table.export_position(bare) {
         return Target::Column(i);
     }
     // A union of tables whose column has two types gives `DeviceDetail_dynamic` and `DeviceDetail_string`.
@@ -76,17 +76,14 @@ pub fn target(table: &Table, name: &str) -> Target {
         "_datetime",
         "_guid",
     ] {
-        if let Some(i) = bare.strip_suffix(suffix).and_then(|b| own_column(table, b)) {
+        if let Some(i) = bare
+            .strip_suffix(suffix)
+            .and_then(|b| table.export_position(b))
+        {
             return Target::Column(i);
         }
     }
     Target::Extra(bare.to_string())
-}
-
-/// A column that an export may fill; lineage is coldtrail's alone.
-fn own_column(table: &Table, name: &str) -> Option<usize> {
-    let i = table.position(name)?;
-    (table.columns[i].origin == Origin::Export).then_some(i)
 }
 
 /// `TimeGenerated [UTC]` → `TimeGenerated`.
@@ -140,7 +137,9 @@ impl<'a> Filler<'a> {
             promoted: (table.name == "CloudAppEvents")
                 .then_some(table.record)
                 .flatten(),
-            created: table.position("CreatedDateTime"),
+            created: ["CreatedDateTime", "RequestTime"]
+                .into_iter()
+                .find_map(|name| table.position(name)),
             quoted: table.name == "AipServiceUserLog",
         }
     }
@@ -265,6 +264,20 @@ impl<'a> Filler<'a> {
             if let Some(address) = address {
                 self.row
                     .replace(self.table.at("IPAddress"), Slot::Text(address.into()));
+            }
+        }
+        if self.table.name == "AipServiceTrackingLog" {
+            let place = self.row.get(self.table.at("RequesterLocation")).text();
+            let mut address = None;
+            // A place that is no object names no address.
+            let _ = json::entries(place, |key, raw, _| {
+                if key == "IP" {
+                    address = raw.text().and_then(|t| ip::clean(&t));
+                }
+            });
+            if let Some(address) = address {
+                let column = self.table.at("IPAddress");
+                self.row.replace(column, Slot::Text(address.into()));
             }
         }
         let id = self

@@ -55,7 +55,7 @@ fn one_run_over_all_of_them_gives_the_same_events() {
     let path = folder.path().join("archive");
     let summary = ingest(&path, &[project("sample-data/broken")]);
     assert!(summary.is_incomplete());
-    assert_eq!(summary.sum(|e| e.events()), 41);
+    assert_eq!(summary.sum(|e| e.events()), 44);
     assert_eq!(summary.sum(|e| e.quarantined), 10);
     assert_eq!(
         ask(

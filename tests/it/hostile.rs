@@ -171,6 +171,40 @@ fn contradictory_dates_are_refused_and_missing_ones_are_said() {
 }
 
 #[test]
+fn records_of_unknown_tables_are_kept_and_can_be_asked() {
+    let (_f, archive, entry) = read(
+        "colours.csv",
+        b"Colour,Count,Timestamp\nred,1,2026-05-01T00:00:00Z\nblue,2,\n",
+    );
+    assert_eq!(entry.tables.keys().collect::<Vec<_>>(), ["OtherRecords"]);
+    assert!(
+        entry.note.contains("kept in OtherRecords"),
+        "{}",
+        entry.note
+    );
+    assert_eq!(
+        ask(
+            &archive,
+            "SELECT ExtraColumns->>'Colour', ExtraColumns->>'Count', TimeGenerated FROM OtherRecords ORDER BY _Record"
+        ),
+        ["red|1|2026-05-01T00:00:00Z", "blue|2|"]
+    );
+}
+
+#[test]
+fn a_denied_access_in_a_tracking_log_is_a_label_event() {
+    let record = r#"[{"ContentId":"c1","Issuer":"alice@contoso.com","RequestTime":"2026-05-01T00:00:00Z","RequesterType":"User","RequesterEmail":"eve@fabrikam.com","RequesterDisplayName":"Eve","RequesterLocation":{"IP":"203.0.113.9","Country":""},"Rights":"","Successful":false,"IsHiddenInfo":false}]"#;
+    let (_f, archive, _) = read("tracking.json", record.as_bytes());
+    assert_eq!(
+        ask(
+            &archive,
+            "SELECT Action, UserId, Owner, IPAddress, FileName FROM LabelEvents"
+        ),
+        ["AccessDenied|eve@fabrikam.com|alice@contoso.com|203.0.113.9|c1"]
+    );
+}
+
+#[test]
 fn fields_around_the_record_are_kept() {
     let wrapped = r#"{"AuditData":{"Id":"a","CreationTime":"2026-05-01T00:00:00","Operation":"X"},"Foo":"bar","Identity":"a"}"#;
     let (_f, archive, _) = read("wrapped.json", wrapped.as_bytes());

@@ -119,6 +119,13 @@ fn other_real_files() {
         [2, 2, 0, 0],
     );
     check("labels/rms-usage-w3c.log", [3, 3, 0, 0]);
+    check("labels/rms-tracking.json", [1, 1, 0, 0]);
+    check("labels/aip-mass-downgrade-simulator.csv", [61, 61, 0, 0]);
+    check("real/advanced-hunting-union.json", [9, 9, 0, 0]);
+    check(
+        "containers/ual_excel_resaved_truncated_32767.csv",
+        [1, 0, 0, 1],
+    );
     check("pitfalls/records.ndjson", [15, 13, 0, 2]);
     check("containers/ah_portal_cloudappevents_iso.csv", [5, 5, 0, 0]);
     check(

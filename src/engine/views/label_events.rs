@@ -18,6 +18,9 @@ pub(super) async fn sql(session: &Session) -> Result<String> {
     if session.has("AipServiceUserLog") {
         parts.push(RIGHTS_MANAGEMENT.to_string());
     }
+    if session.has("AipServiceTrackingLog") {
+        parts.push(TRACKING.to_string());
+    }
     if session.has("MicrosoftPurviewInformationProtection") {
         parts.push(PURVIEW.to_string());
     }
@@ -220,6 +223,40 @@ WHERE r."RequestType" IN ('AcquireLicense', 'FECreateEndUserLicenseV1', 'BECreat
   AND coalesce(r."UserId", '') <> ''
   AND r."UserId" NOT LIKE 'microsoftrmsonline@%'
   AND r."UserId" NOT LIKE 'Aadrm\_S-1-7-0%'"#;
+
+/// Tracking log of one document: it names the document by its id only.
+const TRACKING: &str = r#"
+SELECT
+  t."TimeGenerated",
+  CASE WHEN t."Successful" THEN 'FileOpened' ELSE 'AccessDenied' END,
+  CAST(NULL AS BIGINT),
+  'Track',
+  t."RequesterEmail",
+  CAST(NULL AS INT),
+  t."ContentId",
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS BOOLEAN),
+  CAST(NULL AS BOOLEAN),
+  t."Issuer",
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS VARCHAR),
+  t."IPAddress",
+  'RightsManagement',
+  CAST(NULL AS INT),
+  'AipServiceTrackingLog',
+  CAST(NULL AS VARCHAR),
+  t."_IngestId",
+  t."_Record",
+  CAST(t."_IngestId" AS VARCHAR) || ':' || CAST(t."_Record" AS VARCHAR)
+FROM stored."AipServiceTrackingLog" AS t
+WHERE coalesce(t."RequesterEmail", '') NOT LIKE 'microsoftrmsonline@%'"#;
 
 /// Sentinel's table of the same audit records, those that no other source has.
 const PURVIEW: &str = r#"

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::columns::{Filler, Target};
-use super::super::detect::{Format, Kind, repeats_the_record};
+use super::super::detect::{Format, Kind, OTHER, repeats_the_record};
 use super::super::json::{self, Raw};
 use super::super::rows::{Row, Slot};
 use super::super::{audit, time};
@@ -150,7 +150,7 @@ impl<'f, 'a> Objects<'f, 'a> {
             Some(name) => match catalog().get(name).filter(|t| t.by_day) {
                 Some(table) => table,
                 // A projection may have put something else under `Type`; then the other columns tell.
-                None if self.looks_like(default, text) => default,
+                None if default.name == OTHER || self.looks_like(default, text) => default,
                 None => return Err(format!("table `{name}` is not known")),
             },
         };

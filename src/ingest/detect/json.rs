@@ -67,15 +67,16 @@ pub(super) fn from_json(head: &[u8]) -> Detected {
             return known(container, kind, why);
         }
         if !broken && seen.is_none() {
-            seen = Some(keys.iter().take(8).map(|k| k.0.clone()).collect::<Vec<_>>());
+            seen = Some(keys.iter().map(|k| k.0.clone()).collect::<Vec<_>>());
         }
     }
     match seen {
         Some(keys) if keys.is_empty() => Detected::Empty("the file has no records"),
-        Some(keys) => Detected::Unknown(format!(
-            "JSON objects of no known kind (keys {})",
-            keys.join(", ")
-        )),
+        Some(keys) => {
+            let table = crate::catalog::table(super::OTHER);
+            let why = format!("objects of no known kind (keys {})", super::few(&keys));
+            known(container, Kind::Objects { table }, why)
+        }
         None if head.trim_ascii() == b"[]" => Detected::Empty("the file is an empty array"),
         None => {
             Detected::Unknown("looks like JSON, but no record in its beginning can be read".into())
@@ -132,11 +133,13 @@ fn from_envelope(head: &[u8], firsts: &[&[u8]]) -> Option<Detected> {
         None => Some(Detected::Empty("the answer has no records")),
         Some((start, end)) => {
             let (keys, _) = keys_of(&String::from_utf8_lossy(&head[*start..*end]));
-            let names: Vec<&str> = keys.iter().take(8).map(|k| k.0.as_str()).collect();
-            Some(Detected::Unknown(format!(
+            let names: Vec<String> = keys.into_iter().map(|k| k.0).collect();
+            let table = crate::catalog::table(super::OTHER);
+            let why = format!(
                 "`{key}` with objects of no known kind (keys {})",
-                names.join(", ")
-            )))
+                super::few(&names)
+            );
+            Some(known(container, Kind::Objects { table }, why))
         }
     }
 }

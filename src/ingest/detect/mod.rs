@@ -282,11 +282,18 @@ fn from_csv(head: &[u8], text_start: usize, hints: Hints) -> Detected {
             format!("column `{}`", header[audit]),
         )
     } else {
-        let Some((table, why)) = csv_table(head, body, delimiter, &bare, &lower) else {
-            return Detected::Unknown(format!(
-                "CSV whose columns are of no known table ({})",
-                bare.iter().take(8).cloned().collect::<Vec<_>>().join(", ")
-            ));
+        let (table, why) = match csv_table(head, body, delimiter, &bare, &lower) {
+            Some(found) => found,
+            None if looks_tabular(head, body, delimiter, header.len()) => (
+                crate::catalog::table(OTHER),
+                format!("columns of no known table ({})", few(&bare)),
+            ),
+            None => {
+                return Detected::Unknown(format!(
+                    "text whose first line is no header of a known table ({})",
+                    few(&bare)
+                ));
+            }
         };
         let targets = header.iter().map(|n| columns::target(table, n)).collect();
         let named = why
@@ -325,6 +332,34 @@ fn from_csv(head: &[u8], text_start: usize, hints: Hints) -> Detected {
         return Detected::Empty("the file has a header and no records");
     }
     Detected::Known(Box::new(format))
+}
+
+/// Table of records that are of no known table.
+pub const OTHER: &str = "OtherRecords";
+
+/// The first names of many.
+fn few(names: &[String]) -> String {
+    let mut list: Vec<&str> = names.iter().take(8).map(String::as_str).collect();
+    if names.len() > 8 {
+        list.push("…");
+    }
+    list.join(", ")
+}
+
+/// Whether text is a table at all: at least two columns, and the first rows as wide as the header.
+fn looks_tabular(head: &[u8], body: usize, delimiter: u8, width: usize) -> bool {
+    let mut fields = Vec::new();
+    let (mut at, mut rows) = (body, 0);
+    while rows < 5
+        && let Next::Record { next, .. } = csv::next_record(head, at, delimiter, &mut fields)
+    {
+        if fields.len() != width {
+            return false;
+        }
+        rows += 1;
+        at = next;
+    }
+    width >= 2 && rows > 0
 }
 
 fn csv_table(
@@ -468,10 +503,12 @@ mod tests {
             (r#"{"value":[]}"#, "the answer has no records"),
             ("", "the file is empty"),
             ("AuditData\n", "the file has a header and no records"),
+            ("a,b\n1,2\n", "CSV: OtherRecords"),
             (
-                "a,b\n1,2\n",
-                "unknown: CSV whose columns are of no known table (a, b)",
+                "Dear Sir\nthis is a letter.\n",
+                "unknown: text whose first line is no header of a known table (Dear Sir)",
             ),
+            ("{\"a\":1}\n{\"a\":2}\n", "JSON lines: OtherRecords"),
         ] {
             assert_eq!(name(head), want, "{head:?}");
         }
