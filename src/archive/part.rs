@@ -11,7 +11,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use crate::catalog::{FINGERPRINT, Kusto, TIME, Table};
+use crate::catalog::{FINGERPRINT, Kusto, RECORD, TIME, Table};
 use crate::error::{Error, Result};
 
 /// A file that was written.
@@ -49,7 +49,25 @@ pub fn name(batch: i64, number: u64) -> String {
 /// Rows handed to the Parquet writer at once.
 const WRITE_ROWS: usize = 8192;
 
-/// Settings of the files. Level 1 of zstd writes 2.5 times as fast as level 3 for about a tenth more bytes (benches/ingest.rs).
+/// Columns whose values are mostly ids of single things.
+const DIFFERENT: [&str; 8] = [
+    "ObjectId",
+    "CorrelationId",
+    "ListItemUniqueId",
+    "InterSystemsId",
+    "UniqueSharingId",
+    "RawEventData_Id",
+    "RawEventData_ObjectId",
+    "RawEventData_CorrelationId",
+];
+
+fn is_identity(table: &Table, name: &str) -> bool {
+    table
+        .identity
+        .is_some_and(|i| table.columns[i].name == name)
+}
+
+/// Settings of the files. Level 1 of zstd: writing is a third of the work of an ingest, and higher levels take more of it.
 fn properties(table: &Table) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(
@@ -66,6 +84,12 @@ fn properties(table: &Table) -> WriterProperties {
             builder = builder
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_statistics_enabled(path, EnabledStatistics::None);
+        } else if column.name == RECORD
+            || DIFFERENT.contains(&column.name)
+            || is_identity(table, column.name)
+        {
+            // Nearly every value is another one: the dictionary would be given up half-way.
+            builder = builder.set_column_dictionary_enabled(path, false);
         } else if column.name == TIME {
             builder = builder.set_column_statistics_enabled(path, EnabledStatistics::Page);
         }

@@ -40,13 +40,17 @@ impl Field {
 
 fn undouble(slice: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(slice.len());
+    undouble_into(slice, &mut out);
+    out
+}
+
+fn undouble_into(slice: &[u8], out: &mut Vec<u8>) {
     let mut from = 0;
     while let Some(i) = memchr(b'"', &slice[from..]) {
         out.extend_from_slice(&slice[from..=from + i]);
         from += i + 2;
     }
     out.extend_from_slice(slice.get(from..).unwrap_or_default());
-    out
 }
 
 fn irregular(slice: &[u8]) -> Vec<u8> {
@@ -68,6 +72,18 @@ fn irregular(slice: &[u8]) -> Vec<u8> {
 
 /// Fields of a record that are kept.
 const MAX_FIELDS: usize = 16 * 1024;
+
+impl Field {
+    /// Appends the content of the field.
+    pub fn append_to(&self, input: &[u8], out: &mut Vec<u8>) {
+        let slice = &input[self.start..self.end];
+        match self.form {
+            Form::Plain => out.extend_from_slice(slice),
+            Form::Doubled => undouble_into(slice, out),
+            Form::Irregular => out.extend_from_slice(&irregular(slice)),
+        }
+    }
+}
 
 /// What [`next_record`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

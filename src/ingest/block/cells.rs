@@ -77,7 +77,7 @@ fn read_cells(block: &Block, delimiter: u8, out: &mut Converted) -> Cells {
                 let first = ends.len();
                 let begin = text.len();
                 for field in &fields {
-                    text.extend_from_slice(&field.content(bytes));
+                    field.append_to(bytes, &mut text);
                     ends.push(text.len());
                 }
                 if std::str::from_utf8(&text[begin..]).is_err() {

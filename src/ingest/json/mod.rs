@@ -369,7 +369,7 @@ impl<'a> Walker<'a> {
             if let Some(slot) = wanted.and_then(|w| w.slot) {
                 pick(slot, walker.raw(start));
             }
-            if !plain.contains("@odata.") {
+            if memchr(b'@', plain.as_bytes()).is_none() || !plain.contains("@odata.") {
                 sum = sum.wrapping_add(mix(xxh3_128(plain.as_bytes()), print));
             }
             Ok(())
