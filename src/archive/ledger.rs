@@ -1,6 +1,7 @@
 //! The ledger: the table `Ingests`. Every file that was read, with its hash and what became of its records.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -10,7 +11,7 @@ use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 
 use super::{Archive, part};
 use crate::catalog;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Name of the ledger's table.
 pub const TABLE: &str = "Ingests";
@@ -138,7 +139,7 @@ pub fn read(archive: &Archive) -> Result<Ledger> {
         let path = archive.root().join(TABLE).join(&file.path);
         for batch in super::keys::read_columns(&path, None)? {
             for row in 0..batch.num_rows() {
-                ledger.add(entry(&batch, row));
+                ledger.add(entry(&path, &batch, row)?);
             }
         }
     }
@@ -146,7 +147,7 @@ pub fn read(archive: &Archive) -> Result<Ledger> {
     Ok(ledger)
 }
 
-fn entry(batch: &RecordBatch, row: usize) -> Entry {
+fn entry(path: &Path, batch: &RecordBatch, row: usize) -> Result<Entry> {
     let text = |name: &str| -> String {
         batch
             .column_by_name(name)
@@ -168,7 +169,14 @@ fn entry(batch: &RecordBatch, row: usize) -> Entry {
             .filter(|c| c.is_valid(row))
             .map(|c| c.value(row))
     };
-    Entry {
+    let tables = serde_json::from_str(&text("Tables")).map_err(|e| Error::Unusable {
+        path: path.to_path_buf(),
+        reason: format!(
+            "ledger, ingest {}: column `Tables`: {e}",
+            long(catalog::INGEST_ID)
+        ),
+    })?;
+    Ok(Entry {
         id: long(catalog::INGEST_ID),
         batch: long("Batch"),
         file: text("File"),
@@ -183,7 +191,7 @@ fn entry(batch: &RecordBatch, row: usize) -> Entry {
         duplicates: long("Duplicates") as u64,
         revisions: long("Revisions") as u64,
         quarantined: long("Quarantined") as u64,
-        tables: serde_json::from_str(&text("Tables")).unwrap_or_default(),
+        tables,
         times: time("FirstTime").zip(time("LastTime")),
         status: match text("Status").as_str() {
             "complete" => Status::Complete,
@@ -192,7 +200,7 @@ fn entry(batch: &RecordBatch, row: usize) -> Entry {
         },
         note: text("Note"),
         at: time("IngestedAt").unwrap_or(0),
-    }
+    })
 }
 
 /// Writes entries and commits them: from then on their batch is part of the archive.

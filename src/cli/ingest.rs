@@ -37,7 +37,7 @@ pub(super) struct Reading {
     /// Order of day and month in dates such as 3/4/2026, for files that do not tell: mdy or dmy
     #[arg(long, value_name = "ORDER", value_parser = order)]
     date_order: Option<DateOrder>,
-    /// Replace watchlists of other content
+    /// Replace results that exist, and watchlists of other content
     #[arg(short = 'C', long)]
     pub clobber: bool,
 }

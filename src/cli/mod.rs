@@ -87,6 +87,7 @@ struct Cli {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
 struct Global {
     /// Say only what went wrong
     #[arg(short, long, global = true)]

@@ -425,11 +425,10 @@ fn look_up(session: &Session, findings: &mut [Finding], ledger: &Ledger) -> Resu
         for batch in &batches {
             for row in 0..batch.num_rows() {
                 let cell = |c: usize| output::cell(batch.column(c), row);
-                let key = (
-                    cell(0)?.parse().unwrap_or_default(),
-                    cell(1)?.parse().unwrap_or_default(),
-                );
-                found.insert(key, (name.to_string(), cell(2)?, cell(3)?));
+                // Both are numbers and never null in a stored table.
+                if let (Ok(ingest), Ok(record)) = (cell(0)?.parse(), cell(1)?.parse()) {
+                    found.insert((ingest, record), (name.to_string(), cell(2)?, cell(3)?));
+                }
             }
         }
     }
