@@ -67,7 +67,7 @@ fn is_identity(table: &Table, name: &str) -> bool {
         .is_some_and(|i| table.columns[i].name == name)
 }
 
-/// Settings of the files. Level 1 of zstd: writing is a third of the work of an ingest, and higher levels take more of it.
+/// Settings of the files. Level 1 of zstd: writing is about a quarter of the work of an ingest, and higher levels take more.
 fn properties(table: &Table) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(
