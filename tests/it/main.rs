@@ -2,6 +2,7 @@
 
 mod broken;
 mod command_line;
+mod crash;
 mod delta;
 mod hostile;
 mod layers;
