@@ -172,7 +172,7 @@ pub fn push<'a>(
 pub fn promote<'a>(text: &'a str, row: &mut Row<'a>) {
     let plan = &*CLOUD_APP;
     // The value itself is checked when the column is typed; here only an object has anything to promote.
-    let whole = json::walk(text, &plan.paths, |slot, raw| {
+    let whole = json::pick(text, &plan.paths, |slot, raw| {
         if slot < plan.table.columns.len() {
             row.set_path(slot, raw.into());
         }

@@ -195,7 +195,7 @@ impl<'a> Filler<'a> {
     pub fn set_object(&mut self, text: &'a str) -> Result<(), Fault> {
         let table = self.table;
         let mut targets = std::mem::take(&mut self.targets);
-        let walked = json::entries(text, |key, raw, _| {
+        let walked = json::entries(text, |key, raw| {
             if !targets.contains_key(key.as_ref()) {
                 // Hostile input may have endless different keys.
                 if targets.len() > 4096 {
@@ -270,7 +270,7 @@ impl<'a> Filler<'a> {
             let place = self.row.get(self.table.at("RequesterLocation")).text();
             let mut address = None;
             // A place that is no object names no address.
-            let _ = json::entries(place, |key, raw, _| {
+            let _ = json::entries(place, |key, raw| {
                 if key == "IP" {
                     address = raw.text().and_then(|t| ip::clean(&t));
                 }

@@ -30,6 +30,17 @@ fn table_of(readme: &str, heading: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
+/// Runs the built-in pack.
+fn sweep(archive: &Archive) -> (Session, ledger::Ledger, rules::Pack, detect::Hunt) {
+    let mut session =
+        Session::open(Source::Archive(archive), &engine::Options::default()).expect("a session");
+    let pack = rules::load(&[]).expect("the pack");
+    let ledger = ledger::read(archive).expect("the ledger");
+    let level = Severity::Informational;
+    let hunt = detect::sweep(&mut session, &pack, level, &ledger, &Silent).expect("a hunt");
+    (session, ledger, pack, hunt)
+}
+
 #[test]
 fn files_rows_and_findings_are_those_of_the_readme() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -97,18 +108,7 @@ fn files_rows_and_findings_are_those_of_the_readme() {
     );
 
     let archive = Archive::open(&path).expect("the archive");
-    let mut session =
-        Session::open(Source::Archive(&archive), &engine::Options::default()).expect("a session");
-    let pack = rules::load(&[]).expect("the pack");
-    let ledger = ledger::read(&archive).expect("the ledger");
-    let hunt = detect::sweep(
-        &mut session,
-        &pack,
-        Severity::Informational,
-        &ledger,
-        &Silent,
-    )
-    .expect("a hunt");
+    let (session, ledger, _, hunt) = sweep(&archive);
     let want: BTreeMap<String, usize> = table_of(&readme, "## What the rules find")
         .into_iter()
         .filter(|r| !r[0].starts_with("**"))
@@ -187,18 +187,7 @@ fn rules_that_need_a_watchlist_say_so_without_it() {
     let path = folder.path().join("archive");
     ingest(&path, &[project("sample-data/ual-portal")]);
     let archive = Archive::open(&path).expect("the archive");
-    let mut session =
-        Session::open(Source::Archive(&archive), &engine::Options::default()).expect("a session");
-    let pack = rules::load(&[]).expect("the pack");
-    let ledger = ledger::read(&archive).expect("the ledger");
-    let hunt = detect::sweep(
-        &mut session,
-        &pack,
-        Severity::Informational,
-        &ledger,
-        &Silent,
-    )
-    .expect("a hunt");
+    let (_, _, pack, hunt) = sweep(&archive);
     let not_run: Vec<(&str, &str)> = hunt
         .outcomes
         .iter()

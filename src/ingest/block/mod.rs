@@ -277,13 +277,17 @@ pub fn convert(format: &Arc<Format>, block: &Block) -> Converted {
             let mut objects = Objects::new(format);
             for (start, end) in block.records.iter().flatten() {
                 let bytes = block.bytes[*start..*end].trim_ascii();
-                let parts = match objects.can_read(bytes) {
+                let Err(reason) = objects.try_add(bytes, &mut out) else {
+                    continue;
+                };
+                // A stray quote swallows the records after it: they begin on lines of their own.
+                let parts = match objects::is_object(bytes) {
                     true => Vec::new(),
-                    // A stray quote swallows the records after it: they begin on lines of their own.
                     false => lines_that_begin_alike(&block.bytes, *start, *end),
                 };
                 if parts.len() < 2 {
-                    objects.add(bytes, *start, &mut out);
+                    out.reject(*start, reason, bytes);
+                    continue;
                 }
                 for (start, end) in parts {
                     let part = block.bytes[start..end].trim_ascii();

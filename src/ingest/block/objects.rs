@@ -30,18 +30,13 @@ impl<'f, 'a> Objects<'f, 'a> {
     fn looks_like(&self, table: &Table, text: &str) -> bool {
         let (mut own, mut other) = (0, 0);
         // What is no object is said by the caller's next look at it.
-        let _ = json::entries(text, |key, _, _| match key.as_ref() {
+        let _ = json::entries(text, |key, _| match key.as_ref() {
             "TimeGenerated" | "Type" | "TenantId" | "SourceSystem" => {}
             key if key.starts_with('_') => {}
             key if table.position(key).is_some() => own += 1,
             _ => other += 1,
         });
         own > 2 * other
-    }
-
-    /// Whether the bytes are one JSON object.
-    pub(super) fn can_read(&self, bytes: &[u8]) -> bool {
-        std::str::from_utf8(bytes).is_ok_and(|t| json::entries(t, |_, _, _| {}).is_ok())
     }
 
     fn filler(&mut self, table: &'static Table) -> &mut Filler<'a> {
@@ -57,22 +52,24 @@ impl<'f, 'a> Objects<'f, 'a> {
     }
 
     pub(super) fn add(&mut self, bytes: &'a [u8], offset: usize, out: &mut Converted) {
-        let Ok(text) = std::str::from_utf8(bytes) else {
-            out.reject(offset, "not valid UTF-8", bytes);
-            return;
-        };
-        let added = match &self.format.kind {
+        if let Err(reason) = self.try_add(bytes, out) {
+            out.reject(offset, reason, bytes);
+        }
+    }
+
+    /// Adds a record, or says why it cannot be.
+    pub(super) fn try_add(&mut self, bytes: &'a [u8], out: &mut Converted) -> Result<(), String> {
+        let text = std::str::from_utf8(bytes).map_err(|_| "not valid UTF-8".to_string())?;
+        match &self.format.kind {
             Kind::Audit => self.audit_record(text, out),
             Kind::AuditWrapped => self.wrapped(text, out),
             Kind::Objects { table } => self.object(table, text, out),
             Kind::Streamed => self.streamed(text, out),
             // Detection gives JSON no other kind.
             Kind::AuditCell { .. } | Kind::Cells { .. } => Err("not of this container".into()),
-        };
-        match added {
-            Ok(()) => out.records += 1,
-            Err(reason) => out.reject(offset, reason, bytes),
-        }
+        }?;
+        out.records += 1;
+        Ok(())
     }
 
     fn audit_record(&mut self, text: &'a str, out: &mut Converted) -> Result<(), String> {
@@ -90,7 +87,7 @@ impl<'f, 'a> Objects<'f, 'a> {
         let mut fallback = None;
         let order = self.format.order;
         let mut others: Vec<(String, Slot<'a>)> = Vec::new();
-        json::entries(text, |key, raw, _| match key.as_ref() {
+        json::entries(text, |key, raw| match key.as_ref() {
             "AuditData" | "auditData" => inner = Some(raw),
             "CreationDate" | "createdDateTime" => {
                 fallback = raw.text().and_then(|t| time::parse(&t, order));
@@ -138,7 +135,7 @@ impl<'f, 'a> Objects<'f, 'a> {
         let mut own = None;
         if default.position("Type").is_some() {
             // Rows of several tables may stand in one file.
-            json::entries(text, |key, raw, _| {
+            json::entries(text, |key, raw| {
                 if key == "Type" {
                     own = raw.text();
                 }
@@ -154,17 +151,28 @@ impl<'f, 'a> Objects<'f, 'a> {
                 None => return Err(format!("table `{name}` is not known")),
             },
         };
-        let filler = self.filler(chosen);
+        self.row(chosen, text, &[], out)
+    }
+
+    /// Adds one object as a row, with what its transport said.
+    fn row(
+        &mut self,
+        table: &'static Table,
+        text: &'a str,
+        transport: &[(String, Slot<'a>)],
+        out: &mut Converted,
+    ) -> Result<(), String> {
+        let format = self.format;
+        let filler = self.filler(table);
         filler.set_object(text).map_err(|f| f.to_string())?;
+        for (name, value) in transport {
+            match (name.as_str(), table.position("TenantId")) {
+                ("tenantId", Some(i)) => filler.set(&Target::Column(i), value.clone()),
+                _ => filler.transport(name, value),
+            }
+        }
         let record = out.records as i64;
-        let rows = out.rows(chosen, self.format);
-        // The borrow of `self` ends above; take the filler again.
-        let i = self
-            .fillers
-            .iter()
-            .position(|f| std::ptr::eq(f.0, chosen))
-            .expect("it was made above");
-        self.fillers[i].1.push(rows, record);
+        filler.push(out.rows(table, format), record);
         Ok(())
     }
 
@@ -172,7 +180,7 @@ impl<'f, 'a> Objects<'f, 'a> {
         let mut category = None;
         let mut properties = None;
         let mut transport: Vec<(String, Slot<'a>)> = Vec::new();
-        json::entries(text, |key, raw, _| match key.as_ref() {
+        json::entries(text, |key, raw| match key.as_ref() {
             "category" => category = raw.text(),
             "properties" => properties = Some(raw),
             // It says `Publish` always.
@@ -191,24 +199,13 @@ impl<'f, 'a> Objects<'f, 'a> {
         let Some(Raw::Other(properties)) = properties else {
             return Err("no `properties` object".into());
         };
-        let filler = self.filler(chosen);
-        filler.set_object(properties).map_err(|f| f.to_string())?;
-        for (name, value) in &transport {
-            match (name.as_str(), chosen.position("TenantId")) {
-                ("tenantId", Some(i)) => filler.set(&Target::Column(i), value.clone()),
-                _ => filler.transport(name, value),
-            }
-        }
-        let record = out.records as i64;
-        let rows = out.rows(chosen, self.format);
-        let i = self
-            .fillers
-            .iter()
-            .position(|f| std::ptr::eq(f.0, chosen))
-            .expect("it was made above");
-        self.fillers[i].1.push(rows, record);
-        Ok(())
+        self.row(chosen, properties, &transport, out)
     }
+}
+
+/// Whether the bytes are one JSON object.
+pub(super) fn is_object(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|t| json::entries(t, |_, _| {}).is_ok())
 }
 
 /// Cuts a broken record at the lines that begin as its first one does: the same blanks and `{`.

@@ -22,7 +22,7 @@ pub(super) fn from_json(head: &[u8]) -> Detected {
         .find(|l| !l.is_empty())
         .unwrap_or_default();
     let whole_line = std::str::from_utf8(line)
-        .is_ok_and(|l| l.starts_with('{') && json::entries(l, |_, _, _| {}).is_ok());
+        .is_ok_and(|l| l.starts_with('{') && json::entries(l, |_, _| {}).is_ok());
     let several = {
         let mut cutter = json::Cutter::default();
         cutter.scan(line).len() > 1
@@ -98,7 +98,7 @@ fn from_envelope(head: &[u8], firsts: &[&[u8]]) -> Option<Detected> {
         String::from_utf8_lossy(&firsts.first()?[..firsts[0].len().min(1 << 20)]).into_owned();
     let mut keys: Vec<String> = Vec::new();
     // Cut off or too long: the keys so far are enough.
-    let _ = json::entries(&first, |key, _, _| keys.push(key.to_string()));
+    let _ = json::entries(&first, |key, _| keys.push(key.to_string()));
     for (key, columns, name) in ROW_ENVELOPES {
         let outer = if key == "rows" { "tables" } else { "Tables" };
         // A long answer ends inside its outer array, so that its key was not given.
@@ -208,7 +208,7 @@ fn row_envelope(head: &[u8], key: &'static str, columns: &str, name: &str) -> De
 /// Keys of an object with their short texts, and whether it breaks off.
 fn keys_of(text: &str) -> (Vec<(String, String)>, bool) {
     let mut keys: Vec<(String, String)> = Vec::new();
-    let broken = json::entries(text, |key, raw, _| {
+    let broken = json::entries(text, |key, raw| {
         if keys.len() < 512 {
             let value = match raw {
                 json::Raw::Text { inner, .. } if inner.len() < 200 => inner.to_string(),

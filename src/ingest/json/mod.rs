@@ -105,8 +105,7 @@ pub fn walk<'a>(
     paths: &Paths,
     mut pick: impl FnMut(usize, Raw<'a>),
 ) -> Result<u128, Fault> {
-    let mut walker = Walker { text, at: 0 };
-    walker.blanks();
+    let mut walker = Walker::new(text, true);
     if walker.peek() != Some(b'{') {
         return Err(match walker.peek() {
             None => Fault::Ends(text.len()),
@@ -118,28 +117,44 @@ pub fn walk<'a>(
     Ok(print)
 }
 
-/// Calls `each` with every key and value of one object, in order, and returns its fingerprint.
+/// The same without the fingerprint.
+///
+/// # Errors
+/// As [`walk`].
+pub fn pick<'a>(
+    text: &'a str,
+    paths: &Paths,
+    mut pick: impl FnMut(usize, Raw<'a>),
+) -> Result<(), Fault> {
+    let mut walker = Walker::new(text, false);
+    if walker.peek() != Some(b'{') {
+        return Err(Fault::NotObject);
+    }
+    walker.object(Some(paths), 0, &mut pick)?;
+    walker.end()
+}
+
+/// Calls `each` with every key and value of one object, in order.
 ///
 /// # Errors
 /// As [`walk`].
 pub fn entries<'a>(
     text: &'a str,
-    mut each: impl FnMut(Cow<'a, str>, Raw<'a>, u128),
+    mut each: impl FnMut(Cow<'a, str>, Raw<'a>),
 ) -> Result<(), Fault> {
-    let mut walker = Walker { text, at: 0 };
-    walker.blanks();
+    let mut walker = Walker::new(text, false);
     if walker.peek() != Some(b'{') {
         return Err(Fault::NotObject);
     }
     walker.members(0, |walker, key, escaped| {
         let start = walker.at;
-        let print = walker.value(1, &mut |_, _| {})?;
+        walker.value(1, &mut |_, _| {})?;
         let key = if escaped {
             Cow::Owned(unescape(key))
         } else {
             Cow::Borrowed(key)
         };
-        each(key, walker.raw(start), print);
+        each(key, walker.raw(start));
         Ok(())
     })?;
     walker.end()
@@ -150,8 +165,7 @@ pub fn entries<'a>(
 /// # Errors
 /// When the text is not one JSON array.
 pub fn elements<'a>(text: &'a str, mut each: impl FnMut(usize, Raw<'a>)) -> Result<(), Fault> {
-    let mut walker = Walker { text, at: 0 };
-    walker.blanks();
+    let mut walker = Walker::new(text, false);
     walker.expect(b'[')?;
     walker.blanks();
     if walker.peek() == Some(b']') {
@@ -181,8 +195,7 @@ pub fn elements<'a>(text: &'a str, mut each: impl FnMut(usize, Raw<'a>)) -> Resu
 /// # Errors
 /// When the text is not one JSON value.
 pub fn fingerprint(text: &str) -> Result<u128, Fault> {
-    let mut walker = Walker { text, at: 0 };
-    walker.blanks();
+    let mut walker = Walker::new(text, true);
     let print = walker.value(0, &mut |_, _| {})?;
     walker.end()?;
     Ok(print)
@@ -235,9 +248,22 @@ pub fn mix(a: u128, b: u128) -> u128 {
 struct Walker<'a> {
     text: &'a str,
     at: usize,
+    /// Whether fingerprints are wanted; without, every one is 0.
+    prints: bool,
 }
 
 impl<'a> Walker<'a> {
+    /// At the first byte that is no blank.
+    fn new(text: &'a str, prints: bool) -> Self {
+        let mut walker = Walker {
+            text,
+            at: 0,
+            prints,
+        };
+        walker.blanks();
+        walker
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -369,7 +395,8 @@ impl<'a> Walker<'a> {
             if let Some(slot) = wanted.and_then(|w| w.slot) {
                 pick(slot, walker.raw(start));
             }
-            if memchr(b'@', plain.as_bytes()).is_none() || !plain.contains("@odata.") {
+            let counts = || memchr(b'@', plain.as_bytes()).is_none() || !plain.contains("@odata.");
+            if walker.prints && counts() {
                 sum = sum.wrapping_add(mix(xxh3_128(plain.as_bytes()), print));
             }
             Ok(())
@@ -381,10 +408,10 @@ impl<'a> Walker<'a> {
         match self.peek() {
             Some(b'"') => {
                 let (inner, escaped) = self.string()?;
-                Ok(if escaped {
-                    text_fingerprint(&unescape(inner))
-                } else {
-                    text_fingerprint(inner)
+                Ok(match (self.prints, escaped) {
+                    (false, _) => 0,
+                    (true, true) => text_fingerprint(&unescape(inner)),
+                    (true, false) => text_fingerprint(inner),
                 })
             }
             Some(b'{') => self.object(None, depth, pick),
@@ -427,7 +454,11 @@ impl<'a> Walker<'a> {
                 let word = &bytes[start..self.at];
                 let known = matches!(word, b"true" | b"false" | b"null") || is_number(word);
                 if known {
-                    Ok(mix(1, xxh3_128(word)))
+                    Ok(if self.prints {
+                        mix(1, xxh3_128(word))
+                    } else {
+                        0
+                    })
                 } else {
                     self.at = start;
                     Err(if start + word.len() == bytes.len() && is_beginning(word) {
