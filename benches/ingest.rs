@@ -91,8 +91,7 @@ fn measure(file: &Path) {
     let found = input::find(&[file.to_string_lossy().into_owned()]).expect("the input");
     let options = Options {
         now: 1_780_272_000_000_000,
-        hints: Default::default(),
-        clobber: false,
+        ..Options::default()
     };
     let progress: Arc<dyn coldtrail::progress::Progress> = Arc::new(Silent);
     let summary = convert::ingest(&archive, &found, &options, &progress).expect("ingest");

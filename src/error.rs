@@ -83,6 +83,16 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A record or file could not be read, and the user wants none left out.
+    #[error("`{path}`: {place}{reason}")]
+    Strict {
+        /// The file.
+        path: PathBuf,
+        /// Where in it, with `: ` at the end, or nothing.
+        place: String,
+        /// Why.
+        reason: String,
+    },
     /// Conversion between columns failed; a fault of coldtrail itself.
     #[error("columns: {0}")]
     Arrow(#[from] arrow::error::ArrowError),
@@ -105,6 +115,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Exists(_) => Some("use -C/--clobber to replace it".into()),
+            Error::Strict { .. } => {
+                Some("nothing was added; without --strict it goes to quarantine".into())
+            }
             Error::NotAnArchive { .. } => {
                 Some("`coldtrail ingest EXPORTS -a ARCHIVE` makes one".into())
             }

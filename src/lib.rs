@@ -38,7 +38,7 @@
 //! # let place = folder.path().join("archive");
 //! let archive = Archive::create(&place)?;
 //! let exports = input::find(&["sample-data/ual-portal".into()])?;
-//! let options = convert::Options { now: 0, hints: Default::default(), clobber: false };
+//! let options = convert::Options { now: 0, ..Default::default() };
 //! let progress: Arc<dyn progress::Progress> = Arc::new(progress::Silent);
 //! let summary = convert::ingest(&archive, &exports, &options, &progress)?;
 //! assert_eq!(summary.sum(|file| file.events()), 156);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
@@ -106,6 +107,18 @@ impl Ledger {
     /// The ingest of a file with this hash, if it was read whole.
     pub fn ingest_of(&self, sha256: &str) -> Option<i64> {
         self.by_hash.get(sha256).copied()
+    }
+
+    /// The ingest of a file of this name and size that was read whole after it was changed last.
+    pub fn ingest_since(&self, file: &str, bytes: u64, changed: SystemTime) -> Option<i64> {
+        let changed = changed.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let changed = i64::try_from(changed.as_micros()).ok()?;
+        self.entries
+            .iter()
+            .find(|e| {
+                e.file == file && e.bytes == bytes && e.status == Status::Complete && e.at > changed
+            })
+            .map(|e| e.id)
     }
 
     /// Whether a file of this size was read: only then is it worth hashing.

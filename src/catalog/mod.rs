@@ -117,6 +117,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// One folder a day, sorted by time.
     pub by_day: bool,
+    /// Columns in the order in which workspaces were seen to export them without a header.
+    pub layouts: Vec<Vec<String>>,
     index: HashMap<String, usize>,
 }
 
@@ -202,6 +204,25 @@ pub fn table(name: &str) -> &'static Table {
         .unwrap_or_else(|| panic!("catalog: no table {name}"))
 }
 
+/// The table into which Log Analytics puts a category of Entra's diagnostic settings.
+pub fn diagnostic(category: &str) -> Option<&'static Table> {
+    let category = category.to_ascii_lowercase();
+    let name = match category.as_str() {
+        "signinlogs" => "SigninLogs",
+        "noninteractiveusersigninlogs" => "AADNonInteractiveUserSignInLogs",
+        "serviceprincipalsigninlogs" => "AADServicePrincipalSignInLogs",
+        "managedidentitysigninlogs" => "AADManagedIdentitySignInLogs",
+        "provisioninglogs" => "AADProvisioningLogs",
+        "riskyusers" => "AADRiskyUsers",
+        "userriskevents" => "AADUserRiskEvents",
+        "riskyserviceprincipals" => "AADRiskyServicePrincipals",
+        "serviceprincipalriskevents" => "AADServicePrincipalRiskEvents",
+        // AuditLogs, ADFSSignInLogs, MicrosoftGraphActivityLogs.
+        same => same,
+    };
+    CATALOG.get(name).filter(|t| t.by_day)
+}
+
 impl Catalog {
     /// The table of that name; the case does not matter.
     pub fn get(&self, name: &str) -> Option<&Table> {
@@ -249,11 +270,14 @@ impl Catalog {
             let mut doc = "";
             let mut identity = None;
             let mut columns = Vec::new();
+            let mut layout: Vec<String> = Vec::new();
             while let Some(line) = lines.peek() {
                 if let Some(text) = line.strip_prefix("doc ") {
                     doc = text;
                 } else if let Some(text) = line.strip_prefix("identity ") {
                     identity = Some(text);
+                } else if let Some(list) = line.strip_prefix("layout ") {
+                    layout.extend(list.split(' ').map(str::to_string));
                 } else if let Some(list) = line.strip_prefix("columns ") {
                     for word in list.split(' ') {
                         let (name, ty) = word.split_once(':').unwrap_or((word, "string"));
@@ -278,6 +302,7 @@ impl Catalog {
             };
             let mut table = finish(name, doc, identity, columns);
             table.by_content = by_content;
+            table.layouts.extend((!layout.is_empty()).then_some(layout));
             tables.push(table);
         }
         tables.extend(ledger_tables());
@@ -393,6 +418,7 @@ fn index(
         record: None,
         columns,
         by_day,
+        layouts: Vec::new(),
         index: positions,
     };
     table.identity = identity.map(|n| table.at(n));

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use super::ui::{Ui, answer, bytes_text};
 use super::{Exit, Global, hunt, ingest, now};
 use crate::archive::{Archive, ledger};
+use crate::convert::Choice;
 use crate::error::{Error, Result};
 use crate::ingest::input;
 use crate::report;
@@ -34,7 +35,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     }
     let archive = Archive::create(&path("archive"))?;
     found.leave_out(archive.root());
-    let (summary, text) = ingest::read(&archive, &found, &args.reading, ui)?;
+    let (summary, text) = ingest::read(&archive, &found, &args.reading, Choice::New, ui)?;
     answer(&text)?;
     if !Archive::exists(archive.root()) {
         return Err(Error::Usage(

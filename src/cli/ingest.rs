@@ -2,14 +2,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use chrono_tz::Tz;
+
 use super::ui::{Ui, answer, bytes_text, count, counted, time_text};
 use super::{Exit, now};
 use crate::archive::Archive;
 use crate::archive::ledger::Status;
-use crate::convert::{self, Options, Summary};
+use crate::catalog::catalog;
+use crate::convert::{self, Choice, Fault, Options, Summary};
 use crate::engine::output::visible;
 use crate::error::Result;
-use crate::ingest::detect::Hints;
+use crate::ingest::detect::{Hints, Rows};
 use crate::ingest::input::{self, Found};
 use crate::ingest::time::DateOrder;
 use crate::progress::Progress;
@@ -17,8 +20,10 @@ use crate::progress::Progress;
 /// Read exports into an archive
 ///
 /// What a file is is told from its content: audit log exports (CSV with an AuditData column, JSON), CloudAppEvents, sign-in
-/// logs and other tables of Sentinel and Defender XDR, RMS usage logs; plain, gzip or zstd. A file that was read before
-/// changes nothing. CSV files in a folder called `watchlists` become watchlists of the archive.
+/// logs and other tables of Sentinel and Defender XDR, RMS usage logs; plain, gzip, zstd, members of zip archives, Parquet. A file
+/// that was read before changes nothing. CSV files in a folder called `watchlists` become watchlists of the archive.
+///
+/// Limits: a record of 64 MiB; JSON nested 128 deep; a packed file that unpacks to 200 times its size or 1 TiB; three zip archives inside each other.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Files, folders, patterns such as 'exports/**/*.csv', or - for standard input
@@ -29,6 +34,15 @@ pub(super) struct Args {
     archive: PathBuf,
     #[command(flatten)]
     reading: Reading,
+    /// Read nothing: say for every file what it would be taken for, and why
+    #[arg(long)]
+    dry_run: bool,
+    /// Pass over files that have not changed since they were read, told by name, size and time, without hashing them
+    #[arg(long, conflicts_with = "again")]
+    since_last: bool,
+    /// Read files again that were read before; events that are there already count as duplicates
+    #[arg(long)]
+    again: bool,
 }
 
 /// How inputs are read.
@@ -37,6 +51,15 @@ pub(super) struct Reading {
     /// Order of day and month in dates such as 3/4/2026, for files that do not tell: mdy or dmy
     #[arg(long, value_name = "ORDER", value_parser = order)]
     date_order: Option<DateOrder>,
+    /// Zone of columns that say `[Local Time]`: a name such as Europe/Berlin, or UTC
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
+    tz: Option<Tz>,
+    /// Table of files without a header: TABLE, or 'TABLE(column,column,…)'
+    #[arg(long = "as", value_name = "TABLE", value_parser = rows)]
+    rows: Option<Rows>,
+    /// Add nothing at all when a record or a file cannot be read
+    #[arg(long)]
+    strict: bool,
     /// Replace results that exist, and watchlists of other content
     #[arg(short = 'C', long)]
     pub clobber: bool,
@@ -50,19 +73,57 @@ fn order(text: &str) -> Result<DateOrder, String> {
     }
 }
 
+fn zone(text: &str) -> Result<Tz, String> {
+    text.parse().map_err(|_| {
+        "not a zone of the IANA database, such as Europe/Berlin, America/New_York or UTC".into()
+    })
+}
+
+fn rows(text: &str) -> Result<Rows, String> {
+    let (name, columns) = match text.split_once('(') {
+        None => (text, Vec::new()),
+        Some((name, rest)) => {
+            let list = rest
+                .trim_end()
+                .strip_suffix(')')
+                .ok_or("TABLE or TABLE(column,column,…)")?;
+            (name, list.split(',').map(|c| c.trim().into()).collect())
+        }
+    };
+    let table = catalog()
+        .get(name.trim())
+        .filter(|t| t.by_day)
+        .ok_or_else(|| format!("no table `{name}`; OtherRecords takes any columns"))?;
+    Ok(Rows { table, columns })
+}
+
+impl Reading {
+    fn hints(&self) -> Hints {
+        Hints {
+            order: self.date_order,
+            zone: self.tz,
+            rows: self.rows.clone(),
+        }
+    }
+}
+
 /// Reads inputs and says what became of them.
 pub(super) fn read(
     archive: &Archive,
     found: &Found,
     reading: &Reading,
+    choice: Choice,
     ui: &Ui,
 ) -> Result<(Summary, String)> {
     let options = Options {
         now: now(),
-        hints: Hints {
-            order: reading.date_order,
-        },
+        hints: reading.hints(),
         clobber: reading.clobber,
+        choice,
+        fault: match reading.strict {
+            true => Fault::Stop,
+            false => Fault::Quarantine,
+        },
     };
     let bar = Arc::new(ui.progress());
     let progress: Arc<dyn Progress> = bar.clone();
@@ -83,11 +144,62 @@ pub(super) fn read(
 
 pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
     let mut found = input::find(&args.inputs)?;
+    if args.dry_run {
+        return dry_run(args, &mut found);
+    }
     let archive = Archive::create(&args.archive)?;
     found.leave_out(archive.root());
-    let (summary, text) = read(&archive, &found, &args.reading, ui)?;
+    let choice = match (args.again, args.since_last) {
+        (true, _) => Choice::Again,
+        (_, true) => Choice::SinceLast,
+        _ => Choice::New,
+    };
+    let (summary, text) = read(&archive, &found, &args.reading, choice, ui)?;
     answer(&text)?;
     Ok(exit(&summary))
+}
+
+/// Says what each file would be taken for.
+fn dry_run(args: &Args, found: &mut Found) -> Result<Exit> {
+    let archive = match Archive::exists(&args.archive) {
+        true => Some(Archive::open(&args.archive)?),
+        false => None,
+    };
+    if let Some(archive) = &archive {
+        found.leave_out(archive.root());
+    }
+    let mut out = String::new();
+    let mut exit = Exit::Done;
+    for plan in convert::plan(archive.as_ref(), found, &args.reading.hints())? {
+        out.push_str(&visible(&plan.file));
+        out.push('\n');
+        let mut line = |name: &str, text: &str| {
+            if !text.is_empty() {
+                out.push_str(&format!("    {name:<10} {}\n", visible(text)));
+            }
+        };
+        if let Some(ingest) = plan.known {
+            line("known", &format!("read before, as ingest {ingest}"));
+            continue;
+        }
+        line("taken for", &plan.kind);
+        line("container", &plan.container);
+        line("dates", &plan.dates);
+        if plan.status != Status::Complete {
+            exit = Exit::Incomplete;
+            line("not read", &plan.note);
+        } else {
+            line("note", &plan.note);
+        }
+    }
+    for file in &found.watchlists {
+        out.push_str(&format!(
+            "{}\n    taken for  watchlist\n",
+            visible(&file.display().to_string())
+        ));
+    }
+    answer(&out)?;
+    Ok(exit)
 }
 
 pub(super) fn exit(summary: &Summary) -> Exit {

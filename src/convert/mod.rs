@@ -14,7 +14,7 @@ use crate::archive::ledger::{self, Entry, Status};
 use crate::archive::{Archive, part};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
-use crate::ingest::block::{self, Block};
+use crate::ingest::block::{self, Block, Shift};
 use crate::ingest::detect::{self, Format, Hints};
 use crate::ingest::input::{Found, Input};
 use crate::ingest::time::DateOrder;
@@ -29,7 +29,7 @@ use read::{Permits, Reader};
 use store::Store;
 
 /// How to ingest.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The time of this run, in microseconds.
     pub now: i64,
@@ -37,6 +37,32 @@ pub struct Options {
     pub hints: Hints,
     /// Whether a watchlist of other content is replaced.
     pub clobber: bool,
+    /// Which files are read.
+    pub choice: Choice,
+    /// What a record or file that cannot be read does.
+    pub fault: Fault,
+}
+
+/// Which of the inputs are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Choice {
+    /// Those whose content was not read before.
+    #[default]
+    New,
+    /// Those that changed since they were read last, told by name, size and time alone: nothing is hashed.
+    SinceLast,
+    /// All; events that are there already count as repeats.
+    Again,
+}
+
+/// What a record or file that cannot be read does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fault {
+    /// It is kept aside and counted.
+    #[default]
+    Quarantine,
+    /// It ends the ingest, which then adds nothing.
+    Stop,
 }
 
 /// What became of the inputs.
@@ -119,7 +145,8 @@ pub fn ingest(
     let (send, receive) = mpsc::channel();
     let reader = Reader {
         inputs: found.inputs.clone(),
-        hints: options.hints,
+        hints: options.hints.clone(),
+        choice: options.choice,
         ledger: Arc::clone(&ledger),
         permits: Arc::clone(&permits),
         send: send.clone(),
@@ -136,6 +163,7 @@ pub fn ingest(
         send,
         summary: &mut summary,
         now: options.now,
+        fault: options.fault,
         files: Vec::new(),
         uncommitted: 0,
     }
@@ -147,6 +175,38 @@ pub fn ingest(
     outcome?;
     read.map_err(|_| lost())?;
     Ok(summary)
+}
+
+/// What a file would be taken for.
+#[derive(Debug)]
+pub struct Planned {
+    /// The file.
+    pub file: String,
+    /// The ingest in which it was read already.
+    pub known: Option<i64>,
+    /// What its records are, and why.
+    pub kind: String,
+    /// Container, packing and encoding.
+    pub container: String,
+    /// How dates without a fixed form are read.
+    pub dates: String,
+    /// Whether it can be read.
+    pub status: Status,
+    /// Why not, and warnings.
+    pub note: String,
+}
+
+/// Tells what inputs are, without reading more of them than that takes.
+///
+/// # Errors
+/// When the archive's ledger cannot be read.
+pub fn plan(archive: Option<&Archive>, found: &Found, hints: &Hints) -> Result<Vec<Planned>> {
+    let ledger = archive.map(ledger::read).transpose()?.unwrap_or_default();
+    let mut out = Vec::new();
+    for input in &found.inputs {
+        read::plan(input, &ledger, hints, &mut out);
+    }
+    Ok(out)
 }
 
 /// Copies watchlists into the archive; returns their names.
@@ -180,7 +240,7 @@ enum Message {
     Begin {
         input: String,
         format: Option<Arc<Format>>,
-        packing: (String, String),
+        packing: (&'static str, &'static str),
     },
     Converted {
         block: Box<Block>,
@@ -224,6 +284,10 @@ struct Current {
     contents: hashbrown::HashMap<(&'static str, u128), u32>,
     /// Events without a time.
     untimed: u64,
+    /// Values that PowerShell flattened.
+    flattened: u64,
+    /// How far the export's own times are from those of the records.
+    shift: Shift,
 }
 
 struct Merge<'a> {
@@ -232,6 +296,7 @@ struct Merge<'a> {
     send: mpsc::Sender<Event>,
     summary: &'a mut Summary,
     now: i64,
+    fault: Fault,
     /// Files that were read and not committed yet.
     files: Vec<Entry>,
     uncommitted: u64,
@@ -292,7 +357,8 @@ impl Merge<'_> {
                         if let Some(file) = current.take() {
                             self.finish(file, *finish)?;
                         }
-                        if self.uncommitted >= COMMIT_BYTES {
+                        // A strict ingest adds all or nothing.
+                        if self.uncommitted >= COMMIT_BYTES && self.fault != Fault::Stop {
                             self.commit(receive, &mut late)?;
                         }
                     }
@@ -305,7 +371,7 @@ impl Merge<'_> {
         &mut self,
         input: String,
         format: Option<Arc<Format>>,
-        packing: (String, String),
+        packing: (&'static str, &'static str),
     ) -> Result<Current> {
         let id = self.store.next_id();
         Ok(Current {
@@ -315,8 +381,8 @@ impl Merge<'_> {
                 file: input,
                 sha256: String::new(),
                 bytes: 0,
-                compression: packing.0,
-                encoding: packing.1,
+                compression: packing.0.into(),
+                encoding: packing.1.into(),
                 container: format
                     .as_ref()
                     .map_or(String::new(), |f| f.container.to_string()),
@@ -338,6 +404,8 @@ impl Merge<'_> {
             carry: None,
             contents: hashbrown::HashMap::new(),
             untimed: 0,
+            flattened: 0,
+            shift: Shift::Unknown,
         })
     }
 
@@ -357,6 +425,8 @@ impl Merge<'_> {
 
     fn add(&mut self, file: &mut Current, block: &Block, pieces: Pieces) -> Result<()> {
         let base = file.entry.records;
+        file.flattened += pieces.flattened;
+        file.shift = file.shift.and(pieces.shift);
         if let Some(from) = pieces.leftover {
             file.carry = Some(Block {
                 bytes: block.bytes[from..].to_vec(),
@@ -369,6 +439,13 @@ impl Merge<'_> {
             file.entry.quarantined += 1;
             let record = base + reject.record + 1;
             let offset = block.offset + reject.offset as u64;
+            if self.fault == Fault::Stop {
+                return Err(Error::Strict {
+                    path: file.entry.file.clone().into(),
+                    place: format!("record {record}, byte {offset}: "),
+                    reason: reject.reason,
+                });
+            }
             self.summary
                 .reasons
                 .entry(kind_of(&reject.reason))
@@ -429,8 +506,28 @@ impl Merge<'_> {
         if file.untimed > 0 {
             notes.push(format!("{} events have no time", file.untimed));
         }
+        if file.flattened > 0 {
+            notes.push(format!(
+                "PowerShell wrote {} nested values as names of types (System.Object[], @{{…}}): what was in them is lost",
+                file.flattened
+            ));
+        }
+        if let Shift::Minutes(minutes) = file.shift
+            && minutes != 0
+        {
+            notes.push(format!(
+                "CreationDate is {minutes:+} minutes from CreationTime: the export shows local time; CreationTime, which is UTC, counts"
+            ));
+        }
         notes.retain(|n| !n.is_empty());
         entry.note = notes.join("; ");
+        if self.fault == Fault::Stop && entry.status != Status::Complete {
+            return Err(Error::Strict {
+                path: entry.file.into(),
+                place: String::new(),
+                reason: entry.note,
+            });
+        }
         self.uncommitted += entry.bytes;
         self.files.push(entry);
         Ok(())
@@ -526,6 +623,7 @@ pub fn in_memory(
             why: String::new(),
             order: None,
             order_open: false,
+            zone: None,
         });
         let block = Block {
             bytes: record.to_string().into_bytes(),

@@ -5,7 +5,7 @@ use arrow::compute::take;
 
 use crate::catalog::Table;
 use crate::ingest::Reject;
-use crate::ingest::block::Converted;
+use crate::ingest::block::{Converted, Shift};
 use crate::ingest::rows::TableRows;
 
 /// Rows of one table. Identities are in the order of the records, so that the first of two equal ones is the first.
@@ -35,6 +35,8 @@ pub(super) struct Pieces {
     pub rejects: Vec<Reject>,
     pub records: u64,
     pub leftover: Option<usize>,
+    pub flattened: u64,
+    pub shift: Shift,
 }
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -52,6 +54,8 @@ impl Pieces {
             rejects: converted.rejects,
             records: converted.records,
             leftover: converted.leftover,
+            flattened: converted.flattened,
+            shift: converted.shift,
         }
     }
 }

@@ -3,14 +3,16 @@
 use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex};
 
-use super::{Event, Finish, Message};
+use super::{Choice, Event, Finish, Message, Planned};
 use crate::archive::ledger::{Ledger, Status};
 use crate::error::{Error, Result};
 use crate::ingest::block::Blocks;
 use crate::ingest::detect::{self, Detected, Format, Hints};
-use crate::ingest::input::{self, Input};
+use crate::ingest::input::Input;
+use crate::ingest::stream::{self, Packing, Stream};
 use crate::ingest::time::Evidence;
-use crate::progress::Progress;
+use crate::ingest::zip;
+use crate::progress::{Progress, Silent};
 
 /// Bytes that may be in flight; can be opened for good.
 pub(super) struct Permits {
@@ -74,10 +76,183 @@ impl Drop for Alarm {
 pub(super) struct Reader {
     pub(super) inputs: Vec<Input>,
     pub(super) hints: Hints,
+    pub(super) choice: Choice,
     pub(super) ledger: Arc<Ledger>,
     pub(super) permits: Arc<Permits>,
     pub(super) send: mpsc::Sender<Event>,
     pub(super) progress: Arc<dyn Progress>,
+}
+
+/// What a file was found to be before its records are read.
+pub(super) struct Recognised {
+    pub blocks: Blocks<Stream>,
+    pub packing: Packing,
+    pub encoding: &'static str,
+    /// Nothing where the file holds no records that can be read.
+    pub format: Option<Arc<Format>>,
+    pub status: Status,
+    pub note: String,
+}
+
+/// Opens an input and tells what it is.
+pub(super) fn recognise(
+    input: &Input,
+    hints: &Hints,
+    progress: Arc<dyn Progress>,
+) -> Result<Recognised> {
+    let stream = stream::open(input, progress)?;
+    let (packing, encoding) = (stream.packing, stream.encoding);
+    let offset = stream.offset;
+    let mut blocks = Blocks::new(stream, offset);
+    let detected = detect::detect(blocks.head(), hints);
+    let (format, status, mut note) = match detected {
+        Detected::Known(mut format) => match settle_order(input, &mut format) {
+            Ok(()) => {
+                let note = if format.kind_name() == detect::OTHER {
+                    format!("{}: kept in {}", format.why, detect::OTHER)
+                } else if detect::has_time(&format) {
+                    String::new()
+                } else {
+                    "no column with the time of the event: times are empty".into()
+                };
+                (Some(Arc::new(*format)), Status::Complete, note)
+            }
+            Err(why) => (None, Status::Unreadable, why),
+        },
+        Detected::Empty(why) => (None, Status::Complete, why.to_string()),
+        Detected::Unknown(why) => (None, Status::Unreadable, why),
+    };
+    if encoding == "Windows-1252" && format.is_some() {
+        let lossy = "neither UTF-8 nor UTF-16: read as Windows-1252";
+        note = match note.as_str() {
+            "" => lossy.into(),
+            note => format!("{note}; {lossy}"),
+        };
+    }
+    Ok(Recognised {
+        blocks,
+        packing,
+        encoding,
+        format,
+        status,
+        note,
+    })
+}
+
+/// Tells what an input is, and the members of a zip archive after it.
+pub(super) fn plan(input: &Input, ledger: &Ledger, hints: &Hints, out: &mut Vec<Planned>) {
+    let mut planned = Planned {
+        file: input.name(),
+        known: known(input, ledger),
+        kind: String::new(),
+        container: String::new(),
+        dates: String::new(),
+        status: Status::Complete,
+        note: String::new(),
+    };
+    if planned.known.is_some() {
+        return out.push(planned);
+    }
+    let found = match recognise(input, hints, Arc::new(Silent)) {
+        Ok(found) => found,
+        Err(e) => {
+            planned.status = Status::Unreadable;
+            planned.note = reason_of(&e);
+            return out.push(planned);
+        }
+    };
+    if found.packing == Packing::Zip {
+        planned.container = "zip archive".into();
+        return match zip::members(input) {
+            Ok(members) => {
+                out.push(planned);
+                for member in &members.inputs {
+                    plan(member, ledger, hints, out);
+                }
+            }
+            Err(e) => {
+                planned.status = Status::Unreadable;
+                planned.note = reason_of(&e);
+                out.push(planned);
+            }
+        };
+    }
+    if let Some(format) = &found.format {
+        planned.kind = format!("{}: {}", format.kind_name(), format.why);
+        planned.container = match found.packing {
+            Packing::None => format!("{}, {}", format.container, found.encoding),
+            packing => format!(
+                "{}, {}, {}",
+                packing.name(),
+                format.container,
+                found.encoding
+            ),
+        };
+        planned.dates = super::order_name(format.order).into();
+    }
+    planned.status = found.status;
+    planned.note = found.note;
+    if let Some(failure) = found.blocks.failure {
+        planned.status = Status::Incomplete;
+        planned.note = failure.to_string();
+    }
+    out.push(planned);
+}
+
+/// The ingest in which exactly this content was read.
+fn known(input: &Input, ledger: &Ledger) -> Option<i64> {
+    if !ledger.has_size(input.size()?) {
+        return None;
+    }
+    // What cannot be read is said when it is opened.
+    let sha256 = stream::sha256(input).ok()?;
+    ledger.ingest_of(&sha256)
+}
+
+/// Why an input cannot be read; its name is said beside it.
+fn reason_of(error: &Error) -> String {
+    match error {
+        Error::Unusable { reason, .. } => reason.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Reads a file for its dates alone, when its beginning does not tell day from month.
+fn settle_order(input: &Input, format: &mut Format) -> Result<(), String> {
+    if !format.order_open {
+        return Ok(());
+    }
+    // The audit record has its own, unambiguous time.
+    if matches!(format.kind, detect::Kind::AuditCell { .. }) {
+        return Ok(());
+    }
+    const ASK: &str = "dates such as 3/4/2026 throughout: day or month first? Say --date-order mdy or --date-order dmy";
+    if *input == Input::Stdin {
+        return Err(ASK.into());
+    }
+    let stream = stream::open(input, Arc::new(Silent)).map_err(|e| e.to_string())?;
+    let mut blocks = Blocks::new(stream, 0);
+    blocks.head();
+    if let detect::Container::Csv { body, .. } = format.container {
+        blocks.skip(body);
+    }
+    while let Some(block) = blocks.next_block(&format.container) {
+        if let Evidence::Decided(order) = detect::order_evidence(format, &block.bytes) {
+            format.order = Some(order);
+            return Ok(());
+        }
+    }
+    Err(ASK.into())
+}
+
+/// Whether the next input is worth reading.
+enum Read {
+    /// All of it was read and understood.
+    Whole,
+    /// It failed, or part of it did.
+    Partly,
+    /// Nobody listens any more.
+    Unheard,
 }
 
 impl Reader {
@@ -87,8 +262,8 @@ impl Reader {
         let mut order = 0;
         for input in &self.inputs {
             match self.read(input, &mut order) {
-                Ok(true) => {}
-                Ok(false) => return,
+                Ok(Read::Whole | Read::Partly) => {}
+                Ok(Read::Unheard) => return,
                 Err(e) => {
                     let _ = self.send.send(Event::InOrder(order, Message::Failed(e)));
                     return;
@@ -104,66 +279,74 @@ impl Reader {
         sent
     }
 
-    fn read(&self, input: &Input, order: &mut u64) -> Result<bool> {
+    /// The ingest in which this input was read.
+    fn known(&self, input: &Input) -> Option<i64> {
+        match self.choice {
+            Choice::Again => return None,
+            Choice::SinceLast if let Input::File(path) = input => {
+                let data = std::fs::metadata(path).ok()?;
+                let changed = data.modified().ok()?;
+                let seen = self.ledger.ingest_since(&input.name(), data.len(), changed);
+                if seen.is_some() {
+                    return seen;
+                }
+            }
+            Choice::SinceLast | Choice::New => {}
+        }
+        known(input, &self.ledger)
+    }
+
+    fn read(&self, input: &Input, order: &mut u64) -> Result<Read> {
         let name = input.name();
         self.progress.input(&name);
-        if let (Input::File(path), Some(size)) = (input, input.size())
-            && self.ledger.has_size(size)
-            // What cannot be read is said below.
-            && let Ok(sha256) = input::sha256(path)
-            && let Some(ingest) = self.ledger.ingest_of(&sha256)
-        {
-            self.progress.read_bytes(size);
-            return Ok(self.tell(
+        if let Some(ingest) = self.known(input) {
+            if matches!(input, Input::File(_)) {
+                self.progress.read_bytes(input.size().unwrap_or(0));
+            }
+            let told = self.tell(
                 order,
                 Message::Known {
                     input: name,
                     ingest,
                 },
-            ));
+            );
+            return Ok(if told { Read::Whole } else { Read::Unheard });
         }
-        let stream = match input::open(input, Arc::clone(&self.progress)) {
-            Ok(stream) => stream,
+        // Members count as their archive, which is read at the end.
+        let progress: Arc<dyn Progress> = match input {
+            Input::Member(_) => Arc::new(Silent),
+            _ => Arc::clone(&self.progress),
+        };
+        let found = match recognise(input, &self.hints, progress) {
+            Ok(found) => found,
             Err(e) => return Ok(self.cannot_read(order, name, &e)),
         };
-        let packing = (
-            stream.compression.name().to_string(),
-            stream.encoding.to_string(),
-        );
-        let offset = stream.offset;
-        let mut blocks = Blocks::new(stream, offset);
-        let detected = detect::detect(blocks.head(), self.hints);
-        let (format, status, note) = match detected {
-            Detected::Known(mut format) => match self.settle_order(input, &mut format) {
-                Ok(()) => {
-                    let note = if format.kind_name() == detect::OTHER {
-                        format!("{}: kept in {}", format.why, detect::OTHER)
-                    } else if detect::has_time(&format) {
-                        String::new()
-                    } else {
-                        "no column with the time of the event: times are empty".into()
-                    };
-                    (Some(Arc::new(*format)), Status::Complete, note)
-                }
-                Err(why) => (None, Status::Unreadable, why),
-            },
-            Detected::Empty(why) => (None, Status::Complete, why.to_string()),
-            Detected::Unknown(why) => (None, Status::Unreadable, why),
+        if found.packing == Packing::Zip {
+            return self.archive(input, name, found, order);
+        }
+        let Recognised {
+            mut blocks,
+            packing,
+            encoding,
+            format,
+            status,
+            note,
+        } = found;
+        let begin = Message::Begin {
+            input: name,
+            format: format.clone(),
+            packing: (packing.name(), encoding),
         };
-        if !self.tell(
-            order,
-            Message::Begin {
-                input: name,
-                format: format.clone(),
-                packing,
-            },
-        ) {
-            return Ok(false);
+        if !self.tell(order, begin) {
+            return Ok(Read::Unheard);
         }
         if let Some(format) = &format {
             match format.container {
                 detect::Container::Csv { body, .. } => blocks.skip(body),
-                detect::Container::JsonEnvelope { key, once } => blocks.within(key, once),
+                detect::Container::JsonEnvelope { key, once, body } => {
+                    blocks.skip(body);
+                    blocks.within(key, once);
+                }
                 _ => {}
             }
             while let Some(block) = blocks.next_block(&format.container) {
@@ -171,11 +354,12 @@ impl Reader {
                 let event = Event::Convert(*order, Arc::clone(format), Box::new(block));
                 *order += 1;
                 if self.send.send(event).is_err() {
-                    return Ok(false);
+                    return Ok(Read::Unheard);
                 }
             }
         }
         let failure = blocks.failure.take();
+        let whole = failure.is_none() && status == Status::Complete;
         let finish = Finish {
             // After a clean end the hash is of exactly what was read, also where the file has grown since.
             digest: blocks
@@ -185,51 +369,100 @@ impl Reader {
             status,
             note,
         };
-        Ok(self.tell(order, Message::Finish(Box::new(finish))))
+        Ok(match self.tell(order, Message::Finish(Box::new(finish))) {
+            false => Read::Unheard,
+            true if whole => Read::Whole,
+            true => Read::Partly,
+        })
+    }
+
+    /// Reads the members of a zip archive, then enters the archive itself.
+    fn archive(
+        &self,
+        input: &Input,
+        name: String,
+        found: Recognised,
+        order: &mut u64,
+    ) -> Result<Read> {
+        let members = match zip::members(input) {
+            Ok(members) => members,
+            Err(e) => {
+                let why = reason_of(&e);
+                return Ok(self.enter(order, name, found, Status::Unreadable, why));
+            }
+        };
+        let mut broken = 0;
+        for member in &members.inputs {
+            match self.read(member, order)? {
+                Read::Whole => {}
+                Read::Partly => broken += 1,
+                Read::Unheard => return Ok(Read::Unheard),
+            }
+        }
+        let mut note = format!("zip archive, members: {}", members.inputs.len());
+        if members.passed_over > 0 {
+            note.push_str(&format!(", passed over: {}", members.passed_over));
+        }
+        if !members.watchlists.is_empty() {
+            let names = members.watchlists.join(", ");
+            note.push_str(&format!(
+                "; watchlists are taken from folders only, unpack {names}"
+            ));
+        }
+        if broken > 0 {
+            note.push_str(&format!("; not read whole: {broken}"));
+        }
+        let status = if broken == 0 {
+            Status::Complete
+        } else {
+            Status::Incomplete
+        };
+        Ok(self.enter(order, name, found, status, note))
+    }
+
+    /// Enters a file that has no records of its own, with its hash.
+    fn enter(
+        &self,
+        order: &mut u64,
+        input: String,
+        found: Recognised,
+        status: Status,
+        note: String,
+    ) -> Read {
+        let begin = Message::Begin {
+            input,
+            format: None,
+            packing: (found.packing.name(), ""),
+        };
+        let finish = Finish {
+            digest: found.blocks.into_reader().digest(true),
+            failure: None,
+            status,
+            note,
+        };
+        match self.tell(order, begin) && self.tell(order, Message::Finish(Box::new(finish))) {
+            false => Read::Unheard,
+            true if status == Status::Complete => Read::Whole,
+            true => Read::Partly,
+        }
     }
 
     /// Enters a file that could not be opened or read at all.
-    fn cannot_read(&self, order: &mut u64, name: String, why: &Error) -> bool {
+    fn cannot_read(&self, order: &mut u64, name: String, why: &Error) -> Read {
         let begin = Message::Begin {
             input: name,
             format: None,
-            packing: (String::new(), String::new()),
+            packing: ("", ""),
         };
         let finish = Finish {
             digest: Ok((0, String::new())),
             failure: None,
             status: Status::Unreadable,
-            note: why.to_string(),
+            note: reason_of(why),
         };
-        self.tell(order, begin) && self.tell(order, Message::Finish(Box::new(finish)))
-    }
-
-    /// Reads a file for its dates alone, when its beginning does not tell day from month.
-    fn settle_order(&self, input: &Input, format: &mut Format) -> Result<(), String> {
-        if !format.order_open {
-            return Ok(());
+        match self.tell(order, begin) && self.tell(order, Message::Finish(Box::new(finish))) {
+            true => Read::Partly,
+            false => Read::Unheard,
         }
-        // The audit record has its own, unambiguous time.
-        if matches!(format.kind, detect::Kind::AuditCell { .. }) {
-            return Ok(());
-        }
-        const ASK: &str = "dates such as 3/4/2026 throughout: day or month first? Say --date-order mdy or --date-order dmy";
-        if *input == Input::Stdin {
-            return Err(ASK.into());
-        }
-        let stream =
-            input::open(input, Arc::new(crate::progress::Silent)).map_err(|e| e.to_string())?;
-        let mut blocks = Blocks::new(stream, 0);
-        blocks.head();
-        if let detect::Container::Csv { body, .. } = format.container {
-            blocks.skip(body);
-        }
-        while let Some(block) = blocks.next_block(&format.container) {
-            if let Evidence::Decided(order) = detect::order_evidence(format, &block.bytes) {
-                format.order = Some(order);
-                return Ok(());
-            }
-        }
-        Err(ASK.into())
     }
 }

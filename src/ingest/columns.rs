@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use chrono_tz::Tz;
 use hashbrown::HashMap;
 
 use super::audit;
@@ -22,11 +23,21 @@ pub enum Target {
     Time(u8),
     /// The date, or the clock, of a W3C log.
     HalfTime(Half),
+    /// A time without a zone, which the user names.
+    Local(Box<Target>),
     /// Kept under its own name.
     Extra(String),
     /// A name that says which table it is, nothing of the event.
     Skip,
 }
+
+/// Columns with the time at which the event itself was made, where `TimeGenerated` is missing.
+pub const MADE: [&str; 4] = [
+    "CreatedDateTime",
+    "RequestTime",
+    "RequestTime_t",
+    "Happened",
+];
 
 /// One half of a time in a W3C log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +50,24 @@ pub enum Half {
 
 const TIME_RANKS: usize = 3;
 
+/// Whether a column's name says that its times are local: `TimeGenerated [Local Time]`, `Timestamp Local time`.
+pub fn is_local(name: &str) -> bool {
+    let name = name.trim_end().to_ascii_lowercase();
+    name.ends_with("[local time]") || name.ends_with(" local time")
+}
+
 /// Finds where values under this name go.
 pub fn target(table: &Table, name: &str) -> Target {
+    if is_local(name) {
+        let end = name.to_ascii_lowercase().rfind("local time").unwrap_or(0);
+        // Lower-casing ASCII moves no byte.
+        let bare = name.get(..end).unwrap_or_default();
+        let bare = bare.trim_end_matches(['[', ' ']);
+        return match target(table, bare) {
+            Target::Extra(_) => Target::Extra(name.to_string()),
+            inner => Target::Local(Box::new(inner)),
+        };
+    }
     let bare = bare_name(name);
     match bare.to_ascii_lowercase().as_str() {
         // A search job's TimeGenerated is the time the job ran.
@@ -106,6 +133,7 @@ pub struct Filler<'a> {
     /// Texts of this table stand in quotes or braces.
     quoted: bool,
     order: Option<DateOrder>,
+    zone: Option<Tz>,
 }
 
 /// `'joe@contoso.com'` and `{id}` without their marks; `-` is nothing.
@@ -123,10 +151,11 @@ fn unquoted(value: &str) -> &str {
 }
 
 impl<'a> Filler<'a> {
-    /// For this table; `order` is how dates without a fixed form are read.
-    pub fn new(table: &'static Table, order: Option<DateOrder>) -> Self {
+    /// For this table; `order` is how dates without a fixed form are read, `zone` that of times that say they are local.
+    pub fn new(table: &'static Table, order: Option<DateOrder>, zone: Option<Tz>) -> Self {
         Filler {
             order,
+            zone,
             table,
             row: Row::new(table),
             times: Default::default(),
@@ -137,9 +166,7 @@ impl<'a> Filler<'a> {
             promoted: (table.name == "CloudAppEvents")
                 .then_some(table.record)
                 .flatten(),
-            created: ["CreatedDateTime", "RequestTime"]
-                .into_iter()
-                .find_map(|name| table.position(name)),
+            created: MADE.into_iter().find_map(|name| table.position(name)),
             quoted: table.name == "AipServiceUserLog",
         }
     }
@@ -155,6 +182,14 @@ impl<'a> Filler<'a> {
         };
         match target {
             Target::Skip => {}
+            Target::Local(inner) => {
+                let utc = self
+                    .zone
+                    .and_then(|zone| time::in_zone(value.text(), self.order, zone));
+                self.set(inner, utc.map_or(value, audit::micros));
+            }
+            // Log Analytics' own: `_OriginalItemId` of a search job, `_ItemId`.
+            Target::Extra(name) if name.starts_with('_') => self.transport(name, &value),
             Target::Extra(name) => self.row.extra(name, &value),
             Target::Column(i) => {
                 let copy = value.clone();
@@ -179,6 +214,12 @@ impl<'a> Filler<'a> {
                 }
             }
         }
+    }
+
+    /// Sets a column of this name where the table has one and the row no value for it; says whether it did.
+    pub fn offer(&mut self, name: &str, value: &Slot<'a>) -> bool {
+        let column = self.table.export_position(name);
+        column.is_some_and(|i| *value == Slot::Empty || self.row.set(i, value.clone()))
     }
 
     /// Keeps a value that tells of the transport, not of the event.
@@ -336,7 +377,15 @@ mod tests {
         );
         assert_eq!(target(t, "TimeGenerated [UTC]"), Target::Time(2));
         assert_eq!(target(t, "_IngestId"), Target::Extra("_IngestId".into()));
+        assert_eq!(
+            target(t, "TimeGenerated [Local Time]"),
+            Target::Local(Box::new(Target::Time(2)))
+        );
         let t = catalog::table("CloudAppEvents");
+        assert_eq!(
+            target(t, "Timestamp Local time"),
+            Target::Local(Box::new(Target::Time(1)))
+        );
         assert_eq!(target(t, "Isp"), Target::Column(t.at("ISP")));
         assert_eq!(
             target(t, "RawEventData_UserId"),
@@ -349,7 +398,7 @@ mod tests {
         let table = catalog::table("CloudAppEvents");
         let text = r#"{"Timestamp":"2026-05-04T09:12:00Z","ActionType":"Send","ReportId":"1_2_3","RawEventData":"{\"Id\":\"x\",\"UserId\":\"bob@contoso.com\"}"}"#;
         let mut rows = TableRows::new(table, None);
-        let mut filler = Filler::new(table, None);
+        let mut filler = Filler::new(table, None, None);
         filler.set_object(text).expect("an object");
         filler.push(&mut rows, 0);
         assert!(rows.ids[0].is_some());

@@ -347,7 +347,8 @@ pub fn id_key(text: &str) -> Option<u128> {
     })
 }
 
-fn guid(b: &[u8]) -> Option<u128> {
+/// The 128 bits of a GUID.
+pub fn guid(b: &[u8]) -> Option<u128> {
     if b.len() != 36 {
         return None;
     }

@@ -3,7 +3,8 @@
 //! Times without a zone are UTC: that is what the audit log and the portals write. Day-first or month-first is never
 //! guessed for a single value: [`order_of`] decides it for a whole column.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone};
+use chrono_tz::Tz;
 
 /// Which of two numbers in `3/4/2026` is the day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,13 @@ pub fn parse(text: &str, order: Option<DateOrder>) -> Option<i64> {
     let (seconds, micros) = clock_of(clock)?;
     let t: NaiveDateTime = day.and_hms_opt(0, 0, 0)?;
     Some(t.and_utc().timestamp_micros() + seconds * 1_000_000 + micros)
+}
+
+/// The instant of a time without a zone, in this zone. An hour that a change of clocks repeats is read as the first of the two.
+pub fn in_zone(text: &str, order: Option<DateOrder>, zone: Tz) -> Option<i64> {
+    let naive = DateTime::from_timestamp_micros(parse(text, order)?)?.naive_utc();
+    let local = zone.from_local_datetime(&naive).earliest()?;
+    Some(local.timestamp_micros())
 }
 
 /// What these values say about the order of day and month.

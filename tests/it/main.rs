@@ -38,20 +38,26 @@ fn shared(path: &str) -> Option<PathBuf> {
     None
 }
 
+fn options() -> Options {
+    Options {
+        now: NOW,
+        ..Options::default()
+    }
+}
+
 fn ingest(archive: &Path, inputs: &[PathBuf]) -> Summary {
+    ingest_with(archive, inputs, &options())
+}
+
+fn ingest_with(archive: &Path, inputs: &[PathBuf], options: &Options) -> Summary {
     let names: Vec<String> = inputs
         .iter()
         .map(|p| p.to_string_lossy().into_owned())
         .collect();
     let found = input::find(&names).expect("inputs exist");
     let archive = Archive::create(archive).expect("an archive can be made");
-    let options = Options {
-        now: NOW,
-        hints: Default::default(),
-        clobber: false,
-    };
     let progress: Arc<dyn Progress> = Arc::new(Silent);
-    convert::ingest(&archive, &found, &options, &progress).expect("ingest")
+    convert::ingest(&archive, &found, options, &progress).expect("ingest")
 }
 
 /// Rows of an answer, cells joined by `|`.

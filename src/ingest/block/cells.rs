@@ -7,11 +7,31 @@ use super::super::csv::{self, Field, Next};
 use super::super::detect::{Format, Kind};
 use super::super::rows::{Row, Slot, TableRows};
 use super::super::{MAX_RECORD_BYTES, audit, json, time};
-use super::{Block, Converted};
+use super::{Block, Converted, Shift};
 use crate::catalog::table;
 
 /// Excel cuts a cell after this many characters.
 const EXCEL_CELL: usize = 32_767;
+
+/// Rows of a block whose two clocks are compared.
+const CLOCKS: usize = 16;
+
+/// The audit record that Export-Csv took apart: cells that hold objects or arrays as JSON are taken as such, the others are text.
+fn object_of<'c>(names: &[String], values: impl Iterator<Item = &'c str>) -> String {
+    let mut out = serde_json::Map::new();
+    for (name, value) in names.iter().zip(values) {
+        if value.is_empty() {
+            continue;
+        }
+        let parsed = match value.as_bytes()[0] {
+            // What only looks like JSON is text.
+            b'{' | b'[' => serde_json::from_str(value).ok(),
+            _ => None,
+        };
+        out.insert(name.clone(), parsed.unwrap_or_else(|| value.into()));
+    }
+    serde_json::Value::Object(out).to_string()
+}
 
 /// Says why an audit record is refused, with what is known of exports that damage it.
 fn audit_reason(refusal: &audit::Refusal, text: &str) -> String {
@@ -174,12 +194,44 @@ pub(super) fn cells(format: &Arc<Format>, block: &Block, delimiter: u8, out: &mu
                     }
                 }
                 let text = values.get(*audit).copied().unwrap_or("");
+                let before = rows.len();
                 if let Err(refusal) =
                     audit::push(text, &mut row, &mut rows, numbers[r] as i64, fallback)
                 {
                     let raw = &block.bytes[record.offset..record.offset + record.length];
                     out.records = numbers[r];
                     out.reject(record.offset, audit_reason(&refusal, text), raw);
+                } else if r < CLOCKS
+                    && rows.len() > before
+                    && let (Some(cell), Some(Some(own))) = (fallback, rows.times.last())
+                {
+                    // The cell has whole seconds.
+                    let minutes = (cell.div_euclid(1_000_000) - own.div_euclid(1_000_000)) / 60;
+                    out.shift = out.shift.and(match minutes % 15 {
+                        0 => Shift::Minutes(minutes),
+                        _ => Shift::Mixed,
+                    });
+                }
+            }
+            out.tables.push(rows);
+        }
+        Kind::AuditFlat { names } => {
+            let mut rows = TableRows::new(table("UnifiedAuditLog"), format.order);
+            for (r, record) in cells.records.iter().enumerate() {
+                let (values, width) = cells.of(r);
+                let raw = &block.bytes[record.offset..record.offset + record.length];
+                out.records = numbers[r];
+                if width != names.len() {
+                    let reason = format!("row has {width} columns, the header {}", names.len());
+                    out.reject(record.offset, reason, raw);
+                    continue;
+                }
+                let text = object_of(names, values);
+                let mut row = Row::new(rows.table);
+                if let Err(refusal) =
+                    audit::push(&text, &mut row, &mut rows, numbers[r] as i64, None)
+                {
+                    out.reject(record.offset, refusal.to_string(), raw);
                 }
             }
             out.tables.push(rows);
@@ -190,7 +242,7 @@ pub(super) fn cells(format: &Arc<Format>, block: &Block, delimiter: u8, out: &mu
             named,
         } => {
             let mut rows = TableRows::new(table, format.order);
-            let mut filler = Filler::new(table, format.order);
+            let mut filler = Filler::new(table, format.order, format.zone);
             for (r, record) in cells.records.iter().enumerate() {
                 let (mut values, _) = cells.of(r);
                 let other = named
@@ -238,7 +290,7 @@ pub(super) fn lines_of_tabs(format: &Arc<Format>, block: &Block, out: &mut Conve
     let Kind::Cells { table, targets, .. } = &format.kind else {
         return;
     };
-    let mut filler = Filler::new(table, format.order);
+    let mut filler = Filler::new(table, format.order, format.zone);
     let mut rows = TableRows::new(table, format.order);
     let mut at = 0;
     let mut moved = false;
@@ -297,7 +349,7 @@ pub(super) fn rows_of_arrays(format: &Arc<Format>, block: &Block, out: &mut Conv
     else {
         return;
     };
-    let mut filler = Filler::new(table, format.order);
+    let mut filler = Filler::new(table, format.order, format.zone);
     let mut rows = TableRows::new(table, format.order);
     for (start, end) in block.records.iter().flatten() {
         let bytes = &block.bytes[*start..*end];

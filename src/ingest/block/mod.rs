@@ -9,6 +9,7 @@ use super::{MAX_RECORD_BYTES, Reject, csv, json};
 use crate::catalog::Table;
 
 mod cells;
+mod lists;
 mod objects;
 
 use cells::{cells, lines_of_tabs, rows_of_arrays};
@@ -145,6 +146,7 @@ impl<R: Read> Blocks<R> {
                 Container::JsonLines | Container::W3c => {
                     (memchr::memrchr(b'\n', &self.buffer).map(|i| i + 1), None)
                 }
+                Container::FormatList => (lists::cut(&self.buffer), None),
                 Container::JsonValues | Container::JsonEnvelope { .. } => {
                     if self.cutter.scan(&self.buffer).is_empty() && self.cutter.is_open() {
                         (None, None)
@@ -161,7 +163,7 @@ impl<R: Read> Blocks<R> {
                 let size = self.buffer.len();
                 match container {
                     // Quotes do not add up. Conversion finds out where records end; any line end does for a cut.
-                    Container::Csv { .. } => {
+                    Container::Csv { .. } | Container::FormatList => {
                         let at = memchr::memrchr(b'\n', &self.buffer).map_or(size, |i| i + 1);
                         return Some(self.cut(at, None, false, false));
                     }
@@ -212,6 +214,33 @@ pub struct Converted {
     pub records: u64,
     /// A quote is open at the end of the block: from here on the bytes belong to the next block.
     pub leftover: Option<usize>,
+    /// Values that PowerShell wrote as the name of their type: what was in them is not in the export.
+    pub flattened: u64,
+    /// How far the export's own times are from those of the records.
+    pub shift: Shift,
+}
+
+/// How far one clock is from another, in minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Shift {
+    /// Nothing to compare.
+    #[default]
+    Unknown,
+    /// Always so far.
+    Minutes(i64),
+    /// Now so, now otherwise.
+    Mixed,
+}
+
+impl Shift {
+    /// What holds of two parts holds of the whole.
+    pub fn and(self, other: Shift) -> Shift {
+        match (self, other) {
+            (Shift::Unknown, x) | (x, Shift::Unknown) => x,
+            (x, y) if x == y => x,
+            _ => Shift::Mixed,
+        }
+    }
 }
 
 impl Converted {
@@ -242,9 +271,30 @@ impl Converted {
     }
 }
 
+/// Whether a text begins as Format-List prints audit records.
+pub fn is_format_list(head: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(&head[..head.len().min(64 << 10)]);
+    let mut lines = text.lines();
+    lines.next().is_some_and(|l| lists::pair(l).is_some())
+        && text
+            .lines()
+            .take_while(|l| !l.trim().is_empty())
+            .filter_map(lists::pair)
+            .any(|(name, _, _)| name.eq_ignore_ascii_case("AuditData"))
+}
+
+/// Counts what PowerShell writes for objects that are nested deeper than it was told to go.
+fn flattened(bytes: &[u8]) -> u64 {
+    let count = |mark: &[u8]| memchr::memmem::find_iter(bytes, mark).count() as u64;
+    count(b"System.Object[]") + count(b"\"@{")
+}
+
 /// Converts a block.
 pub fn convert(format: &Arc<Format>, block: &Block) -> Converted {
-    let mut out = Converted::default();
+    let mut out = Converted {
+        flattened: flattened(&block.bytes),
+        ..Converted::default()
+    };
     if block.too_long {
         out.reject(
             0,
@@ -256,6 +306,7 @@ pub fn convert(format: &Arc<Format>, block: &Block) -> Converted {
     match &format.container {
         Container::Csv { delimiter, .. } => cells(format, block, *delimiter, &mut out),
         Container::W3c => lines_of_tabs(format, block, &mut out),
+        Container::FormatList => lists::lists(format, block, &mut out),
         Container::JsonLines => {
             let mut objects = Objects::new(format);
             let mut at = 0;

@@ -8,7 +8,7 @@ use super::super::json::{self, Raw};
 use super::super::rows::{Row, Slot};
 use super::super::{audit, time};
 use super::Converted;
-use crate::catalog::{Table, catalog, table};
+use crate::catalog::{self, Table, catalog, table};
 
 /// Converts JSON records.
 pub(super) struct Objects<'f, 'a> {
@@ -43,8 +43,10 @@ impl<'f, 'a> Objects<'f, 'a> {
         let i = match self.fillers.iter().position(|f| std::ptr::eq(f.0, table)) {
             Some(i) => i,
             None => {
-                self.fillers
-                    .push((table, Filler::new(table, self.format.order)));
+                self.fillers.push((
+                    table,
+                    Filler::new(table, self.format.order, self.format.zone),
+                ));
                 self.fillers.len() - 1
             }
         };
@@ -66,7 +68,9 @@ impl<'f, 'a> Objects<'f, 'a> {
             Kind::Objects { table } => self.object(table, text, out),
             Kind::Streamed => self.streamed(text, out),
             // Detection gives JSON no other kind.
-            Kind::AuditCell { .. } | Kind::Cells { .. } => Err("not of this container".into()),
+            Kind::AuditCell { .. } | Kind::AuditFlat { .. } | Kind::Cells { .. } => {
+                Err("not of this container".into())
+            }
         }?;
         out.records += 1;
         Ok(())
@@ -147,8 +151,8 @@ impl<'f, 'a> Objects<'f, 'a> {
             Some(name) => match catalog().get(name).filter(|t| t.by_day) {
                 Some(table) => table,
                 // A projection may have put something else under `Type`; then the other columns tell.
-                None if default.name == OTHER || self.looks_like(default, text) => default,
-                None => return Err(format!("table `{name}` is not known")),
+                None if self.looks_like(default, text) => default,
+                None => catalog::table(OTHER),
             },
         };
         self.row(chosen, text, &[], out)
@@ -188,19 +192,85 @@ impl<'f, 'a> Objects<'f, 'a> {
             other => transport.push((other.to_string(), raw.into())),
         })
         .map_err(|fault| fault.to_string())?;
-        let category = category.ok_or("no `category`: not of the streaming API")?;
-        let name = category
-            .strip_prefix("AdvancedHunting-")
-            .unwrap_or(&category);
-        let chosen = catalog()
-            .get(name)
-            .filter(|t| t.by_day)
-            .ok_or_else(|| format!("table `{name}` is not known"))?;
-        let Some(Raw::Other(properties)) = properties else {
+        let category =
+            category.ok_or("no `category`: neither of the streaming API nor of Azure Monitor")?;
+        let Some(Raw::Other(properties)) = properties.filter(|p| is_text_of_object(*p)) else {
             return Err("no `properties` object".into());
         };
-        self.row(chosen, properties, &transport, out)
+        if let Some(name) = category.strip_prefix("AdvancedHunting-") {
+            return match catalog().get(name).filter(|t| t.by_day) {
+                Some(table) => self.row(table, properties, &transport, out),
+                None => {
+                    transport.push(("category".into(), Slot::Text(category)));
+                    self.row(catalog::table(OTHER), properties, &transport, out)
+                }
+            };
+        }
+        transport.push(("category".into(), Slot::Text(category.clone())));
+        match catalog::diagnostic(&category) {
+            Some(table) => self.diagnostic(table, properties, &transport, out),
+            None => self.row(catalog::table(OTHER), text, &[], out),
+        }
     }
+
+    /// Adds a record of Azure Monitor's diagnostic settings: the row is in Graph's spelling, and columns of the table stand around it.
+    fn diagnostic(
+        &mut self,
+        table: &'static Table,
+        properties: &'a str,
+        envelope: &[(String, Slot<'a>)],
+        out: &mut Converted,
+    ) -> Result<(), String> {
+        let format = self.format;
+        let filler = self.filler(table);
+        let details = table.position("LocationDetails");
+        let mut made = Slot::Empty;
+        json::entries(properties, |key, raw| match key.as_ref() {
+            "createdDateTime" | "activityDateTime" | "timeGenerated" => {
+                made = raw.into();
+                filler.offer(&key, &made);
+            }
+            // The place as an object; the column `Location` is the country beside it.
+            "location" if details.is_some() && matches!(raw, Raw::Other(_)) => {
+                filler.offer("LocationDetails", &raw.into());
+            }
+            key => {
+                let value = Slot::from(raw);
+                if !filler.offer(key, &value) {
+                    filler.set(&Target::Extra(key.to_string()), value);
+                }
+            }
+        })
+        .map_err(|fault| {
+            filler.clear();
+            fault.to_string()
+        })?;
+        for (name, value) in envelope {
+            let taken = match name.as_str() {
+                // Sign-ins are delivered up to 18 minutes after they happened.
+                "time" => {
+                    if made == Slot::Empty {
+                        made = value.clone();
+                    }
+                    false
+                }
+                "tenantId" => filler.offer("AADTenantId", value),
+                "callerIpAddress" => filler.offer("IPAddress", value),
+                name => filler.offer(name, value),
+            };
+            if !taken {
+                filler.transport(name, value);
+            }
+        }
+        filler.set(&Target::Time(0), made);
+        let record = out.records as i64;
+        filler.push(out.rows(table, format), record);
+        Ok(())
+    }
+}
+
+fn is_text_of_object(raw: Raw<'_>) -> bool {
+    matches!(raw, Raw::Other(text) if text.starts_with('{'))
 }
 
 /// Whether the bytes are one JSON object.

@@ -5,10 +5,11 @@ use super::super::json;
 use super::{Container, Detected, Hints, Kind, known};
 use crate::catalog::catalog;
 
-pub(super) fn with_order(detected: Detected, hints: Hints) -> Detected {
+pub(super) fn with_order(detected: Detected, hints: &Hints) -> Detected {
     match detected {
         Detected::Known(mut format) => {
             format.order = hints.order;
+            format.zone = hints.zone;
             Detected::Known(format)
         }
         other => other,
@@ -63,6 +64,12 @@ pub(super) fn from_json(head: &[u8]) -> Detected {
             continue;
         };
         let (keys, broken) = keys_of(text);
+        let has = |name: &str| keys.iter().any(|k| k.0 == name);
+        if has("contentUri") && has("contentType") {
+            return Detected::Empty(
+                "a listing of content of the Management API: no events, fetch what it names",
+            );
+        }
         if let Some((kind, why)) = object_kind(&keys, broken) {
             return known(container, kind, why);
         }
@@ -84,8 +91,9 @@ pub(super) fn from_json(head: &[u8]) -> Detected {
     }
 }
 
-/// Keys under which answers of APIs hold records: Event Hub messages, Graph pages, hunting answers.
-const ENVELOPES: [&str; 4] = ["records", "value", "Results", "results"];
+/// Keys under which answers of APIs hold records: Event Hub messages, Graph pages, hunting answers, the
+/// activity list of Defender for Cloud Apps.
+const ENVELOPES: [&str; 5] = ["records", "value", "Results", "results", "data"];
 /// Keys under which query answers hold rows as arrays, with the key of their columns and of a column's name.
 const ROW_ENVELOPES: [(&str, &str, &str); 2] = [
     ("rows", "columns", "name"),
@@ -96,6 +104,9 @@ const ROW_ENVELOPES: [(&str, &str, &str); 2] = [
 fn from_envelope(head: &[u8], firsts: &[&[u8]]) -> Option<Detected> {
     let first =
         String::from_utf8_lossy(&firsts.first()?[..firsts[0].len().min(1 << 20)]).into_owned();
+    if first.contains("\"FrameType\"") {
+        return Some(frames(head));
+    }
     let mut keys: Vec<String> = Vec::new();
     // Cut off or too long: the keys so far are enough.
     let _ = json::entries(&first, |key, _| keys.push(key.to_string()));
@@ -107,7 +118,7 @@ fn from_envelope(head: &[u8], firsts: &[&[u8]]) -> Option<Detected> {
         {
             continue;
         }
-        return Some(row_envelope(head, key, columns, name));
+        return Some(row_envelope(head, 0, key, columns, name));
     }
     let key = ENVELOPES.into_iter().find(|k| {
         let mut cutter = json::Cutter::within(k, false);
@@ -121,7 +132,11 @@ fn from_envelope(head: &[u8], firsts: &[&[u8]]) -> Option<Detected> {
     if object_kind(&own, false).is_some() {
         return None;
     }
-    let container = Container::JsonEnvelope { key, once: false };
+    let container = Container::JsonEnvelope {
+        key,
+        once: false,
+        body: 0,
+    };
     for (start, end) in records.iter().take(16) {
         let text = String::from_utf8_lossy(&head[*start..*end]);
         let (keys, broken) = keys_of(&text);
@@ -144,9 +159,32 @@ fn from_envelope(head: &[u8], firsts: &[&[u8]]) -> Option<Detected> {
     }
 }
 
+/// The answer of Data Explorer in frames (version 2): the rows stand in the table of kind PrimaryResult.
+fn frames(head: &[u8]) -> Detected {
+    let find = |mark: &str| memchr::memmem::find(head, mark.as_bytes());
+    if find("\"TableFragment\"").is_some() {
+        return Detected::Unknown(
+            "query answer in fragments: ask for it without `results_progressive_enabled`".into(),
+        );
+    }
+    let Some(at) = find("\"PrimaryResult\"") else {
+        return Detected::Unknown("query answer in frames, none of them a primary result".into());
+    };
+    // Its columns may stand before its kind.
+    let body = memchr::memmem::rfind(&head[..at], b"\"FrameType\"").unwrap_or(at);
+    row_envelope(head, body, "Rows", "Columns", "ColumnName")
+}
+
 /// A query answer: names of columns, and rows as arrays.
-fn row_envelope(head: &[u8], key: &'static str, columns: &str, name: &str) -> Detected {
+fn row_envelope(
+    head: &[u8],
+    body: usize,
+    key: &'static str,
+    columns: &str,
+    name: &str,
+) -> Detected {
     let unknown = |why: &str| Detected::Unknown(format!("query answer {why}"));
+    let head = &head[body..];
     let mut cutter = json::Cutter::within(key, true);
     let rows = cutter.scan(head).to_vec();
     let text = String::from_utf8_lossy(head);
@@ -182,26 +220,32 @@ fn row_envelope(head: &[u8], key: &'static str, columns: &str, name: &str) -> De
         .as_deref()
         .and_then(|t| catalog().get(t))
         .filter(|t| t.by_day);
-    let Some(table) = by_type.or_else(|| catalog().best_match(&header, 0.6)) else {
-        return unknown(&format!(
-            "whose columns are of no known table ({})",
-            header
-                .iter()
-                .take(8)
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(", ")
-        ));
+    let (table, why) = match by_type.or_else(|| catalog().best_match(&header, 0.6)) {
+        Some(table) => (
+            table,
+            format!("query answer with columns of {}", table.name),
+        ),
+        None => (
+            crate::catalog::table(super::OTHER),
+            format!(
+                "query answer with columns of no known table ({})",
+                super::few(&header)
+            ),
+        ),
     };
     let targets = header.iter().map(|n| columns::target(table, n)).collect();
     known(
-        Container::JsonEnvelope { key, once: true },
+        Container::JsonEnvelope {
+            key,
+            once: true,
+            body,
+        },
         Kind::Cells {
             table,
             targets,
             named: named.filter(|_| by_type.is_some()),
         },
-        format!("query answer with columns of {}", table.name),
+        why,
     )
 }
 
@@ -229,7 +273,9 @@ fn object_kind(keys: &[(String, String)], partial: bool) -> Option<(Kind, String
             .find(|k| k.0 == name)
             .map_or("", |k| k.1.as_str())
     };
-    if has("properties") && value("category").starts_with("AdvancedHunting-") {
+    if has("properties")
+        && (value("category").starts_with("AdvancedHunting-") || (has("category") && has("time")))
+    {
         return Some((
             Kind::Streamed,
             format!("objects with category `{}`", value("category")),

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use chrono_tz::Tz;
+
+use super::block;
 use super::columns::{self, Target, bare_name};
 use super::csv::{self, Next};
 use super::time::{self, DateOrder, Evidence};
-use crate::catalog::{Kusto, TIME, Table, catalog};
+use crate::catalog::{Kusto, Origin, TIME, Table, catalog};
 
 mod json;
 
@@ -31,7 +34,11 @@ pub enum Container {
         key: &'static str,
         /// Only the first such array has them.
         once: bool,
+        /// Where in the file to look for it first.
+        body: usize,
     },
+    /// Blocks of `Name : value` lines, as PowerShell's Format-List prints objects.
+    FormatList,
     /// W3C extended log: directives with `#`, fields separated by tabs.
     W3c,
 }
@@ -49,6 +56,7 @@ impl fmt::Display for Container {
             Container::JsonLines => f.write_str("JSON lines"),
             Container::JsonValues => f.write_str("JSON"),
             Container::JsonEnvelope { key, .. } => write!(f, "JSON `{key}`"),
+            Container::FormatList => f.write_str("Format-List text"),
             Container::W3c => f.write_str("W3C log"),
         }
     }
@@ -77,6 +85,11 @@ pub enum Kind {
         /// Column that names the row's table.
         named: Option<usize>,
     },
+    /// CSV rows with a column for each field of the audit record.
+    AuditFlat {
+        /// The fields.
+        names: Vec<String>,
+    },
     /// Bare audit records.
     Audit,
     /// Objects with the audit record under `AuditData` or `auditData`.
@@ -86,7 +99,7 @@ pub enum Kind {
         /// The table; each row's own `Type` goes before it.
         table: &'static Table,
     },
-    /// Objects of the streaming API: table in `category`, row in `properties`.
+    /// Objects of the streaming API or of Azure Monitor's diagnostic settings: table in `category`, row in `properties`.
     Streamed,
 }
 
@@ -103,24 +116,41 @@ pub struct Format {
     pub order: Option<DateOrder>,
     /// Whether dates need an order that the first bytes do not tell.
     pub order_open: bool,
+    /// Zone of columns that say `[Local Time]`.
+    pub zone: Option<Tz>,
 }
 
 impl Format {
     /// The kind in words.
     pub fn kind_name(&self) -> &str {
         match &self.kind {
-            Kind::AuditCell { .. } | Kind::Audit | Kind::AuditWrapped => "Unified Audit Log",
+            Kind::AuditCell { .. } | Kind::AuditFlat { .. } | Kind::Audit | Kind::AuditWrapped => {
+                "Unified Audit Log"
+            }
             Kind::Cells { table, .. } | Kind::Objects { table } => table.name,
             Kind::Streamed => "streaming API",
         }
     }
 }
 
-/// What the user said about a file.
-#[derive(Debug, Clone, Copy, Default)]
+/// What the user said about the files.
+#[derive(Debug, Clone, Default)]
 pub struct Hints {
     /// Order of day and month.
     pub order: Option<DateOrder>,
+    /// Zone of times that say they are local.
+    pub zone: Option<Tz>,
+    /// What files without a header hold.
+    pub rows: Option<Rows>,
+}
+
+/// Rows that no header names.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    /// Their table.
+    pub table: &'static Table,
+    /// Their columns; those of the table where there are none.
+    pub columns: Vec<String>,
 }
 
 /// What the first bytes say.
@@ -153,7 +183,7 @@ const AUDIT_WRAPPER: [&str; 14] = [
 ];
 
 /// Looks at the first bytes of a file (already decompressed, in UTF-8).
-pub fn detect(head: &[u8], hints: Hints) -> Detected {
+pub fn detect(head: &[u8], hints: &Hints) -> Detected {
     let text_start = head
         .iter()
         .position(|b| !b.is_ascii_whitespace())
@@ -171,6 +201,11 @@ pub fn detect(head: &[u8], hints: Hints) -> Detected {
     match head_text[0] {
         b'{' | b'[' => with_order(from_json(head), hints),
         b'<' => Detected::Unknown("XML or HTML, not an export".into()),
+        _ if block::is_format_list(head_text) => known(
+            Container::FormatList,
+            Kind::AuditWrapped,
+            "`Name : value` lines with AuditData".into(),
+        ),
         _ => from_csv(head, text_start, hints),
     }
 }
@@ -207,6 +242,7 @@ fn known(container: Container, kind: Kind, why: String) -> Detected {
         why,
         order: None,
         order_open: false,
+        zone: None,
     }))
 }
 
@@ -228,7 +264,7 @@ const GRAPH_WRAPPER: [&str; 7] = [
     "objectId",
 ];
 
-fn from_csv(head: &[u8], text_start: usize, hints: Hints) -> Detected {
+fn from_csv(head: &[u8], text_start: usize, hints: &Hints) -> Detected {
     let mut start = text_start;
     // Windows PowerShell's Export-Csv writes the type of the objects first.
     while head[start..].starts_with(b"#TYPE ") {
@@ -254,12 +290,11 @@ fn from_csv(head: &[u8], text_start: usize, hints: Hints) -> Detected {
     }
     let bare: Vec<String> = header.iter().map(|n| bare_name(n).to_string()).collect();
     let lower: Vec<String> = bare.iter().map(|n| n.to_ascii_lowercase()).collect();
-    if let Some(name) = header
-        .iter()
-        .find(|n| n.trim_end().ends_with("[Local Time]"))
+    if let Some(name) = header.iter().find(|n| columns::is_local(n))
+        && hints.zone.is_none()
     {
         return Detected::Unknown(format!(
-            "column `{name}` is in local time without saying which; export it again with the portal set to UTC"
+            "column `{name}` is in local time without saying which: say --tz, such as --tz Europe/Berlin"
         ));
     }
     let (kind, why) = if let Some(audit) = lower.iter().position(|n| n == "auditdata") {
@@ -281,9 +316,17 @@ fn from_csv(head: &[u8], text_start: usize, hints: Hints) -> Detected {
             },
             format!("column `{}`", header[audit]),
         )
+    } else if is_flat_audit(&lower) {
+        (
+            Kind::AuditFlat { names: bare },
+            "columns Id, CreationTime and Operation of the audit record".into(),
+        )
     } else {
-        let (table, why) = match csv_table(head, body, delimiter, &bare, &lower) {
-            Some(found) => found,
+        let found = csv_table(head, body, delimiter, &bare, &lower);
+        let found = match found {
+            None if is_data(&header) && looks_tabular(head, start, delimiter, header.len()) => {
+                return without_header(head, start, delimiter, header.len(), hints);
+            }
             None if looks_tabular(head, body, delimiter, header.len()) => (
                 crate::catalog::table(OTHER),
                 format!("columns of no known table ({})", few(&bare)),
@@ -294,27 +337,49 @@ fn from_csv(head: &[u8], text_start: usize, hints: Hints) -> Detected {
                     few(&bare)
                 ));
             }
+            Some((table, _)) if is_projection(table, &header) => (
+                crate::catalog::table(OTHER),
+                format!(
+                    "a part of the columns of {}, and no time of the event: the answer of a query",
+                    table.name
+                ),
+            ),
+            Some(found) => found,
         };
-        let targets = header.iter().map(|n| columns::target(table, n)).collect();
+        let (table, why) = found;
         let named = why
             .starts_with("column `")
             .then(|| lower.iter().position(|n| n == "type" || n == "$table"))
             .flatten();
-        (
-            Kind::Cells {
-                table,
-                targets,
-                named,
-            },
-            why,
-        )
+        (cells_of(table, &header, named), why)
     };
+    csv_format(head, delimiter, body, kind, why, hints)
+}
+
+fn cells_of(table: &'static Table, header: &[String], named: Option<usize>) -> Kind {
+    Kind::Cells {
+        table,
+        targets: header.iter().map(|n| columns::target(table, n)).collect(),
+        named,
+    }
+}
+
+/// Finishes a CSV: how its dates are read, and whether it has records.
+fn csv_format(
+    head: &[u8],
+    delimiter: u8,
+    body: usize,
+    kind: Kind,
+    why: String,
+    hints: &Hints,
+) -> Detected {
     let mut format = Format {
         container: Container::Csv { delimiter, body },
         kind,
         why,
         order: hints.order,
         order_open: false,
+        zone: hints.zone,
     };
     if format.order.is_none() {
         match order_evidence(&format, &head[body..]) {
@@ -332,6 +397,84 @@ fn from_csv(head: &[u8], text_start: usize, hints: Hints) -> Detected {
         return Detected::Empty("the file has a header and no records");
     }
     Detected::Known(Box::new(format))
+}
+
+/// Audit records flattened by Export-Csv: a column for each field.
+fn is_flat_audit(lower: &[String]) -> bool {
+    ["id", "creationtime", "operation", "recordtype"]
+        .iter()
+        .all(|name| lower.iter().any(|n| n == name))
+}
+
+/// Whether these columns are what a query made of a table: some are not the table's, and the event's time is not among them.
+fn is_projection(table: &'static Table, header: &[String]) -> bool {
+    /// Of ten columns of a real export at least nine are known.
+    const KNOWN: (usize, usize) = (9, 10);
+    let targets: Vec<Target> = header.iter().map(|n| columns::target(table, n)).collect();
+    let unknown = targets
+        .iter()
+        .filter(|t| matches!(t, Target::Extra(_)))
+        .count();
+    (header.len() - unknown) * KNOWN.1 < header.len() * KNOWN.0
+        && !targets.iter().any(|t| is_time(table, t))
+}
+
+/// Whether a first line is data: a cell of it is empty, a time, a GUID, a number or JSON.
+fn is_data(cells: &[String]) -> bool {
+    let value = |c: &String| {
+        let c = c.trim();
+        c.is_empty()
+            || c.starts_with(['{', '['])
+            || c.parse::<f64>().is_ok()
+            || super::rows::guid(c.as_bytes()).is_some()
+            || time::parse(c, Some(DateOrder::MonthFirst)).is_some()
+            || time::parse(c, Some(DateOrder::DayFirst)).is_some()
+    };
+    cells.len() > 1 && cells.iter().any(value)
+}
+
+/// Rows without a header: only the user can say what they are.
+fn without_header(
+    head: &[u8],
+    start: usize,
+    delimiter: u8,
+    width: usize,
+    hints: &Hints,
+) -> Detected {
+    let Some(rows) = &hints.rows else {
+        return Detected::Unknown(format!(
+            "{width} columns and no header: say what the rows are, such as --as OfficeActivity or --as 'OfficeActivity(TimeGenerated,Operation,…)'"
+        ));
+    };
+    let table = rows.table;
+    let own: Vec<String> = table
+        .columns
+        .iter()
+        .filter(|c| c.origin == Origin::Export)
+        .map(|c| c.name.to_string())
+        .collect();
+    let mut layouts = vec![&rows.columns];
+    if rows.columns.is_empty() {
+        layouts = std::iter::once(&own).chain(&table.layouts).collect();
+    }
+    let Some(header) = layouts.iter().find(|l| l.len() == width) else {
+        let widths: Vec<String> = layouts.iter().map(|l| l.len().to_string()).collect();
+        return Detected::Unknown(format!(
+            "{width} columns and no header, {} has {}: name them, such as --as '{}(TimeGenerated,…)'",
+            table.name,
+            widths.join(" or "),
+            table.name
+        ));
+    };
+    let kind = cells_of(table, header, None);
+    csv_format(
+        head,
+        delimiter,
+        start,
+        kind,
+        format!("no header; --as {}", table.name),
+        hints,
+    )
 }
 
 /// Table of records that are of no known table.
@@ -402,7 +545,7 @@ pub fn order_evidence(format: &Format, body: &[u8]) -> Evidence {
         Kind::AuditCell { time, .. } => time.iter().copied().collect(),
         Kind::Cells { table, targets, .. } => (0..targets.len())
             .filter(|i| match &targets[*i] {
-                Target::Time(_) => true,
+                Target::Time(_) | Target::Local(_) => true,
                 Target::Column(c) => table.columns[*c].kusto == Kusto::DateTime,
                 _ => false,
             })
@@ -426,14 +569,19 @@ pub fn order_evidence(format: &Format, body: &[u8]) -> Evidence {
 /// Whether the times of this table's rows come from the file at all.
 pub fn has_time(format: &Format) -> bool {
     match &format.kind {
-        Kind::Cells { table, targets, .. } => targets.iter().any(|t| match t {
-            Target::Time(_) | Target::HalfTime(_) => true,
-            Target::Column(c) => {
-                table.columns[*c].name == TIME || table.columns[*c].name == "CreatedDateTime"
-            }
-            _ => false,
-        }),
+        Kind::Cells { table, targets, .. } => targets.iter().any(|t| is_time(table, t)),
         _ => true,
+    }
+}
+
+fn is_time(table: &Table, target: &Target) -> bool {
+    match target {
+        Target::Time(_) | Target::HalfTime(_) => true,
+        Target::Local(inner) => is_time(table, inner),
+        Target::Column(c) => {
+            table.columns[*c].name == TIME || columns::MADE.contains(&table.columns[*c].name)
+        }
+        _ => false,
     }
 }
 
@@ -442,7 +590,7 @@ mod tests {
     use super::*;
 
     fn name(head: &str) -> String {
-        match detect(head.as_bytes(), Hints::default()) {
+        match detect(head.as_bytes(), &Hints::default()) {
             Detected::Known(f) => format!("{}: {}", f.container, f.kind_name()),
             Detected::Empty(why) => why.into(),
             Detected::Unknown(why) => format!("unknown: {why}"),
@@ -504,6 +652,30 @@ mod tests {
             ("", "the file is empty"),
             ("AuditData\n", "the file has a header and no records"),
             ("a,b\n1,2\n", "CSV: OtherRecords"),
+            (
+                "RecordType   : X\r\nAuditData    : {}\r\n\r\n",
+                "Format-List text: Unified Audit Log",
+            ),
+            (
+                "Id,CreationTime,Operation,RecordType,Folders\n1,2026-05-01T00:00:00,X,1,System.Object[]\n",
+                "CSV: Unified Audit Log",
+            ),
+            (
+                "2026-05-01T00:00:00Z,a,,b\n2026-05-01T00:00:01Z,a,,b\n",
+                "unknown: 4 columns and no header: say what the rows are, such as --as OfficeActivity or --as 'OfficeActivity(TimeGenerated,Operation,…)'",
+            ),
+            (
+                r#"[{"FrameType":"DataSetHeader","Version":"v2.0"},{"FrameType":"DataTable","TableKind":"QueryProperties","Columns":[{"ColumnName":"Key","ColumnType":"string"}],"Rows":[["a"]]},{"FrameType":"DataTable","TableKind":"PrimaryResult","Columns":[{"ColumnName":"Id","ColumnType":"string"},{"ColumnName":"Type","ColumnType":"string"}],"Rows":[["a","SigninLogs"]]}]"#,
+                "JSON `Rows`: SigninLogs",
+            ),
+            (
+                r#"{"time":"x","category":"SignInLogs","properties":{"id":"a"}}"#,
+                "JSON lines: streaming API",
+            ),
+            (
+                r#"[{"contentUri":"https://x","contentType":"Audit.General","contentId":"1"}]"#,
+                "a listing of content of the Management API: no events, fetch what it names",
+            ),
             (
                 "Dear Sir\nthis is a letter.\n",
                 "unknown: text whose first line is no header of a known table (Dear Sir)",
