@@ -286,6 +286,8 @@ struct Current {
     untimed: u64,
     /// Values that PowerShell flattened.
     flattened: u64,
+    /// Rows of tables that are not known.
+    unknown: BTreeMap<String, u64>,
     /// How far the export's own times are from those of the records.
     shift: Shift,
 }
@@ -405,6 +407,7 @@ impl Merge<'_> {
             contents: hashbrown::HashMap::new(),
             untimed: 0,
             flattened: 0,
+            unknown: BTreeMap::new(),
             shift: Shift::Unknown,
         })
     }
@@ -426,6 +429,9 @@ impl Merge<'_> {
     fn add(&mut self, file: &mut Current, block: &Block, pieces: Pieces) -> Result<()> {
         let base = file.entry.records;
         file.flattened += pieces.flattened;
+        for (name, rows) in pieces.unknown {
+            *file.unknown.entry(name).or_default() += rows;
+        }
         file.shift = file.shift.and(pieces.shift);
         if let Some(from) = pieces.leftover {
             file.carry = Some(Block {
@@ -505,6 +511,12 @@ impl Merge<'_> {
         }
         if file.untimed > 0 {
             notes.push(format!("{} events have no time", file.untimed));
+        }
+        for (name, rows) in file.unknown {
+            notes.push(format!(
+                "table `{name}` is not known: {rows} of its rows are kept in {}",
+                detect::OTHER
+            ));
         }
         if file.flattened > 0 {
             notes.push(format!(

@@ -1,5 +1,7 @@
 //! Converted rows as arrays, one piece for each table and day. Made on the core that converted the block.
 
+use std::collections::BTreeMap;
+
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::take;
 
@@ -36,6 +38,7 @@ pub(super) struct Pieces {
     pub records: u64,
     pub leftover: Option<usize>,
     pub flattened: u64,
+    pub unknown: BTreeMap<String, u64>,
     pub shift: Shift,
 }
 
@@ -55,6 +58,7 @@ impl Pieces {
             records: converted.records,
             leftover: converted.leftover,
             flattened: converted.flattened,
+            unknown: converted.unknown,
             shift: converted.shift,
         }
     }

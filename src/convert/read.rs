@@ -105,6 +105,14 @@ pub(super) fn recognise(
     let offset = stream.offset;
     let mut blocks = Blocks::new(stream, offset);
     let detected = detect::detect(blocks.head(), hints);
+    let detected = match (&detected, blocks.failure.take()) {
+        // Not even its beginning could be read.
+        (Detected::Empty(_), Some(failure)) => Detected::Unknown(failure.to_string()),
+        (_, failure) => {
+            blocks.failure = failure;
+            detected
+        }
+    };
     let (format, status, mut note) = match detected {
         Detected::Known(mut format) => match settle_order(input, &mut format) {
             Ok(()) => {
@@ -412,7 +420,10 @@ impl Reader {
         if broken > 0 {
             note.push_str(&format!("; not read whole: {broken}"));
         }
-        let status = if broken == 0 {
+        if let Some(damage) = &members.damage {
+            note.push_str(&format!("; {damage}"));
+        }
+        let status = if broken == 0 && members.damage.is_none() {
             Status::Complete
         } else {
             Status::Incomplete

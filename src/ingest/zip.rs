@@ -60,7 +60,8 @@ pub struct Member {
     place: Place,
     start: u64,
     packed: u64,
-    crc: u32,
+    /// Nothing where the archive does not say.
+    crc: Option<u32>,
     method: Method,
     depth: usize,
 }
@@ -74,6 +75,26 @@ pub struct Members {
     pub passed_over: usize,
     /// Names of watchlists, which are taken from folders only.
     pub watchlists: Vec<String>,
+    /// Why not all of the archive's members may be here.
+    pub damage: Option<String>,
+}
+
+impl Members {
+    /// Whether a member is passed over; it is counted then.
+    fn passes_over(&mut self, own: &str) -> bool {
+        let parts: Vec<&str> = own.split('/').collect();
+        let last = parts.last().copied().unwrap_or_default();
+        if last.starts_with('.') || last == "README.md" || own.starts_with("__MACOSX/") {
+            self.passed_over += 1;
+            return true;
+        }
+        let below = parts.len().checked_sub(2).map(|i| parts[i]);
+        if below == Some("watchlists") && last.to_ascii_lowercase().ends_with(".csv") {
+            self.watchlists.push(own.to_string());
+            return true;
+        }
+        false
+    }
 }
 
 /// Lists the members of a zip archive. Nothing is unpacked.
@@ -97,8 +118,18 @@ pub fn members(input: &Input) -> Result<Members> {
             ));
         }
     };
-    let mut archive = zip::ZipArchive::new(BufReader::new(place.open()?))
-        .map_err(|e| refused(input, &format!("zip archive: {e}")))?;
+    let mut archive = match zip::ZipArchive::new(BufReader::new(place.open()?)) {
+        Ok(archive) => archive,
+        Err(e) => {
+            let mut found = salvage(input, &place, depth)
+                .map_err(Error::io("read", Path::new(&input.name())))?;
+            if found.inputs.is_empty() {
+                return Err(refused(input, &format!("zip archive: {e}")));
+            }
+            found.damage = Some(format!("its directory is missing or damaged ({e})"));
+            return Ok(found);
+        }
+    };
     if archive.len() > MAX_MEMBERS {
         return Err(refused(input, "zip archive: more than 100,000 members"));
     }
@@ -116,17 +147,7 @@ pub fn members(input: &Input) -> Result<Members> {
             |name| name.into_owned(),
         );
         let own = own.replace('\\', "/");
-        let parts: Vec<&str> = own.split('/').collect();
-        let last = parts.last().copied().unwrap_or_default();
-        if last.starts_with('.') || last == "README.md" || own.starts_with("__MACOSX/") {
-            found.passed_over += 1;
-            continue;
-        }
-        if parts.len() > 1
-            && parts[parts.len() - 2] == "watchlists"
-            && last.to_ascii_lowercase().ends_with(".csv")
-        {
-            found.watchlists.push(own);
+        if found.passes_over(&own) {
             continue;
         }
         let start = file.data_start().unwrap_or(0);
@@ -148,7 +169,7 @@ pub fn members(input: &Input) -> Result<Members> {
             place: place.clone(),
             start,
             packed: file.compressed_size(),
-            crc: file.crc32(),
+            crc: Some(file.crc32()),
             method,
             depth,
         }));
@@ -161,6 +182,89 @@ pub fn members(input: &Input) -> Result<Members> {
     Ok(found)
 }
 
+/// The members of an archive without its directory, from the headers before their bytes. A member that is cut off is given as it is.
+fn salvage(input: &Input, place: &Place, depth: usize) -> io::Result<Members> {
+    const HEADER: usize = 30;
+    let mut found = Members::default();
+    let mut file = match place.open() {
+        Ok(file) => BufReader::new(file),
+        Err(_) => return Ok(found),
+    };
+    let end = file.seek(SeekFrom::End(0))?;
+    let mut at = 0;
+    while at + HEADER as u64 <= end && found.inputs.len() < MAX_MEMBERS {
+        let mut header = [0; HEADER];
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(&mut header)?;
+        let short = |i: usize| u64::from(u16::from_le_bytes([header[i], header[i + 1]]));
+        let long = |i: usize| short(i) | short(i + 2) << 16;
+        if header[..4] != *b"PK\x03\x04" {
+            break;
+        }
+        let (flags, method, crc) = (short(6), short(8), long(14) as u32);
+        let (packed, size) = (long(18), long(22));
+        let (name, extra) = (short(26), short(28));
+        let mut own = vec![0; name as usize];
+        if at + HEADER as u64 + name + extra > end {
+            break;
+        }
+        file.read_exact(&mut own)?;
+        let own = String::from_utf8_lossy(&own).replace('\\', "/");
+        let start = at + HEADER as u64 + name + extra;
+        // Bit 3: sizes and checksum stand behind the member. Deflate knows its own end; the next header has to be looked for.
+        let sized = flags & 8 == 0;
+        let packed = if sized { packed } else { end - start };
+        let next = match sized {
+            true => start + packed,
+            false => next_header(&mut file, start)?.unwrap_or(end),
+        };
+        let method = match (flags & 1, method) {
+            (1, _) => Method::Refused("it is encrypted: unpack it with its password first".into()),
+            (_, 0) if sized => Method::Stored,
+            (_, 8) => Method::Deflate,
+            (_, 9) => Method::Deflate64,
+            (_, 93) => Method::Zstd,
+            (_, other) => Method::Refused(format!("its compression ({other}) is not known")),
+        };
+        if !own.ends_with('/') && !found.passes_over(&own) {
+            found.inputs.push(Input::Member(Member {
+                name: format!("{}/{own}", input.name()),
+                size,
+                place: place.clone(),
+                start,
+                packed,
+                crc: sized.then_some(crc),
+                method,
+                depth,
+            }));
+        }
+        at = next;
+    }
+    Ok(found)
+}
+
+/// Where the next header of a member begins.
+fn next_header(file: &mut (impl Read + Seek), from: u64) -> io::Result<Option<u64>> {
+    file.seek(SeekFrom::Start(from))?;
+    let mut window: Vec<u8> = Vec::new();
+    let mut at = from;
+    loop {
+        let mut buffer = vec![0; 64 << 10];
+        let n = file.read(&mut buffer)?;
+        if n == 0 {
+            return Ok(None);
+        }
+        window.extend_from_slice(&buffer[..n]);
+        if let Some(i) = memchr::memmem::find(&window, b"PK\x03\x04") {
+            return Ok(Some(at + i as u64));
+        }
+        // The mark may lie across two reads.
+        let keep = window.len().min(3);
+        at += (window.len() - keep) as u64;
+        window.drain(..window.len() - keep);
+    }
+}
+
 fn refused(input: &Input, reason: &str) -> Error {
     Error::Unusable {
         path: input.name().into(),
@@ -169,6 +273,22 @@ fn refused(input: &Input, reason: &str) -> Error {
 }
 
 impl Member {
+    /// A file in memory.
+    pub fn of_bytes(name: &str, bytes: &[u8]) -> Member {
+        let mut crc = Crc::new();
+        crc.update(bytes);
+        Member {
+            name: name.into(),
+            size: bytes.len() as u64,
+            place: Place::Memory(bytes.into()),
+            start: 0,
+            packed: bytes.len() as u64,
+            crc: Some(crc.sum()),
+            method: Method::Stored,
+            depth: 0,
+        }
+    }
+
     /// Its bytes, unpacked and checked against size and checksum.
     ///
     /// # Errors
@@ -199,8 +319,7 @@ impl Member {
         Ok(Box::new(Checked {
             inner: Bounded::new(read, move || count.load(Ordering::Relaxed)),
             crc: Crc::new(),
-            want: self.crc,
-            size: self.size,
+            want: self.crc.map(|crc| (crc, self.size)),
         }))
     }
 }
@@ -222,8 +341,8 @@ impl<R: Read> Read for Counted<R> {
 struct Checked<R> {
     inner: R,
     crc: Crc,
-    want: u32,
-    size: u64,
+    /// Checksum and size.
+    want: Option<(u32, u64)>,
 }
 
 impl<R: Read> Read for Checked<R> {
@@ -231,14 +350,17 @@ impl<R: Read> Read for Checked<R> {
         let n = self.inner.read(buffer)?;
         self.crc.update(&buffer[..n]);
         let read = u64::from(self.crc.amount());
-        if n == 0 && !buffer.is_empty() {
+        if n == 0
+            && !buffer.is_empty()
+            && let Some((crc, size)) = self.want
+        {
             // The count of the checksum wraps at 4 GiB.
-            if read != self.size & u64::from(u32::MAX) {
+            if read != size & u64::from(u32::MAX) {
                 return Err(io::Error::other(
                     "its size is not the one in the archive's directory",
                 ));
             }
-            if self.crc.sum() != self.want {
+            if self.crc.sum() != crc {
                 return Err(io::Error::other(
                     "its checksum is not the one in the archive's directory",
                 ));

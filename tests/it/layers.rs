@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use crate::project;
 
 /// Lowest first; modules of one line do not name each other.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     &["error"],
     &["diagnostic", "progress"],
     &["catalog"],
-    &["ingest", "archive"],
+    &["ingest", "archive", "kql"],
     &["convert", "engine"],
+    &["proof"],
     &["rules"],
     &["detect"],
     &["report"],

@@ -1,5 +1,6 @@
 //! A file in blocks that end at record boundaries, and a block converted to rows on one core.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub struct Block {
     pub records: Option<Vec<(usize, usize)>>,
     /// Where the block begins in the decompressed file.
     pub offset: u64,
+    /// Whether it begins in the middle of a line.
+    pub mid_line: bool,
     /// Whether nothing follows.
     pub last: bool,
     /// Whether a record was too long and the block had to be cut inside it.
@@ -40,8 +43,11 @@ pub struct Block {
 /// Reads a stream block by block.
 pub struct Blocks<R> {
     reader: R,
+    /// Bytes read before a block is cut.
+    size: usize,
     buffer: Vec<u8>,
     offset: u64,
+    mid_line: bool,
     ended: bool,
     cutter: json::Cutter,
     /// The rest of a line that was too long is still to be passed over.
@@ -53,10 +59,17 @@ pub struct Blocks<R> {
 impl<R: Read> Blocks<R> {
     /// Starts to read; [`Blocks::head`] shows the first bytes. `offset` is that of the first byte (after a byte order mark).
     pub fn new(reader: R, offset: u64) -> Self {
+        Blocks::sized(reader, offset, BLOCK_BYTES)
+    }
+
+    /// The same with blocks of another size, for tests.
+    pub fn sized(reader: R, offset: u64, size: usize) -> Self {
         Blocks {
             reader,
+            size: size.clamp(1, MAX_RECORD_BYTES),
             buffer: Vec::new(),
             offset,
+            mid_line: false,
             ended: false,
             cutter: json::Cutter::default(),
             skip_line: false,
@@ -99,6 +112,7 @@ impl<R: Read> Blocks<R> {
 
     /// Drops the first bytes (a CSV header).
     pub fn skip(&mut self, bytes: usize) {
+        self.note_end(bytes);
         self.buffer.drain(..bytes);
         self.offset += bytes as u64;
     }
@@ -110,7 +124,7 @@ impl<R: Read> Blocks<R> {
 
     /// The next block, or nothing after the last.
     pub fn next_block(&mut self, container: &Container) -> Option<Block> {
-        let mut want = BLOCK_BYTES;
+        let mut want = self.size;
         loop {
             self.fill(want);
             if self.skip_line {
@@ -182,6 +196,13 @@ impl<R: Read> Blocks<R> {
         }
     }
 
+    /// Notes whether what follows these bytes begins a line.
+    fn note_end(&mut self, bytes: usize) {
+        if let Some(last) = bytes.checked_sub(1) {
+            self.mid_line = self.buffer[last] != b'\n';
+        }
+    }
+
     fn cut(
         &mut self,
         at: usize,
@@ -189,11 +210,14 @@ impl<R: Read> Blocks<R> {
         last: bool,
         too_long: bool,
     ) -> Block {
+        let mid_line = self.mid_line;
+        self.note_end(at);
         let rest = self.buffer.split_off(at);
         let bytes = std::mem::replace(&mut self.buffer, rest);
         let block = Block {
             offset: self.offset,
             records,
+            mid_line,
             last,
             too_long,
             bytes,
@@ -216,6 +240,8 @@ pub struct Converted {
     pub leftover: Option<usize>,
     /// Values that PowerShell wrote as the name of their type: what was in them is not in the export.
     pub flattened: u64,
+    /// Tables that are not known, whose rows are kept in `OtherRecords`.
+    pub unknown: BTreeMap<String, u64>,
     /// How far the export's own times are from those of the records.
     pub shift: Shift,
 }
@@ -253,6 +279,14 @@ impl Converted {
             length: bytes.len(),
         });
         self.records += 1;
+    }
+
+    /// Counts a row of a table that is not known; of hostile input only the first names are kept.
+    fn unknown(&mut self, name: &str) {
+        const NAMES: usize = 16;
+        if self.unknown.len() < NAMES || self.unknown.contains_key(name) {
+            *self.unknown.entry(name.to_string()).or_default() += 1;
+        }
     }
 
     fn rows(&mut self, table: &'static Table, format: &Format) -> &mut TableRows {
@@ -334,7 +368,7 @@ pub fn convert(format: &Arc<Format>, block: &Block) -> Converted {
                 // A stray quote swallows the records after it: they begin on lines of their own.
                 let parts = match objects::is_object(bytes) {
                     true => Vec::new(),
-                    false => lines_that_begin_alike(&block.bytes, *start, *end),
+                    false => lines_that_begin_alike(block, *start, *end),
                 };
                 if parts.len() < 2 {
                     out.reject(*start, reason, bytes);

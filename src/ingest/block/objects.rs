@@ -7,7 +7,7 @@ use super::super::detect::{Format, Kind, OTHER, repeats_the_record};
 use super::super::json::{self, Raw};
 use super::super::rows::{Row, Slot};
 use super::super::{audit, time};
-use super::Converted;
+use super::{Block, Converted};
 use crate::catalog::{self, Table, catalog, table};
 
 /// Converts JSON records.
@@ -152,7 +152,10 @@ impl<'f, 'a> Objects<'f, 'a> {
                 Some(table) => table,
                 // A projection may have put something else under `Type`; then the other columns tell.
                 None if self.looks_like(default, text) => default,
-                None => catalog::table(OTHER),
+                None => {
+                    out.unknown(name);
+                    catalog::table(OTHER)
+                }
             },
         };
         self.row(chosen, text, &[], out)
@@ -201,6 +204,7 @@ impl<'f, 'a> Objects<'f, 'a> {
             return match catalog().get(name).filter(|t| t.by_day) {
                 Some(table) => self.row(table, properties, &transport, out),
                 None => {
+                    out.unknown(name);
                     transport.push(("category".into(), Slot::Text(category)));
                     self.row(catalog::table(OTHER), properties, &transport, out)
                 }
@@ -209,7 +213,10 @@ impl<'f, 'a> Objects<'f, 'a> {
         transport.push(("category".into(), Slot::Text(category.clone())));
         match catalog::diagnostic(&category) {
             Some(table) => self.diagnostic(table, properties, &transport, out),
-            None => self.row(catalog::table(OTHER), text, &[], out),
+            None => {
+                out.unknown(&category);
+                self.row(catalog::table(OTHER), text, &[], out)
+            }
         }
     }
 
@@ -280,11 +287,17 @@ pub(super) fn is_object(bytes: &[u8]) -> bool {
 
 /// Cuts a broken record at the lines that begin as its first one does: the same blanks and `{`.
 pub(super) fn lines_that_begin_alike(
-    bytes: &[u8],
+    block: &Block,
     start: usize,
     end: usize,
 ) -> Vec<(usize, usize)> {
-    let line = memchr::memrchr(b'\n', &bytes[..start]).map_or(0, |i| i + 1);
+    let bytes = &block.bytes;
+    let line = match memchr::memrchr(b'\n', &bytes[..start]) {
+        Some(i) => i + 1,
+        // What stands before the record on its line is in the block before.
+        None if block.mid_line => return Vec::new(),
+        None => 0,
+    };
     let indent = &bytes[line..start];
     if !indent.iter().all(u8::is_ascii_whitespace) {
         return Vec::new();

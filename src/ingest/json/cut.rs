@@ -2,6 +2,9 @@
 
 use memchr::memchr2;
 
+/// Blanks before a record that stay with it.
+const MAX_INDENT: usize = 256;
+
 /// Cuts a stream of JSON values into records, block by block.
 ///
 /// Reads arrays, lines, values one after the other, and arrays whose commas are missing: elements of an array are records, and so
@@ -208,12 +211,17 @@ impl Cutter {
         std::mem::replace(&mut self.abandoned, true)
     }
 
-    /// The records found, and where the open one begins; the block is cut there and the rest is scanned again from its start.
+    /// The records found, and where the open or next one begins, with the blanks before it: a damaged record is cut at lines that begin
+    /// alike.
     pub fn take(&mut self, block: &[u8]) -> (Vec<(usize, usize)>, usize) {
-        let cut = self.start.unwrap_or(self.seen);
-        if self.start.is_some() {
-            self.start = Some(0);
+        let mut cut = self.start.unwrap_or(self.seen);
+        // The record before may end in blanks, when it is no object.
+        let floor = self.found.last().map_or(0, |f| f.1);
+        let floor = floor.max(cut.saturating_sub(MAX_INDENT));
+        while cut > floor && matches!(block[cut - 1], b' ' | b'\t') {
+            cut -= 1;
         }
+        self.start = self.start.map(|start| start - cut);
         self.seen -= cut.min(self.seen);
         debug_assert!(cut <= block.len());
         (std::mem::take(&mut self.found), cut)
