@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench ingest` measures both families at 200 MB; `cargo bench --bench ingest -- --size 1000` at 1 GB. Each case runs in
 //! a process of its own, three times, and the median is shown: peak memory is that of the process. Input is written before the clock
-//! starts, from a seeded generator.
+//! starts, from a seeded generator. `-- --write DIR --size N` writes the two inputs and prints this program's path, for
+//! `against_duckdb.py`; with `COLDTRAIL_BENCH_FILE=FILE` it measures one run over a file.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -33,6 +34,15 @@ fn main() {
         .position(|a| a == "--size")
         .and_then(|i| arguments.get(i + 1))
         .map_or(200, |n| n.parse().expect("--size takes megabytes"));
+    if let Some(i) = arguments.iter().position(|a| a == "--write") {
+        let folder = PathBuf::from(arguments.get(i + 1).expect("--write takes a folder"));
+        std::fs::create_dir_all(&folder).expect("a folder for the input");
+        write(audit_csv, &folder.join("audit.csv"), size);
+        write(cloud_app_lines, &folder.join("cloudappevents.jsonl"), size);
+        let own = std::env::current_exe().expect("this program");
+        println!("{}", own.display());
+        return;
+    }
     let folder = std::env::temp_dir().join(format!("coldtrail-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder for the input");
     println!(
@@ -45,11 +55,7 @@ fn main() {
     ];
     for (name, generate) in families {
         let file = folder.join("input");
-        {
-            let mut out = BufWriter::new(File::create(&file).expect("the input can be made"));
-            generate(&mut out, size * 1_000_000);
-            out.flush().expect("the input can be written");
-        }
+        write(generate, &file, size);
         let mb = std::fs::metadata(&file).expect("the input").len() as f64 / 1e6;
         let mut runs: Vec<Vec<f64>> = (0..RUNS).map(|_| child(&file)).collect();
         runs.sort_by(|a, b| a[0].total_cmp(&b[0]));
@@ -64,6 +70,13 @@ fn main() {
         std::fs::remove_file(&file).expect("the input can be removed");
     }
     std::fs::remove_dir_all(&folder).expect("the folder can be removed");
+}
+
+/// Writes so many megabytes.
+fn write(generate: Generate, file: &Path, size: u64) {
+    let mut out = BufWriter::new(File::create(file).expect("the input can be made"));
+    generate(&mut out, size * 1_000_000);
+    out.flush().expect("the input can be written");
 }
 
 /// Runs one case in a process of its own.

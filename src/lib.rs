@@ -11,6 +11,7 @@
 //! | [`catalog`] | the known tables: columns, Kusto types, identity, paths of the audit record kept as columns |
 //! | [`ingest`], [`archive`] | bytes → typed rows; the folder of Delta tables. Neither knows the other |
 //! | [`convert`], [`engine`] | rows → archive, on all cores; a DataFusion session over the archive, the views, SQL |
+//! | [`proof`] | what is missing in an archive, and whether it is still what was written |
 //! | [`rules`] | detections and their tests |
 //! | [`detect`] | rules run over an archive: findings with entities and evidence |
 //! | [`report`] | findings as HTML, JSON and CSV |
@@ -60,5 +61,6 @@ pub mod engine;
 pub mod error;
 pub mod ingest;
 pub mod progress;
+pub mod proof;
 pub mod report;
 pub mod rules;

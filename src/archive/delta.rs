@@ -16,6 +16,9 @@ use super::part::{self, Part};
 use crate::catalog::{DATE, Table};
 use crate::error::{Error, Result};
 
+/// Tag of a file in the log: SHA-256 of its bytes.
+const SHA256: &str = "sha256";
+
 /// A file of a table, as its log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEntry {
@@ -31,6 +34,8 @@ pub struct FileEntry {
     pub date: Option<String>,
     /// Batch that wrote it.
     pub batch: Option<i64>,
+    /// SHA-256 of its bytes; files of older versions have none.
+    pub sha256: Option<String>,
 }
 
 /// Opens and writes the logs of an archive's tables.
@@ -94,7 +99,10 @@ impl Logs {
                         .and_then(|t| chrono::DateTime::parse_from_rfc3339(t).ok())
                         .map(|t| t.timestamp_micros())
                 };
+                #[expect(deprecated, reason = "nothing else gives the tags of a file")]
+                let tags = file.add_action().tags;
                 FileEntry {
+                    sha256: tags.and_then(|mut t| t.remove(SHA256)).flatten(),
                     size: u64::try_from(file.size()).unwrap_or(0),
                     rows: stats["numRecords"].as_u64().unwrap_or(0),
                     times: time("minValues").zip(time("maxValues")),
@@ -287,7 +295,10 @@ fn add(table: &Table, part: &Part, now: i64) -> Add {
         modification_time: now,
         data_change: true,
         stats: Some(stats.to_string()),
-        tags: None,
+        tags: Some(HashMap::from([(
+            SHA256.to_string(),
+            Some(part.sha256.clone()),
+        )])),
         deletion_vector: None,
         base_row_id: None,
         default_row_commit_version: None,

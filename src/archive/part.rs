@@ -1,6 +1,7 @@
 //! Parquet files of the archive: zstd, one row group, sorted by time.
 
 use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -10,6 +11,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
+use sha2::{Digest, Sha256};
 
 use crate::catalog::{FINGERPRINT, Kusto, RECORD, TIME, Table};
 use crate::error::{Error, Result};
@@ -29,6 +31,28 @@ pub struct Part {
     pub times: Option<(i64, i64)>,
     /// Day of the folder.
     pub date: Option<String>,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+}
+
+/// Passes bytes on to a file and hashes them.
+struct Hashed<'f> {
+    file: &'f File,
+    hash: Sha256,
+}
+
+impl Write for Hashed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut file = self.file;
+        let n = file.write(bytes)?;
+        self.hash.update(&bytes[..n]);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let mut file = self.file;
+        file.flush()
+    }
 }
 
 /// Batch in the name of a part, `part-<batch>-<number>.parquet`.
@@ -122,8 +146,12 @@ pub fn write(
         path: staged.clone(),
         source: Box::new(source),
     };
+    let mut out = Hashed {
+        file: &file,
+        hash: Sha256::new(),
+    };
     let mut writer =
-        ArrowWriter::try_new(&file, table.schema(), Some(properties(table))).map_err(failed)?;
+        ArrowWriter::try_new(&mut out, table.schema(), Some(properties(table))).map_err(failed)?;
     let (order, times) = order(table, batches);
     match order {
         None => {
@@ -141,6 +169,16 @@ pub fn write(
     }
     writer.close().map_err(failed)?;
     file.sync_all().map_err(Error::io("write", &staged))?;
+    let sha256 = out
+        .hash
+        .finalize()
+        .iter()
+        .fold(String::new(), |mut text, b| {
+            use std::fmt::Write as _;
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{b:02x}");
+            text
+        });
     let size = file.metadata().map_err(Error::io("read", &staged))?.len();
     Ok(Part {
         path,
@@ -148,6 +186,7 @@ pub fn write(
         rows: batches.iter().map(|b| b.num_rows() as u64).sum(),
         times,
         date: date.map(str::to_string),
+        sha256,
         staged,
     })
 }

@@ -11,12 +11,14 @@ use crate::error::Error;
 use crate::rules::Severity;
 
 mod analyze;
+mod gaps;
 mod hunt;
 mod ingest;
 mod rules;
 mod sql;
 mod tables;
 mod ui;
+mod verify;
 
 use ui::Ui;
 
@@ -26,7 +28,7 @@ use ui::Ui;
 pub enum Exit {
     /// Done.
     Done = 0,
-    /// Findings at or above `--fail-on`.
+    /// Findings at or above `--fail-on`, or `verify` found problems.
     Findings = 1,
     /// Wrong usage, or a rule or query is wrong.
     Usage = 2,
@@ -76,7 +78,7 @@ impl Exit {
     name = "coldtrail",
     version,
     disable_help_subcommand = true,
-    after_help = "Exit codes: 0 done · 1 findings at or above --fail-on · 2 wrong usage, a rule or query error · \
+    after_help = "Exit codes: 0 done · 1 findings at or above --fail-on, or verify found problems · 2 wrong usage, a rule or query error · \
                   3 I/O or configuration · 10 finished, but inputs or rules failed or records are in quarantine"
 )]
 struct Cli {
@@ -111,6 +113,8 @@ enum Command {
     Analyze(analyze::Args),
     Ingest(ingest::Args),
     Tables(tables::Args),
+    Gaps(gaps::Args),
+    Verify(verify::Args),
     Sql(sql::Args),
     Hunt(hunt::Args),
     Rules(rules::Args),
@@ -148,6 +152,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Analyze(args) => analyze::run(&args, global, &ui),
         Command::Ingest(args) => ingest::run(&args, &ui),
         Command::Tables(args) => tables::run(&args, global, &ui),
+        Command::Gaps(args) => gaps::run(&args, global, &ui),
+        Command::Verify(args) => verify::run(&args, &ui),
         Command::Sql(args) => sql::run(&args, global, &ui),
         Command::Hunt(args) => hunt::run(&args, global, &ui),
         Command::Rules(args) => rules::run(&args, &ui),

@@ -348,7 +348,7 @@ impl<'a> Filler<'a> {
                 for i in 0..self.table.columns.len() {
                     if *own.get(i) != Slot::Empty {
                         let value = Slot::Text(Cow::Owned(own.get(i).text().to_string()));
-                        self.row.set(i, value);
+                        self.row.set_path(i, value);
                     }
                 }
                 self.row.replace(column, Slot::Text(Cow::Owned(text)));

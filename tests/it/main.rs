@@ -6,6 +6,7 @@ mod crash;
 mod delta;
 mod hostile;
 mod layers;
+mod proof;
 mod readers;
 mod real_exports;
 mod rules;

@@ -1,0 +1,476 @@
+//! Whether an archive is still what was written, and whether its exports are still what was read.
+//!
+//! Files against the logs, rows against the ledger, typed columns against the raw records beside them, and exports against their
+//! hashes. What cannot be checked is counted as such. A hash in the log proves that a file did not change by itself or by mistake;
+//! whoever can write both file and log can make them agree, and against that the digest of the whole archive helps when it was noted elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{files, sources};
+use crate::archive::Archive;
+use crate::archive::ledger::{self, Ledger};
+use crate::progress::Progress;
+
+/// What is compared with what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Check {
+    /// Logs and ledger.
+    Log,
+    /// Files and their sizes.
+    Files,
+    /// Hashes of files.
+    Hashes,
+    /// Files that nobody names.
+    Orphans,
+    /// Rows of files.
+    Rows,
+    /// Sums of the ledger.
+    Ledger,
+    /// Rows of ingests.
+    Ingests,
+    /// Events that are there twice.
+    Identities,
+    /// Typed columns and raw records.
+    Records,
+    /// Fingerprints.
+    Fingerprints,
+    /// Exports.
+    Sources,
+}
+
+impl Check {
+    /// All checks, in the order in which they are told.
+    pub const ALL: [Check; 11] = [
+        Check::Log,
+        Check::Files,
+        Check::Hashes,
+        Check::Orphans,
+        Check::Rows,
+        Check::Ledger,
+        Check::Ingests,
+        Check::Identities,
+        Check::Records,
+        Check::Fingerprints,
+        Check::Sources,
+    ];
+
+    /// The name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Check::Log => "log",
+            Check::Files => "files",
+            Check::Hashes => "hashes",
+            Check::Orphans => "orphans",
+            Check::Rows => "rows",
+            Check::Ledger => "ledger",
+            Check::Ingests => "ingests",
+            Check::Identities => "identities",
+            Check::Records => "records",
+            Check::Fingerprints => "fingerprints",
+            Check::Sources => "sources",
+        }
+    }
+
+    /// What must hold.
+    pub fn about(self) -> &'static str {
+        match self {
+            Check::Log => "the ledger and the logs of the tables can be read",
+            Check::Files => "files that the logs name are there, with their size",
+            Check::Hashes => "files have the SHA-256 that the logs have of them",
+            Check::Orphans => "there are no Parquet files that no log names",
+            Check::Rows => "files have as many rows as the logs say",
+            Check::Ledger => {
+                "records of an export are its events, duplicates, revisions and quarantined"
+            }
+            Check::Ingests => "tables, Quarantine and Revisions have the rows that the ledger says",
+            Check::Identities => "no event is in a table twice",
+            Check::Records => "typed columns say what the raw record says",
+            Check::Fingerprints => "fingerprints are those of the content",
+            Check::Sources => "exports that are still there are those that were read",
+        }
+    }
+}
+
+/// Something that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What was compared.
+    pub check: Check,
+    /// The table; empty where it is about an export.
+    pub table: String,
+    /// The file of the table, or the export.
+    pub file: String,
+    /// Number of the ingest.
+    pub ingest: Option<i64>,
+    /// Number of the record in its export, from 1.
+    pub record: Option<i64>,
+    /// What log, ledger or raw record say.
+    pub expected: String,
+    /// What there is.
+    pub found: String,
+}
+
+impl Problem {
+    pub(super) fn new(
+        check: Check,
+        table: &str,
+        file: &str,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Problem {
+        Problem {
+            check,
+            table: table.into(),
+            file: file.into(),
+            ingest: None,
+            record: None,
+            expected: expected.into(),
+            found: found.into(),
+        }
+    }
+
+    /// The same with the place of a record.
+    pub(super) fn at(mut self, ingest: Option<i64>, record: Option<i64>) -> Problem {
+        self.ingest = ingest;
+        self.record = record;
+        self
+    }
+}
+
+/// What became of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Things that were compared.
+    pub checked: u64,
+    /// Things that could not be compared.
+    pub not_checked: u64,
+    /// Things that differ.
+    pub problems: u64,
+}
+
+/// Problems of one check that are told one by one; all are counted.
+pub const KEPT: usize = 100;
+
+/// Tallies and problems while they are gathered.
+#[derive(Debug, Default)]
+pub(super) struct Sheet {
+    tallies: BTreeMap<Check, Tally>,
+    kept: Vec<Problem>,
+}
+
+impl Sheet {
+    pub fn checked(&mut self, check: Check, n: u64) {
+        self.tallies.entry(check).or_default().checked += n;
+    }
+
+    pub fn not_checked(&mut self, check: Check, n: u64) {
+        self.tallies.entry(check).or_default().not_checked += n;
+    }
+
+    pub fn problem(&mut self, problem: Problem) {
+        self.tallies.entry(problem.check).or_default().problems += 1;
+        self.keep(problem);
+    }
+
+    pub fn tally(&self, check: Check) -> Tally {
+        self.tallies.get(&check).copied().unwrap_or_default()
+    }
+
+    fn keep(&mut self, problem: Problem) {
+        let same = self.kept.iter().filter(|p| p.check == problem.check);
+        if same.count() < KEPT {
+            self.kept.push(problem);
+        }
+    }
+
+    pub fn merge(&mut self, other: Sheet) {
+        for (check, tally) in other.tallies {
+            let own = self.tallies.entry(check).or_default();
+            own.checked += tally.checked;
+            own.not_checked += tally.not_checked;
+            own.problems += tally.problems;
+        }
+        for problem in other.kept {
+            self.keep(problem);
+        }
+    }
+}
+
+/// What was found.
+#[derive(Debug)]
+pub struct Report {
+    /// Each check, in order.
+    pub tallies: Vec<(Check, Tally)>,
+    /// The first [`KEPT`] problems of each check, in order.
+    pub problems: Vec<Problem>,
+    /// SHA-256 of the lines `HASH  TABLE/FILE` of all files, sorted by name: what `sha256sum` writes for them.
+    pub digest: String,
+}
+
+impl Report {
+    /// All problems, also those that are not told one by one.
+    pub fn count(&self) -> u64 {
+        self.tallies.iter().map(|(_, t)| t.problems).sum()
+    }
+
+    /// The tally of a check.
+    pub fn tally(&self, check: Check) -> Tally {
+        let found = self.tallies.iter().find(|(c, _)| *c == check);
+        found.map(|(_, t)| *t).unwrap_or_default()
+    }
+
+    /// The report as JSON.
+    pub fn json(&self) -> Value {
+        let checks: Vec<Value> = self
+            .tallies
+            .iter()
+            .map(|(check, tally)| {
+                json!({
+                    "check": check.name(),
+                    "about": check.about(),
+                    "checked": tally.checked,
+                    "not_checked": tally.not_checked,
+                    "problems": tally.problems,
+                })
+            })
+            .collect();
+        let problems: Vec<Value> = self
+            .problems
+            .iter()
+            .map(|p| {
+                json!({
+                    "check": p.check.name(),
+                    "table": p.table,
+                    "file": p.file,
+                    "ingest": p.ingest,
+                    "record": p.record,
+                    "expected": p.expected,
+                    "found": p.found,
+                })
+            })
+            .collect();
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "checks": checks,
+            "problems": problems,
+            "digest": self.digest,
+        })
+    }
+}
+
+/// Rows by table and ingest.
+type Counts = BTreeMap<String, BTreeMap<i64, u64>>;
+
+/// Checks an archive. Exports are looked for in `folders` and where the ledger says they were.
+pub fn run(archive: &Archive, folders: &[PathBuf], progress: &dyn Progress) -> Report {
+    let mut sheet = Sheet::default();
+    sheet.checked(Check::Log, 1);
+    let ledger = match ledger::read(archive) {
+        Ok(ledger) => Some(ledger),
+        Err(e) => {
+            let expected = "a ledger that can be read";
+            sheet.problem(Problem::new(
+                Check::Log,
+                ledger::TABLE,
+                "",
+                expected,
+                e.to_string(),
+            ));
+            None
+        }
+    };
+    let tables = files::listed(archive, ledger.as_ref(), &mut sheet);
+    let exports = ledger
+        .as_ref()
+        .map(|l| sources::find(l, folders))
+        .unwrap_or_default();
+    let bytes: u64 = tables.iter().flat_map(|t| &t.files).map(|f| f.size).sum();
+    let export_bytes: u64 = exports.iter().map(sources::Export::size).sum();
+    // Files are read twice: for their hash and for their rows.
+    progress.total_bytes(Some(2 * bytes + export_bytes));
+    let mut counts = Counts::new();
+    let mut unread: BTreeSet<&str> = BTreeSet::new();
+    let mut hashes: Vec<(String, String)> = Vec::new();
+    for listed in &tables {
+        let table = listed.table;
+        progress.step(table.name);
+        let reads: Vec<files::Read> = listed
+            .files
+            .par_iter()
+            .map(|file| files::check(archive.root(), table, file, progress))
+            .collect();
+        let mut ids = Vec::new();
+        let mut readable = Vec::new();
+        let rows = counts.entry(table.name.to_string()).or_default();
+        for (file, read) in listed.files.iter().zip(reads) {
+            sheet.merge(read.sheet);
+            for (ingest, n) in read.rows {
+                *rows.entry(ingest).or_insert(0) += n;
+            }
+            if read.whole {
+                readable.push(file);
+            }
+            if read.unread {
+                unread.insert(table.name);
+            }
+            if let Some(hash) = read.hash {
+                hashes.push((format!("{}/{}", table.name, file.path), hash));
+            }
+            ids.extend(read.ids);
+        }
+        if !listed.complete {
+            unread.insert(table.name);
+        }
+        files::identities(archive.root(), table, &readable, ids, &mut sheet);
+    }
+    if let Some(ledger) = &ledger {
+        sums(ledger, &mut sheet);
+        ingests(ledger, &counts, &unread, &mut sheet);
+        progress.step("exports");
+        sources::check(ledger, &exports, progress, &mut sheet);
+    }
+    let mut problems = std::mem::take(&mut sheet.kept);
+    // Stable: within a check they stay in the order of tables, files and records.
+    problems.sort_by_key(|p| p.check);
+    Report {
+        tallies: Check::ALL.map(|c| (c, sheet.tally(c))).to_vec(),
+        problems,
+        digest: digest(hashes),
+    }
+}
+
+/// Sums inside the ledger.
+fn sums(ledger: &Ledger, sheet: &mut Sheet) {
+    let mut ids = HashSet::new();
+    for entry in &ledger.entries {
+        sheet.checked(Check::Ledger, 1);
+        let problem = |expected: String, found: String| {
+            Problem::new(Check::Ledger, ledger::TABLE, &entry.file, expected, found)
+                .at(Some(entry.id), None)
+        };
+        let told = [entry.duplicates, entry.revisions, entry.quarantined]
+            .into_iter()
+            .fold(entry.events(), u64::saturating_add);
+        if told != entry.records {
+            sheet.problem(problem(
+                format!("{} records", entry.records),
+                format!("{told} events, duplicates, revisions and quarantined"),
+            ));
+        }
+        if !ids.insert(entry.id) {
+            sheet.problem(problem(
+                "a number of its own".into(),
+                format!("ingest {} a second time", entry.id),
+            ));
+        }
+    }
+}
+
+/// Rows of each ingest in each table against the ledger.
+fn ingests(ledger: &Ledger, counts: &Counts, unread: &BTreeSet<&str>, sheet: &mut Sheet) {
+    let mut wanted = Counts::new();
+    let mut names: HashMap<i64, &str> = HashMap::new();
+    for entry in &ledger.entries {
+        names.insert(entry.id, &entry.file);
+        let sides = [
+            ("Quarantine", entry.quarantined),
+            ("Revisions", entry.revisions),
+        ];
+        let tables = entry.tables.iter().map(|(t, n)| (t.as_str(), *n));
+        for (table, n) in tables.chain(sides) {
+            *wanted
+                .entry(table.to_string())
+                .or_default()
+                .entry(entry.id)
+                .or_insert(0) += n;
+        }
+    }
+    let tables: BTreeSet<&String> = wanted.keys().chain(counts.keys()).collect();
+    let none = BTreeMap::new();
+    for table in tables.into_iter().filter(|t| *t != ledger::TABLE) {
+        let (want, have) = (
+            wanted.get(table).unwrap_or(&none),
+            counts.get(table).unwrap_or(&none),
+        );
+        let ingests: BTreeSet<i64> = want.keys().chain(have.keys()).copied().collect();
+        for ingest in ingests {
+            let number = |of: &BTreeMap<i64, u64>| of.get(&ingest).copied().unwrap_or(0);
+            let (expected, found) = (number(want), number(have));
+            if unread.contains(table.as_str()) {
+                sheet.not_checked(Check::Ingests, 1);
+                continue;
+            }
+            sheet.checked(Check::Ingests, 1);
+            if expected != found {
+                let file = names.get(&ingest).copied().unwrap_or_default();
+                let words = |n: u64| format!("{n} rows");
+                sheet.problem(
+                    Problem::new(Check::Ingests, table, file, words(expected), words(found))
+                        .at(Some(ingest), None),
+                );
+            }
+        }
+    }
+}
+
+fn digest(mut hashes: Vec<(String, String)>) -> String {
+    use std::fmt::Write;
+    hashes.sort();
+    let mut digest = Sha256::new();
+    for (path, hash) in hashes {
+        digest.update(format!("{hash}  {path}\n").as_bytes());
+    }
+    digest.finalize().iter().fold(String::new(), |mut out, b| {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{b:02x}");
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_problems_are_counted_and_the_first_are_kept() {
+        let mut all = Sheet::default();
+        for _ in 0..3 {
+            let mut one = Sheet::default();
+            for n in 0..KEPT - 30 {
+                one.problem(Problem::new(Check::Rows, "T", "f", n.to_string(), ""));
+            }
+            one.problem(Problem::new(Check::Files, "T", "f", "", ""));
+            one.checked(Check::Rows, 7);
+            all.merge(one);
+        }
+        assert_eq!(
+            all.tally(Check::Rows),
+            Tally {
+                checked: 21,
+                not_checked: 0,
+                problems: 3 * (KEPT as u64 - 30)
+            }
+        );
+        let kept = |check| all.kept.iter().filter(|p| p.check == check).count();
+        assert_eq!([kept(Check::Rows), kept(Check::Files)], [KEPT, 3]);
+    }
+
+    #[test]
+    fn the_digest_is_what_sha256sum_gives() {
+        // printf '' | sha256sum
+        assert_eq!(
+            digest(Vec::new()),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+        let pair = |a: &str, b: &str| (a.to_string(), b.to_string());
+        assert_eq!(
+            digest(vec![pair("b", "2"), pair("a", "1")]),
+            digest(vec![pair("a", "1"), pair("b", "2")])
+        );
+    }
+}
