@@ -168,20 +168,7 @@ impl Logs {
         let Some(existing) = self.open(table.name)? else {
             return Ok(());
         };
-        let actions = files
-            .iter()
-            .map(|f| {
-                Action::Remove(Remove {
-                    path: f.path.clone(),
-                    data_change: true,
-                    deletion_timestamp: Some(0),
-                    extended_file_metadata: Some(true),
-                    partition_values: Some(partition(table, f.date.as_deref())),
-                    size: Some(f.size as i64),
-                    ..Default::default()
-                })
-            })
-            .collect();
+        let actions = files.iter().map(|f| remove(table, f, true)).collect();
         let operation = DeltaOperation::Delete { predicate: None };
         self.commit(&existing, actions, Vec::new(), operation)
             .map_err(failure(table.name))?;
@@ -192,6 +179,30 @@ impl Logs {
             }
         }
         Ok(())
+    }
+
+    /// Puts files in the place of others, in one commit that changes no row. The others stay on disk.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    pub fn replace(&self, table: &Table, old: &[FileEntry], new: &[Part], now: i64) -> Result<()> {
+        let failed = failure(table.name);
+        let Some(existing) = self.open(table.name)? else {
+            return Ok(());
+        };
+        let mut actions: Vec<Action> = old.iter().map(|f| remove(table, f, false)).collect();
+        actions.extend(new.iter().map(|p| {
+            Action::Add(Add {
+                data_change: false,
+                ..add(table, p, now)
+            })
+        }));
+        let operation = DeltaOperation::Optimize {
+            predicate: None,
+            target_size: 0,
+        };
+        self.commit(&existing, actions, Vec::new(), operation)
+            .map_err(failed)
     }
 
     fn commit(
@@ -274,6 +285,18 @@ fn partition(table: &Table, date: Option<&str>) -> HashMap<String, Option<String
     } else {
         HashMap::new()
     }
+}
+
+fn remove(table: &Table, file: &FileEntry, data_change: bool) -> Action {
+    Action::Remove(Remove {
+        path: file.path.clone(),
+        data_change,
+        deletion_timestamp: Some(0),
+        extended_file_metadata: Some(true),
+        partition_values: Some(partition(table, file.date.as_deref())),
+        size: Some(file.size as i64),
+        ..Default::default()
+    })
 }
 
 fn add(table: &Table, part: &Part, now: i64) -> Add {

@@ -4,16 +4,19 @@
 //! - [`part`]: Parquet files.
 //! - [`ledger`]: the table `Ingests`, which says what was read. It is committed last: what it does not name is not there yet.
 //! - [`keys`]: which events the archive has.
+//! - [`compact`]: many small files become one.
 //!
 //! Files carry the number of their batch in their name. Files of a batch that the ledger does not name come from a run that was cut
 //! off: readers do not see them, and the next ingest removes them. Knows nothing of exports and of queries.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::catalog::{Table, catalog};
 use crate::error::{Error, Result};
 
+pub mod compact;
 pub mod delta;
 pub mod keys;
 pub mod ledger;
@@ -168,26 +171,25 @@ impl Archive {
         if staging.exists() {
             fs::remove_dir_all(&staging).map_err(Error::io("remove", &staging))?;
         }
-        for table in catalog().tables().filter(|t| t.name != ledger::TABLE) {
+        for table in catalog().tables() {
             let folder = self.root.join(table.name);
             if !folder.is_dir() {
                 continue;
             }
-            let orphans: Vec<_> = self
-                .log
-                .files(table.name)?
-                .into_iter()
-                .filter(|f| f.batch.is_some_and(|b| !ledger.has_batch(b)))
-                .collect();
+            let (orphans, kept): (Vec<_>, Vec<_>) =
+                self.log.files(table.name)?.into_iter().partition(|f| {
+                    table.name != ledger::TABLE && f.batch.is_some_and(|b| !ledger.has_batch(b))
+                });
             if !orphans.is_empty() {
                 self.log.remove(table, &orphans)?;
             }
-            // Files of such a batch that never got into the log.
+            // Files that never got into the log, and those that were merged into others.
+            let kept: HashSet<PathBuf> = kept.iter().map(|f| folder.join(&f.path)).collect();
             for entry in walkdir::WalkDir::new(&folder).sort_by_file_name() {
                 let entry = entry.map_err(|e| Error::io("read", &folder)(e.into()))?;
-                let orphan = part::batch_of(&entry.file_name().to_string_lossy())
-                    .is_some_and(|b| !ledger.has_batch(b));
-                if orphan && entry.file_type().is_file() {
+                let name = entry.file_name().to_string_lossy();
+                let own = part::batch_of(&name).is_some() || part::merged_number(&name).is_some();
+                if own && entry.file_type().is_file() && !kept.contains(entry.path()) {
                     fs::remove_file(entry.path()).map_err(Error::io("remove", entry.path()))?;
                 }
             }

@@ -70,6 +70,19 @@ pub fn name(batch: i64, number: u64) -> String {
     format!("part-{batch:06}-{number:05}.parquet")
 }
 
+/// Name of a file that replaces others.
+pub fn merged_name(number: u64) -> String {
+    format!("merged-{number:06}.parquet")
+}
+
+/// Number in the name of a merged file.
+pub fn merged_number(name: &str) -> Option<u64> {
+    name.strip_prefix("merged-")?
+        .strip_suffix(".parquet")?
+        .parse()
+        .ok()
+}
+
 /// Rows handed to the Parquet writer at once.
 const WRITE_ROWS: usize = 8192;
 

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::rules::Severity;
 
 mod analyze;
+mod archive;
 mod gaps;
 mod hunt;
 mod ingest;
@@ -115,6 +116,7 @@ enum Command {
     Tables(tables::Args),
     Gaps(gaps::Args),
     Verify(verify::Args),
+    Archive(archive::Args),
     Sql(sql::Args),
     Hunt(hunt::Args),
     Rules(rules::Args),
@@ -154,6 +156,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Tables(args) => tables::run(&args, global, &ui),
         Command::Gaps(args) => gaps::run(&args, global, &ui),
         Command::Verify(args) => verify::run(&args, &ui),
+        Command::Archive(args) => archive::run(&args, &ui),
         Command::Sql(args) => sql::run(&args, global, &ui),
         Command::Hunt(args) => hunt::run(&args, global, &ui),
         Command::Rules(args) => rules::run(&args, &ui),

@@ -2,6 +2,7 @@
 
 mod broken;
 mod command_line;
+mod compact;
 mod crash;
 mod delta;
 mod hostile;
