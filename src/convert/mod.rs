@@ -14,7 +14,7 @@ use crate::archive::ledger::{self, Entry, Status};
 use crate::archive::{Archive, part};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
-use crate::ingest::block::{self, Block, Shift};
+use crate::ingest::block::{self, Block, Pool, Shift};
 use crate::ingest::detect::{self, Format, Hints};
 use crate::ingest::input::{Found, Input};
 use crate::ingest::time::DateOrder;
@@ -142,6 +142,7 @@ pub fn ingest(
     let permits = Arc::new(Permits::new(
         block::BLOCK_BYTES * (BLOCKS_PER_CORE * rayon::current_num_threads() + 1),
     ));
+    let pool = Arc::new(Pool::default());
     let (send, receive) = mpsc::channel();
     let reader = Reader {
         inputs: found.inputs.clone(),
@@ -149,6 +150,7 @@ pub fn ingest(
         choice: options.choice,
         ledger: Arc::clone(&ledger),
         permits: Arc::clone(&permits),
+        pool: Arc::clone(&pool),
         send: send.clone(),
         progress: Arc::clone(progress),
     };
@@ -160,6 +162,7 @@ pub fn ingest(
     let outcome = Merge {
         store,
         permits: Arc::clone(&permits),
+        pool,
         send,
         summary: &mut summary,
         now: options.now,
@@ -295,6 +298,7 @@ struct Current {
 struct Merge<'a> {
     store: Store<'a>,
     permits: Arc<Permits>,
+    pool: Arc<Pool>,
     send: mpsc::Sender<Event>,
     summary: &'a mut Summary,
     now: i64,
@@ -423,7 +427,9 @@ impl Merge<'_> {
             }
             _ => (block, pieces),
         };
-        self.add(file, &block, pieces)
+        self.add(file, &block, pieces)?;
+        self.pool.give(block.bytes);
+        Ok(())
     }
 
     fn add(&mut self, file: &mut Current, block: &Block, pieces: Pieces) -> Result<()> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use super::{Choice, Event, Finish, Message, Planned};
 use crate::archive::ledger::{Ledger, Status};
 use crate::error::{Error, Result};
-use crate::ingest::block::Blocks;
+use crate::ingest::block::{Blocks, Pool};
 use crate::ingest::detect::{self, Detected, Format, Hints};
 use crate::ingest::input::Input;
 use crate::ingest::stream::{self, Packing, Stream};
@@ -79,6 +79,7 @@ pub(super) struct Reader {
     pub(super) choice: Choice,
     pub(super) ledger: Arc<Ledger>,
     pub(super) permits: Arc<Permits>,
+    pub(super) pool: Arc<Pool>,
     pub(super) send: mpsc::Sender<Event>,
     pub(super) progress: Arc<dyn Progress>,
 }
@@ -99,11 +100,12 @@ pub(super) fn recognise(
     input: &Input,
     hints: &Hints,
     progress: Arc<dyn Progress>,
+    pool: &Arc<Pool>,
 ) -> Result<Recognised> {
     let stream = stream::open(input, progress)?;
     let (packing, encoding) = (stream.packing, stream.encoding);
     let offset = stream.offset;
-    let mut blocks = Blocks::new(stream, offset);
+    let mut blocks = Blocks::new(stream, offset, Arc::clone(pool));
     let detected = detect::detect(blocks.head(), hints);
     let detected = match (&detected, blocks.failure.take()) {
         // Not even its beginning could be read.
@@ -161,7 +163,7 @@ pub(super) fn plan(input: &Input, ledger: &Ledger, hints: &Hints, out: &mut Vec<
     if planned.known.is_some() {
         return out.push(planned);
     }
-    let found = match recognise(input, hints, Arc::new(Silent)) {
+    let found = match recognise(input, hints, Arc::new(Silent), &Arc::default()) {
         Ok(found) => found,
         Err(e) => {
             planned.status = Status::Unreadable;
@@ -239,7 +241,7 @@ fn settle_order(input: &Input, format: &mut Format) -> Result<(), String> {
         return Err(ASK.into());
     }
     let stream = stream::open(input, Arc::new(Silent)).map_err(|e| e.to_string())?;
-    let mut blocks = Blocks::new(stream, 0);
+    let mut blocks = Blocks::new(stream, 0, Arc::default());
     blocks.head();
     if let detect::Container::Csv { body, .. } = format.container {
         blocks.skip(body);
@@ -325,7 +327,7 @@ impl Reader {
             Input::Member(_) => Arc::new(Silent),
             _ => Arc::clone(&self.progress),
         };
-        let found = match recognise(input, &self.hints, progress) {
+        let found = match recognise(input, &self.hints, progress, &self.pool) {
             Ok(found) => found,
             Err(e) => return Ok(self.cannot_read(order, name, &e)),
         };

@@ -8,7 +8,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
-use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::compute::{concat_batches, filter, filter_record_batch};
 use arrow::datatypes::TimestampMicrosecondType;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -26,13 +26,28 @@ use crate::ingest::rows::id_key;
 /// Rows of a table and day are written when they take this many bytes in memory.
 const PART_BYTES: usize = 32 << 20;
 /// Rows that wait, over all tables and days; beyond it the largest group is written.
-const WAITING_BYTES: usize = 96 << 20;
+const WAITING_BYTES: usize = 64 << 20;
 /// Rows that are being written; beyond it no more blocks are merged.
-const WRITING_BYTES: u64 = 128 << 20;
+const WRITING_BYTES: u64 = 96 << 20;
+
+/// Rows of a batch that are new. They are copied out on the core that writes them: here it would hold up all others.
+struct Picked {
+    batch: RecordBatch,
+    mask: Option<BooleanArray>,
+}
+
+impl Picked {
+    fn rows(self) -> Result<RecordBatch> {
+        Ok(match self.mask {
+            Some(mask) => filter_record_batch(&self.batch, &mask)?,
+            None => self.batch,
+        })
+    }
+}
 
 #[derive(Default)]
 struct Bucket {
-    batches: Vec<RecordBatch>,
+    batches: Vec<Picked>,
     bytes: usize,
     /// Batches since they were joined last.
     small: usize,
@@ -201,38 +216,45 @@ impl<'a> Store<'a> {
         if piece.day.is_none() {
             added.untimed += new as u64;
         }
-        let (batch, times) = if new == known.len() {
-            (batch, piece.times)
+        let (picked, times) = if new == known.len() {
+            (whole(batch), piece.times)
         } else {
             let mask: BooleanArray = known.iter().map(|k| Some(*k == Known::New)).collect();
-            let kept = filter_record_batch(&batch, &mask)?;
-            let times = kept
-                .column(table.at(TIME))
-                .as_primitive::<TimestampMicrosecondType>();
+            let times = filter(batch.column(table.at(TIME)), &mask)?;
+            let times = times.as_primitive::<TimestampMicrosecondType>();
             let bounds = arrow::compute::min(times).zip(arrow::compute::max(times));
-            (kept, bounds)
+            let mask = Some(mask);
+            let mut picked = Picked { batch, mask };
+            // Where most rows are repeats, what waits must not hold them.
+            if new * 2 < known.len() {
+                picked = whole(picked.rows()?);
+            }
+            (picked, bounds)
         };
         added.times = match (added.times, times) {
             (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
             (a, b) => a.or(b),
         };
-        self.keep(table, piece.day, batch)
+        self.keep(table, piece.day, picked)
     }
 
-    fn keep(&mut self, table: &'static Table, day: Option<i32>, batch: RecordBatch) -> Result<()> {
-        let bytes = memory_of(&batch);
+    fn keep(&mut self, table: &'static Table, day: Option<i32>, rows: Picked) -> Result<()> {
+        let bytes = memory_of(&rows.batch);
         let bucket = self.buckets.entry((table.name, day)).or_default();
-        bucket.batches.push(batch);
+        bucket.batches.push(rows);
         bucket.bytes += bytes;
         self.waiting += bytes;
         bucket.small += 1;
         if bucket.small >= COALESCE {
             // Many small batches of many columns take more memory for the columns than for what is in them.
-            let whole = concat_batches(&table.schema(), &bucket.batches)?;
+            let parts = std::mem::take(&mut bucket.batches);
+            let parts: Vec<RecordBatch> =
+                parts.into_iter().map(Picked::rows).collect::<Result<_>>()?;
+            let joined = concat_batches(&table.schema(), &parts)?;
             self.waiting -= bucket.bytes;
-            bucket.bytes = memory_of(&whole);
+            bucket.bytes = memory_of(&joined);
             self.waiting += bucket.bytes;
-            bucket.batches = vec![whole];
+            bucket.batches = vec![whole(joined)];
             bucket.small = 0;
         }
         Ok(())
@@ -317,7 +339,7 @@ impl<'a> Store<'a> {
             })
             .collect();
         let rows = RecordBatch::try_new(side.schema(), columns)?;
-        self.keep(side, None, rows)?;
+        self.keep(side, None, whole(rows))?;
         Ok(fresh.len() as u64)
     }
 
@@ -381,7 +403,7 @@ impl<'a> Store<'a> {
             text(q.content),
         ];
         let batch = RecordBatch::try_new(side.schema(), columns)?;
-        self.keep(side, None, batch)
+        self.keep(side, None, whole(batch))
     }
 
     /// Writes groups that are large enough, and the largest ones when too much waits.
@@ -431,7 +453,10 @@ impl<'a> Store<'a> {
         rayon::spawn(move || {
             let (table, day) = (catalog::table(group.0), group.1);
             let date = day.and_then(date_text);
-            let part = part::write(&staging, table, date.as_deref(), &name, &bucket.batches);
+            let rows: Result<Vec<RecordBatch>> =
+                bucket.batches.into_iter().map(Picked::rows).collect();
+            let part =
+                rows.and_then(|rows| part::write(&staging, table, date.as_deref(), &name, &rows));
             // Nobody listens any more when the ingest failed elsewhere.
             let _ = send.send(Event::Written(
                 bucket.bytes as u64,
@@ -473,6 +498,10 @@ impl<'a> Store<'a> {
         self.batch = None;
         Ok(())
     }
+}
+
+fn whole(batch: RecordBatch) -> Picked {
+    Picked { batch, mask: None }
 }
 
 /// Bytes as text; those that are not UTF-8 as `\xFF`, so that none is lost.

@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 
 use crate::error::{Error, Result};
-use crate::ingest::csv::{self, Next};
+use crate::ingest::csv::{self, Fields, Next};
 
 /// The watchlist of sensitivity labels, which the label views read.
 pub const LABELS: &str = "Labels";
@@ -79,7 +79,7 @@ pub fn read(path: &Path) -> Result<RecordBatch> {
     let text = std::str::from_utf8(bytes).map_err(|e| unusable(format!("not UTF-8: {e}")))?;
     let line = text.lines().next().unwrap_or("");
     let delimiter = csv::delimiter_of(line.as_bytes());
-    let mut fields = Vec::new();
+    let mut fields = Fields::default();
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut at = 0;
     loop {
@@ -88,9 +88,10 @@ pub fn read(path: &Path) -> Result<RecordBatch> {
                 rows.push(
                     fields
                         .iter()
-                        .map(|f| String::from_utf8_lossy(&f.content(text.as_bytes())).into_owned())
+                        .map(|f| String::from_utf8_lossy(f).into_owned())
                         .collect(),
                 );
+                fields.clear();
                 at = next;
             }
             Next::Unclosed { start } => {

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use super::audit;
 use super::ip;
-use super::json::{self, Fault};
+use super::json::{self, Fault, Value};
 use super::rows::{Row, Slot, TableRows, id_key};
 use super::time::{self, DateOrder};
 use crate::catalog::{TIME, Table};
@@ -129,6 +129,8 @@ pub struct Filler<'a> {
     targets: HashMap<String, Target>,
     time: usize,
     promoted: Option<usize>,
+    /// The promoted column was read together with the row.
+    walked: bool,
     created: Option<usize>,
     /// Texts of this table stand in quotes or braces.
     quoted: bool,
@@ -166,6 +168,7 @@ impl<'a> Filler<'a> {
             promoted: (table.name == "CloudAppEvents")
                 .then_some(table.record)
                 .flatten(),
+            walked: false,
             created: MADE.into_iter().find_map(|name| table.position(name)),
             quoted: table.name == "AipServiceUserLog",
         }
@@ -234,31 +237,54 @@ impl<'a> Filler<'a> {
     /// # Errors
     /// When the text is no JSON object; the row is cleared then.
     pub fn set_object(&mut self, text: &'a str) -> Result<(), Fault> {
-        let table = self.table;
-        let mut targets = std::mem::take(&mut self.targets);
-        let walked = json::entries(text, |key, raw| {
-            if !targets.contains_key(key.as_ref()) {
-                // Hostile input may have endless different keys.
-                if targets.len() > 4096 {
-                    targets.clear();
-                }
-                targets.insert(key.to_string(), target(table, &key));
-            }
-            // Defender's own request fields, not of the event.
-            if !key.starts_with("__UDI_RequiredFields") {
-                self.set(&targets[key.as_ref()], raw.into());
-            }
-        });
-        self.targets = targets;
+        let walked = json::members(text, |key, value| self.member(key, value));
         if walked.is_err() {
             self.clear();
         }
         walked
     }
 
+    /// Sets the values of an object inside another one.
+    ///
+    /// # Errors
+    /// As [`Filler::set_object`].
+    pub fn set_value(&mut self, value: Value<'_, 'a>) -> Result<(), Fault> {
+        let walked = value.members(|key, value| self.member(key, value));
+        if walked.is_err() {
+            self.clear();
+        }
+        walked
+    }
+
+    fn member(&mut self, key: &str, value: Value<'_, 'a>) -> Result<(), Fault> {
+        // Defender's own request fields, not of the event.
+        if key.starts_with("__UDI_RequiredFields") {
+            return Ok(());
+        }
+        let mut targets = std::mem::take(&mut self.targets);
+        if !targets.contains_key(key) {
+            // Hostile input may have endless different keys.
+            if targets.len() > 4096 {
+                targets.clear();
+            }
+            targets.insert(key.to_string(), target(self.table, key));
+        }
+        let target = &targets[key];
+        let read = match (target, self.promoted) {
+            (Target::Column(i), Some(column)) if *i == column && value.is_object() => {
+                self.walked = true;
+                audit::promote_value(value, column, &mut self.row)
+            }
+            _ => value.raw().map(|raw| self.set(target, raw.into())),
+        };
+        self.targets = targets;
+        read
+    }
+
     /// Forgets the values set so far.
     pub fn clear(&mut self) {
         self.row.clear();
+        self.walked = false;
         self.times = Default::default();
         self.date = Cow::Borrowed("");
         self.clock = Cow::Borrowed("");
@@ -297,7 +323,7 @@ impl<'a> Filler<'a> {
             let copy = self.row.get(created).clone();
             self.row.replace(self.time, copy);
         }
-        if let Some(column) = self.promoted {
+        if let Some(column) = self.promoted.filter(|_| !self.walked) {
             self.promote(column);
         }
         if self.table.name == "AipServiceUserLog" {

@@ -21,6 +21,7 @@ pub mod json;
 pub mod parquet;
 pub mod rows;
 pub mod stream;
+mod swar;
 pub mod time;
 pub mod zip;
 

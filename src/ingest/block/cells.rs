@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::columns::{Filler, Target, target};
-use super::super::csv::{self, Field, Next};
+use super::super::csv::{self, Fields, Next};
 use super::super::detect::{Format, Kind};
 use super::super::rows::{Row, Slot, TableRows};
 use super::super::{MAX_RECORD_BYTES, audit, json, time};
@@ -76,10 +76,8 @@ impl Cells {
 
 fn read_cells(block: &Block, delimiter: u8, out: &mut Converted) -> Cells {
     let bytes = &block.bytes;
-    let mut text: Vec<u8> = Vec::with_capacity(bytes.len());
-    let mut ends = Vec::new();
+    let mut fields = Fields::with_capacity(bytes.len());
     let mut records: Vec<CellRecord> = Vec::new();
-    let mut fields: Vec<Field> = Vec::new();
     let mut at = 0;
     // After a quote that nothing closes, records end with their line: looking for the quote again and again would take for ever.
     let mut by_lines = false;
@@ -88,21 +86,16 @@ fn read_cells(block: &Block, delimiter: u8, out: &mut Converted) -> Cells {
             true => line_end(bytes, at),
             false => bytes.len(),
         };
+        let first = fields.len();
         match csv::next_record(&bytes[..seen], at, delimiter, &mut fields) {
             Next::Record { start, next } => {
                 if next == bytes.len() && !block.last && bytes[next - 1] != b'\n' {
+                    fields.cut_back(first);
                     out.leftover = Some(start);
                     break;
                 }
-                let first = ends.len();
-                let begin = text.len();
-                for field in &fields {
-                    field.append_to(bytes, &mut text);
-                    ends.push(text.len());
-                }
-                if std::str::from_utf8(&text[begin..]).is_err() {
-                    text.truncate(begin);
-                    ends.truncate(first);
+                if std::str::from_utf8(fields.text_from(first)).is_err() {
+                    fields.cut_back(first);
                     out.reject(start, "not valid UTF-8", &bytes[start..next]);
                 } else {
                     records.push(CellRecord {
@@ -133,6 +126,7 @@ fn read_cells(block: &Block, delimiter: u8, out: &mut Converted) -> Cells {
             Next::End => break,
         }
     }
+    let (text, ends) = fields.into_parts();
     // Every record was checked.
     let text = String::from_utf8(text)
         .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
@@ -171,7 +165,7 @@ pub(super) fn cells(format: &Arc<Format>, block: &Block, delimiter: u8, out: &mu
             width,
         } => {
             let table = table("UnifiedAuditLog");
-            let mut rows = TableRows::new(table, format.order);
+            let mut rows = TableRows::with_capacity(table, format.order, cells.text.len());
             let mut row = Row::new(table);
             let mut values: Vec<&str> = Vec::new();
             for (r, record) in cells.records.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::detect::{Container, Format, Kind};
 use super::rows::TableRows;
@@ -40,12 +40,37 @@ pub struct Block {
     pub too_long: bool,
 }
 
+/// Buffers of blocks that were converted, for the next ones: fresh memory has to be cleared by the system first.
+#[derive(Debug, Default)]
+pub struct Pool(Mutex<Vec<Vec<u8>>>);
+
+impl Pool {
+    /// Takes the buffer of a block that nobody needs any more.
+    pub fn give(&self, buffer: Vec<u8>) {
+        // Larger ones are rare and would only sit there.
+        if buffer.capacity() <= 2 * BLOCK_BYTES {
+            self.0.lock().expect("nobody panics with it").push(buffer);
+        }
+    }
+
+    fn take(&self) -> Vec<u8> {
+        self.0
+            .lock()
+            .expect("nobody panics with it")
+            .pop()
+            .unwrap_or_default()
+    }
+}
+
 /// Reads a stream block by block.
 pub struct Blocks<R> {
     reader: R,
     /// Bytes read before a block is cut.
     size: usize,
+    /// What was read and not given away yet is its first `filled` bytes.
     buffer: Vec<u8>,
+    filled: usize,
+    pool: Arc<Pool>,
     offset: u64,
     mid_line: bool,
     ended: bool,
@@ -58,8 +83,11 @@ pub struct Blocks<R> {
 
 impl<R: Read> Blocks<R> {
     /// Starts to read; [`Blocks::head`] shows the first bytes. `offset` is that of the first byte (after a byte order mark).
-    pub fn new(reader: R, offset: u64) -> Self {
-        Blocks::sized(reader, offset, BLOCK_BYTES)
+    pub fn new(reader: R, offset: u64, pool: Arc<Pool>) -> Self {
+        Blocks {
+            pool,
+            ..Blocks::sized(reader, offset, BLOCK_BYTES)
+        }
     }
 
     /// The same with blocks of another size, for tests.
@@ -68,6 +96,8 @@ impl<R: Read> Blocks<R> {
             reader,
             size: size.clamp(1, MAX_RECORD_BYTES),
             buffer: Vec::new(),
+            filled: 0,
+            pool: Arc::default(),
             offset,
             mid_line: false,
             ended: false,
@@ -77,21 +107,19 @@ impl<R: Read> Blocks<R> {
         }
     }
 
-    /// Reads until the buffer holds `size` bytes or the stream ends.
+    /// Reads until there are `size` bytes or the stream ends.
     fn fill(&mut self, size: usize) {
-        while !self.ended && self.buffer.len() < size {
-            let from = self.buffer.len();
+        if self.buffer.len() < size && !self.ended {
             self.buffer.resize(size, 0);
-            match self.reader.read(&mut self.buffer[from..]) {
+        }
+        while !self.ended && self.filled < size {
+            match self.reader.read(&mut self.buffer[self.filled..size]) {
                 Ok(n) => {
-                    self.buffer.truncate(from + n);
+                    self.filled += n;
                     self.ended = n == 0;
                 }
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {
-                    self.buffer.truncate(from);
-                }
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(e) => {
-                    self.buffer.truncate(from);
                     self.failure = Some(e);
                     self.ended = true;
                 }
@@ -99,10 +127,14 @@ impl<R: Read> Blocks<R> {
         }
     }
 
+    fn text(&self) -> &[u8] {
+        &self.buffer[..self.filled]
+    }
+
     /// The first bytes, for detection.
     pub fn head(&mut self) -> &[u8] {
         self.fill(BLOCK_BYTES);
-        &self.buffer
+        self.text()
     }
 
     /// Looks for records under a key of an outer object.
@@ -113,7 +145,8 @@ impl<R: Read> Blocks<R> {
     /// Drops the first bytes (a CSV header).
     pub fn skip(&mut self, bytes: usize) {
         self.note_end(bytes);
-        self.buffer.drain(..bytes);
+        self.buffer.copy_within(bytes..self.filled, 0);
+        self.filled -= bytes;
         self.offset += bytes as u64;
     }
 
@@ -128,15 +161,15 @@ impl<R: Read> Blocks<R> {
         loop {
             self.fill(want);
             if self.skip_line {
-                let line = memchr::memchr(b'\n', &self.buffer);
+                let line = memchr::memchr(b'\n', self.text());
                 self.skip_line = line.is_none();
-                self.skip(line.map_or(self.buffer.len(), |i| i + 1));
-                if !self.ended || !self.buffer.is_empty() {
+                self.skip(line.map_or(self.filled, |i| i + 1));
+                if !self.ended || self.filled > 0 {
                     continue;
                 }
             }
             if self.ended {
-                if self.buffer.is_empty() {
+                if self.filled == 0 {
                     return None;
                 }
                 let json = matches!(
@@ -144,28 +177,32 @@ impl<R: Read> Blocks<R> {
                     Container::JsonValues | Container::JsonEnvelope { .. }
                 );
                 let records = json.then(|| {
-                    self.cutter.scan(&self.buffer);
-                    let (mut found, cut) = self.cutter.take(&self.buffer);
+                    self.cutter.scan(&self.buffer[..self.filled]);
+                    let (mut found, cut) = self.cutter.take(&self.buffer[..self.filled]);
                     // What is still open when the file ends is a record too: a broken one.
-                    if self.cutter.is_open() && !self.buffer[cut..].trim_ascii().is_empty() {
-                        found.push((cut, self.buffer.len()));
+                    if self.cutter.is_open()
+                        && !self.buffer[cut..self.filled].trim_ascii().is_empty()
+                    {
+                        found.push((cut, self.filled));
                     }
                     found
                 });
-                let size = self.buffer.len();
+                let size = self.filled;
                 return Some(self.cut(size, records, true, false));
             }
             let (cut, records) = match container {
-                Container::Csv { .. } => (csv::cut(&self.buffer), None),
+                Container::Csv { .. } => (csv::cut(self.text()), None),
                 Container::JsonLines | Container::W3c => {
-                    (memchr::memrchr(b'\n', &self.buffer).map(|i| i + 1), None)
+                    (memchr::memrchr(b'\n', self.text()).map(|i| i + 1), None)
                 }
-                Container::FormatList => (lists::cut(&self.buffer), None),
+                Container::FormatList => (lists::cut(self.text()), None),
                 Container::JsonValues | Container::JsonEnvelope { .. } => {
-                    if self.cutter.scan(&self.buffer).is_empty() && self.cutter.is_open() {
+                    if self.cutter.scan(&self.buffer[..self.filled]).is_empty()
+                        && self.cutter.is_open()
+                    {
                         (None, None)
                     } else {
-                        let (found, cut) = self.cutter.take(&self.buffer);
+                        let (found, cut) = self.cutter.take(&self.buffer[..self.filled]);
                         (Some(cut), Some(found))
                     }
                 }
@@ -173,12 +210,12 @@ impl<R: Read> Blocks<R> {
             if let Some(cut) = cut.filter(|c| *c > 0) {
                 return Some(self.cut(cut, records, false, false));
             }
-            if self.buffer.len() >= MAX_RECORD_BYTES {
-                let size = self.buffer.len();
+            if self.filled >= MAX_RECORD_BYTES {
+                let size = self.filled;
                 match container {
                     // Quotes do not add up. Conversion finds out where records end; any line end does for a cut.
                     Container::Csv { .. } | Container::FormatList => {
-                        let at = memchr::memrchr(b'\n', &self.buffer).map_or(size, |i| i + 1);
+                        let at = memchr::memrchr(b'\n', self.text()).map_or(size, |i| i + 1);
                         return Some(self.cut(at, None, false, false));
                     }
                     Container::JsonLines | Container::W3c => self.skip_line = true,
@@ -212,8 +249,15 @@ impl<R: Read> Blocks<R> {
     ) -> Block {
         let mid_line = self.mid_line;
         self.note_end(at);
-        let rest = self.buffer.split_off(at);
-        let bytes = std::mem::replace(&mut self.buffer, rest);
+        let mut next = self.pool.take();
+        let rest = &self.buffer[at..self.filled];
+        if next.len() < rest.len() {
+            next.resize(rest.len(), 0);
+        }
+        next[..rest.len()].copy_from_slice(rest);
+        self.filled = rest.len();
+        let mut bytes = std::mem::replace(&mut self.buffer, next);
+        bytes.truncate(at);
         let block = Block {
             offset: self.offset,
             records,
@@ -244,6 +288,8 @@ pub struct Converted {
     pub unknown: BTreeMap<String, u64>,
     /// How far the export's own times are from those of the records.
     pub shift: Shift,
+    /// Bytes of the block.
+    room: usize,
 }
 
 /// How far one clock is from another, in minutes.
@@ -290,6 +336,7 @@ impl Converted {
     }
 
     fn rows(&mut self, table: &'static Table, format: &Format) -> &mut TableRows {
+        let first = self.tables.is_empty();
         let i = match self
             .tables
             .iter()
@@ -297,7 +344,9 @@ impl Converted {
         {
             Some(i) => i,
             None => {
-                self.tables.push(TableRows::new(table, format.order));
+                let room = if first { self.room } else { 0 };
+                self.tables
+                    .push(TableRows::with_capacity(table, format.order, room));
                 self.tables.len() - 1
             }
         };
@@ -327,6 +376,7 @@ fn flattened(bytes: &[u8]) -> u64 {
 pub fn convert(format: &Arc<Format>, block: &Block) -> Converted {
     let mut out = Converted {
         flattened: flattened(&block.bytes),
+        room: block.bytes.len(),
         ..Converted::default()
     };
     if block.too_long {

@@ -169,9 +169,22 @@ impl<'f, 'a> Objects<'f, 'a> {
         transport: &[(String, Slot<'a>)],
         out: &mut Converted,
     ) -> Result<(), String> {
+        self.filler(table)
+            .set_object(text)
+            .map_err(|f| f.to_string())?;
+        self.push(table, transport, out);
+        Ok(())
+    }
+
+    /// Adds the row that was set, with what its transport said.
+    fn push(
+        &mut self,
+        table: &'static Table,
+        transport: &[(String, Slot<'a>)],
+        out: &mut Converted,
+    ) {
         let format = self.format;
         let filler = self.filler(table);
-        filler.set_object(text).map_err(|f| f.to_string())?;
         for (name, value) in transport {
             match (name.as_str(), table.position("TenantId")) {
                 ("tenantId", Some(i)) => filler.set(&Target::Column(i), value.clone()),
@@ -180,28 +193,50 @@ impl<'f, 'a> Objects<'f, 'a> {
         }
         let record = out.records as i64;
         filler.push(out.rows(table, format), record);
-        Ok(())
     }
 
     fn streamed(&mut self, text: &'a str, out: &mut Converted) -> Result<(), String> {
         let mut category = None;
         let mut properties = None;
+        let mut filled: Option<&'static Table> = None;
         let mut transport: Vec<(String, Slot<'a>)> = Vec::new();
-        json::entries(text, |key, raw| match key.as_ref() {
-            "category" => category = raw.text(),
-            "properties" => properties = Some(raw),
-            // It says `Publish` always.
-            "operationName" => {}
-            other => transport.push((other.to_string(), raw.into())),
-        })
-        .map_err(|fault| fault.to_string())?;
+        let walked = json::members(text, |key, value| {
+            match key {
+                "category" => category = value.raw()?.text(),
+                "properties" => {
+                    // Where the table is known by now, the row is read in the same go.
+                    let known = category.as_deref().and_then(hunting_table);
+                    match known.filter(|_| value.is_object() && filled.is_none()) {
+                        Some(table) => {
+                            self.filler(table).set_value(value)?;
+                            filled = Some(table);
+                        }
+                        None => properties = Some(value.raw()?),
+                    }
+                }
+                // It says `Publish` always.
+                "operationName" => {}
+                other => transport.push((other.to_string(), value.raw()?.into())),
+            }
+            Ok(())
+        });
+        if let Err(fault) = walked {
+            if let Some(table) = filled {
+                self.filler(table).clear();
+            }
+            return Err(fault.to_string());
+        }
+        if let Some(table) = filled {
+            self.push(table, &transport, out);
+            return Ok(());
+        }
         let category =
             category.ok_or("no `category`: neither of the streaming API nor of Azure Monitor")?;
         let Some(Raw::Other(properties)) = properties.filter(|p| is_text_of_object(*p)) else {
             return Err("no `properties` object".into());
         };
         if let Some(name) = category.strip_prefix("AdvancedHunting-") {
-            return match catalog().get(name).filter(|t| t.by_day) {
+            return match hunting_table(&category) {
                 Some(table) => self.row(table, properties, &transport, out),
                 None => {
                     out.unknown(name);
@@ -274,6 +309,12 @@ impl<'f, 'a> Objects<'f, 'a> {
         filler.push(out.rows(table, format), record);
         Ok(())
     }
+}
+
+/// The table that a category of the streaming API names.
+fn hunting_table(category: &str) -> Option<&'static Table> {
+    let name = category.strip_prefix("AdvancedHunting-")?;
+    catalog().get(name).filter(|t| t.by_day)
 }
 
 fn is_text_of_object(raw: Raw<'_>) -> bool {

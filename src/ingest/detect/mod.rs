@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 
 use super::block;
 use super::columns::{self, Target, bare_name};
-use super::csv::{self, Next};
+use super::csv::{self, Fields, Next};
 use super::time::{self, DateOrder, Evidence};
 use crate::catalog::{Kusto, Origin, TIME, Table, catalog};
 
@@ -272,14 +272,14 @@ fn from_csv(head: &[u8], text_start: usize, hints: &Hints) -> Detected {
     }
     let line_end = memchr::memchr(b'\n', &head[start..]).map_or(head.len(), |i| start + i);
     let delimiter = csv::delimiter_of(&head[start..line_end]);
-    let mut fields = Vec::new();
+    let mut fields = Fields::default();
     let Next::Record { next: body, .. } = csv::next_record(head, start, delimiter, &mut fields)
     else {
         return Detected::Unknown("text without a header that could be read as CSV".into());
     };
     let header: Vec<String> = fields
         .iter()
-        .map(|f| String::from_utf8_lossy(&f.content(head)).into_owned())
+        .map(|f| String::from_utf8_lossy(f).into_owned())
         .collect();
     const HEADER_CELL: usize = 1024;
     const HEADER: usize = 64 * 1024;
@@ -491,12 +491,12 @@ fn few(names: &[String]) -> String {
 
 /// Whether text is a table at all: at least two columns, and the first rows as wide as the header.
 fn looks_tabular(head: &[u8], body: usize, delimiter: u8, width: usize) -> bool {
-    let mut fields = Vec::new();
+    let mut fields = Fields::default();
     let (mut at, mut rows) = (body, 0);
     while rows < 5
         && let Next::Record { next, .. } = csv::next_record(head, at, delimiter, &mut fields)
     {
-        if fields.len() != width {
+        if fields.len() != width * (rows + 1) {
             return false;
         }
         rows += 1;
@@ -513,11 +513,11 @@ fn csv_table(
     lower: &[String],
 ) -> Option<(&'static Table, String)> {
     if let Some(i) = lower.iter().position(|n| n == "type" || n == "$table") {
-        let mut fields = Vec::new();
+        let mut fields = Fields::default();
         if let Next::Record { .. } = csv::next_record(head, body, delimiter, &mut fields)
             && let Some(field) = fields.get(i)
             && let Some(table) = catalog()
-                .get(String::from_utf8_lossy(&field.content(head)).trim())
+                .get(String::from_utf8_lossy(field).trim())
                 .filter(|t| t.by_day)
         {
             return Some((table, format!("column `{}` says {}", bare[i], table.name)));
@@ -552,15 +552,16 @@ pub fn order_evidence(format: &Format, body: &[u8]) -> Evidence {
             .collect(),
         _ => return Evidence::NotNeeded,
     };
-    let mut fields = Vec::new();
+    let mut fields = Fields::default();
     let mut values = Vec::new();
     let mut at = 0;
     while let Next::Record { next, .. } = csv::next_record(body, at, delimiter, &mut fields) {
         for c in &columns {
             if let Some(field) = fields.get(*c) {
-                values.push(String::from_utf8_lossy(&field.content(body)).into_owned());
+                values.push(String::from_utf8_lossy(field).into_owned());
             }
         }
+        fields.clear();
         at = next;
     }
     time::order_of(values.iter().map(String::as_str))

@@ -8,10 +8,10 @@
 use std::borrow::Cow;
 
 use hashbrown::HashMap;
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use super::{MAX_JSON_DEPTH, time};
+use super::{MAX_JSON_DEPTH, swar, time};
 
 mod cut;
 
@@ -73,6 +73,8 @@ pub struct Paths {
 
 #[derive(Debug, Default)]
 struct Wanted {
+    /// Fingerprint of the key.
+    print: u128,
     slot: Option<usize>,
     below: Option<Paths>,
 }
@@ -80,12 +82,15 @@ struct Wanted {
 impl Paths {
     /// Adds a path (keys joined by `.`) whose value goes to this slot.
     pub fn add(&mut self, path: &'static str, slot: usize) {
-        match path.split_once('.') {
-            None => self.children.entry(path).or_default().slot = Some(slot),
-            Some((head, rest)) => self
-                .children
-                .entry(head)
-                .or_default()
+        let (head, rest) = match path.split_once('.') {
+            None => (path, None),
+            Some((head, rest)) => (head, Some(rest)),
+        };
+        let child = self.children.entry(head).or_default();
+        child.print = xxh3_128(head.as_bytes());
+        match rest {
+            None => child.slot = Some(slot),
+            Some(rest) => child
                 .below
                 .get_or_insert_with(Paths::default)
                 .add(rest, slot),
@@ -131,6 +136,73 @@ pub fn pick<'a>(
         return Err(Fault::NotObject);
     }
     walker.object(Some(paths), 0, &mut pick)?;
+    walker.end()
+}
+
+/// A value that is still to be read. Reading it one way or another moves on; a value that is not read at all is passed over.
+pub struct Value<'w, 'a> {
+    walker: &'w mut Walker<'a>,
+    depth: usize,
+    read: &'w mut bool,
+}
+
+impl<'a> Value<'_, 'a> {
+    /// Whether it is an object.
+    pub fn is_object(&self) -> bool {
+        self.walker.peek() == Some(b'{')
+    }
+
+    /// The value as it stands.
+    ///
+    /// # Errors
+    /// When it is not JSON.
+    pub fn raw(self) -> Result<Raw<'a>, Fault> {
+        *self.read = true;
+        let start = self.walker.at;
+        self.walker.value(self.depth, &mut |_, _| {})?;
+        Ok(self.walker.raw(start))
+    }
+
+    /// Goes over the members of an object.
+    ///
+    /// # Errors
+    /// When it is no object, or what `each` says.
+    pub fn members(
+        self,
+        mut each: impl FnMut(&str, Value<'_, 'a>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        *self.read = true;
+        self.walker.read_members(self.depth, &mut each)
+    }
+
+    /// Picks paths from an object, and gives its text and its fingerprint.
+    ///
+    /// # Errors
+    /// When it is no object.
+    pub fn walk(
+        self,
+        paths: &Paths,
+        mut pick: impl FnMut(usize, Raw<'a>),
+    ) -> Result<(&'a str, u128), Fault> {
+        *self.read = true;
+        let start = self.walker.at;
+        self.walker.prints = true;
+        let print = self.walker.object(Some(paths), self.depth, &mut pick);
+        self.walker.prints = false;
+        Ok((&self.walker.text[start..self.walker.at], print?))
+    }
+}
+
+/// Goes over the members of one object, in order; `each` reads the values as it likes, each once.
+///
+/// # Errors
+/// As [`walk`], and what `each` says.
+pub fn members<'a>(
+    text: &'a str,
+    mut each: impl FnMut(&str, Value<'_, 'a>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut walker = Walker::new(text, false);
+    walker.read_members(0, &mut each)?;
     walker.end()
 }
 
@@ -308,17 +380,24 @@ impl<'a> Walker<'a> {
         let mut look = start;
         let mut escaped = false;
         loop {
-            let Some(i) = memchr2(b'"', b'\\', &bytes[look.min(bytes.len())..]) else {
+            let Some(found) = swar::quote_or_backslash(bytes, look) else {
                 self.at = bytes.len();
                 return Err(Fault::Ends(bytes.len()));
             };
-            let found = look + i;
             if bytes[found] == b'"' {
                 self.at = found + 1;
                 return Ok((&self.text[start..found], escaped));
             }
             escaped = true;
             look = found + 2;
+        }
+    }
+
+    fn string_print(&self, inner: &str, escaped: bool) -> u128 {
+        match (self.prints, escaped) {
+            (false, _) => 0,
+            (true, true) => text_fingerprint(&unescape(inner)),
+            (true, false) => text_fingerprint(inner),
         }
     }
 
@@ -373,6 +452,36 @@ impl<'a> Walker<'a> {
         }
     }
 
+    fn read_members(
+        &mut self,
+        depth: usize,
+        each: &mut dyn FnMut(&str, Value<'_, 'a>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        if self.peek() != Some(b'{') {
+            return Err(match self.peek() {
+                None => Fault::Ends(self.text.len()),
+                Some(_) => Fault::NotObject,
+            });
+        }
+        self.members(depth, |walker, key, escaped| {
+            let plain = match escaped {
+                true => Cow::Owned(unescape(key)),
+                false => Cow::Borrowed(key),
+            };
+            let mut read = false;
+            let value = Value {
+                walker,
+                depth: depth + 1,
+                read: &mut read,
+            };
+            each(&plain, value)?;
+            if !read {
+                walker.value(depth + 1, &mut |_, _| {})?;
+            }
+            Ok(())
+        })
+    }
+
     fn object(
         &mut self,
         paths: Option<&Paths>,
@@ -388,15 +497,24 @@ impl<'a> Walker<'a> {
             let wanted = paths.and_then(|p| p.children.get(plain.as_ref()));
             let start = walker.at;
             let below = wanted.and_then(|w| w.below.as_ref());
-            let print = match (below, walker.peek()) {
-                (Some(below), Some(b'{')) => walker.object(Some(below), depth + 1, pick)?,
-                _ => walker.value(depth + 1, pick)?,
+            let (print, text) = match (below, walker.peek()) {
+                (Some(below), Some(b'{')) => (walker.object(Some(below), depth + 1, pick)?, None),
+                (_, Some(b'"')) => {
+                    let (inner, escaped) = walker.string()?;
+                    let print = walker.string_print(inner, escaped);
+                    (print, Some(Raw::Text { inner, escaped }))
+                }
+                _ => (walker.value(depth + 1, pick)?, None),
             };
             if let Some(slot) = wanted.and_then(|w| w.slot) {
-                pick(slot, walker.raw(start));
+                pick(slot, text.unwrap_or_else(|| walker.raw(start)));
             }
-            let counts = || memchr(b'@', plain.as_bytes()).is_none() || !plain.contains("@odata.");
-            if walker.prints && counts() {
+            let counts = || !plain.as_bytes().contains(&b'@') || !plain.contains("@odata.");
+            if walker.prints
+                && let Some(wanted) = wanted
+            {
+                sum = sum.wrapping_add(mix(wanted.print, print));
+            } else if walker.prints && counts() {
                 sum = sum.wrapping_add(mix(xxh3_128(plain.as_bytes()), print));
             }
             Ok(())
@@ -408,11 +526,7 @@ impl<'a> Walker<'a> {
         match self.peek() {
             Some(b'"') => {
                 let (inner, escaped) = self.string()?;
-                Ok(match (self.prints, escaped) {
-                    (false, _) => 0,
-                    (true, true) => text_fingerprint(&unescape(inner)),
-                    (true, false) => text_fingerprint(inner),
-                })
+                Ok(self.string_print(inner, escaped))
             }
             Some(b'{') => self.object(None, depth, pick),
             Some(b'[') => {
