@@ -17,12 +17,41 @@ use crate::error::{Error, Result};
 /// Halves of a 128-bit hash: 24 bytes an entry instead of the 32 that a `u128` key would take.
 type Halves = [u64; 2];
 
+/// A map in shards: each grows for itself. One map would hold its old and its new table at once whenever it grows, and up to half
+/// of the new one would be empty.
+struct Shards<V>(Vec<HashMap<Halves, V>>);
+
+/// Shards of a map.
+const SHARDS: usize = 256;
+
+impl<V> Default for Shards<V> {
+    fn default() -> Self {
+        Shards((0..SHARDS).map(|_| HashMap::new()).collect())
+    }
+}
+
+impl<V> Shards<V> {
+    fn of(&self, key: Halves) -> &HashMap<Halves, V> {
+        &self.0[shard(key)]
+    }
+
+    fn of_mut(&mut self, key: Halves) -> &mut HashMap<Halves, V> {
+        &mut self.0[shard(key)]
+    }
+}
+
+/// Not every identity is random in all its bits: those of the bits that are not are mixed in.
+fn shard(key: Halves) -> usize {
+    let mixed = (key[0] ^ key[1]).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 56) as usize
+}
+
 /// Events of one table.
 #[derive(Default)]
 pub struct Keys {
-    events: HashMap<Halves, u64>,
+    events: Shards<u64>,
     /// Rows without an identity, counted by content, over all files so far.
-    contents: HashMap<Halves, u32>,
+    contents: Shards<u32>,
 }
 
 /// What is known of an event.
@@ -43,7 +72,8 @@ fn halves(x: u128) -> Halves {
 impl Keys {
     /// Notes an event with an identity.
     pub fn note(&mut self, id: u128, print: u128) -> Known {
-        match self.events.entry(halves(id)) {
+        let id = halves(id);
+        match self.events.of_mut(id).entry(id) {
             Entry::Vacant(slot) => {
                 slot.insert(print as u64);
                 Known::New
@@ -56,7 +86,8 @@ impl Keys {
     /// Notes that a file has this content for the `occurrence`th time (from 0). Equal rows of one file are different events; the
     /// same rows in another file are repeats.
     pub fn note_content(&mut self, print: u128, occurrence: u32) -> Known {
-        let seen = self.contents.entry(halves(print)).or_insert(0);
+        let print = halves(print);
+        let seen = self.contents.of_mut(print).entry(print).or_insert(0);
         if occurrence < *seen {
             Known::Same
         } else {
@@ -67,7 +98,8 @@ impl Keys {
 
     /// How many rows of this content are known.
     pub fn occurrences(&self, print: u128) -> u32 {
-        self.contents.get(&halves(print)).copied().unwrap_or(0)
+        let print = halves(print);
+        self.contents.of(print).get(&print).copied().unwrap_or(0)
     }
 }
 

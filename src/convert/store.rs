@@ -24,11 +24,11 @@ use crate::ingest::Reject;
 use crate::ingest::rows::id_key;
 
 /// Rows of a table and day are written when they take this many bytes in memory.
-const PART_BYTES: usize = 32 << 20;
+const PART_BYTES: usize = 24 << 20;
 /// Rows that wait, over all tables and days; beyond it the largest group is written.
-const WAITING_BYTES: usize = 64 << 20;
+const WAITING_BYTES: usize = 56 << 20;
 /// Rows that are being written; beyond it no more blocks are merged.
-const WRITING_BYTES: u64 = 96 << 20;
+const WRITING_BYTES: u64 = 80 << 20;
 
 /// Rows of a batch that are new. They are copied out on the core that writes them: here it would hold up all others.
 struct Picked {

@@ -208,6 +208,27 @@ fn a_denied_access_in_a_tracking_log_is_a_label_event() {
 }
 
 #[test]
+fn logs_that_were_joined_keep_the_meaning_of_their_columns() {
+    let head = "#Software: RMS\n#Version: 1.1\n";
+    let one = "#Fields: date\ttime\trow-id\trequest-type\tuser-id\tresult\tcorrelation-id\n\
+               2026-05-01\t00:00:01\tr1\tAcquireLicense\t'a@contoso.com'\tSuccess\tc1\n";
+    let two = "#Fields: date\ttime\trow-id\tuser-id\trequest-type\tresult\tcorrelation-id\n\
+               2026-05-01\t00:00:02\tr2\t'b@contoso.com'\tCertify\tSuccess\tc2\n";
+    let (_f, archive, entry) = read("joined.log", format!("{head}{one}{head}{two}").as_bytes());
+    assert_eq!([entry.records, entry.events()], [2, 2]);
+    assert_eq!(
+        ask(
+            &archive,
+            "SELECT RowId, UserId, RequestType FROM AipServiceUserLog ORDER BY RowId"
+        ),
+        [
+            "r1|a@contoso.com|AcquireLicense",
+            "r2|b@contoso.com|Certify"
+        ]
+    );
+}
+
+#[test]
 fn fields_around_the_record_are_kept() {
     let wrapped = r#"{"AuditData":{"Id":"a","CreationTime":"2026-05-01T00:00:00","Operation":"X"},"Foo":"bar","Identity":"a"}"#;
     let (_f, archive, _) = read("wrapped.json", wrapped.as_bytes());

@@ -280,6 +280,21 @@ pub(super) fn cells(format: &Arc<Format>, block: &Block, delimiter: u8, out: &mu
     out.records = total;
 }
 
+/// What follows the last `#Fields:` that begins a line.
+pub(super) fn last_fields(bytes: &[u8]) -> Option<Vec<u8>> {
+    const MARK: &[u8] = b"#Fields:";
+    let mut end = bytes.len();
+    while let Some(at) = memchr::memmem::rfind(&bytes[..end], MARK) {
+        if at == 0 || bytes[at - 1] == b'\n' {
+            let line = &bytes[at + MARK.len()..];
+            let stop = memchr::memchr(b'\n', line).unwrap_or(line.len());
+            return Some(line[..stop].to_vec());
+        }
+        end = at;
+    }
+    None
+}
+
 pub(super) fn lines_of_tabs(format: &Arc<Format>, block: &Block, out: &mut Converted) {
     let Kind::Cells { table, targets, .. } = &format.kind else {
         return;
@@ -287,7 +302,16 @@ pub(super) fn lines_of_tabs(format: &Arc<Format>, block: &Block, out: &mut Conve
     let mut filler = Filler::new(table, format.order, format.zone);
     let mut rows = TableRows::new(table, format.order);
     let mut at = 0;
-    let mut moved = false;
+    let columns = |line: &[u8]| -> Vec<Target> {
+        let names = String::from_utf8_lossy(line);
+        let names = names.trim().split('\t');
+        names.map(|n| target(table, n.trim())).collect()
+    };
+    // Logs that were joined may change their fields on the way.
+    let mut targets = match &block.fields {
+        Some(line) => columns(line),
+        None => targets.clone(),
+    };
     while at < block.bytes.len() {
         let end = memchr::memchr(b'\n', &block.bytes[at..]).map_or(block.bytes.len(), |i| at + i);
         let raw = &block.bytes[at..end];
@@ -295,19 +319,9 @@ pub(super) fn lines_of_tabs(format: &Arc<Format>, block: &Block, out: &mut Conve
         at = end + 1;
         let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
         if let Some(fields) = raw.strip_prefix(b"#Fields:") {
-            let names = String::from_utf8_lossy(fields);
-            let here: Vec<Target> = names
-                .trim()
-                .split('\t')
-                .map(|n| target(table, n.trim()))
-                .collect();
-            moved = here != *targets;
+            targets = columns(fields);
         }
         if raw.trim_ascii().is_empty() || raw.starts_with(b"#") {
-            continue;
-        }
-        if moved {
-            out.reject(offset, "line after another `#Fields:` than the first", raw);
             continue;
         }
         let Ok(line) = std::str::from_utf8(raw) else {

@@ -18,7 +18,7 @@ use objects::{Objects, lines_that_begin_alike};
 
 /// Bytes read before a block is cut: large enough to keep a core busy, small enough that all blocks in flight stay within the
 /// memory budget (benches/ingest.rs).
-pub const BLOCK_BYTES: usize = 4 << 20;
+pub const BLOCK_BYTES: usize = 2 << 20;
 
 /// Bytes of a rejected record that are kept.
 const REJECT_BYTES: usize = 1 << 20;
@@ -34,6 +34,8 @@ pub struct Block {
     pub offset: u64,
     /// Whether it begins in the middle of a line.
     pub mid_line: bool,
+    /// The `#Fields:` line of a W3C log that holds at its start.
+    pub fields: Option<Vec<u8>>,
     /// Whether nothing follows.
     pub last: bool,
     /// Whether a record was too long and the block had to be cut inside it.
@@ -73,6 +75,8 @@ pub struct Blocks<R> {
     pool: Arc<Pool>,
     offset: u64,
     mid_line: bool,
+    /// The last `#Fields:` line before the buffer.
+    fields: Option<Vec<u8>>,
     ended: bool,
     cutter: json::Cutter,
     /// The rest of a line that was too long is still to be passed over.
@@ -100,6 +104,7 @@ impl<R: Read> Blocks<R> {
             pool: Arc::default(),
             offset,
             mid_line: false,
+            fields: None,
             ended: false,
             cutter: json::Cutter::default(),
             skip_line: false,
@@ -157,6 +162,18 @@ impl<R: Read> Blocks<R> {
 
     /// The next block, or nothing after the last.
     pub fn next_block(&mut self, container: &Container) -> Option<Block> {
+        let mut block = self.next_bytes(container)?;
+        if *container == Container::W3c {
+            let own = cells::last_fields(&block.bytes);
+            block.fields = match own {
+                Some(line) => self.fields.replace(line),
+                None => self.fields.clone(),
+            };
+        }
+        Some(block)
+    }
+
+    fn next_bytes(&mut self, container: &Container) -> Option<Block> {
         let mut want = self.size;
         loop {
             self.fill(want);
@@ -262,6 +279,7 @@ impl<R: Read> Blocks<R> {
             offset: self.offset,
             records,
             mid_line,
+            fields: None,
             last,
             too_long,
             bytes,
