@@ -1,6 +1,7 @@
 //! One binary for all integration tests: each further one would link all of DataFusion again.
 
 mod broken;
+mod choices;
 mod command_line;
 mod compact;
 mod crash;
