@@ -340,7 +340,8 @@ pub(super) fn lines_that_begin_alike(
         None => 0,
     };
     let indent = &bytes[line..start];
-    if !indent.iter().all(u8::is_ascii_whitespace) {
+    // Hostile input may have a megabyte of blanks before each of a thousand broken records.
+    if indent.len() > json::MAX_INDENT || !indent.iter().all(u8::is_ascii_whitespace) {
         return Vec::new();
     }
     let mut begins = vec![start];

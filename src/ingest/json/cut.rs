@@ -3,7 +3,7 @@
 use memchr::memchr2;
 
 /// Blanks before a record that stay with it.
-const MAX_INDENT: usize = 256;
+pub const MAX_INDENT: usize = 256;
 
 /// Cuts a stream of JSON values into records, block by block.
 ///

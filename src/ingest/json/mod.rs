@@ -15,7 +15,7 @@ use super::{MAX_JSON_DEPTH, swar, time};
 
 mod cut;
 
-pub use cut::Cutter;
+pub use cut::{Cutter, MAX_INDENT};
 
 /// Why a text is not a JSON record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,287 @@
+//! KQL against the answers of Microsoft's own engine, and against its own table of functions.
+//!
+//! How an answer is compared is written in the README beside the recorded answers.
+
+mod compare;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use coldtrail::engine::kql::{self, Options};
+use coldtrail::kql::ast::{ExprKind, Source, StatementKind};
+use coldtrail::kql::value::{Type, UNIX_EPOCH_TICKS};
+use coldtrail::kql::{aggregate, function, parse};
+use serde_json::Value as Recorded;
+
+use super::shared;
+use compare::{difference, show};
+
+/// Cases that count and are right, at least.
+const IN_EQUAL: usize = 1;
+/// Cases that count and are answered otherwise than Kusto answers them, at most.
+const IN_DIFFERENT: usize = 761;
+/// Cases that count and are refused though Kusto answers them, at most.
+const IN_REFUSED: usize = 761;
+/// Cases that do not count and are right, at least.
+const OUT_EQUAL: usize = 1;
+
+/// Recorded answers that are wrong or arbitrary, each with the reason: line of the file, id, why.
+const ARBITRARY: &[(usize, &str, &str)] = &[];
+
+/// Tables of the Kusto documentation that a case may read; it is left out where there is no file of them.
+const TABLES: [&str; 2] = ["StormEvents", "PopulationData"];
+
+/// 2026-06-01T00:00:00Z
+const NOW: i64 = UNIX_EPOCH_TICKS + 10 * super::NOW;
+/// Threads that run cases.
+const THREADS: usize = 4;
+/// Stack of each, as much as a program's first thread has.
+const STACK: usize = 8 << 20;
+
+fn options() -> Options {
+    let files = TABLES.iter().filter_map(|name| {
+        let path: PathBuf = super::project("../shared/kql").join(format!("{name}.csv"));
+        path.exists().then(|| ((*name).to_owned(), path))
+    });
+    Options {
+        now: NOW,
+        tables: files.collect(),
+    }
+}
+
+/// A recorded case.
+struct Case {
+    line: usize,
+    id: String,
+    kql: String,
+    scope: String,
+    error: bool,
+    columns: Vec<(String, Type)>,
+    rows: Vec<Vec<Recorded>>,
+}
+
+/// What came of a case. Texts are one line each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Outcome {
+    Equal,
+    Different(String),
+    Refused(String),
+    Panicked(String),
+    /// Different, and known to be so by chance or mistake.
+    Arbitrary(String),
+    /// It reads a table of which there is no file.
+    NoTable,
+}
+
+impl Outcome {
+    fn name(&self) -> &'static str {
+        match self {
+            Outcome::Equal => "equal",
+            Outcome::Different(_) => "different",
+            Outcome::Refused(_) => "refused",
+            Outcome::Panicked(_) => "panicked",
+            Outcome::Arbitrary(_) => "arbitrary",
+            Outcome::NoTable => "no table",
+        }
+    }
+
+    fn reason(&self) -> &str {
+        match self {
+            Outcome::Different(text)
+            | Outcome::Refused(text)
+            | Outcome::Panicked(text)
+            | Outcome::Arbitrary(text) => text,
+            Outcome::Equal | Outcome::NoTable => "",
+        }
+    }
+}
+
+#[test]
+fn answers_are_those_of_microsofts_engine() {
+    let Some(path) = shared("kql/ground-truth.jsonl") else {
+        return;
+    };
+    let cases = read(&path);
+    let options = options();
+    let next = AtomicUsize::new(0);
+    let outcomes = Mutex::new(BTreeMap::new());
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            let work = || {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let outcome = run(case, &options);
+                    let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+                    outcomes.insert(case.line, outcome);
+                }
+            };
+            std::thread::Builder::new()
+                .stack_size(STACK)
+                .spawn_scoped(scope, work)
+                .expect("a thread can be started");
+        }
+    });
+    let outcomes = outcomes
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for (case, outcome) in cases.iter().zip(outcomes.values()) {
+        *counts.entry((&case.scope, outcome.name())).or_default() += 1;
+    }
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kql-ground-truth.txt");
+    let report = report(&cases, &outcomes, &counts);
+    std::fs::write(&path, report).expect("the target directory takes files");
+    println!("{counts:?}; see {}", path.display());
+
+    let count = |scope, name| counts.get(&(scope, name)).copied().unwrap_or(0);
+    assert_eq!(count("in", "panicked") + count("out", "panicked"), 0);
+    assert!(count("in", "equal") >= IN_EQUAL);
+    assert!(count("in", "different") <= IN_DIFFERENT);
+    assert!(count("in", "refused") <= IN_REFUSED);
+    assert!(count("out", "equal") >= OUT_EQUAL);
+    // Who left the list by being right should be struck off it.
+    let listed = ARBITRARY.len();
+    assert_eq!(count("in", "arbitrary") + count("out", "arbitrary"), listed);
+}
+
+#[test]
+fn examples_of_functions_give_the_answers_beside_them() {
+    let options = options();
+    let functions = function::all().iter();
+    let functions = functions.map(|found| (found.name, found.example, found.answer));
+    let aggregates = aggregate::all();
+    let aggregates = aggregates.map(|found| (found.name, found.example, found.answer));
+    let mut wrong = String::new();
+    for (name, example, answer) in functions.chain(aggregates) {
+        let query = if is_query(example) {
+            example.to_owned()
+        } else {
+            format!("print x = {example}")
+        };
+        let found = match catch_unwind(AssertUnwindSafe(|| kql::run(&query, &options))) {
+            Ok(Ok(found)) => {
+                let cells = found.rows.first().into_iter().flatten();
+                cells.map(show).collect::<Vec<_>>().join(", ")
+            }
+            Ok(Err(error)) => format!("refused: {error}"),
+            Err(panic) => format!("panicked: {}", message(&*panic)),
+        };
+        if found != answer {
+            writeln!(wrong, "{name}: `{query}` gives `{found}`, not `{answer}`")
+                .expect("text takes text");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+fn read(path: &Path) -> Vec<Case> {
+    let text = std::fs::read_to_string(path).expect("the recorded answers can be read");
+    let cases = text.lines().enumerate().map(|(index, line)| {
+        let json: Recorded = serde_json::from_str(line).expect("a case is JSON");
+        let text = |name: &str| json[name].as_str().expect("a text").to_owned();
+        let list = |json: &Recorded| json.as_array().cloned().unwrap_or_default();
+        let column = |column: &Recorded| {
+            let text = |name: &str| column[name].as_str().expect("a text").to_owned();
+            (text("name"), Type::named(&text("type")).expect("a type"))
+        };
+        Case {
+            line: index + 1,
+            id: text("id"),
+            kql: text("kql"),
+            scope: text("scope"),
+            error: json["error"] == true,
+            columns: list(&json["columns"]).iter().map(column).collect(),
+            rows: list(&json["rows"]).iter().map(list).collect(),
+        }
+    });
+    cases.collect()
+}
+
+fn run(case: &Case, options: &Options) -> Outcome {
+    let is_there = |table: &str| options.tables.iter().any(|(name, _)| name == table);
+    if TABLES
+        .iter()
+        .any(|table| case.kql.contains(table) && !is_there(table))
+    {
+        return Outcome::NoTable;
+    }
+    let answer = catch_unwind(AssertUnwindSafe(|| kql::run(&case.kql, options)));
+    let difference = match answer {
+        Err(panic) => return Outcome::Panicked(message(&*panic)),
+        Ok(Err(_)) if case.error => return Outcome::Equal,
+        Ok(Err(error)) => return Outcome::Refused(one_line(&error.to_string())),
+        Ok(Ok(_)) if case.error => Some("answered what Kusto refuses".to_owned()),
+        Ok(Ok(answer)) => difference(case, &answer),
+    };
+    match difference {
+        None => Outcome::Equal,
+        Some(text) => {
+            let known = ARBITRARY
+                .iter()
+                .find(|(line, id, _)| *line == case.line && *id == case.id);
+            match known {
+                Some((_, _, reason)) => Outcome::Arbitrary((*reason).to_owned()),
+                None => Outcome::Different(one_line(&text)),
+            }
+        }
+    }
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    one_line(text.unwrap_or("no message"))
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn report(
+    cases: &[Case],
+    outcomes: &BTreeMap<usize, Outcome>,
+    counts: &BTreeMap<(&str, &str), usize>,
+) -> String {
+    let mut out = String::new();
+    for ((scope, name), count) in counts {
+        writeln!(out, "{scope:<4} {name:<10} {count}").expect("text takes text");
+    }
+    // The same reason stands together.
+    let mut lines: Vec<(&str, &str, &str, &Case)> = cases
+        .iter()
+        .zip(outcomes.values())
+        .filter(|(_, outcome)| **outcome != Outcome::Equal)
+        .map(|(case, outcome)| (&*case.scope, outcome.name(), outcome.reason(), case))
+        .collect();
+    lines.sort_by_key(|(scope, name, reason, case)| (*scope, *name, *reason, case.line));
+    for (scope, name, reason, case) in lines {
+        let query = one_line(&case.kql);
+        write!(
+            out,
+            "\n{scope} {name}: {reason}\n  line {}: {}\n  {query}\n",
+            case.line, case.id
+        )
+        .expect("text takes text");
+    }
+    out
+}
+
+/// Whether an example is a query, and not a scalar.
+fn is_query(text: &str) -> bool {
+    let (tree, _) = parse(text);
+    match tree.statements.last().map(|statement| &statement.kind) {
+        Some(StatementKind::Query(expr)) => match &expr.kind {
+            ExprKind::Pipeline(pipeline) => {
+                !pipeline.operators.is_empty() || matches!(pipeline.source, Source::Operator(_))
+            }
+            other => matches!(other, ExprKind::DataTable(_)),
+        },
+        _ => false,
+    }
+}

@@ -1,0 +1,375 @@
+//! Answers compared with recorded ones.
+
+use std::collections::HashMap;
+
+use coldtrail::engine::kql::Answer;
+use coldtrail::kql::ast::{ExprKind, OperatorKind, StatementKind};
+use coldtrail::kql::parse;
+use coldtrail::kql::value::{Json, Type, UNIX_EPOCH_TICKS, Value};
+use serde_json::Value as Recorded;
+
+use super::Case;
+
+/// Relative error that two equal numbers may have.
+const PRECISION: f64 = 1e-9;
+
+/// The first thing in which an answer differs from the recorded one.
+pub(super) fn difference(case: &Case, answer: &Answer) -> Option<String> {
+    let columns = |columns: &[(String, Type)]| {
+        let columns = columns.iter();
+        let columns = columns.map(|(name, ty)| format!("{name}:{}", family(*ty).name()));
+        columns.collect::<Vec<_>>().join(", ")
+    };
+    let (wanted, found) = (columns(&case.columns), columns(&answer.columns));
+    if wanted != found {
+        return Some(format!("columns `{found}`, not `{wanted}`"));
+    }
+    if case.rows.len() != answer.rows.len() {
+        let (found, wanted) = (answer.rows.len(), case.rows.len());
+        return Some(format!("{found} rows, not {wanted}"));
+    }
+    let arrays = arrays(&case.kql);
+    let same_row = |wanted: &[Recorded], found: &[Value]| {
+        wanted.len() == found.len()
+            && wanted
+                .iter()
+                .zip(found)
+                .zip(&case.columns)
+                .all(|((wanted, found), (_, ty))| same(wanted, found, *ty, arrays))
+    };
+    if ends_in_an_order(&case.kql) {
+        let rows = case.rows.iter().zip(&answer.rows).enumerate();
+        for (index, (wanted, found)) in rows {
+            if !same_row(wanted, found) {
+                let row = index + 1;
+                return Some(format!(
+                    "row {row} is {}, not {}",
+                    row_text(found),
+                    json(wanted)
+                ));
+            }
+        }
+        return None;
+    }
+    let mut left: Vec<&Vec<Value>> = answer.rows.iter().collect();
+    for wanted in &case.rows {
+        match left.iter().position(|found| same_row(wanted, found)) {
+            Some(index) => drop(left.swap_remove(index)),
+            None => {
+                let others: Vec<String> = left.iter().take(3).map(|row| row_text(row)).collect();
+                let others = others.join(" ");
+                return Some(format!("no row {}, but {others}", json(wanted)));
+            }
+        }
+    }
+    None
+}
+
+fn json(row: &[Recorded]) -> String {
+    Recorded::Array(row.to_vec()).to_string()
+}
+
+fn row_text(row: &[Value]) -> String {
+    let cells: Vec<String> = row.iter().map(|value| format!("{value:?}")).collect();
+    format!("[{}]", cells.join(", "))
+}
+
+/// The type by which columns are compared: recorded answers do not tell all of them apart.
+fn family(ty: Type) -> Type {
+    match ty {
+        Type::Int => Type::Long,
+        Type::Decimal => Type::Real,
+        other => other,
+    }
+}
+
+/// How arrays are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Arrays {
+    Ordered,
+    /// In any order: they come from `make_set`, `make_list` or `bag_keys` without one.
+    Unordered,
+}
+
+fn arrays(query: &str) -> Arrays {
+    let sets = ["make_set", "makeset", "bag_keys", "set_"];
+    if sets.iter().any(|set| query.contains(set)) {
+        return Arrays::Unordered;
+    }
+    let Some(list) = query.find("make_list").or_else(|| query.find("makelist")) else {
+        return Arrays::Ordered;
+    };
+    let before = &query[..list];
+    let orders = ["sort by", "order by", "top ", "serialize"];
+    if orders.iter().any(|order| before.contains(order)) {
+        Arrays::Ordered
+    } else {
+        Arrays::Unordered
+    }
+}
+
+/// Whether the last operator of a query gives its rows an order.
+fn ends_in_an_order(query: &str) -> bool {
+    let (tree, _) = parse(query);
+    let last = tree.statements.last().map(|statement| &statement.kind);
+    let Some(StatementKind::Query(expr)) = last else {
+        return false;
+    };
+    let ExprKind::Pipeline(pipeline) = &expr.kind else {
+        return false;
+    };
+    matches!(
+        pipeline.operators.last().map(|operator| &operator.kind),
+        Some(OperatorKind::Sort(_) | OperatorKind::Top { .. } | OperatorKind::Serialize(_))
+    )
+}
+
+/// Whether a value is the recorded one.
+fn same(wanted: &Recorded, found: &Value, ty: Type, arrays: Arrays) -> bool {
+    if ty == Type::Dynamic {
+        return same_json(wanted, &dynamic(found), arrays);
+    }
+    match (family(ty), found) {
+        (_, Value::Null) => wanted.is_null(),
+        (Type::Bool, Value::Bool(found)) => wanted.as_bool() == Some(*found),
+        (Type::Long, Value::Int(found)) => wanted.as_i64() == Some(i64::from(*found)),
+        (Type::Long, Value::Long(found)) => wanted.as_i64() == Some(*found),
+        (Type::Real, Value::Real(found) | Value::Decimal(found)) => {
+            real(wanted).is_some_and(|wanted| near(wanted, *found))
+        }
+        (Type::String, Value::String(found)) => wanted.as_str() == Some(found),
+        (Type::DateTime, Value::DateTime(found)) => {
+            wanted.as_str().and_then(datetime) == Some(*found)
+        }
+        (Type::Timespan, Value::Timespan(found)) => {
+            wanted.as_str().and_then(timespan) == Some(*found)
+        }
+        (Type::Guid, Value::Guid(found)) => wanted.as_str().and_then(guid) == Some(*found),
+        _ => false,
+    }
+}
+
+/// A value as what a `dynamic` holds.
+fn dynamic(value: &Value) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(b) => Json::Bool(*b),
+        Value::Int(n) => Json::Long(i64::from(*n)),
+        Value::Long(n) => Json::Long(*n),
+        Value::Real(n) | Value::Decimal(n) => Json::Real(*n),
+        Value::String(text) => Json::String(text.clone()),
+        Value::DateTime(n) => Json::DateTime(*n),
+        Value::Timespan(n) => Json::Timespan(*n),
+        Value::Guid(n) => Json::Guid(*n),
+        Value::Dynamic(json) => (**json).clone(),
+    }
+}
+
+fn same_json(wanted: &Recorded, found: &Json, arrays: Arrays) -> bool {
+    match (wanted, found) {
+        (_, Json::Null) => wanted.is_null(),
+        (_, Json::Bool(found)) => wanted.as_bool() == Some(*found),
+        (_, Json::Long(found)) => match wanted.as_i64() {
+            Some(wanted) => wanted == *found,
+            None => wanted
+                .as_f64()
+                .is_some_and(|wanted| near(wanted, *found as f64)),
+        },
+        (_, Json::Real(found)) => real(wanted).is_some_and(|wanted| near(wanted, *found)),
+        (_, Json::String(found)) => wanted.as_str() == Some(found),
+        (_, Json::DateTime(found)) => wanted.as_str().and_then(datetime) == Some(*found),
+        (_, Json::Timespan(found)) => wanted.as_str().and_then(timespan) == Some(*found),
+        (_, Json::Guid(found)) => wanted.as_str().and_then(guid) == Some(*found),
+        (Recorded::Array(wanted), Json::Array(found)) => {
+            let same = |(wanted, found): (&Recorded, &Json)| same_json(wanted, found, arrays);
+            wanted.len() == found.len()
+                && (wanted.iter().zip(found).all(same)
+                    || arrays == Arrays::Unordered && same_elements(wanted, found))
+        }
+        (Recorded::Object(wanted), Json::Bag(found)) => {
+            let found: HashMap<&str, &Json> =
+                found.iter().map(|(name, item)| (&**name, item)).collect();
+            wanted.len() == found.len()
+                && wanted.iter().all(|(name, wanted)| {
+                    let found = found.get(name.as_str());
+                    found.is_some_and(|found| same_json(wanted, found, arrays))
+                })
+        }
+        _ => false,
+    }
+}
+
+fn same_elements(wanted: &[Recorded], found: &[Json]) -> bool {
+    let mut left: Vec<&Json> = found.iter().collect();
+    wanted.iter().all(|wanted| {
+        let mut left_ones = left.iter();
+        let place = left_ones.position(|found| same_json(wanted, found, Arrays::Unordered));
+        place.map(|index| left.swap_remove(index)).is_some()
+    })
+}
+
+fn real(recorded: &Recorded) -> Option<f64> {
+    match recorded.as_str() {
+        Some("NaN") => Some(f64::NAN),
+        Some("Infinity") => Some(f64::INFINITY),
+        Some("-Infinity") => Some(f64::NEG_INFINITY),
+        Some(text) => text.parse().ok(),
+        None => recorded.as_f64(),
+    }
+}
+
+fn near(left: f64, right: f64) -> bool {
+    left == right
+        || left.is_nan() && right.is_nan()
+        || (left - right).abs() <= PRECISION * left.abs().max(right.abs())
+            && left.is_finite()
+            && right.is_finite()
+}
+
+/// Ticks of `2026-01-01T00:00:00.0000000Z`.
+fn datetime(text: &str) -> Option<i64> {
+    let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
+    let ticks = i64::from(time.timestamp_subsec_nanos()) / 100;
+    Some(UNIX_EPOCH_TICKS + time.timestamp() * 10_000_000 + ticks)
+}
+
+/// Ticks of `-1.02:03:04.5000000`.
+fn timespan(text: &str) -> Option<i64> {
+    let (sign, text) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text),
+    };
+    let mut parts = text.split(':');
+    let (hours, minutes, seconds) = (parts.next()?, parts.next()?, parts.next()?);
+    let (days, hours) = hours.split_once('.').unwrap_or(("0", hours));
+    let (seconds, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
+    let number = |text: &str| text.parse::<i64>().ok();
+    let whole = ((number(days)? * 24 + number(hours)?) * 60 + number(minutes)?) * 60;
+    let ticks = number(&format!("{fraction:0<7}"))?;
+    Some(sign * ((whole + number(seconds)?) * 10_000_000 + ticks))
+}
+
+fn guid(text: &str) -> Option<u128> {
+    u128::from_str_radix(&text.replace('-', ""), 16).ok()
+}
+
+/// A value as the tables of functions write it: texts bare, reals with a point, dynamic as JSON.
+pub(super) fn show(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.to_string(),
+        other => show_json(&dynamic(other)).trim_matches('"').to_owned(),
+    }
+}
+
+fn show_json(json: &Json) -> String {
+    let quoted = |text: &str| Recorded::from(text).to_string();
+    let list = |items: Vec<String>| items.join(",");
+    match json {
+        Json::Null => "null".to_owned(),
+        Json::Bool(b) => b.to_string(),
+        Json::Long(n) => n.to_string(),
+        Json::Real(n) if n.is_nan() => quoted("NaN"),
+        Json::Real(n) => format!("{n:?}"),
+        Json::String(text) => quoted(text),
+        Json::DateTime(ticks) => {
+            let ticks = ticks - UNIX_EPOCH_TICKS;
+            let (seconds, rest) = (ticks.div_euclid(10_000_000), ticks.rem_euclid(10_000_000));
+            let time = chrono::DateTime::from_timestamp(seconds, 0).expect("a datetime");
+            quoted(&format!("{}.{rest:07}Z", time.format("%Y-%m-%dT%H:%M:%S")))
+        }
+        Json::Timespan(ticks) => {
+            let (sign, ticks) = (if *ticks < 0 { "-" } else { "" }, ticks.unsigned_abs());
+            let (seconds, rest) = (ticks / 10_000_000, ticks % 10_000_000);
+            let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
+            let days = if days > 0 {
+                format!("{days}.")
+            } else {
+                String::new()
+            };
+            let rest = if rest > 0 {
+                format!(".{rest:07}")
+            } else {
+                String::new()
+            };
+            let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
+            quoted(&format!(
+                "{sign}{days}{hours:02}:{minutes:02}:{seconds:02}{rest}"
+            ))
+        }
+        Json::Guid(guid) => {
+            let hex = format!("{guid:032x}");
+            let parts = [
+                &hex[..8],
+                &hex[8..12],
+                &hex[12..16],
+                &hex[16..20],
+                &hex[20..],
+            ];
+            quoted(&parts.join("-"))
+        }
+        Json::Array(items) => format!("[{}]", list(items.iter().map(show_json).collect())),
+        Json::Bag(items) => {
+            let items = items.iter();
+            let items = items.map(|(name, item)| format!("{}:{}", quoted(name), show_json(item)));
+            format!("{{{}}}", list(items.collect()))
+        }
+    }
+}
+
+#[test]
+fn comparison_tells_equal_from_similar() {
+    let wanted = |text: &str| serde_json::from_str::<Recorded>(text).expect("JSON");
+    let ordered = |text: &str, found: &Value, ty| same(&wanted(text), found, ty, Arrays::Ordered);
+    assert!(ordered("5", &Value::Int(5), Type::Long));
+    assert!(!ordered("5", &Value::Real(5.0), Type::Long));
+    assert!(ordered(
+        "16.4",
+        &Value::Real(16.400_000_000_000_002),
+        Type::Real
+    ));
+    assert!(!ordered("16.4", &Value::Real(16.400_001), Type::Real));
+    assert!(ordered("\"NaN\"", &Value::Real(f64::NAN), Type::Real));
+    assert!(!ordered("\"Infinity\"", &Value::Real(f64::MAX), Type::Real));
+    assert!(!ordered("\"\"", &Value::Null, Type::String));
+    assert!(!ordered("null", &Value::String("".into()), Type::String));
+    let moment = datetime("2017-10-01T12:11:00.1234567Z").map(Value::DateTime);
+    let moment = moment.expect("a datetime");
+    assert!(ordered(
+        "\"2017-10-01T12:11:00.1234567Z\"",
+        &moment,
+        Type::DateTime
+    ));
+    assert!(!ordered(
+        "\"2017-10-01T12:11:00.1234568Z\"",
+        &moment,
+        Type::DateTime
+    ));
+    assert_eq!(timespan("-1.02:03:04.5000000"), Some(-937_845_000_000));
+    assert_eq!(
+        show(&Value::Timespan(-937_845_000_000)),
+        "-1.02:03:04.5000000"
+    );
+    let array = Json::Array(vec![Json::Long(1), Json::Long(2)]);
+    let array = Value::Dynamic(array.into());
+    assert!(ordered("[1, 2]", &array, Type::Dynamic));
+    assert!(!ordered("[2, 1]", &array, Type::Dynamic));
+    assert!(same(
+        &wanted("[2, 1]"),
+        &array,
+        Type::Dynamic,
+        Arrays::Unordered
+    ));
+    assert!(!same(
+        &wanted("[2, 2]"),
+        &array,
+        Type::Dynamic,
+        Arrays::Unordered
+    ));
+    assert!(ends_in_an_order("let a = T; a | sort by x"));
+    assert!(!ends_in_an_order("T | sort by x | project y"));
+    assert_eq!(arrays("T | summarize make_list(x)"), Arrays::Unordered);
+    assert_eq!(
+        arrays("T | sort by x | summarize make_list(x)"),
+        Arrays::Ordered
+    );
+}
