@@ -7,7 +7,9 @@ Both read the file, extract the same columns, keep one event an id and write zst
 its own; medians are shown. Coldtrail also hashes the file, fingerprints each event, cleans addresses, names record types, sorts by time and
 keeps what the export had beyond the known columns; DuckDB is spared that.
 
-Needs Linux, cargo and PyPI's `duckdb`. Takes about three times the size of one input, twice, of temporary disk.
+DuckDB may take whatever memory it wants, and writes RawEventData anew (`\\/` becomes `/`) where coldtrail keeps it as it came.
+
+Needs Linux, cargo, PyPI's `duckdb`, and about two and a half times `--size` of temporary disk.
 """
 
 import argparse
@@ -164,9 +166,9 @@ def ingest(family, file, out):
     db.execute(f"SET temp_directory = {text(os.path.join(out, 'spill'))}")
     stage, columns, record, struct = SQL[family](file)
 
-    # The fastest of the ways tried. Slower: PARTITION_BY, which takes half as much CPU again and two to three times the memory;
-    # DISTINCT ON, GROUP BY or a window over the staged text, and all the more over the extracted columns; json_extract_string with a
-    # list of all paths, by a little, and with one path at a time, by far.
+    # The fastest of the ways tried on 1,000 MB. Slower: PARTITION_BY (1.5 to 3.9 times the CPU, about twice the memory and more; worst where
+    # all events are of one day), DISTINCT ON, GROUP BY or a window instead of the DELETE, extracting before repeats are gone, lines read
+    # as text, json_extract_string with a list of all paths (a tenth more) or with one path at a time (four times).
     db.execute(f"CREATE TABLE events AS {stage}")
     db.execute(
         """

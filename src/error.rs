@@ -121,13 +121,7 @@ impl Error {
             Error::NotAnArchive { .. } => {
                 Some("`coldtrail ingest EXPORTS -a ARCHIVE` makes one".into())
             }
-            Error::NoColumn { name, known } => {
-                let near = nearest(name, known);
-                match near.as_slice() {
-                    [] => None,
-                    near => Some(format!("did you mean {}?", near.join(" or "))),
-                }
-            }
+            Error::NoColumn { name, known } => did_you_mean(name, known),
             Error::NoTable { name, known } if !known.is_empty() => {
                 let near = nearest(name, known);
                 Some(match near.as_slice() {
@@ -142,6 +136,12 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// What could have been meant by a word, as a question.
+pub fn did_you_mean(word: &str, known: &[String]) -> Option<String> {
+    let near = nearest(word, known);
+    (!near.is_empty()).then(|| format!("did you mean {}?", near.join(" or ")))
 }
 
 /// Words that could have been meant, the nearest first, in backticks.

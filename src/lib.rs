@@ -10,7 +10,8 @@
 //! | [`diagnostic`], [`progress`] | messages about one place; how far a run is |
 //! | [`catalog`] | the known tables: columns, Kusto types, identity, paths of the audit record kept as columns |
 //! | [`ingest`], [`archive`] | bytes → typed rows; the folder of Delta tables. Neither knows the other |
-//! | [`convert`], [`engine`] | rows → archive, on all cores; a DataFusion session over the archive, the views, SQL |
+//! | [`kql`] | the Kusto query language: text → tree, and what its scalars mean |
+//! | [`convert`], [`engine`] | rows → archive, on all cores; a DataFusion session over the archive, the views, SQL and KQL |
 //! | [`proof`] | what is missing in an archive, and whether it is still what was written |
 //! | [`rules`] | detections and their tests |
 //! | [`detect`] | rules run over an archive: findings with entities and evidence |
@@ -60,6 +61,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod error;
 pub mod ingest;
+pub mod kql;
 pub mod progress;
 pub mod proof;
 pub mod report;

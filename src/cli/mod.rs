@@ -15,6 +15,7 @@ mod archive;
 mod gaps;
 mod hunt;
 mod ingest;
+mod kql;
 mod rules;
 mod sql;
 mod tables;
@@ -118,6 +119,7 @@ enum Command {
     Verify(verify::Args),
     Archive(archive::Args),
     Sql(sql::Args),
+    Kql(kql::Args),
     Hunt(hunt::Args),
     Rules(rules::Args),
 }
@@ -158,6 +160,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Verify(args) => verify::run(&args, &ui),
         Command::Archive(args) => archive::run(&args, &ui),
         Command::Sql(args) => sql::run(&args, global, &ui),
+        Command::Kql(args) => kql::run(&args, global, &ui),
         Command::Hunt(args) => hunt::run(&args, global, &ui),
         Command::Rules(args) => rules::run(&args, &ui),
     };

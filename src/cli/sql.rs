@@ -1,6 +1,6 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::ui::{Ui, answer, table};
 use super::{Exit, Global, Window};
@@ -72,7 +72,7 @@ fn shape(text: &str) -> Result<Shape, String> {
     })
 }
 
-fn named(text: &str) -> Result<(String, PathBuf), String> {
+pub(super) fn named(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {
         Some((name, path)) if !name.is_empty() && !path.is_empty() => {
             Ok((name.to_string(), path.into()))
@@ -81,15 +81,20 @@ fn named(text: &str) -> Result<(String, PathBuf), String> {
     }
 }
 
-pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
-    let query = match (&args.query, &args.file) {
-        (Some(query), _) => query.clone(),
+/// The query: as it was given, from a file, or from standard input.
+pub(super) fn text_of(query: Option<&str>, file: Option<&Path>) -> Result<String> {
+    match (query, file) {
+        (Some(query), _) => Ok(query.to_string()),
         (None, Some(path)) if path.as_os_str() == "-" => {
-            io::read_to_string(io::stdin()).map_err(Error::io("read", "standard input"))?
+            io::read_to_string(io::stdin()).map_err(Error::io("read", "standard input"))
         }
-        (None, Some(path)) => std::fs::read_to_string(path).map_err(Error::io("read", path))?,
-        (None, None) => String::new(),
-    };
+        (None, Some(path)) => std::fs::read_to_string(path).map_err(Error::io("read", path)),
+        (None, None) => Ok(String::new()),
+    }
+}
+
+pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
+    let query = text_of(args.query.as_deref(), args.file.as_deref())?;
     let archive = Archive::open(&args.archive)?;
     let mut options = global.engine(Some(&args.window))?;
     options.files.clone_from(&args.tables);
@@ -103,7 +108,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
 const TABLE_ROWS: usize = 1000;
 
 impl Answer {
-    fn write(
+    pub fn write(
         &self,
         session: &Session,
         frame: datafusion::dataframe::DataFrame,

@@ -3,6 +3,7 @@
 //! - [`table`]: an archive's files as a table.
 //! - [`views`]: `CloudAppEvents`, `OfficeActivity`, `UnifiedAuditLog`, `LabelEvents` and all others, from whatever was ingested.
 //! - [`functions`]: functions that the views need.
+//! - [`kql`]: KQL, on the same tables and views.
 //! - [`watchlist`]: CSV files of reference data.
 //! - [`output`]: answers as CSV, JSON, Markdown, Parquet and the Log Analytics query API's shape.
 //!
@@ -28,6 +29,7 @@ use crate::catalog::{Table, catalog};
 use crate::error::{Error, Result};
 
 pub mod functions;
+pub mod kql;
 pub mod output;
 pub mod table;
 pub mod views;
@@ -220,6 +222,11 @@ impl Session {
             .collect();
         names.extend(rest);
         names
+    }
+
+    /// Whether a table of that name can be asked, with rows or without.
+    pub fn knows(&self, name: &str) -> bool {
+        views::exists(name) || self.files.iter().any(|f| f == name)
     }
 
     /// Whether a stored table has rows.

@@ -13,12 +13,12 @@ use std::sync::{Mutex, PoisonError};
 
 use coldtrail::engine::kql::{self, Options};
 use coldtrail::kql::ast::{ExprKind, Source, StatementKind};
-use coldtrail::kql::value::{Type, UNIX_EPOCH_TICKS};
+use coldtrail::kql::value::{Type, UNIX_EPOCH_TICKS, Value};
 use coldtrail::kql::{aggregate, function, parse};
 use serde_json::Value as Recorded;
 
 use super::shared;
-use compare::{difference, show};
+use compare::difference;
 
 /// Cases that count and are right, at least.
 const IN_EQUAL: usize = 1;
@@ -151,7 +151,7 @@ fn answers_are_those_of_microsofts_engine() {
 #[test]
 fn examples_of_functions_give_the_answers_beside_them() {
     let options = options();
-    let functions = function::all().iter();
+    let functions = function::all();
     let functions = functions.map(|found| (found.name, found.example, found.answer));
     let aggregates = aggregate::all();
     let aggregates = aggregates.map(|found| (found.name, found.example, found.answer));
@@ -165,7 +165,7 @@ fn examples_of_functions_give_the_answers_beside_them() {
         let found = match catch_unwind(AssertUnwindSafe(|| kql::run(&query, &options))) {
             Ok(Ok(found)) => {
                 let cells = found.rows.first().into_iter().flatten();
-                cells.map(show).collect::<Vec<_>>().join(", ")
+                cells.map(Value::show).collect::<Vec<_>>().join(", ")
             }
             Ok(Err(error)) => format!("refused: {error}"),
             Err(panic) => format!("panicked: {}", message(&*panic)),

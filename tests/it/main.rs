@@ -7,6 +7,7 @@ mod compact;
 mod crash;
 mod delta;
 mod hostile;
+mod kql;
 mod layers;
 mod proof;
 mod readers;

@@ -1,0 +1,170 @@
+//! Kusto's scalars in Arrow's columns and back.
+//!
+//! | Kusto | Arrow |
+//! |---|---|
+//! | `datetime`, `timespan` | `Int64`, ticks of 100 ns |
+//! | `decimal` | `Float64` |
+//! | `guid` | `Utf8` |
+//! | `dynamic` | `Utf8`, JSON text; null where there is none |
+//! | others | their own |
+//!
+//! Which Kusto type a column has is known to the lowering; Arrow does not say it.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanBuilder, Float64Builder, Int32Builder, Int64Builder,
+    StringBuilder,
+};
+use arrow::datatypes::{
+    DataType, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
+
+use crate::kql::value::{Json, Type, UNIX_EPOCH_TICKS, Value, read_guid};
+
+/// The Arrow type of a Kusto type.
+pub fn arrow_type(ty: Type) -> DataType {
+    match ty {
+        Type::Bool => DataType::Boolean,
+        Type::Int => DataType::Int32,
+        Type::Long | Type::DateTime | Type::Timespan => DataType::Int64,
+        Type::Real | Type::Decimal => DataType::Float64,
+        Type::String | Type::Guid | Type::Dynamic => DataType::Utf8,
+    }
+}
+
+/// The Kusto type of a column that is no result of KQL.
+pub fn kusto_type(ty: &DataType) -> Option<Type> {
+    Some(match ty {
+        DataType::Boolean => Type::Bool,
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 => {
+            Type::Int
+        }
+        DataType::Int64 | DataType::UInt32 | DataType::UInt64 => Type::Long,
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => Type::Real,
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => Type::DateTime,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => Type::String,
+        _ => return None,
+    })
+}
+
+/// The value of one row.
+pub fn value(array: &ArrayRef, row: usize, ty: Type) -> Value {
+    if array.is_null(row) {
+        return match ty {
+            // A string is never null.
+            Type::String => Value::String("".into()),
+            _ => Value::Null,
+        };
+    }
+    match ty {
+        Type::Bool => Value::Bool(array.as_boolean().value(row)),
+        Type::Int => Value::Int(array.as_primitive::<Int32Type>().value(row)),
+        Type::Long => Value::Long(array.as_primitive::<Int64Type>().value(row)),
+        Type::DateTime => Value::DateTime(array.as_primitive::<Int64Type>().value(row)),
+        Type::Timespan => Value::Timespan(array.as_primitive::<Int64Type>().value(row)),
+        Type::Real => Value::Real(array.as_primitive::<Float64Type>().value(row)),
+        Type::Decimal => Value::Decimal(array.as_primitive::<Float64Type>().value(row)),
+        Type::String => Value::String(array.as_string::<i32>().value(row).into()),
+        Type::Guid => {
+            read_guid(array.as_string::<i32>().value(row)).map_or(Value::Null, Value::Guid)
+        }
+        Type::Dynamic => dynamic(array.as_string::<i32>().value(row)),
+    }
+}
+
+/// JSON text as a value; text that is no JSON is a string.
+pub fn dynamic(text: &str) -> Value {
+    match Json::parse(text) {
+        Some(json) => Value::dynamic(json),
+        None => Value::dynamic(Json::String(text.into())),
+    }
+}
+
+/// Values as a column. A value of another type than the column's is null there.
+pub fn array<'v>(values: impl Iterator<Item = &'v Value>, ty: Type) -> ArrayRef {
+    match ty {
+        Type::Bool => {
+            let mut b = BooleanBuilder::new();
+            for v in values {
+                b.append_option(match v {
+                    Value::Bool(x) => Some(*x),
+                    _ => None,
+                });
+            }
+            Arc::new(b.finish())
+        }
+        Type::Int => {
+            let mut b = Int32Builder::new();
+            for v in values {
+                b.append_option(match v {
+                    Value::Int(x) => Some(*x),
+                    _ => None,
+                });
+            }
+            Arc::new(b.finish())
+        }
+        Type::Long | Type::DateTime | Type::Timespan => {
+            let mut b = Int64Builder::new();
+            for v in values {
+                b.append_option(match v {
+                    Value::Long(x) | Value::DateTime(x) | Value::Timespan(x) => Some(*x),
+                    Value::Int(x) => Some(i64::from(*x)),
+                    _ => None,
+                });
+            }
+            Arc::new(b.finish())
+        }
+        Type::Real | Type::Decimal => {
+            let mut b = Float64Builder::new();
+            for v in values {
+                b.append_option(match v {
+                    Value::Real(x) | Value::Decimal(x) => Some(*x),
+                    Value::Long(x) => Some(*x as f64),
+                    Value::Int(x) => Some(f64::from(*x)),
+                    _ => None,
+                });
+            }
+            Arc::new(b.finish())
+        }
+        Type::String | Type::Guid | Type::Dynamic => {
+            let mut b = StringBuilder::new();
+            for v in values {
+                match v {
+                    Value::Null => b.append_null(),
+                    Value::String(s) if ty != Type::Dynamic => b.append_value(s),
+                    Value::Dynamic(json) => b.append_value(json.text()),
+                    Value::Guid(_) if ty == Type::Guid => b.append_value(v.text()),
+                    other => b.append_value(Json::from_value(other).text()),
+                }
+            }
+            Arc::new(b.finish())
+        }
+    }
+}
+
+/// Microseconds of the archive as ticks.
+pub fn ticks(array: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
+    let micros = arrow::compute::cast(
+        array,
+        &DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+    )?;
+    let micros = micros.as_primitive::<TimestampMicrosecondType>();
+    Ok(Arc::new(micros.unary::<_, Int64Type>(|t| {
+        t.saturating_mul(10).saturating_add(UNIX_EPOCH_TICKS)
+    })))
+}
+
+/// The type of times in an output.
+pub fn timestamp_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// Ticks as microseconds, for an output.
+pub fn timestamps(array: &ArrayRef) -> ArrayRef {
+    let ticks = array.as_primitive::<Int64Type>();
+    let micros = ticks.unary::<_, TimestampMicrosecondType>(|t| {
+        t.saturating_sub(UNIX_EPOCH_TICKS).div_euclid(10)
+    });
+    Arc::new(micros.with_timezone("UTC"))
+}

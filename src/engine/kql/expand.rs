@@ -1,0 +1,248 @@
+//! `mv-expand`: a row for each element of an array.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::{ArrayRef, ListBuilder, StringBuilder};
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::{Column as PlanColumn, Result as PlanResult, UnnestOptions};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr as PlanExpr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+};
+
+use super::relation::Relation;
+use super::statement::Lower;
+use super::{Failure, arrays, row};
+use crate::kql::ast::operator::MvColumn;
+use crate::kql::ast::{Expr, ExprKind, Operator};
+use crate::kql::naming;
+use crate::kql::value::{Json, Type, Value};
+
+/// How a row is turned into elements.
+type Expand = dyn Fn(&[Value]) -> Vec<Json> + Send + Sync;
+
+/// Gives the elements of a row's value as JSON text.
+struct Elements {
+    id: u64,
+    types: Vec<Type>,
+    elements: Box<Expand>,
+    signature: Signature,
+}
+
+impl fmt::Debug for Elements {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "elements#{}", self.id)
+    }
+}
+
+impl PartialEq for Elements {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Elements {}
+
+impl Hash for Elements {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for Elements {
+    fn name(&self) -> &str {
+        "elements"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> PlanResult<DataType> {
+        Ok(DataType::List(Arc::new(Field::new_list_field(
+            DataType::Utf8,
+            true,
+        ))))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> PlanResult<ColumnarValue> {
+        let rows = args.number_rows;
+        let columns: Vec<ArrayRef> = args
+            .args
+            .into_iter()
+            .map(|a| a.into_array(rows))
+            .collect::<PlanResult<_>>()?;
+        let mut out = ListBuilder::new(StringBuilder::new());
+        let mut row = vec![Value::Null; columns.len()];
+        for r in 0..rows {
+            for (i, column) in columns.iter().enumerate() {
+                row[i] = arrays::value(column, r, self.types[i]);
+            }
+            for element in (self.elements)(&row) {
+                match element {
+                    Json::Null => out.values().append_null(),
+                    other => out.values().append_value(other.text()),
+                }
+            }
+            out.append(true);
+        }
+        Ok(ColumnarValue::Array(Arc::new(out.finish())))
+    }
+}
+
+fn call(
+    columns: Vec<PlanExpr>,
+    types: Vec<Type>,
+    elements: impl Fn(&[Value]) -> Vec<Json> + Send + Sync + 'static,
+) -> PlanExpr {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    ScalarUDF::from(Elements {
+        id: NEXT.fetch_add(1, Ordering::Relaxed),
+        signature: row::signature(columns.len()),
+        types,
+        elements: Box::new(elements),
+    })
+    .call(columns)
+}
+
+/// The elements of an array, or the properties of a bag; what is neither is its own only element.
+pub(super) fn elements_of(value: &Value, pairs: bool) -> Vec<Json> {
+    let Value::Dynamic(json) = value else {
+        return match value {
+            Value::Null => vec![Json::Null],
+            other => vec![Json::from_value(other)],
+        };
+    };
+    match json.as_ref() {
+        Json::Array(all) => all.clone(),
+        Json::Bag(all) => all
+            .iter()
+            .map(|(key, value)| match pairs {
+                true => Json::Array(vec![Json::String(Arc::clone(key)), value.clone()]),
+                false => Json::Bag(vec![(Arc::clone(key), value.clone())]),
+            })
+            .collect(),
+        other => vec![other.clone()],
+    }
+}
+
+impl Lower<'_> {
+    pub(super) fn mv_expand(
+        &mut self,
+        relation: &Relation,
+        columns: &[MvColumn],
+        limit: Option<&Expr>,
+        operator: &Operator,
+    ) -> Result<Relation, Failure> {
+        let most = match limit {
+            Some(limit) => self.count(limit)?,
+            None => usize::MAX,
+        };
+        let word = |name: &str| {
+            operator.setting(name).and_then(|s| match &s.value.kind {
+                ExprKind::Name(word) => Some(word.clone()),
+                _ => None,
+            })
+        };
+        let pairs = [word("kind"), word("bagexpansion")]
+            .into_iter()
+            .flatten()
+            .any(|w| w == "array");
+        let schema = relation.schema();
+        let mut list: Vec<(String, Type, PlanExpr)> = relation
+            .columns
+            .iter()
+            .map(|c| (c.name.clone(), c.ty, c.expr()))
+            .collect();
+        let mut expanded: Vec<(usize, Type)> = Vec::new();
+        let (mut all_inputs, mut all_types) = (Vec::new(), Vec::new());
+        let mut counters = Vec::new();
+        for column in columns {
+            let compiled = self.compile(&column.item.expr, &schema)?;
+            if compiled.ty != Type::Dynamic {
+                return Err(Failure::at(
+                    column.item.span,
+                    format!(
+                        "a dynamic value is expanded, this is a {}",
+                        compiled.ty.name()
+                    ),
+                ));
+            }
+            let name = match column.item.names.as_slice() {
+                [name] => name.text.clone(),
+                _ => naming::column_name(&column.item.expr).unwrap_or_else(|| "Column1".into()),
+            };
+            let used = compiled.columns();
+            let inputs: Vec<PlanExpr> = used.iter().map(|i| relation.columns[*i].expr()).collect();
+            let types: Vec<Type> = used.iter().map(|i| relation.columns[*i].ty).collect();
+            let compiled = compiled.over(&used);
+            let from = all_inputs.len();
+            all_inputs.extend(inputs.iter().cloned());
+            all_types.extend(types.iter().copied());
+            let env = self.env;
+            let count = {
+                let (compiled, env) = (compiled.clone(), env);
+                let width = inputs.len();
+                move |row: &[Value]| {
+                    elements_of(&compiled.eval(&env, &row[from..from + width]), pairs).len()
+                }
+            };
+            counters.push(count);
+            let expr = call(inputs, types, move |row| {
+                let mut all = elements_of(&compiled.eval(&env, row), pairs);
+                all.truncate(most);
+                all
+            });
+            let ty = column.to.map_or(Type::Dynamic, |t| t.ty);
+            match list.iter().position(|c| c.0 == name) {
+                Some(at) => {
+                    list[at] = (name, Type::Dynamic, expr);
+                    expanded.push((at, ty));
+                }
+                None => {
+                    expanded.push((list.len(), ty));
+                    list.push((name, Type::Dynamic, expr));
+                }
+            }
+        }
+        if let Some(index) = word("with_itemindex") {
+            expanded.push((list.len(), Type::Long));
+            let expr = call(all_inputs, all_types, move |row| {
+                let longest = counters.iter().map(|c| c(row)).max().unwrap_or(0);
+                (0..longest.min(most))
+                    .map(|i| Json::Long(i as i64))
+                    .collect()
+            });
+            list.push((index, Type::Dynamic, expr));
+        }
+        let prepared = self.fields.project(relation, list)?;
+        let fields: Vec<PlanColumn> = expanded
+            .iter()
+            .map(|(at, _)| PlanColumn::from_name(&prepared.columns[*at].field))
+            .collect();
+        let plan = prepared
+            .builder()
+            .unnest_columns_with_options(fields, UnnestOptions::new().with_preserve_nulls(false))?;
+        let flat = prepared.with(plan)?;
+        let out = flat
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(i, c)| {
+                let to = expanded.iter().find(|(at, _)| *at == i).map(|(_, ty)| *ty);
+                match to {
+                    Some(ty) if ty != Type::Dynamic => {
+                        let expr = row::call(vec![c.expr()], vec![Type::Dynamic], ty, move |row| {
+                            row[0].convert(ty)
+                        });
+                        (c.name.clone(), ty, expr)
+                    }
+                    _ => (c.name.clone(), c.ty, c.expr()),
+                }
+            })
+            .collect();
+        self.fields.project(&flat, out)
+    }
+}

@@ -1,0 +1,297 @@
+//! `summarize`: aggregates over groups, and scalars made of aggregates.
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::Expr as PlanExpr;
+
+use super::operator::fresh;
+use super::relation::{Column, Relation};
+use super::statement::Lower;
+use super::window::children;
+use super::{Failure, row};
+use crate::kql::aggregate::{self, Aggregate, Results};
+use crate::kql::ast::{Call, Expr, ExprKind, NamedExpr, Span};
+use crate::kql::naming::{self, From};
+use crate::kql::value::{Type, Value};
+
+/// An aggregate that was found in an expression.
+pub(super) struct Found {
+    /// The call.
+    pub call: Call,
+    /// Where.
+    pub span: Span,
+}
+
+/// A call of an aggregate, ready to be planned.
+struct Grouped {
+    aggregate: &'static Aggregate,
+    /// Where its arguments stand among the prepared columns.
+    places: Vec<usize>,
+    types: Vec<Type>,
+    constants: Vec<Option<Value>>,
+    parts: Vec<Part>,
+}
+
+/// One result column of an aggregate call.
+struct Part {
+    name: Option<String>,
+    ty: Type,
+    /// Which of several values; nothing where there is only one.
+    element: Option<usize>,
+}
+
+impl Lower<'_> {
+    pub(super) fn summarize(
+        &mut self,
+        relation: &Relation,
+        aggregates: &[NamedExpr],
+        by: &[NamedExpr],
+    ) -> Result<Relation, Failure> {
+        // A plan may forget an order that nobody but the aggregates sees: rows that have one are made first.
+        let made;
+        let relation = match relation.ordered {
+            true => {
+                made = self.made(relation)?;
+                &made
+            }
+            false => relation,
+        };
+        let schema = relation.schema();
+        let mut input: Vec<(String, Type, PlanExpr)> = Vec::new();
+        let mut unnamed = 0;
+        for key in by {
+            let compiled = self.compile(&key.expr, &schema)?;
+            let name = match key.names.as_slice() {
+                [name] => name.text.clone(),
+                [] => naming::column_name(&key.expr).unwrap_or_else(|| {
+                    unnamed += 1;
+                    format!("Column{unnamed}")
+                }),
+                _ => return Err(Failure::at(key.span, "several names for one value")),
+            };
+            let ty = compiled.ty;
+            let name = fresh(&name, &input);
+            input.push((name, ty, self.expression(compiled, relation)));
+        }
+        let groups = input.len();
+        // What the aggregates take are columns of their own.
+        let mut found: Vec<Found> = Vec::new();
+        let mut wholes: Vec<(&NamedExpr, Expr)> = aggregates
+            .iter()
+            .map(|item| (item, item.expr.clone()))
+            .collect();
+        for (_, expr) in &mut wholes {
+            lift(expr, &mut found);
+        }
+        let names: Vec<String> = relation.columns.iter().map(|c| c.name.clone()).collect();
+        let plain: Vec<String> = by
+            .iter()
+            .filter_map(|k| match &k.expr.kind {
+                ExprKind::Name(name) => Some(name.clone()),
+                _ => None,
+            })
+            .collect();
+        let mut calls: Vec<Grouped> = Vec::new();
+        for (i, one) in found.iter().enumerate() {
+            let name = one.call.name.text.as_str();
+            let Some(aggregate) = aggregate::get(name) else {
+                return Err(Failure::unsupported(one.call.name.span, name));
+            };
+            let mut arguments: Vec<(Expr, Option<String>)> = Vec::new();
+            if aggregate.results == Results::Arguments {
+                for (from, name) in naming::row_columns(&one.call, &names, &plain) {
+                    let expr = match from {
+                        From::Argument(at) => one.call.arguments[at].expr.clone(),
+                        From::Column(column) => Expr {
+                            kind: ExprKind::Name(column),
+                            span: one.span,
+                        },
+                    };
+                    arguments.push((expr, Some(name)));
+                }
+            } else {
+                for argument in &one.call.arguments {
+                    if argument.expr.kind != ExprKind::Star {
+                        arguments.push((argument.expr.clone(), None));
+                    }
+                }
+            }
+            let mut call = Grouped {
+                aggregate,
+                places: Vec::new(),
+                types: Vec::new(),
+                constants: Vec::new(),
+                parts: Vec::new(),
+            };
+            let mut own_names = Vec::new();
+            for (a, (argument, name)) in arguments.into_iter().enumerate() {
+                let compiled = self.compile(&argument, &schema)?;
+                let ty = compiled.ty;
+                let constant = compiled
+                    .columns()
+                    .is_empty()
+                    .then(|| compiled.eval(&self.env, &[]));
+                own_names.push(name);
+                call.places.push(input.len());
+                call.types.push(ty);
+                call.constants.push(constant);
+                let expr = self.expression(compiled, relation);
+                input.push((format!("\0{i}.{a}"), ty, expr));
+            }
+            let types = aggregate
+                .types(&call.types, &call.constants)
+                .map_err(|message| Failure::at(one.span, message))?;
+            call.parts = match aggregate.results {
+                Results::One => vec![Part {
+                    name: None,
+                    ty: types.first().copied().unwrap_or(Type::Long),
+                    element: None,
+                }],
+                Results::Arguments => types
+                    .iter()
+                    .zip(own_names)
+                    .enumerate()
+                    .map(|(e, (ty, name))| Part {
+                        name,
+                        ty: *ty,
+                        element: Some(e),
+                    })
+                    .collect(),
+                Results::From(from) => types
+                    .iter()
+                    .enumerate()
+                    .map(|(e, ty)| {
+                        let constant = call.constants.get(from + e).cloned().flatten();
+                        let text = constant.unwrap_or_default().text().into_owned();
+                        Part {
+                            name: Some(naming::percentile_name(&one.call, &text)),
+                            ty: *ty,
+                            element: Some(e),
+                        }
+                    })
+                    .collect(),
+            };
+            if call.places.is_empty() {
+                // A function of DataFusion needs a column to count rows by.
+                call.places.push(input.len());
+                call.types.push(Type::Bool);
+                call.constants.push(None);
+                input.push((format!("\0{i}"), Type::Bool, datafusion::prelude::lit(true)));
+            }
+            calls.push(call);
+        }
+        let prepared = self.fields.project(relation, input)?;
+        let mut list = Vec::new();
+        let mut out: Vec<Column> = prepared.columns[..groups].to_vec();
+        for (i, call) in calls.iter().enumerate() {
+            let columns = call
+                .places
+                .iter()
+                .map(|p| prepared.columns[*p].expr())
+                .collect();
+            let ty = match call.parts.as_slice() {
+                [only] if only.element.is_none() => Some(only.ty),
+                _ => None,
+            };
+            let field = self.fields.next();
+            list.push(
+                row::aggregate_call(
+                    call.aggregate,
+                    columns,
+                    call.types.clone(),
+                    call.constants.clone(),
+                    ty,
+                )
+                .alias(&field),
+            );
+            out.push(Column {
+                name: format!("\0{i}"),
+                ty: ty.unwrap_or(Type::Dynamic),
+                field,
+            });
+        }
+        let keys: Vec<PlanExpr> = prepared.columns[..groups]
+            .iter()
+            .map(Column::expr)
+            .collect();
+        let plan = prepared.builder().aggregate(keys, list)?.build()?;
+        let grouped = Relation {
+            plan: Arc::new(plan),
+            columns: out,
+            ordered: false,
+        };
+        self.results(&grouped, groups, &wholes, &calls)
+    }
+
+    /// The columns of the result: groups, then what is made of the aggregates.
+    fn results(
+        &mut self,
+        grouped: &Relation,
+        groups: usize,
+        wholes: &[(&NamedExpr, Expr)],
+        calls: &[Grouped],
+    ) -> Result<Relation, Failure> {
+        let mut result: Vec<(String, Type, PlanExpr)> = grouped.columns[..groups]
+            .iter()
+            .map(|c| (c.name.clone(), c.ty, c.expr()))
+            .collect();
+        let schema = grouped.schema();
+        let mut unnamed = 0;
+        for (item, expr) in wholes {
+            if let ExprKind::Name(name) = &expr.kind
+                && let Some(index) = name
+                    .strip_prefix('\0')
+                    .and_then(|n| n.parse::<usize>().ok())
+                && calls[index].parts.iter().any(|p| p.element.is_some())
+            {
+                let source = &grouped.columns[groups + index];
+                for (p, part) in calls[index].parts.iter().enumerate() {
+                    let name = match (item.names.as_slice(), p) {
+                        ([only], 0) => only.text.clone(),
+                        (names, p) if names.len() > 1 && p < names.len() => names[p].text.clone(),
+                        _ => part
+                            .name
+                            .clone()
+                            .unwrap_or_else(|| format!("Column{}", p + 1)),
+                    };
+                    let ty = part.ty;
+                    let expr = row::element(source.expr(), part.element.unwrap_or(0), ty);
+                    result.push((fresh(&name, &result), ty, expr));
+                }
+                continue;
+            }
+            let compiled = self.compile(expr, &schema)?;
+            let name = match item.names.as_slice() {
+                [name] => name.text.clone(),
+                [] => naming::column_name(&item.expr).unwrap_or_else(|| {
+                    unnamed += 1;
+                    format!("Column{unnamed}")
+                }),
+                _ => return Err(Failure::at(item.span, "several names for one value")),
+            };
+            let ty = compiled.ty;
+            let name = fresh(&name, &result);
+            result.push((name, ty, self.expression(compiled, grouped)));
+        }
+        self.fields.project(grouped, result)
+    }
+}
+
+/// Puts names in the place of aggregates.
+pub(super) fn lift(expr: &mut Expr, found: &mut Vec<Found>) {
+    let span = expr.span;
+    if let ExprKind::Call(call) = &expr.kind
+        && aggregate::get(&call.name.text).is_some()
+    {
+        let name = ExprKind::Name(format!("\0{}", found.len()));
+        found.push(Found {
+            call: call.as_ref().clone(),
+            span,
+        });
+        expr.kind = name;
+        return;
+    }
+    for inner in children(expr) {
+        lift(inner, found);
+    }
+}

@@ -1,0 +1,764 @@
+//! The tabular operators that take rows one by one, sort them, or choose among columns.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::Result as PlanResult;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr as PlanExpr, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, SortExpr, Volatility,
+};
+use datafusion::prelude::lit;
+
+use super::relation::{Column, Relation, null};
+use super::statement::Lower;
+use super::{Failure, arrays, row};
+use crate::kql::ast::operator::{
+    ColumnOrder, Direction, NamePattern, Nulls, Ordered, ParsePart, Reorder,
+};
+use crate::kql::ast::{Expr, ExprKind, NamedExpr, Operator, OperatorKind, Step};
+use crate::kql::value::{Type, Value};
+
+type Columns = Vec<(String, Type, PlanExpr)>;
+
+/// Microseconds of a stored column as ticks.
+pub(super) fn ticks(column: PlanExpr) -> PlanExpr {
+    ScalarUDF::from(Ticks(Signature::any(1, Volatility::Immutable))).call(vec![column])
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Ticks(Signature);
+
+impl ScalarUDFImpl for Ticks {
+    fn name(&self) -> &str {
+        "ticks"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.0
+    }
+
+    fn return_type(&self, _: &[DataType]) -> PlanResult<DataType> {
+        Ok(DataType::Int64)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> PlanResult<ColumnarValue> {
+        let rows = args.number_rows;
+        let mut columns = args.args;
+        let array = columns.swap_remove(0).into_array(rows)?;
+        Ok(ColumnarValue::Array(arrays::ticks(&array)?))
+    }
+}
+
+/// Ticks as a timestamp, for output.
+pub(super) fn timestamps(column: PlanExpr) -> PlanExpr {
+    ScalarUDF::from(Timestamps(Signature::any(1, Volatility::Immutable))).call(vec![column])
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Timestamps(Signature);
+
+impl ScalarUDFImpl for Timestamps {
+    fn name(&self) -> &str {
+        "timestamps"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.0
+    }
+
+    fn return_type(&self, _: &[DataType]) -> PlanResult<DataType> {
+        Ok(arrays::timestamp_type())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> PlanResult<ColumnarValue> {
+        let rows = args.number_rows;
+        let mut columns = args.args;
+        let array = columns.swap_remove(0).into_array(rows)?;
+        Ok(ColumnarValue::Array(arrays::timestamps(&array)))
+    }
+}
+
+fn columns_of(relation: &Relation) -> Columns {
+    relation
+        .columns
+        .iter()
+        .map(|c| (c.name.clone(), c.ty, c.expr()))
+        .collect()
+}
+
+/// Whether a name is what a pattern with `*` says.
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or("");
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
+    };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else {
+        return rest.is_empty();
+    };
+    for part in middle {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.len() >= last.len() && rest.ends_with(last)
+}
+
+impl Lower<'_> {
+    /// One operator: rows in, rows out.
+    pub(super) fn operator(
+        &mut self,
+        relation: Relation,
+        operator: &Operator,
+    ) -> Result<Relation, Failure> {
+        match &operator.kind {
+            OperatorKind::Where(predicate) => {
+                let item = NamedExpr {
+                    names: Vec::new(),
+                    expr: predicate.clone(),
+                    span: predicate.span,
+                };
+                let (rows, items) = self.windows(relation, std::slice::from_ref(&item))?;
+                let mut out = self.filter(&rows, &items[0].expr)?;
+                self.drop_windows(&mut out);
+                Ok(out)
+            }
+            OperatorKind::Serialize(items) => {
+                let serialized = Relation {
+                    ordered: true,
+                    ..relation
+                };
+                let (rows, items) = self.windows(serialized, items)?;
+                let mut out = self.extend(&rows, &items)?;
+                self.drop_windows(&mut out);
+                Ok(out)
+            }
+            OperatorKind::Extend(items) => {
+                let (rows, items) = self.windows(relation, items)?;
+                let mut out = self.extend(&rows, &items)?;
+                self.drop_windows(&mut out);
+                Ok(out)
+            }
+            OperatorKind::Project(items) => {
+                let (rows, items) = self.windows(relation, items)?;
+                self.project(&rows, &items)
+            }
+            OperatorKind::ProjectAway(patterns) => {
+                let gone = |c: &Column| patterns.iter().any(|p| named(p, &c.name));
+                self.absent(&relation, patterns)?;
+                self.keep(&relation, |c| !gone(c))
+            }
+            OperatorKind::ProjectKeep(patterns) => {
+                self.absent(&relation, patterns)?;
+                self.keep(&relation, |c| patterns.iter().any(|p| named(p, &c.name)))
+            }
+            OperatorKind::ProjectRename(renames) => {
+                let mut out = relation.clone();
+                for rename in renames {
+                    relation.need(&rename.from.text, rename.from.span)?;
+                    for column in &mut out.columns {
+                        if column.name == rename.from.text {
+                            column.name.clone_from(&rename.to.text);
+                        }
+                    }
+                }
+                Ok(out)
+            }
+            OperatorKind::ProjectReorder(items) => Ok(reorder(relation, items)),
+            OperatorKind::Count(name) => {
+                let field = self.fields.next();
+                let plan = relation
+                    .builder()
+                    .aggregate(
+                        Vec::<PlanExpr>::new(),
+                        vec![datafusion::functions_aggregate::expr_fn::count(lit(1)).alias(&field)],
+                    )?
+                    .build()?;
+                Ok(Relation {
+                    plan: Arc::new(plan),
+                    columns: vec![Column {
+                        name: name.as_ref().map_or("Count".into(), |n| n.text.clone()),
+                        ty: Type::Long,
+                        field,
+                    }],
+                    ordered: false,
+                })
+            }
+            OperatorKind::Take(count) | OperatorKind::Sample(count) => {
+                let n = self.count(count)?;
+                relation.with(relation.builder().limit(0, Some(n))?)
+            }
+            OperatorKind::Sort(keys) => self.sort(&relation, keys, None),
+            OperatorKind::Top { count, by } => {
+                let n = self.count(count)?;
+                self.sort(&relation, std::slice::from_ref(by), Some(n))
+            }
+            OperatorKind::Distinct(items) => self.distinct(&relation, items),
+            OperatorKind::Summarize {
+                aggregates,
+                by,
+                bin: None,
+            } => self.summarize(&relation, aggregates, by),
+            OperatorKind::Join { table, condition } => {
+                self.join(relation, table, condition.as_ref(), operator)
+            }
+            OperatorKind::Lookup { table, condition } => {
+                self.lookup_table(&relation, table, condition.as_ref(), operator)
+            }
+            OperatorKind::Union(tables) => self.union(Some(relation), tables, operator),
+            OperatorKind::MvExpand { columns, limit } => {
+                self.mv_expand(&relation, columns, limit.as_ref(), operator)
+            }
+            OperatorKind::Parse {
+                filter,
+                source,
+                pattern,
+            } => self.parse(&relation, *filter, source, pattern, operator),
+            OperatorKind::MvApply {
+                columns,
+                limit,
+                body,
+            } => self.mv_apply(&relation, columns, limit.as_ref(), body, operator),
+            OperatorKind::MakeSeries(make) => self.make_series(&relation, make, operator),
+            OperatorKind::ParseKv {
+                source,
+                keys,
+                properties,
+            } => self.parse_kv(&relation, source, keys, properties),
+            OperatorKind::Search { tables, predicate } if tables.is_empty() => {
+                self.search(vec![("search_arg0".into(), relation)], predicate, operator)
+            }
+            OperatorKind::Evaluate { call, schema: None } => {
+                self.evaluate(&relation, call, operator)
+            }
+            OperatorKind::GetSchema => {
+                let rows: Vec<Vec<Value>> = relation
+                    .columns
+                    .iter()
+                    .enumerate()
+                    .map(|(i, c)| {
+                        vec![
+                            Value::String(c.name.as_str().into()),
+                            Value::Long(i as i64),
+                            Value::String(system_type(c.ty).into()),
+                            Value::String(c.ty.name().into()),
+                        ]
+                    })
+                    .collect();
+                let columns = [
+                    ("ColumnName".to_string(), Type::String),
+                    ("ColumnOrdinal".to_string(), Type::Long),
+                    ("DataType".to_string(), Type::String),
+                    ("ColumnType".to_string(), Type::String),
+                ];
+                self.rows(&columns, &rows)
+            }
+            OperatorKind::Invoke(expr) => match &expr.kind {
+                ExprKind::Call(call) => self.invoke(relation, call),
+                _ => Err(Failure::at(expr.span, "a function is invoked")),
+            },
+            OperatorKind::As(name) => {
+                let binding = super::statement::Binding::Table(relation.clone());
+                self.scope().insert(name.text.clone(), binding);
+                Ok(relation)
+            }
+            // How rows are drawn, or that they are read, changes no row.
+            OperatorKind::Render { .. } => Ok(relation),
+            OperatorKind::Consume => {
+                let mut none = relation.with(relation.builder().limit(0, Some(0))?)?;
+                none.columns.clear();
+                Ok(none)
+            }
+            _ => Err(Failure::unsupported(
+                operator.keyword.span,
+                &operator.keyword.text,
+            )),
+        }
+    }
+
+    pub(super) fn filter(
+        &mut self,
+        relation: &Relation,
+        predicate: &Expr,
+    ) -> Result<Relation, Failure> {
+        let compiled = self.compile(predicate, &relation.schema())?;
+        crate::kql::operate::condition_type(compiled.ty)
+            .map_err(|message| Failure::at(predicate.span, message))?;
+        let used = compiled.columns();
+        let columns = used.iter().map(|i| relation.columns[*i].expr()).collect();
+        let types = used.iter().map(|i| relation.columns[*i].ty).collect();
+        let (compiled, env) = (compiled.over(&used), self.env);
+        let condition = row::call(columns, types, Type::Bool, move |row| {
+            Value::Bool(compiled.holds(&env, row))
+        });
+        relation.with(relation.builder().filter(condition)?)
+    }
+
+    fn extend(&mut self, relation: &Relation, items: &[NamedExpr]) -> Result<Relation, Failure> {
+        let schema = relation.schema();
+        let mut columns = columns_of(relation);
+        let mut unnamed = 0;
+        for item in items {
+            let computed = self.computed(relation, &schema, item, &mut unnamed)?;
+            for (name, ty, expr) in computed {
+                match columns.iter_mut().find(|c| c.0 == name) {
+                    Some(old) => (old.1, old.2) = (ty, expr),
+                    None => columns.push((name, ty, expr)),
+                }
+            }
+        }
+        self.fields.project(relation, columns)
+    }
+
+    /// The columns that an item of `extend` or `project` gives.
+    fn computed(
+        &mut self,
+        relation: &Relation,
+        schema: &[(String, Type)],
+        item: &NamedExpr,
+        unnamed: &mut usize,
+    ) -> Result<Columns, Failure> {
+        let compiled = self.compile(&item.expr, schema)?;
+        let ty = compiled.ty;
+        match item.names.as_slice() {
+            [] => {
+                let name = crate::kql::naming::column_name(&item.expr).unwrap_or_else(|| {
+                    *unnamed += 1;
+                    format!("Column{unnamed}")
+                });
+                Ok(vec![(name, ty, self.expression(compiled, relation))])
+            }
+            [name] => Ok(vec![(
+                name.text.clone(),
+                ty,
+                self.expression(compiled, relation),
+            )]),
+            names if ty == Type::Dynamic => {
+                // `(a, b) = f(x)`: elements of the array.
+                let mut out = Vec::new();
+                for (i, name) in names.iter().enumerate() {
+                    let element = Expr {
+                        kind: ExprKind::Path {
+                            base: Box::new(item.expr.clone()),
+                            steps: vec![Step::Index(Expr {
+                                kind: ExprKind::Literal(crate::kql::ast::Literal::Long(i as i64)),
+                                span: item.span,
+                            })],
+                        },
+                        span: item.span,
+                    };
+                    let compiled = self.compile(&element, schema)?;
+                    let ty = compiled.ty;
+                    out.push((name.text.clone(), ty, self.expression(compiled, relation)));
+                }
+                Ok(out)
+            }
+            _ => Err(Failure::at(item.span, "several names for one value")),
+        }
+    }
+
+    fn project(&mut self, relation: &Relation, items: &[NamedExpr]) -> Result<Relation, Failure> {
+        let schema = relation.schema();
+        let mut columns: Columns = Vec::new();
+        let mut unnamed = 0;
+        for item in items {
+            if item.names.is_empty() && matches!(item.expr.kind, ExprKind::Star) {
+                columns.extend(columns_of(relation));
+                continue;
+            }
+            for (name, ty, expr) in self.computed(relation, &schema, item, &mut unnamed)? {
+                let name = match item.names.is_empty() {
+                    true => fresh(&name, &columns),
+                    false if columns.iter().any(|c| c.0 == name) => {
+                        return Err(Failure::at(
+                            item.span,
+                            format!("two columns are called `{name}`"),
+                        ));
+                    }
+                    false => name,
+                };
+                columns.push((name, ty, expr));
+            }
+        }
+        self.fields.project(relation, columns)
+    }
+
+    /// Refuses a pattern without `*` that names no column.
+    fn absent(&self, relation: &Relation, patterns: &[NamePattern]) -> Result<(), Failure> {
+        for pattern in patterns.iter().filter(|p| !p.wildcard) {
+            relation.need(&pattern.name.text, pattern.name.span)?;
+        }
+        Ok(())
+    }
+
+    fn keep(
+        &mut self,
+        relation: &Relation,
+        which: impl Fn(&Column) -> bool,
+    ) -> Result<Relation, Failure> {
+        let mut out = relation.clone();
+        out.columns.retain(|c| which(c));
+        Ok(out)
+    }
+
+    /// Sorts, and keeps the first so many.
+    fn sort(
+        &mut self,
+        relation: &Relation,
+        keys: &[Ordered],
+        most: Option<usize>,
+    ) -> Result<Relation, Failure> {
+        let schema = relation.schema();
+        let mut columns = columns_of(relation);
+        let mut order = Vec::new();
+        for (i, key) in keys.iter().enumerate() {
+            let compiled = self.compile(&key.by.expr, &schema)?;
+            if compiled.ty == Type::Dynamic {
+                return Err(Failure::at(
+                    key.by.span,
+                    "rows cannot be sorted by a dynamic value: convert it first",
+                ));
+            }
+            let ascending = key.direction == Some(Direction::Ascending);
+            let nulls_first = match key.nulls {
+                Some(nulls) => nulls == Nulls::First,
+                None => ascending,
+            };
+            let ty = compiled.ty;
+            columns.push((format!("\0{i}"), ty, self.expression(compiled, relation)));
+            order.push((ascending, nulls_first));
+        }
+        let width = relation.columns.len();
+        let with_keys = self.fields.project(relation, columns)?;
+        let by: Vec<SortExpr> = with_keys.columns[width..]
+            .iter()
+            .zip(order)
+            .map(|(c, (ascending, nulls_first))| c.expr().sort(ascending, nulls_first))
+            .collect();
+        let builder = with_keys.builder().sort_with_limit(by, most)?;
+        let mut out = with_keys.with(builder)?;
+        out.columns.truncate(width);
+        out.ordered = true;
+        Ok(out)
+    }
+
+    fn distinct(&mut self, relation: &Relation, items: &[NamedExpr]) -> Result<Relation, Failure> {
+        let picked = match items {
+            [only] if matches!(only.expr.kind, ExprKind::Star) => {
+                let columns = columns_of(relation);
+                self.fields.project(relation, columns)?
+            }
+            items => self.project(relation, items)?,
+        };
+        let mut out = picked.with(picked.builder().distinct()?)?;
+        out.ordered = false;
+        Ok(out)
+    }
+
+    /// `union`: the columns of all tables, in the order in which they come.
+    pub(super) fn union(
+        &mut self,
+        first: Option<Relation>,
+        tables: &[Expr],
+        operator: &Operator,
+    ) -> Result<Relation, Failure> {
+        let word = |name: &str| {
+            operator.setting(name).and_then(|s| match &s.value.kind {
+                ExprKind::Name(word) => Some(word.clone()),
+                ExprKind::Literal(crate::kql::ast::Literal::String(word)) => Some(word.clone()),
+                ExprKind::Literal(crate::kql::ast::Literal::Bool(b)) => Some(b.to_string()),
+                _ => None,
+            })
+        };
+        let fuzzy = word("isfuzzy").as_deref() == Some("true");
+        let inner = word("kind").as_deref() == Some("inner");
+        let source = word("withsource").or_else(|| word("with_source"));
+        let mut parts: Vec<(String, Relation)> = Vec::new();
+        let mut missing = None;
+        if let Some(first) = first {
+            parts.push(("union_arg0".into(), first));
+        }
+        for expr in tables {
+            let name = match &expr.kind {
+                ExprKind::Name(name) if self.shows_its_name(name) => name.clone(),
+                _ => format!("union_arg{}", parts.len()),
+            };
+            if let ExprKind::Wildcard(pattern) = &expr.kind {
+                for name in self.tables_like(pattern) {
+                    let table = Expr {
+                        kind: ExprKind::Name(name.clone()),
+                        span: expr.span,
+                    };
+                    parts.push((name, self.table(&table)?));
+                }
+                continue;
+            }
+            match self.table(expr) {
+                Ok(relation) => parts.push((name, relation)),
+                // Only what does not exist is passed over.
+                Err(failure) if fuzzy && self.is_missing(expr) => missing = Some(failure),
+                Err(failure) => return Err(failure),
+            }
+        }
+        if parts.is_empty() {
+            return Err(missing.unwrap_or_else(|| Failure::at(operator.span, "union has no table")));
+        }
+        // A name with several types becomes a column for each.
+        let mut columns: Vec<(String, Type, String)> = Vec::new();
+        for (_, part) in &parts {
+            for c in &part.columns {
+                if !columns.iter().any(|(n, t, _)| *n == c.name && *t == c.ty) {
+                    columns.push((c.name.clone(), c.ty, c.name.clone()));
+                }
+            }
+        }
+        if inner {
+            columns.retain(|(name, ty, _)| {
+                parts
+                    .iter()
+                    .all(|(_, p)| p.column(name).is_some_and(|c| c.ty == *ty))
+            });
+        }
+        let names: Vec<String> = columns.iter().map(|c| c.0.clone()).collect();
+        for (name, ty, shown) in &mut columns {
+            if names.iter().filter(|n| *n == name).count() > 1 {
+                *shown = format!("{name}_{}", ty.name());
+            }
+        }
+        let mut plan: Option<LogicalPlanBuilder> = None;
+        let mut out: Option<Relation> = None;
+        for (label, part) in &parts {
+            let mut list: Columns = Vec::new();
+            if let Some(source) = &source {
+                list.push((source.clone(), Type::String, lit(label.as_str())));
+            }
+            for (name, ty, shown) in &columns {
+                let expr = match part.columns.iter().find(|c| c.name == *name && c.ty == *ty) {
+                    Some(c) => c.expr(),
+                    None => null(*ty),
+                };
+                list.push((shown.clone(), *ty, expr));
+            }
+            let projected = self.fields.project(part, list)?;
+            plan = Some(match plan {
+                None => projected.builder(),
+                Some(plan) => plan.union(projected.plan.as_ref().clone())?,
+            });
+            out.get_or_insert(projected);
+        }
+        match (plan, out) {
+            (Some(plan), Some(out)) => {
+                let mut out = out.with(plan)?;
+                out.ordered = false;
+                Ok(out)
+            }
+            _ => Err(Failure::at(operator.span, "union has no table")),
+        }
+    }
+
+    fn parse(
+        &mut self,
+        relation: &Relation,
+        filter: bool,
+        source: &Expr,
+        pattern: &[ParsePart],
+        operator: &Operator,
+    ) -> Result<Relation, Failure> {
+        let kind = match operator.setting("kind").map(|s| &s.value.kind) {
+            None => "simple".to_string(),
+            Some(ExprKind::Name(kind)) => kind.clone(),
+            Some(_) => return Err(Failure::at(operator.span, "kind=simple, relaxed or regex")),
+        };
+        let mut flags = "s".to_string();
+        if let Some(setting) = operator.setting("flags")
+            && let ExprKind::Name(own) = &setting.value.kind
+        {
+            flags = own.clone();
+        }
+        let (regex, types) = parse_pattern(pattern, &kind, &flags)
+            .map_err(|message| Failure::at(operator.span, message))?;
+        let compiled = self.compile(source, &relation.schema())?;
+        let used = compiled.columns();
+        let input: Vec<PlanExpr> = used.iter().map(|i| relation.columns[*i].expr()).collect();
+        let input_types: Vec<Type> = used.iter().map(|i| relation.columns[*i].ty).collect();
+        let compiled = compiled.over(&used);
+        let relaxed = kind == "relaxed";
+        let mut columns = columns_of(relation);
+        let names: Vec<String> = pattern
+            .iter()
+            .filter_map(|p| match p {
+                ParsePart::Column { name, .. } => Some(name.text.clone()),
+                _ => None,
+            })
+            .collect();
+        let all_types = types.clone();
+        let captured = {
+            let env = self.env;
+            move |row: &[Value]| -> Option<Vec<Value>> {
+                let text = compiled.eval(&env, row).text().into_owned();
+                let found = regex.captures(&text)?;
+                let mut out = Vec::new();
+                for (i, ty) in all_types.iter().enumerate() {
+                    let piece = found.name(&format!("c{i}")).map_or("", |m| m.as_str());
+                    let value = Value::string(piece).convert(*ty);
+                    if value == Value::Null && *ty != Type::String && !relaxed {
+                        return None;
+                    }
+                    out.push(value);
+                }
+                Some(out)
+            }
+        };
+        for (i, (name, ty)) in names.iter().zip(&types).enumerate() {
+            let captured = captured.clone();
+            let ty = *ty;
+            let expr = row::call(
+                input.clone(),
+                input_types.clone(),
+                ty,
+                move |row| match captured(row) {
+                    Some(mut values) => values.swap_remove(i),
+                    None if ty == Type::String => Value::String("".into()),
+                    None => Value::Null,
+                },
+            );
+            match columns.iter_mut().find(|c| c.0 == *name) {
+                Some(old) => (old.1, old.2) = (ty, expr),
+                None => columns.push((name.clone(), ty, expr)),
+            }
+        }
+        let over = match filter {
+            false => relation.clone(),
+            true => {
+                let matched = row::call(input, input_types, Type::Bool, move |row| {
+                    Value::Bool(captured(row).is_some())
+                });
+                relation.with(relation.builder().filter(matched)?)?
+            }
+        };
+        self.fields.project(&over, columns)
+    }
+}
+
+/// The pattern of `parse` as one regular expression, and the types of its columns.
+fn parse_pattern(
+    pattern: &[ParsePart],
+    kind: &str,
+    flags: &str,
+) -> Result<(regex::Regex, Vec<Type>), String> {
+    let regex = kind == "regex";
+    let mut out = String::new();
+    if !flags.is_empty() {
+        let known: String = flags.chars().filter(|c| "imsU".contains(*c)).collect();
+        if !known.is_empty() {
+            out.push_str(&format!("(?{known})"));
+        }
+    }
+    out.push('^');
+    let mut types = Vec::new();
+    for (i, part) in pattern.iter().enumerate() {
+        let last = i + 1 == pattern.len();
+        match part {
+            ParsePart::Star(_) => out.push_str(if last { ".*" } else { ".*?" }),
+            ParsePart::Text(text) if regex => out.push_str(&format!("(?:{})", text.text)),
+            ParsePart::Text(text) => out.push_str(&regex::escape(&text.text)),
+            ParsePart::Column { ty, .. } => {
+                let ty = ty.map_or(Type::String, |t| t.ty);
+                types.push(ty);
+                let group = format!("(?P<c{}>", types.len() - 1);
+                let number = matches!(ty, Type::Long | Type::Int) && kind != "relaxed";
+                out.push_str(&match (number, regex || last) {
+                    (true, _) => format!(r"\s*{group}[+-]?\d+)\s*"),
+                    (false, true) => format!("{group}.*)"),
+                    (false, false) => format!("{group}.*?)"),
+                });
+            }
+        }
+    }
+    // Text after the last part may follow, where that part is text.
+    if !matches!(pattern.last(), Some(ParsePart::Text(_))) {
+        out.push('$');
+    }
+    let compiled = regex::Regex::new(&out).map_err(|e| format!("the pattern is wrong: {e}"))?;
+    Ok((compiled, types))
+}
+
+fn named(pattern: &NamePattern, name: &str) -> bool {
+    match pattern.wildcard {
+        true => matches(&pattern.name.text, name),
+        false => pattern.name.text == name,
+    }
+}
+
+/// A name that no column has yet: `x`, `x1`, `x2`.
+pub(super) fn fresh(name: &str, columns: &Columns) -> String {
+    let taken = |n: &str| columns.iter().any(|c| c.0 == n);
+    if !taken(name) {
+        return name.to_string();
+    }
+    (1..)
+        .map(|i| format!("{name}{i}"))
+        .find(|n| !taken(n))
+        .unwrap_or_else(|| name.to_string())
+}
+
+fn reorder(mut relation: Relation, items: &[Reorder]) -> Relation {
+    let mut rest = std::mem::take(&mut relation.columns);
+    for item in items {
+        let (mut picked, others): (Vec<Column>, Vec<Column>) = rest
+            .into_iter()
+            .partition(|c| named(&item.columns, &c.name));
+        rest = others;
+        match item.order {
+            Some(ColumnOrder::Ascending | ColumnOrder::GrannyAscending) => {
+                picked.sort_by(|a, b| a.name.cmp(&b.name));
+            }
+            Some(ColumnOrder::Descending | ColumnOrder::GrannyDescending) => {
+                picked.sort_by(|a, b| b.name.cmp(&a.name));
+            }
+            None => {}
+        }
+        relation.columns.extend(picked);
+    }
+    relation.columns.extend(rest);
+    relation
+}
+
+/// The .NET type that `getschema` says.
+fn system_type(ty: Type) -> &'static str {
+    match ty {
+        Type::Bool => "System.SByte",
+        Type::DateTime => "System.DateTime",
+        Type::Decimal => "System.Data.SqlTypes.SqlDecimal",
+        Type::Dynamic => "System.Object",
+        Type::Guid => "System.Guid",
+        Type::Int => "System.Int32",
+        Type::Long => "System.Int64",
+        Type::Real => "System.Double",
+        Type::String => "System.String",
+        Type::Timespan => "System.TimeSpan",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn stars_stand_for_any_text() {
+        for (pattern, name, want) in [
+            ("a*", "abc", true),
+            ("*c", "abc", true),
+            ("a*c", "ac", true),
+            ("a*c", "a", false),
+            ("*", "", true),
+            ("a*b*c", "a1b2c", true),
+            ("a*b*c", "a1c", false),
+        ] {
+            assert_eq!(matches(pattern, name), want, "{pattern} {name}");
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Scalar expressions and aggregates of KQL as functions of DataFusion.
+//!
+//! An expression is evaluated row by row by [`crate::kql`], which knows Kusto's semantics; DataFusion sees one function from the
+//! columns that the expression reads.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::{ArrayRef, AsArray};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Expr, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+
+use super::{arrays, state};
+use crate::kql::aggregate::{self, Aggregate};
+use crate::kql::eval::Compiled;
+use crate::kql::function::Env;
+use crate::kql::value::{Json, Type, Value};
+
+/// Two functions are equal when they are the same one.
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// How rows are turned into values.
+type Evaluate = dyn Fn(&[Value]) -> Value + Send + Sync;
+
+/// A function of some columns.
+pub(super) struct RowFunction {
+    id: u64,
+    types: Vec<Type>,
+    ty: Type,
+    evaluate: Box<Evaluate>,
+    signature: Signature,
+}
+
+impl fmt::Debug for RowFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "kql#{}", self.id)
+    }
+}
+
+impl PartialEq for RowFunction {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for RowFunction {}
+
+impl Hash for RowFunction {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}
+
+/// A call of a function of these columns.
+pub(super) fn call(
+    columns: Vec<Expr>,
+    types: Vec<Type>,
+    ty: Type,
+    evaluate: impl Fn(&[Value]) -> Value + Send + Sync + 'static,
+) -> Expr {
+    let function = RowFunction {
+        id: next_id(),
+        signature: signature(columns.len()),
+        types,
+        ty,
+        evaluate: Box::new(evaluate),
+    };
+    ScalarUDF::from(function).call(columns)
+}
+
+/// A compiled expression over these columns.
+pub(super) fn expression(
+    columns: Vec<Expr>,
+    types: Vec<Type>,
+    compiled: Compiled,
+    env: &Env,
+) -> Expr {
+    let (ty, env) = (compiled.ty, *env);
+    call(columns, types, ty, move |row| compiled.eval(&env, row))
+}
+
+/// A signature for so many columns of any type.
+pub(super) fn signature(columns: usize) -> Signature {
+    match columns {
+        0 => Signature::nullary(Volatility::Immutable),
+        n => Signature::any(n, Volatility::Immutable),
+    }
+}
+
+impl ScalarUDFImpl for RowFunction {
+    fn name(&self) -> &str {
+        "kql"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(arrays::arrow_type(self.ty))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let rows = args.number_rows;
+        let columns: Vec<ArrayRef> = args
+            .args
+            .into_iter()
+            .map(|a| a.into_array(rows))
+            .collect::<Result<_>>()?;
+        let mut row = vec![Value::Null; columns.len()];
+        let mut out = Vec::with_capacity(rows);
+        for r in 0..rows {
+            for (i, column) in columns.iter().enumerate() {
+                row[i] = arrays::value(column, r, self.types[i]);
+            }
+            out.push((self.evaluate)(&row));
+        }
+        Ok(ColumnarValue::Array(arrays::array(out.iter(), self.ty)))
+    }
+}
+
+/// An aggregate over some columns.
+pub(super) struct RowAggregate {
+    id: u64,
+    aggregate: &'static Aggregate,
+    types: Vec<Type>,
+    constants: Vec<Option<Value>>,
+    /// Nothing for one that gives several columns: they come as JSON.
+    ty: Option<Type>,
+    signature: Signature,
+}
+
+impl fmt::Debug for RowAggregate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.aggregate.name, self.id)
+    }
+}
+
+impl PartialEq for RowAggregate {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for RowAggregate {}
+
+impl Hash for RowAggregate {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}
+
+/// A call of an aggregate.
+pub(super) fn aggregate_call(
+    aggregate: &'static Aggregate,
+    columns: Vec<Expr>,
+    types: Vec<Type>,
+    constants: Vec<Option<Value>>,
+    ty: Option<Type>,
+) -> Expr {
+    let function = RowAggregate {
+        id: next_id(),
+        signature: signature(columns.len()),
+        aggregate,
+        types,
+        constants,
+        ty,
+    };
+    AggregateUDF::from(function).call(columns)
+}
+
+impl AggregateUDFImpl for RowAggregate {
+    fn name(&self) -> &str {
+        "kql"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.ty.map_or(DataType::Binary, arrays::arrow_type))
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
+        Ok(vec![Arc::new(Field::new(
+            format!("{}_state", args.name),
+            DataType::Binary,
+            true,
+        ))])
+    }
+
+    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        Ok(Box::new(Bridge {
+            inner: self.aggregate.accumulator(&self.types, &self.constants),
+            types: self.types.clone(),
+            ty: self.ty,
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct Bridge {
+    inner: Box<dyn aggregate::Accumulator>,
+    types: Vec<Type>,
+    ty: Option<Type>,
+}
+
+impl Accumulator for Bridge {
+    fn update_batch(&mut self, columns: &[ArrayRef]) -> Result<()> {
+        let rows = columns.first().map_or(0, |c| c.len());
+        let mut row = vec![Value::Null; columns.len()];
+        for r in 0..rows {
+            for (i, column) in columns.iter().enumerate() {
+                row[i] = arrays::value(column, r, self.types[i]);
+            }
+            self.inner.add(&row);
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        match self.ty {
+            Some(ty) => {
+                let value = self.inner.finish();
+                ScalarValue::try_from_array(&arrays::array(std::iter::once(&value), ty), 0)
+            }
+            None => {
+                let all: Vec<Json> = self
+                    .inner
+                    .finish_all()
+                    .iter()
+                    .map(Json::from_value)
+                    .collect();
+                Ok(ScalarValue::Binary(Some(packed(&Json::Array(all)))))
+            }
+        }
+    }
+
+    fn size(&self) -> usize {
+        std::mem::size_of::<Self>() + self.inner.size()
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        Ok(vec![ScalarValue::Binary(Some(packed(&self.inner.save())))])
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        let states = states[0].as_binary::<i32>();
+        for state in states.iter().flatten() {
+            if let Some(json) = state::read(state) {
+                self.inner.merge(&json);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn packed(json: &Json) -> Vec<u8> {
+    let mut out = Vec::new();
+    state::write(json, &mut out);
+    out
+}
+
+/// One of the values of an aggregate that gives several.
+pub(super) fn element(column: Expr, at: usize, ty: Type) -> Expr {
+    ScalarUDF::from(Element {
+        at,
+        ty,
+        signature: signature(1),
+    })
+    .call(vec![column])
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Element {
+    at: usize,
+    ty: Type,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Element {
+    fn name(&self) -> &str {
+        "element"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(arrays::arrow_type(self.ty))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let rows = args.number_rows;
+        let mut columns = args.args;
+        let array = columns.swap_remove(0).into_array(rows)?;
+        let values: Vec<Value> = array
+            .as_binary::<i32>()
+            .iter()
+            .map(|packed| match packed.and_then(state::read) {
+                Some(Json::Array(all)) => all
+                    .get(self.at)
+                    .map_or(Value::Null, |j| Value::dynamic(j.clone()).fit(self.ty)),
+                _ => Value::Null.fit(self.ty),
+            })
+            .collect();
+        Ok(ColumnarValue::Array(arrays::array(values.iter(), self.ty)))
+    }
+}

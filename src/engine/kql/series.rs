@@ -1,0 +1,264 @@
+//! `make-series`: aggregates over the steps of an axis, as arrays.
+
+use std::collections::HashMap;
+
+use super::Failure;
+use super::group::{Found, lift};
+use super::relation::Relation;
+use super::statement::Lower;
+use crate::kql::aggregate::{self, Accumulator};
+use crate::kql::ast::operator::{MakeSeries, SeriesRange};
+use crate::kql::ast::{Expr, ExprKind, Operator};
+use crate::kql::eval::Compiled;
+use crate::kql::naming;
+use crate::kql::value::{Json, Type, Value};
+
+/// Steps that a series may have.
+const MOST: i64 = 1_000_000;
+
+/// An aggregate of a series: its arguments over the rows.
+struct Call {
+    aggregate: &'static aggregate::Aggregate,
+    arguments: Vec<Compiled>,
+    types: Vec<Type>,
+    constants: Vec<Option<Value>>,
+    ty: Type,
+}
+
+struct Series {
+    name: String,
+    calls: Vec<Call>,
+    /// Of the values of its aggregates.
+    whole: Compiled,
+    default: Value,
+}
+
+/// A place on the axis as a number.
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::DateTime(t) | Value::Timespan(t) => Some(*t as f64),
+        Value::Long(n) => Some(*n as f64),
+        Value::Int(n) => Some(f64::from(*n)),
+        Value::Real(x) | Value::Decimal(x) => x.is_finite().then_some(*x),
+        _ => None,
+    }
+}
+
+fn place(ty: Type, at: f64) -> Value {
+    match ty {
+        Type::DateTime => Value::DateTime(at as i64),
+        Type::Timespan => Value::Timespan(at as i64),
+        Type::Real | Type::Decimal => Value::Real(at),
+        _ => Value::Long(at as i64),
+    }
+}
+
+impl Lower<'_> {
+    pub(super) fn make_series(
+        &mut self,
+        relation: &Relation,
+        make: &MakeSeries,
+        operator: &Operator,
+    ) -> Result<Relation, Failure> {
+        let schema = relation.schema();
+        let axis = self.compile(&make.on.expr, &schema)?;
+        let axis_name = match make.on.names.as_slice() {
+            [name] => name.text.clone(),
+            _ => naming::column_name(&make.on.expr).unwrap_or_else(|| "Column1".into()),
+        };
+        let mut bound = |expr: Option<&Expr>| -> Result<Option<f64>, Failure> {
+            match expr {
+                None => Ok(None),
+                Some(expr) => match number(&self.constant(expr)?) {
+                    Some(n) => Ok(Some(n)),
+                    None => Err(Failure::at(expr.span, "a place on the axis is needed")),
+                },
+            }
+        };
+        let (from, to, step, inclusive) = match &make.range {
+            SeriesRange::Steps { from, to, step } => (
+                bound(from.as_ref())?,
+                bound(to.as_ref())?,
+                bound(Some(step))?,
+                false,
+            ),
+            SeriesRange::InRange { from, to, step } => (
+                bound(Some(from))?,
+                bound(Some(to))?,
+                bound(Some(step))?,
+                true,
+            ),
+        };
+        let step = step
+            .filter(|s| *s > 0.0)
+            .ok_or_else(|| Failure::at(operator.span, "the step of a series must be above 0"))?;
+        let mut by = Vec::new();
+        for key in &make.by {
+            let compiled = self.compile(&key.expr, &schema)?;
+            let name = match key.names.as_slice() {
+                [name] => name.text.clone(),
+                _ => naming::column_name(&key.expr).unwrap_or_else(|| "Column1".into()),
+            };
+            by.push((name, compiled));
+        }
+        let mut all = Vec::new();
+        for (item, default) in &make.series {
+            all.push(self.series(item, default.as_ref(), &schema)?);
+        }
+        let rows = self.answer(relation)?;
+        let env = self.env;
+        let places: Vec<Option<f64>> = rows.iter().map(|r| number(&axis.eval(&env, r))).collect();
+        let seen = || places.iter().flatten().copied();
+        let first = from.unwrap_or_else(|| {
+            let least = seen().fold(f64::INFINITY, f64::min);
+            (least / step).floor() * step
+        });
+        let last = to.unwrap_or_else(|| seen().fold(f64::NEG_INFINITY, f64::max));
+        let steps = match (rows.is_empty() && (from.is_none() || to.is_none()), to) {
+            (true, _) => 0,
+            (false, None) => ((last - first) / step).floor() as i64 + 1,
+            (false, Some(_)) if inclusive => ((last - first) / step).floor() as i64 + 1,
+            (false, Some(_)) => ((last - first) / step).ceil() as i64,
+        };
+        if !(0..=MOST).contains(&steps) {
+            return Err(Failure::at(
+                operator.span,
+                format!("a series of {steps} steps; 0 to {MOST} are possible"),
+            ));
+        }
+        let steps = steps as usize;
+        let mut order: Vec<Vec<Value>> = Vec::new();
+        let mut index: HashMap<String, usize> = HashMap::new();
+        type Bins = Vec<Vec<Option<Vec<Box<dyn Accumulator>>>>>;
+        let mut groups: Vec<Bins> = Vec::new();
+        let empty = || -> Bins {
+            all.iter()
+                .map(|_| (0..steps).map(|_| None).collect())
+                .collect()
+        };
+        let nonempty = matches!(
+            operator.setting("kind").map(|s| &s.value.kind),
+            Some(ExprKind::Name(kind)) if kind == "nonempty"
+        );
+        if nonempty && rows.is_empty() && by.is_empty() {
+            order.push(Vec::new());
+            groups.push(empty());
+        }
+        for (row, at) in rows.iter().zip(&places) {
+            let Some(at) = at else { continue };
+            let bin = ((at - first) / step).floor();
+            if bin < 0.0 || bin >= steps as f64 {
+                continue;
+            }
+            let key: Vec<Value> = by.iter().map(|(_, c)| c.eval(&env, row)).collect();
+            let text = format!("{key:?}");
+            let group = *index.entry(text).or_insert_with(|| {
+                order.push(key);
+                groups.push(empty());
+                groups.len() - 1
+            });
+            for (series, bins) in all.iter().zip(&mut groups[group]) {
+                let accumulators = bins[bin as usize].get_or_insert_with(|| {
+                    series
+                        .calls
+                        .iter()
+                        .map(|c| c.aggregate.accumulator(&c.types, &c.constants))
+                        .collect()
+                });
+                for (call, accumulator) in series.calls.iter().zip(accumulators) {
+                    let values: Vec<Value> =
+                        call.arguments.iter().map(|a| a.eval(&env, row)).collect();
+                    accumulator.add(&values);
+                }
+            }
+        }
+        let axis_values: Vec<Json> = (0..steps)
+            .map(|i| Json::from_value(&place(axis.ty, first + step * i as f64)))
+            .collect();
+        let mut columns: Vec<(String, Type)> =
+            by.iter().map(|(name, c)| (name.clone(), c.ty)).collect();
+        columns.extend(all.iter().map(|s| (s.name.clone(), Type::Dynamic)));
+        columns.push((axis_name, Type::Dynamic));
+        let mut out = Vec::new();
+        for (key, group) in order.into_iter().zip(groups) {
+            let mut row = key;
+            for (series, bins) in all.iter().zip(group) {
+                let values = bins
+                    .into_iter()
+                    .map(|bin| match bin {
+                        None => Json::from_value(&series.default),
+                        Some(mut accumulators) => {
+                            let values: Vec<Value> = accumulators
+                                .iter_mut()
+                                .zip(&series.calls)
+                                .map(|(a, c)| a.finish().fit(c.ty))
+                                .collect();
+                            Json::from_value(&series.whole.eval(&env, &values))
+                        }
+                    })
+                    .collect();
+                row.push(Value::dynamic(Json::Array(values)));
+            }
+            row.push(Value::dynamic(Json::Array(axis_values.clone())));
+            out.push(row);
+        }
+        self.rows(&columns, &out)
+    }
+
+    fn series(
+        &mut self,
+        item: &crate::kql::ast::NamedExpr,
+        default: Option<&Expr>,
+        schema: &[(String, Type)],
+    ) -> Result<Series, Failure> {
+        let mut whole = item.expr.clone();
+        let mut found: Vec<Found> = Vec::new();
+        lift(&mut whole, &mut found);
+        let mut calls = Vec::new();
+        for one in &found {
+            let Some(aggregate) = aggregate::get(&one.call.name.text) else {
+                return Err(Failure::unsupported(one.span, &one.call.name.text));
+            };
+            let mut arguments = Vec::new();
+            for argument in &one.call.arguments {
+                arguments.push(self.compile(&argument.expr, schema)?);
+            }
+            let types: Vec<Type> = arguments.iter().map(|a| a.ty).collect();
+            let constants: Vec<Option<Value>> =
+                arguments.iter().map(|a| a.as_constant().cloned()).collect();
+            let ty = aggregate
+                .types(&types, &constants)
+                .map_err(|message| Failure::at(one.span, message))?;
+            calls.push(Call {
+                aggregate,
+                arguments,
+                types,
+                constants,
+                ty: ty.first().copied().unwrap_or(Type::Long),
+            });
+        }
+        let inner: Vec<(String, Type)> = calls
+            .iter()
+            .enumerate()
+            .map(|(i, c)| (format!("\0{i}"), c.ty))
+            .collect();
+        let whole = self.compile(&whole, &inner)?;
+        let default = match default {
+            Some(expr) => self.constant(expr)?,
+            None => Value::Long(0),
+        };
+        let default = match whole.ty {
+            Type::Real | Type::Decimal => default.convert(Type::Real),
+            _ => default,
+        };
+        Ok(Series {
+            name: match item.names.as_slice() {
+                [name] => name.text.clone(),
+                _ => naming::column_name(&item.expr).unwrap_or_else(|| "Column1".into()),
+            },
+            calls,
+            whole,
+            default,
+        })
+    }
+}

@@ -1,0 +1,804 @@
+//! Statements and sources: what names mean, and where rows come from.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlanBuilder};
+
+use super::relation::{Column, Fields, Relation};
+use super::{Failure, arrays, row};
+use crate::catalog::catalog;
+use crate::engine::{Session, views};
+use crate::kql::ast::{
+    self, Call, Expr, ExprKind, LetValue, NamedExpr, Operator, OperatorKind, ParameterType,
+    Pipeline, Query, Source, Span, Statement, StatementKind,
+};
+use crate::kql::eval::{self, Compiled};
+use crate::kql::function::Env;
+use crate::kql::span::Fault;
+use crate::kql::value::{Type, Value};
+
+/// What a `let` name stands for.
+#[derive(Debug, Clone)]
+pub(super) enum Binding {
+    Scalar(Value, Type),
+    Table(Relation),
+    Function(Arc<ast::Function>),
+}
+
+/// Lowers one query.
+pub(super) struct Lower<'s> {
+    session: &'s Session,
+    pub(super) env: Env,
+    pub(super) fields: Fields,
+    names: Vec<HashMap<String, Binding>>,
+    /// The rows at hand, inside `mv-apply` and the like.
+    pub(super) context: Vec<Relation>,
+    depth: usize,
+}
+
+/// How deep functions may call each other.
+const MAX_CALLS: usize = 32;
+
+impl<'s> Lower<'s> {
+    pub(super) fn new(session: &'s Session, env: Env) -> Self {
+        Lower {
+            session,
+            env,
+            fields: Fields::default(),
+            names: vec![HashMap::new()],
+            context: Vec::new(),
+            depth: 0,
+        }
+    }
+
+    /// The table that a query gives: that of its last statement.
+    pub(super) fn query(&mut self, query: &Query) -> Result<Relation, Failure> {
+        let mut last = None;
+        for statement in &query.statements {
+            if let Some(relation) = self.statement(statement)? {
+                last = Some(relation);
+            }
+        }
+        last.ok_or_else(|| {
+            let span = query.statements.last().map_or(Span::default(), |s| s.span);
+            Failure::at(span, "the query has no tabular statement to answer")
+        })
+    }
+
+    fn statement(&mut self, statement: &Statement) -> Result<Option<Relation>, Failure> {
+        match &statement.kind {
+            StatementKind::Let { name, value } => {
+                let binding = match value {
+                    LetValue::Function(function) => Binding::Function(Arc::new(function.clone())),
+                    LetValue::Expr(expr) => self.bind(expr)?,
+                    LetValue::EntityGroup(_) => {
+                        return Err(Failure::unsupported(statement.span, "entity_group"));
+                    }
+                };
+                self.scope().insert(name.text.clone(), binding);
+                Ok(None)
+            }
+            // Options of the service: none changes an answer here.
+            StatementKind::Set { .. } => Ok(None),
+            StatementKind::QueryParameters(parameters) => {
+                for parameter in parameters {
+                    let Some(default) = &parameter.default else {
+                        return Err(Failure::at(
+                            parameter.span,
+                            format!("query parameter `{}` has no value", parameter.name.text),
+                        ));
+                    };
+                    let binding = self.bind(default)?;
+                    self.scope().insert(parameter.name.text.clone(), binding);
+                }
+                Ok(None)
+            }
+            StatementKind::Query(expr) => Ok(Some(self.table(expr)?)),
+            StatementKind::Alias { .. } => {
+                Err(Failure::unsupported(statement.span, "alias database"))
+            }
+            StatementKind::Restrict(_) => {
+                Err(Failure::unsupported(statement.span, "restrict access"))
+            }
+            StatementKind::Pattern(_) => {
+                Err(Failure::unsupported(statement.span, "declare pattern"))
+            }
+        }
+    }
+
+    pub(super) fn scope(&mut self) -> &mut HashMap<String, Binding> {
+        if self.names.is_empty() {
+            self.names.push(HashMap::new());
+        }
+        let last = self.names.len() - 1;
+        &mut self.names[last]
+    }
+
+    fn lookup(&self, name: &str) -> Option<&Binding> {
+        self.names.iter().rev().find_map(|scope| scope.get(name))
+    }
+
+    /// A `let` value: a table where it is one, else a scalar.
+    fn bind(&mut self, expr: &Expr) -> Result<Binding, Failure> {
+        if self.is_table(expr) {
+            return Ok(Binding::Table(self.table(expr)?));
+        }
+        let compiled = self.compile(expr, &[])?;
+        let value = compiled.eval(&self.env, &[]);
+        Ok(Binding::Scalar(value, compiled.ty))
+    }
+
+    /// Whether an expression is a table, from its form and from the names that are known.
+    pub(super) fn is_table(&self, expr: &Expr) -> bool {
+        match &expr.kind {
+            ExprKind::Pipeline(_) | ExprKind::DataTable(_) | ExprKind::ExternalData(_) => true,
+            ExprKind::Name(name) => match self.lookup(name) {
+                Some(Binding::Table(_)) => true,
+                Some(Binding::Scalar(..)) => false,
+                Some(Binding::Function(f)) => self.gives_table(f),
+                None => self.session.knows(name),
+            },
+            ExprKind::Call(call) => match call.name.text.as_str() {
+                "table" | "materialize" | "_GetWatchlist" | "database" | "cluster" | "view" => true,
+                name => match self.lookup(name) {
+                    Some(Binding::Function(f)) => self.gives_table(f),
+                    _ => false,
+                },
+            },
+            _ => false,
+        }
+    }
+
+    fn gives_table(&self, function: &ast::Function) -> bool {
+        match function.body.last().map(|s| &s.kind) {
+            Some(StatementKind::Query(expr)) => {
+                // Its own names are not known here: a name that is none of its parameters may be a table.
+                matches!(
+                    expr.kind,
+                    ExprKind::Pipeline(_) | ExprKind::DataTable(_) | ExprKind::ExternalData(_)
+                ) || self.is_table(expr)
+                    || matches!(&expr.kind, ExprKind::Name(n) if function.body.iter().any(|s| {
+                        matches!(&s.kind, StatementKind::Let { name, value: LetValue::Expr(e) }
+                            if name.text == *n && matches!(e.kind, ExprKind::Pipeline(_)))
+                    }))
+            }
+            _ => false,
+        }
+    }
+
+    /// An expression that stands where a table must.
+    pub(super) fn table(&mut self, expr: &Expr) -> Result<Relation, Failure> {
+        match &expr.kind {
+            ExprKind::Pipeline(pipeline) => self.pipeline(pipeline),
+            ExprKind::Name(name) => match self.lookup(name).cloned() {
+                Some(Binding::Table(relation)) => Ok(relation),
+                Some(Binding::Function(function)) => self.call_table(&function, &[], expr.span),
+                Some(Binding::Scalar(..)) => Err(Failure::at(
+                    expr.span,
+                    format!("`{name}` is a scalar, and a table is needed here"),
+                )),
+                None => self.named(name, expr.span),
+            },
+            ExprKind::DataTable(table) => self.datatable(table, expr.span),
+            ExprKind::Call(call) => self.call(call, expr.span),
+            ExprKind::ExternalData(_) => Err(Failure::unsupported(expr.span, "externaldata")),
+            ExprKind::Path { .. } => Err(Failure::at(
+                expr.span,
+                "tables of other databases and clusters cannot be reached",
+            )),
+            _ => Err(Failure::at(expr.span, "a table is needed here")),
+        }
+    }
+
+    pub(super) fn pipeline(&mut self, pipeline: &Pipeline) -> Result<Relation, Failure> {
+        let mut relation = match &pipeline.source {
+            Source::Expr(expr) => self.table(expr)?,
+            Source::Operator(operator) => self.source(operator)?,
+            Source::Context => self
+                .context
+                .last()
+                .cloned()
+                .ok_or_else(|| Failure::at(pipeline.span, "no rows at hand here"))?,
+            Source::Missing => return Err(Failure::at(pipeline.span, "a source is missing")),
+        };
+        for operator in &pipeline.operators {
+            relation = self.operator(relation, operator)?;
+        }
+        Ok(relation)
+    }
+
+    /// An operator that makes rows.
+    fn source(&mut self, operator: &Operator) -> Result<Relation, Failure> {
+        match &operator.kind {
+            OperatorKind::Print(columns) => self.print(columns),
+            OperatorKind::Range {
+                name,
+                from,
+                to,
+                step,
+            } => self.range(&name.text, from, to, step, operator.span),
+            OperatorKind::Union(tables) => self.union(None, tables, operator),
+            OperatorKind::Search { tables, predicate } if !tables.is_empty() => {
+                let mut relations = Vec::new();
+                for table in tables {
+                    let name = match &table.kind {
+                        ExprKind::Name(name) => name.clone(),
+                        _ => format!("search_arg{}", relations.len()),
+                    };
+                    relations.push((name, self.table(table)?));
+                }
+                self.search(relations, predicate, operator)
+            }
+            _ => Err(Failure::unsupported(
+                operator.keyword.span,
+                &operator.keyword.text,
+            )),
+        }
+    }
+
+    fn print(&mut self, columns: &[NamedExpr]) -> Result<Relation, Failure> {
+        let one = Relation {
+            plan: Arc::new(LogicalPlanBuilder::empty(true).build()?),
+            columns: Vec::new(),
+            ordered: false,
+        };
+        let mut out = Vec::new();
+        for (i, column) in columns.iter().enumerate() {
+            let compiled = self.compile(&column.expr, &[])?;
+            let name = match column.names.as_slice() {
+                [] => crate::kql::naming::print_name(i),
+                [name] => name.text.clone(),
+                _ => {
+                    return Err(Failure::unsupported(
+                        column.span,
+                        "several names for one value",
+                    ));
+                }
+            };
+            let ty = compiled.ty;
+            let expr = self.expression(compiled, &one);
+            out.push((name, ty, expr));
+        }
+        self.fields.project(&one, out)
+    }
+
+    /// Rows in memory.
+    pub(super) fn rows(
+        &mut self,
+        columns: &[(String, Type)],
+        rows: &[Vec<Value>],
+    ) -> Result<Relation, Failure> {
+        let mut fields = Vec::new();
+        let mut arrays = Vec::new();
+        let mut out = Vec::new();
+        for (i, (name, ty)) in columns.iter().enumerate() {
+            let field = self.fields.next();
+            fields.push(Field::new(&field, arrays::arrow_type(*ty), true));
+            arrays.push(arrays::array(rows.iter().map(|r| &r[i]), *ty));
+            out.push(Column {
+                name: name.clone(),
+                ty: *ty,
+                field,
+            });
+        }
+        if fields.is_empty() {
+            fields.push(Field::new(self.fields.next(), DataType::Boolean, true));
+            let yes = vec![Value::Bool(true); rows.len()];
+            arrays.push(arrays::array(yes.iter(), Type::Bool));
+        }
+        let schema = Arc::new(Schema::new(fields));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)
+            .map_err(|e| Failure::Engine(e.into()))?;
+        let table = MemTable::try_new(schema, vec![vec![batch]])?;
+        let plan = LogicalPlanBuilder::scan("rows", provider_as_source(Arc::new(table)), None)?;
+        Ok(Relation {
+            plan: Arc::new(plan.build()?),
+            columns: out,
+            ordered: false,
+        })
+    }
+
+    /// The same rows, made now and kept in memory in their order.
+    pub(super) fn made(&mut self, relation: &Relation) -> Result<Relation, Failure> {
+        let answer = self.session.rows_of(relation)?;
+        let mut made = self.rows(&answer.columns, &answer.rows)?;
+        made.ordered = relation.ordered;
+        Ok(made)
+    }
+
+    /// All rows of a relation.
+    pub(super) fn answer(&self, relation: &Relation) -> Result<Vec<Vec<Value>>, Failure> {
+        Ok(self.session.rows_of(relation)?.rows)
+    }
+
+    /// Whether a union shows the name of a table: one of the session, or a view of the query.
+    pub(super) fn shows_its_name(&self, name: &str) -> bool {
+        match self.lookup(name) {
+            None => true,
+            Some(Binding::Function(f)) => f.view,
+            Some(_) => false,
+        }
+    }
+
+    /// `invoke f(a)`: the rows at hand are the function's first argument.
+    pub(super) fn invoke(&mut self, relation: Relation, call: &Call) -> Result<Relation, Failure> {
+        const ROWS: &str = "\0rows";
+        let Some(Binding::Function(function)) = self.lookup(&call.name.text).cloned() else {
+            return Err(Failure::at(
+                call.name.span,
+                format!("no function `{}`", call.name.text),
+            ));
+        };
+        self.scope().insert(ROWS.into(), Binding::Table(relation));
+        let mut arguments = vec![NamedExpr {
+            names: Vec::new(),
+            expr: Expr {
+                kind: ExprKind::Name(ROWS.into()),
+                span: call.span,
+            },
+            span: call.span,
+        }];
+        arguments.extend(call.arguments.iter().cloned());
+        self.call_table(&function, &arguments, call.span)
+    }
+
+    fn datatable(&mut self, table: &ast::DataTable, span: Span) -> Result<Relation, Failure> {
+        let columns: Vec<(String, Type)> = table
+            .schema
+            .columns
+            .iter()
+            .map(|c| (c.name.text.clone(), c.ty.ty))
+            .collect();
+        let width = columns.len();
+        if width == 0 || !table.values.len().is_multiple_of(width) {
+            return Err(Failure::at(
+                span,
+                format!(
+                    "{} values do not fill rows of {width} columns",
+                    table.values.len()
+                ),
+            ));
+        }
+        let mut rows = Vec::new();
+        for chunk in table.values.chunks(width) {
+            let mut row = Vec::new();
+            for (expr, (_, ty)) in chunk.iter().zip(&columns) {
+                let compiled = self.compile(expr, &[])?;
+                let value = compiled.eval(&self.env, &[]);
+                row.push(value.convert(*ty));
+            }
+            rows.push(row);
+        }
+        self.rows(&columns, &rows)
+    }
+
+    fn range(
+        &mut self,
+        name: &str,
+        from: &Expr,
+        to: &Expr,
+        step: &Expr,
+        span: Span,
+    ) -> Result<Relation, Failure> {
+        /// Rows that a `range` may make.
+        const MOST: i64 = 50_000_000;
+        let mut values = Vec::new();
+        let mut ty = Type::Long;
+        for (i, expr) in [from, to, step].into_iter().enumerate() {
+            let compiled = self.compile(expr, &[])?;
+            match (i, compiled.ty) {
+                (0, t) => ty = t,
+                (1, Type::Real) if ty != Type::DateTime => ty = Type::Real,
+                (2, Type::Real) if ty == Type::Long || ty == Type::Int => ty = Type::Real,
+                (1, Type::Long) if ty == Type::Int => ty = Type::Long,
+                _ => {}
+            }
+            values.push(compiled.eval(&self.env, &[]));
+        }
+        let list = match ty {
+            Type::Real | Type::Decimal => {
+                let number = |v: &Value| match v {
+                    Value::Real(x) | Value::Decimal(x) => Some(*x),
+                    Value::Long(x) => Some(*x as f64),
+                    Value::Int(x) => Some(f64::from(*x)),
+                    _ => None,
+                };
+                let (Some(a), Some(z), Some(by)) =
+                    (number(&values[0]), number(&values[1]), number(&values[2]))
+                else {
+                    return Err(Failure::at(span, "range needs three numbers"));
+                };
+                if by == 0.0 || !((z - a) / by).is_finite() || (z - a) / by > MOST as f64 {
+                    return Err(Failure::at(span, "range has no step, or too many"));
+                }
+                let steps = ((z - a) / by).floor();
+                (0..=steps.max(-1.0) as i64)
+                    .take_while(|_| steps >= 0.0)
+                    .map(|i| Value::Real(a + by * i as f64))
+                    .collect()
+            }
+            ty => {
+                let number = |v: &Value| match v {
+                    Value::Long(x) | Value::DateTime(x) | Value::Timespan(x) => Some(*x),
+                    Value::Int(x) => Some(i64::from(*x)),
+                    _ => None,
+                };
+                let (Some(a), Some(z), Some(by)) =
+                    (number(&values[0]), number(&values[1]), number(&values[2]))
+                else {
+                    return Err(Failure::at(
+                        span,
+                        "range needs numbers, times or timespans of one kind",
+                    ));
+                };
+                if by == 0 || (z.saturating_sub(a)) / by > MOST {
+                    return Err(Failure::at(span, "range has no step, or too many"));
+                }
+                let mut list = Vec::new();
+                let mut at = a;
+                while (by > 0 && at <= z) || (by < 0 && at >= z) {
+                    list.push(match ty {
+                        Type::DateTime => Value::DateTime(at),
+                        Type::Timespan => Value::Timespan(at),
+                        Type::Int => Value::Int(at as i32),
+                        _ => Value::Long(at),
+                    });
+                    match at.checked_add(by) {
+                        Some(next) => at = next,
+                        None => break,
+                    }
+                }
+                list
+            }
+        };
+        let rows: Vec<Vec<Value>> = list.into_iter().map(|v: Value| vec![v]).collect();
+        self.rows(&[(name.to_string(), ty)], &rows)
+    }
+
+    /// A table of the archive, a watchlist or a file.
+    fn named(&mut self, name: &str, span: Span) -> Result<Relation, Failure> {
+        if !self.session.knows(name) {
+            return Err(Failure::at(span, format!("no table `{name}`"))
+                .hint_near(name, &self.session.names()));
+        }
+        let session = self.session;
+        let frame: crate::error::Result<_> = session.block_on(async {
+            if !session.context().table_exist(name)? {
+                views::make(session, name).await?;
+            }
+            Ok(session.context().table(name).await?)
+        });
+        self.stored(frame?, name, span)
+    }
+
+    /// A table of DataFusion with Kusto's types.
+    fn stored(
+        &mut self,
+        frame: datafusion::dataframe::DataFrame,
+        name: &str,
+        span: Span,
+    ) -> Result<Relation, Failure> {
+        let known = catalog().get(name);
+        let mut exprs: Vec<PlanExpr> = Vec::new();
+        let mut columns = Vec::new();
+        for (qualifier, field) in frame.schema().iter() {
+            let own = field.name();
+            let Some(mut ty) = arrays::kusto_type(field.data_type()) else {
+                // The fingerprint, which is bytes.
+                continue;
+            };
+            let by_catalog = known.and_then(|t| t.position(own).map(|i| t.columns[i].kusto));
+            if let Some(kusto) = by_catalog
+                && ty == Type::String
+            {
+                ty = match kusto {
+                    crate::catalog::Kusto::Dynamic => Type::Dynamic,
+                    _ => Type::String,
+                };
+            }
+            let column = PlanExpr::Column(datafusion::common::Column::new(
+                qualifier.cloned(),
+                own.clone(),
+            ));
+            let typed = match ty {
+                Type::DateTime => super::operator::ticks(column),
+                Type::String => datafusion::prelude::coalesce(vec![
+                    datafusion::prelude::cast(column, DataType::Utf8),
+                    datafusion::prelude::lit(""),
+                ]),
+                ty => datafusion::prelude::cast(column, arrays::arrow_type(ty)),
+            };
+            let field = self.fields.next();
+            exprs.push(typed.alias(&field));
+            columns.push(Column {
+                name: own.clone(),
+                ty,
+                field,
+            });
+        }
+        if columns.is_empty() {
+            return Err(Failure::at(span, format!("table `{name}` has no columns")));
+        }
+        let plan = LogicalPlanBuilder::from(frame.into_unoptimized_plan())
+            .project(exprs)?
+            .build()?;
+        Ok(Relation {
+            plan: Arc::new(plan),
+            columns,
+            ordered: false,
+        })
+    }
+
+    /// Tables whose name is like a pattern.
+    pub(super) fn tables_like(&self, pattern: &str) -> Vec<String> {
+        let mut names = self.session.names();
+        for scope in &self.names {
+            for (name, binding) in scope {
+                if matches!(binding, Binding::Function(f) if f.view) {
+                    names.push(name.clone());
+                }
+            }
+        }
+        names.retain(|n| super::operator::matches(pattern, n));
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Whether an expression names a table that does not exist.
+    pub(super) fn is_missing(&self, expr: &Expr) -> bool {
+        let name = match &expr.kind {
+            ExprKind::Name(name) => name,
+            ExprKind::Pipeline(p) => match &p.source {
+                Source::Expr(source) => return self.is_missing(source),
+                _ => return false,
+            },
+            _ => return false,
+        };
+        self.lookup(name).is_none() && !self.session.knows(name)
+    }
+
+    fn call(&mut self, call: &Call, span: Span) -> Result<Relation, Failure> {
+        match (call.name.text.as_str(), call.arguments.as_slice()) {
+            ("materialize" | "view", [only]) => self.table(&only.expr),
+            ("table", [first, ..]) => {
+                let name = self.constant(&first.expr)?;
+                let Value::String(name) = name else {
+                    return Err(Failure::at(first.span, "the name of a table is needed"));
+                };
+                self.table(&Expr {
+                    kind: ExprKind::Name(name.to_string()),
+                    span: first.span,
+                })
+            }
+            ("_GetWatchlist", [first, ..]) => {
+                let Value::String(name) = self.constant(&first.expr)? else {
+                    return Err(Failure::at(
+                        first.span,
+                        "the alias of a watchlist is needed",
+                    ));
+                };
+                self.watchlist(&name, span)
+            }
+            (name, arguments) => match self.lookup(name).cloned() {
+                Some(Binding::Function(function)) => self.call_table(&function, arguments, span),
+                _ => Err(Failure::at(
+                    call.name.span,
+                    format!("`{name}` is no function that gives a table"),
+                )),
+            },
+        }
+    }
+
+    fn watchlist(&mut self, name: &str, span: Span) -> Result<Relation, Failure> {
+        let Some(own) = self
+            .session
+            .watchlists()
+            .iter()
+            .find(|w| w.eq_ignore_ascii_case(name))
+            .cloned()
+        else {
+            return Err(Failure::at(span, format!("no watchlist `{name}`"))
+                .hint_near(name, self.session.watchlists()));
+        };
+        let session = self.session;
+        let frame = session.block_on(async {
+            session
+                .context()
+                .table(datafusion::common::TableReference::partial(
+                    "watchlists",
+                    own,
+                ))
+                .await
+        })?;
+        let mut relation = self.stored(frame, "", span)?;
+        // Sentinel names the column by which a watchlist is searched; here it is the first one.
+        if let Some(first) = relation.columns.first().cloned()
+            && relation.column("SearchKey").is_none()
+        {
+            let mut columns: Vec<(String, Type, PlanExpr)> = relation
+                .columns
+                .iter()
+                .map(|c| (c.name.clone(), c.ty, c.expr()))
+                .collect();
+            columns.push(("SearchKey".into(), first.ty, first.expr()));
+            relation = self.fields.project(&relation, columns)?;
+        }
+        Ok(relation)
+    }
+
+    /// Calls a function of the query that gives a table.
+    fn call_table(
+        &mut self,
+        function: &ast::Function,
+        arguments: &[NamedExpr],
+        span: Span,
+    ) -> Result<Relation, Failure> {
+        if self.depth >= MAX_CALLS {
+            return Err(Failure::at(span, "functions call each other too deeply"));
+        }
+        let mut scope = HashMap::new();
+        for (i, parameter) in function.parameters.iter().enumerate() {
+            let given = arguments
+                .iter()
+                .find(|a| matches!(a.names.as_slice(), [n] if n.text == parameter.name.text))
+                .or_else(|| arguments.get(i).filter(|a| a.names.is_empty()));
+            let expr = match (given, &parameter.default) {
+                (Some(given), _) => &given.expr,
+                (None, Some(default)) => default,
+                (None, None) => {
+                    return Err(Failure::at(
+                        span,
+                        format!("argument `{}` is missing", parameter.name.text),
+                    ));
+                }
+            };
+            let binding = match &parameter.ty {
+                ParameterType::Table(_) => Binding::Table(self.table(expr)?),
+                ParameterType::Scalar(ty) => {
+                    let value = self.constant(expr)?;
+                    Binding::Scalar(value.convert(ty.ty), ty.ty)
+                }
+            };
+            scope.insert(parameter.name.text.clone(), binding);
+        }
+        self.names.push(scope);
+        self.depth += 1;
+        let mut last = None;
+        let mut failed = None;
+        for statement in &function.body {
+            match self.statement(statement) {
+                Ok(Some(relation)) => last = Some(relation),
+                Ok(None) => {}
+                Err(e) => {
+                    failed = Some(e);
+                    break;
+                }
+            }
+        }
+        self.depth -= 1;
+        self.names.pop();
+        match (failed, last) {
+            (Some(e), _) => Err(e),
+            (None, Some(relation)) => Ok(relation),
+            (None, None) => Err(Failure::at(function.span, "the function gives no table")),
+        }
+    }
+
+    /// The value of an expression that reads no column.
+    pub(super) fn constant(&mut self, expr: &Expr) -> Result<Value, Failure> {
+        let compiled = self.compile(expr, &[])?;
+        Ok(compiled.eval(&self.env, &[]))
+    }
+
+    /// A whole number that an operator asks for.
+    pub(super) fn count(&mut self, expr: &Expr) -> Result<usize, Failure> {
+        match self.constant(expr)? {
+            Value::Long(n) => Ok(usize::try_from(n).unwrap_or(0)),
+            Value::Int(n) => Ok(usize::try_from(n).unwrap_or(0)),
+            _ => Err(Failure::at(expr.span, "a whole number is needed here")),
+        }
+    }
+
+    /// Compiles a scalar over these columns.
+    pub(super) fn compile(
+        &mut self,
+        expr: &Expr,
+        columns: &[(String, Type)],
+    ) -> Result<Compiled, Failure> {
+        let mut constants: HashMap<String, (Value, Type)> = HashMap::new();
+        let mut kept: HashMap<String, Arc<ast::Function>> = HashMap::new();
+        for scope in &self.names {
+            for (name, binding) in scope {
+                match binding {
+                    Binding::Scalar(value, ty) => {
+                        constants.insert(name.clone(), (value.clone(), *ty));
+                    }
+                    Binding::Function(f) => {
+                        kept.insert(name.clone(), Arc::clone(f));
+                    }
+                    Binding::Table(_) => {}
+                }
+            }
+        }
+        let functions = kept
+            .iter()
+            .map(|(name, f)| (name.clone(), f.as_ref()))
+            .collect();
+        let tables = Subqueries {
+            lower: RefCell::new(self),
+            failed: RefCell::new(None),
+        };
+        let compiled = eval::compile(
+            expr,
+            &eval::Scope {
+                columns,
+                constants: &constants,
+                functions: &functions,
+                tables: Some(&tables),
+            },
+        );
+        match (compiled, tables.failed.into_inner()) {
+            (Ok(compiled), _) => Ok(compiled),
+            (Err(_), Some(failure)) => Err(failure),
+            (Err(faults), None) => Err(Failure::Faults(faults)),
+        }
+    }
+
+    /// The values of the first column of a subquery.
+    fn values(&mut self, expr: &Expr) -> Result<(Vec<Value>, Type), Failure> {
+        let relation = self.table(expr)?;
+        let Some(first) = relation.columns.first() else {
+            return Err(Failure::at(expr.span, "the subquery has no column"));
+        };
+        let ty = first.ty;
+        let answer = self.session.rows_of(&relation)?;
+        let values = answer
+            .rows
+            .into_iter()
+            .filter_map(|mut row| (!row.is_empty()).then(|| row.swap_remove(0)))
+            .collect();
+        Ok((values, ty))
+    }
+
+    /// A compiled expression over a relation, as an expression of the plan.
+    pub(super) fn expression(&self, compiled: Compiled, over: &Relation) -> PlanExpr {
+        let used = compiled.columns();
+        let columns = used.iter().map(|i| over.columns[*i].expr()).collect();
+        let types = used.iter().map(|i| over.columns[*i].ty).collect();
+        row::expression(columns, types, compiled.over(&used), &self.env)
+    }
+}
+
+/// Runs the subqueries of an expression.
+struct Subqueries<'l, 's> {
+    lower: RefCell<&'l mut Lower<'s>>,
+    /// Why one could not be run.
+    failed: RefCell<Option<Failure>>,
+}
+
+impl Subqueries<'_, '_> {
+    fn values(&self, table: &Expr) -> Result<(Vec<Value>, Type), Vec<Fault>> {
+        let answer = self.lower.borrow_mut().values(table);
+        answer.map_err(|failure| {
+            *self.failed.borrow_mut() = Some(failure);
+            vec![Fault::new(table.span, "the subquery cannot be run")]
+        })
+    }
+}
+
+impl eval::Tables for Subqueries<'_, '_> {
+    fn scalar(&self, table: &Expr) -> Result<(Value, Type), Vec<Fault>> {
+        let (values, ty) = self.values(table)?;
+        Ok((values.into_iter().next().unwrap_or_default(), ty))
+    }
+
+    fn column(&self, table: &Expr) -> Result<(Vec<Value>, Type), Vec<Fault>> {
+        self.values(table)
+    }
+}

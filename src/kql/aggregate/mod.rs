@@ -1,0 +1,189 @@
+//! The aggregate functions: what each takes, gives and keeps while rows go by.
+//!
+//! One table ([`all`]) drives type checks, evaluation, help and tests. An [`Accumulator`] takes the values of the arguments, row
+//! after row; its partial state can be saved and joined with others, so a group may be worked on by several threads.
+//!
+//! Nothing here evaluates expressions, knows groups, or names result columns (see [`super::naming`]).
+//!
+//! Where a result depends on rows that are not in the table of Microsoft's documentation (`summarize-operator`, defaults of
+//! aggregations), it is that of Microsoft's engine in recorded answers: `avg` of nothing is NaN, sums of `long` wrap around.
+
+mod collect;
+mod extreme;
+mod numbers;
+mod percentile;
+mod schema;
+mod state;
+mod table;
+
+use std::fmt::Debug;
+
+use super::value::{Json, Type, Value};
+
+/// Most elements of what `makelist` and `makeset` give when no limit is written.
+const OLD_LIMIT: usize = 128;
+/// Most elements of what `make_list`, `make_set` and `make_bag` give.
+const LIMIT: usize = 1_048_576;
+
+/// Gives the type of a result from the types of the arguments and the values of those that are constant.
+pub type Check = fn(&[Type], &[Option<Value>]) -> Result<Type, String>;
+/// Gives an accumulator for arguments of those types and, where they are constant, values.
+pub type Start = fn(&[Type], &[Option<Value>]) -> Box<dyn Accumulator>;
+
+/// An aggregate function.
+#[derive(Debug)]
+pub struct Aggregate {
+    /// Its name.
+    pub name: &'static str,
+    /// How many arguments it takes, at least and at most. A `*` counts as the columns it stands for.
+    pub arguments: (usize, usize),
+    /// The argument that says which rows count, as in `countif`.
+    pub predicate: Option<usize>,
+    /// Which result columns it has.
+    pub results: Results,
+    /// What it gives, in a sentence.
+    pub doc: &'static str,
+    /// A query that needs no table.
+    pub example: &'static str,
+    /// The one row of the example's answer: cells as `tostring` gives them, joined by `, `.
+    pub answer: &'static str,
+    /// Type of its result, or of its first result column; says what is wrong with the arguments otherwise.
+    /// [`Aggregate::types`] checks more.
+    pub ty: Check,
+    /// An accumulator that has seen no row and knows nothing of [`Aggregate::predicate`]; use [`Aggregate::accumulator`].
+    pub start: Start,
+}
+
+/// Result columns of an [`Aggregate`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Results {
+    /// One.
+    One,
+    /// One for each argument, of its type: `arg_max`, `take_any`.
+    Arguments,
+    /// One for each argument from this one on, all of one type: `percentiles`.
+    From(usize),
+}
+
+/// The state of an aggregate over the rows of one group.
+pub trait Accumulator: Send + Sync + Debug {
+    /// Takes the values of the arguments in one row.
+    fn add(&mut self, row: &[Value]);
+
+    /// The result: that of the first column if there are several. The state is used up.
+    fn finish(&mut self) -> Value;
+
+    /// The results, one for each column. The state is used up.
+    fn finish_all(&mut self) -> Vec<Value> {
+        vec![self.finish()]
+    }
+
+    /// The state, for [`Accumulator::merge`] of another accumulator of the same aggregate, types and constants.
+    fn save(&self) -> Json;
+
+    /// Joins a saved state to this one, as if its rows had come after those seen here. What is no such state adds nothing.
+    fn merge(&mut self, state: &Json);
+
+    /// Bytes it holds, about.
+    fn size(&self) -> usize;
+}
+
+impl Aggregate {
+    /// Types of the result columns.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with number or types of the arguments.
+    pub fn types(&self, types: &[Type], constants: &[Option<Value>]) -> Result<Vec<Type>, String> {
+        let (least, most) = self.arguments;
+        if types.len() < least || types.len() > most {
+            let wanted = if least == most {
+                format!("{least}")
+            } else if most == usize::MAX {
+                format!("at least {least}")
+            } else {
+                format!("{least} to {most}")
+            };
+            return Err(format!(
+                "`{}` takes {wanted} arguments, not {}",
+                self.name,
+                types.len()
+            ));
+        }
+        if let Some(index) = self.predicate
+            && let Some(ty) = types.get(index)
+            && !matches!(ty, Type::Bool | Type::Dynamic)
+        {
+            return Err(format!(
+                "argument {} of `{}` must be `bool`, not `{}`",
+                index + 1,
+                self.name,
+                ty.name()
+            ));
+        }
+        let first =
+            (self.ty)(types, constants).map_err(|reason| format!("`{}`: {reason}", self.name))?;
+        Ok(match self.results {
+            Results::One => vec![first],
+            Results::Arguments => types.to_vec(),
+            Results::From(index) => vec![first; types.len().saturating_sub(index)],
+        })
+    }
+
+    /// An accumulator that has seen no row.
+    pub fn accumulator(&self, types: &[Type], constants: &[Option<Value>]) -> Box<dyn Accumulator> {
+        let inner = (self.start)(types, constants);
+        match self.predicate {
+            Some(predicate) => Box::new(If { inner, predicate }),
+            None => inner,
+        }
+    }
+}
+
+/// The aggregate of that name. Kusto's names are case-sensitive.
+pub fn get(name: &str) -> Option<&'static Aggregate> {
+    all().find(|aggregate| aggregate.name == name)
+}
+
+/// All aggregates.
+pub fn all() -> impl Iterator<Item = &'static Aggregate> {
+    table::TABLES.into_iter().flatten()
+}
+
+/// Lets only the rows through for which a predicate holds.
+#[derive(Debug)]
+struct If {
+    inner: Box<dyn Accumulator>,
+    predicate: usize,
+}
+
+impl Accumulator for If {
+    fn add(&mut self, row: &[Value]) {
+        if row.get(self.predicate).is_some_and(state::holds) {
+            self.inner.add(row);
+        }
+    }
+
+    fn finish(&mut self) -> Value {
+        self.inner.finish()
+    }
+
+    fn finish_all(&mut self) -> Vec<Value> {
+        self.inner.finish_all()
+    }
+
+    fn save(&self) -> Json {
+        self.inner.save()
+    }
+
+    fn merge(&mut self, state: &Json) {
+        self.inner.merge(state);
+    }
+
+    fn size(&self) -> usize {
+        self.inner.size()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,517 @@
+//! Scalar expressions: names and types resolved once, then evaluated row by row.
+//!
+//! [`compile`] turns an expression of the tree into a [`Compiled`] over columns that are known by name and type. Constant
+//! parts are evaluated then and there. Functions that the query defines are put in place of their calls. Subqueries
+//! (`toscalar`, `in (T | …)`) are run by whoever implements [`Tables`]; this module knows no tables.
+
+mod call;
+mod columns;
+mod hint;
+mod inline;
+mod matching;
+mod run;
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::ast::{
+    self, ArithmeticOp, CompareOp, Expr, ExprKind, Json as JsonTree, JsonKind, Literal, Pipeline,
+    Source, Step,
+};
+use super::function::{Env, Function};
+use super::operate::{self, List, Matcher};
+use super::span::{Fault, Span};
+use super::value::{Json, Type, Value};
+pub use hint::nearest;
+
+/// How deep calls of the query's own functions may nest.
+const MAX_INLINED: usize = 32;
+/// How deep an expression nests with all functions in place; compiling and running it recurse so deep.
+const MAX_LEVELS: usize = 400;
+/// An expression with all functions in place has at most so many parts.
+const MAX_PARTS: usize = 100_000;
+
+/// Runs the subqueries of an expression.
+pub trait Tables {
+    /// The first cell of a table, as `toscalar` gives it; null of an empty table.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the subquery.
+    fn scalar(&self, table: &Expr) -> Result<(Value, Type), Vec<Fault>>;
+
+    /// The first column of a table, for `in` and `has_any`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the subquery.
+    fn column(&self, table: &Expr) -> Result<(Vec<Value>, Type), Vec<Fault>>;
+}
+
+/// What names in an expression stand for.
+#[derive(Clone, Copy)]
+pub struct Scope<'s> {
+    /// Columns of the rows, by position.
+    pub columns: &'s [(String, Type)],
+    /// Scalars of `let`.
+    pub constants: &'s HashMap<String, (Value, Type)>,
+    /// Functions of `let`.
+    pub functions: &'s HashMap<String, &'s ast::Function>,
+    /// Runs subqueries; without it, they are refused.
+    pub tables: Option<&'s dyn Tables>,
+}
+
+impl Default for Scope<'_> {
+    fn default() -> Self {
+        static NO_CONSTANTS: std::sync::LazyLock<HashMap<String, (Value, Type)>> =
+            std::sync::LazyLock::new(HashMap::new);
+        static NO_FUNCTIONS: std::sync::LazyLock<HashMap<String, &'static ast::Function>> =
+            std::sync::LazyLock::new(HashMap::new);
+        Scope {
+            columns: &[],
+            constants: &NO_CONSTANTS,
+            functions: &NO_FUNCTIONS,
+            tables: None,
+        }
+    }
+}
+
+/// An expression ready to run.
+#[derive(Clone)]
+pub struct Compiled {
+    /// The type of its values.
+    pub ty: Type,
+    node: Node,
+}
+
+#[derive(Clone)]
+enum Node {
+    Constant(Value),
+    Column(usize),
+    /// An argument or `let` of one of the query's functions, by its place on the stack.
+    Local(usize),
+    /// A function put in place of its call: the values are pushed one after the other.
+    Inline(Vec<Compiled>, Box<Compiled>),
+    Path(Box<Compiled>, Vec<PathStep>),
+    Call(&'static Function, Vec<Compiled>),
+    Negate(Box<Compiled>),
+    Arithmetic(Box<Compiled>, Vec<(ArithmeticOp, Compiled)>),
+    Compare(CompareOp, Box<Compiled>, Box<Compiled>),
+    /// With a constant right side, prepared.
+    Match(Box<Compiled>, Arc<Matcher>),
+    MatchEach(ast::MatchOp, Box<Compiled>, Box<Compiled>),
+    List(Box<Compiled>, Arc<List>),
+    ListEach(ast::InOp, Box<Compiled>, Vec<Compiled>),
+    Between(bool, Box<[Compiled; 3]>),
+    And(Vec<Compiled>),
+    Or(Vec<Compiled>),
+    /// A value made to be of the type.
+    Fit(Box<Compiled>),
+}
+
+#[derive(Clone)]
+enum PathStep {
+    Member(Arc<str>),
+    Index(Compiled),
+}
+
+impl Compiled {
+    /// A constant.
+    pub fn constant(value: Value, ty: Type) -> Compiled {
+        Compiled {
+            ty,
+            node: Node::Constant(value),
+        }
+    }
+
+    /// Its value where it does not depend on the row or the instant.
+    pub fn as_constant(&self) -> Option<&Value> {
+        match &self.node {
+            Node::Constant(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The column it is, where it is nothing else.
+    pub fn as_column(&self) -> Option<usize> {
+        match self.node {
+            Node::Column(at) => Some(at),
+            _ => None,
+        }
+    }
+
+    /// The same, its values converted to a type as Kusto's conversion functions do it.
+    pub fn converted(self, ty: Type) -> Compiled {
+        if self.ty == ty {
+            return self;
+        }
+        let node = match self.node {
+            Node::Constant(value) => Node::Constant(value.fit(ty)),
+            node => Node::Fit(Box::new(Compiled { ty: self.ty, node })),
+        };
+        Compiled { ty, node }
+    }
+}
+
+/// Resolves names and types of an expression.
+///
+/// # Errors
+///
+/// Every name that stands for nothing, every operation Kusto refuses, each with its place.
+pub fn compile(expr: &Expr, scope: &Scope) -> Result<Compiled, Vec<Fault>> {
+    let mut compiler = Compiler {
+        scope: *scope,
+        locals: Vec::new(),
+        depth: 0,
+        in_function: false,
+        inlined: 0,
+        levels: 0,
+        parts: &Cell::new(0),
+        faults: Vec::new(),
+    };
+    match compiler.expr(expr) {
+        Some(compiled) if compiler.faults.is_empty() => Ok(compiled),
+        _ => {
+            let mut faults = compiler.faults;
+            if faults.is_empty() {
+                faults.push(Fault::new(expr.span, "this is no scalar expression"));
+            }
+            Err(faults)
+        }
+    }
+}
+
+/// The value of a literal and its type.
+pub fn literal(literal: &Literal) -> Option<(Value, Type)> {
+    Some(match literal {
+        Literal::Bool(value) => (Value::Bool(*value), Type::Bool),
+        Literal::Int(value) => (Value::Int(*value), Type::Int),
+        Literal::Long(value) => (Value::Long(*value), Type::Long),
+        Literal::Real(value) => (Value::Real(*value), Type::Real),
+        Literal::String(text) => (Value::from(text.as_str()), Type::String),
+        Literal::Timespan(ticks) => (Value::Timespan(*ticks), Type::Timespan),
+        Literal::Null(ty) => (Value::Null.fit(*ty), *ty),
+        Literal::Typed(ty, text) => {
+            let value = Value::from(text.as_str()).convert(*ty);
+            if value.is_null() {
+                return None;
+            }
+            (value, *ty)
+        }
+    })
+}
+
+/// What a name is bound to inside a function of the query.
+#[derive(Clone)]
+enum Binding<'s> {
+    Local(usize, Type),
+    Constant(Value, Type),
+    Function(&'s ast::Function),
+}
+
+struct Compiler<'s> {
+    scope: Scope<'s>,
+    locals: Vec<(String, Binding<'s>)>,
+    /// Values on the stack where the expression at hand runs.
+    depth: usize,
+    /// Columns of the row are not seen inside functions of the query.
+    in_function: bool,
+    inlined: usize,
+    /// Expressions around the one at hand.
+    levels: usize,
+    parts: &'s Cell<usize>,
+    faults: Vec<Fault>,
+}
+
+impl Compiler<'_> {
+    fn fail<T>(&mut self, fault: Fault) -> Option<T> {
+        self.faults.push(fault);
+        None
+    }
+
+    fn refuse<T>(&mut self, span: Span, result: Result<T, String>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(message) => self.fail(Fault::new(span, message)),
+        }
+    }
+
+    fn node(&mut self, span: Span, ty: Type, node: Node) -> Option<Compiled> {
+        let parts = self.parts.get() + 1;
+        self.parts.set(parts);
+        if parts > MAX_PARTS {
+            return self.fail(Fault::new(span, "the expression is too large"));
+        }
+        let compiled = Compiled { ty, node };
+        Some(compiled.folded())
+    }
+
+    fn expr(&mut self, expr: &Expr) -> Option<Compiled> {
+        if self.levels >= MAX_LEVELS {
+            return self.fail(Fault::new(expr.span, "the expression nests too deep"));
+        }
+        self.levels += 1;
+        let compiled = self.unguarded(expr);
+        self.levels -= 1;
+        compiled
+    }
+
+    fn unguarded(&mut self, expr: &Expr) -> Option<Compiled> {
+        let span = expr.span;
+        match &expr.kind {
+            ExprKind::Literal(value) => match literal(value) {
+                Some((value, ty)) => self.node(span, ty, Node::Constant(value)),
+                None => {
+                    let ty = match value {
+                        Literal::Typed(ty, _) => ty.name(),
+                        _ => "value",
+                    };
+                    self.fail(Fault::new(span, format!("this is no {ty}")))
+                }
+            },
+            ExprKind::Dynamic(json) => {
+                let json = self.json(json)?;
+                self.node(span, Type::Dynamic, Node::Constant(Value::dynamic(json)))
+            }
+            ExprKind::Name(name) => self.name(name, span),
+            ExprKind::Path { base, steps } => self.path(base, steps, span),
+            ExprKind::Call(call) => self.call(call),
+            ExprKind::Sign { negative, operand } => {
+                let operand = self.expr(operand)?;
+                let ty = self.refuse(span, operate::negate_type(operand.ty))?;
+                match negative {
+                    true => self.node(span, ty, Node::Negate(Box::new(operand))),
+                    false => Some(operand.converted(ty)),
+                }
+            }
+            ExprKind::Arithmetic { first, rest } => self.arithmetic(first, rest, span),
+            ExprKind::Compare { op, left, right } => {
+                let (left, right) = self.both(left, right)?;
+                self.refuse(span, operate::compare_type(*op, left.ty, right.ty))?;
+                let node = Node::Compare(*op, Box::new(left), Box::new(right));
+                self.node(span, Type::Bool, node)
+            }
+            ExprKind::Match { op, left, right } => self.matching(*op, left, right, span),
+            ExprKind::In { op, left, list } => self.list(*op, left, list, span),
+            ExprKind::Between {
+                negated,
+                value,
+                low,
+                high,
+            } => {
+                let value = self.expr(value);
+                let (low, high) = self.both(low, high)?;
+                let value = value?;
+                self.refuse(span, operate::between_type(value.ty, low.ty, high.ty))?;
+                let node = Node::Between(*negated, Box::new([value, low, high]));
+                self.node(span, Type::Bool, node)
+            }
+            ExprKind::And(all) => {
+                let all = self.conditions(all)?;
+                self.node(span, Type::Bool, Node::And(all))
+            }
+            ExprKind::Or(all) => {
+                let all = self.conditions(all)?;
+                self.node(span, Type::Bool, Node::Or(all))
+            }
+            ExprKind::Pipeline(pipeline) => match &**pipeline {
+                Pipeline {
+                    source: Source::Expr(inner),
+                    operators,
+                    ..
+                } if operators.is_empty() => self.expr(inner),
+                _ => self.fail(
+                    Fault::new(span, "a table stands where a scalar is expected")
+                        .with_hint("`toscalar(…)` takes the first cell of a table"),
+                ),
+            },
+            ExprKind::Missing => None,
+            ExprKind::Star => self.fail(Fault::new(span, "`*` stands where a scalar is expected")),
+            ExprKind::TypeOf(_) => self.fail(Fault::new(
+                span,
+                "`typeof` stands where a scalar is expected",
+            )),
+            ExprKind::Wildcard(_)
+            | ExprKind::SchemaOf(_)
+            | ExprKind::DataTable(_)
+            | ExprKind::ExternalData(_) => self.fail(Fault::new(
+                span,
+                "a table stands where a scalar is expected",
+            )),
+        }
+    }
+
+    /// Both sides, so that the faults of both are found.
+    fn both(&mut self, left: &Expr, right: &Expr) -> Option<(Compiled, Compiled)> {
+        let left = self.expr(left);
+        let right = self.expr(right);
+        Some((left?, right?))
+    }
+
+    fn conditions(&mut self, all: &[Expr]) -> Option<Vec<Compiled>> {
+        let mut conditions = Some(Vec::with_capacity(all.len()));
+        for expr in all {
+            let condition = self.expr(expr).and_then(|condition| {
+                self.refuse(expr.span, operate::condition_type(condition.ty))?;
+                Some(condition)
+            });
+            match (condition, &mut conditions) {
+                (Some(condition), Some(conditions)) => conditions.push(condition),
+                _ => conditions = None,
+            }
+        }
+        conditions
+    }
+
+    fn arithmetic(
+        &mut self,
+        first: &Expr,
+        rest: &[(ArithmeticOp, Expr)],
+        span: Span,
+    ) -> Option<Compiled> {
+        let mut whole = self.expr(first);
+        for (op, operand) in rest {
+            let operand_span = operand.span;
+            let operand = self.expr(operand);
+            whole = match (whole, operand) {
+                (Some(left), Some(right)) => {
+                    let place = Span::new(span.start, operand_span.end);
+                    let ty = self.refuse(place, operate::arithmetic_type(*op, left.ty, right.ty));
+                    ty.and_then(|ty| {
+                        let node = match left.node {
+                            // A chain is one node, however long, so that running it does not recurse.
+                            Node::Arithmetic(first, mut rest) => {
+                                rest.push((*op, right));
+                                Node::Arithmetic(first, rest)
+                            }
+                            node => {
+                                let left = Compiled { ty: left.ty, node };
+                                Node::Arithmetic(Box::new(left), vec![(*op, right)])
+                            }
+                        };
+                        self.node(place, ty, node)
+                    })
+                }
+                _ => None,
+            };
+        }
+        whole
+    }
+
+    fn lookup(&self, name: &str) -> Option<(Node, Type)> {
+        let locals = self.locals.iter().rev();
+        for (known, binding) in locals {
+            if known == name {
+                return match binding {
+                    Binding::Local(at, ty) => Some((Node::Local(*at), *ty)),
+                    Binding::Constant(value, ty) => Some((Node::Constant(value.clone()), *ty)),
+                    Binding::Function(_) => None,
+                };
+            }
+        }
+        if !self.in_function {
+            let mut columns = self.scope.columns.iter();
+            if let Some(at) = columns.position(|(known, _)| known == name) {
+                return Some((Node::Column(at), self.scope.columns[at].1));
+            }
+        }
+        let (value, ty) = self.scope.constants.get(name)?;
+        Some((Node::Constant(value.clone()), *ty))
+    }
+
+    fn name(&mut self, name: &str, span: Span) -> Option<Compiled> {
+        if let Some((node, ty)) = self.lookup(name) {
+            return self.node(span, ty, node);
+        }
+        // A function of the query that takes nothing may be named without brackets.
+        let function = self.scope.functions.get(name).copied();
+        if let Some(function) = function
+            && function.parameters.is_empty()
+        {
+            return self.inline(name, function, &[], span);
+        }
+        let locals = self.locals.iter().map(|(known, _)| known.as_str());
+        let columns = match self.in_function {
+            true => &[],
+            false => self.scope.columns,
+        };
+        let columns = columns.iter().map(|(known, _)| known.as_str());
+        let constants = self.scope.constants.keys().map(String::as_str);
+        let hint = nearest(name, locals.chain(columns).chain(constants));
+        let fault = Fault::new(span, format!("no column or variable `{name}`"));
+        self.fail(hint::with(fault, hint))
+    }
+
+    fn path(&mut self, base: &Expr, steps: &[Step], span: Span) -> Option<Compiled> {
+        let base = self.expr(base)?;
+        if base.ty != Type::Dynamic && base.ty != Type::String {
+            let message = format!("a {} has no properties and no elements", base.ty.name());
+            return self.fail(Fault::new(span, message));
+        }
+        let mut path = Vec::with_capacity(steps.len());
+        for step in steps {
+            path.push(match step {
+                Step::Member(name) => PathStep::Member(name.text.as_str().into()),
+                Step::Index(index) => PathStep::Index(self.expr(index)?),
+                Step::Call(call) => {
+                    return self.fail(Fault::new(
+                        call.span,
+                        "a scalar has no functions of its own",
+                    ));
+                }
+                Step::Wildcard(name) => {
+                    return self.fail(Fault::new(name.span, "`*` stands for tables only"));
+                }
+            });
+        }
+        if base.ty == Type::String {
+            let message = "a string has no properties";
+            let fault = Fault::new(span, message).with_hint("`parse_json(…)` reads the JSON in it");
+            return self.fail(fault);
+        }
+        self.node(span, Type::Dynamic, Node::Path(Box::new(base), path))
+    }
+
+    fn json(&mut self, json: &JsonTree) -> Option<Json> {
+        Some(match &json.kind {
+            JsonKind::Null => Json::Null,
+            JsonKind::Literal(value) => match literal(value) {
+                Some((value, _)) => Json::from_value(&value),
+                None => return self.fail(Fault::new(json.span, "this is no value")),
+            },
+            JsonKind::Array(items) => {
+                let items: Vec<_> = items.iter().map(|item| self.json(item)).collect();
+                Json::Array(items.into_iter().collect::<Option<_>>()?)
+            }
+            JsonKind::Object(properties) => {
+                let mut bag: Vec<(Arc<str>, Json)> = Vec::with_capacity(properties.len());
+                for (name, value) in properties {
+                    let value = self.json(value)?;
+                    match bag.iter_mut().find(|(key, _)| **key == *name.text) {
+                        Some(property) => property.1 = value,
+                        None => bag.push((name.text.as_str().into(), value)),
+                    }
+                }
+                Json::Bag(bag)
+            }
+        })
+    }
+}
+
+/// Evaluates a constant expression.
+///
+/// # Errors
+///
+/// What [`compile`] finds, and names of columns, which have no value here.
+pub fn constant(expr: &Expr, scope: &Scope, env: &Env) -> Result<(Value, Type), Vec<Fault>> {
+    let scope = Scope {
+        columns: &[],
+        ..*scope
+    };
+    let compiled = compile(expr, &scope)?;
+    Ok((compiled.eval(env, &[]), compiled.ty))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! Calls: of the table's functions, and of those that look at names and not at values.
+
+use super::hint::{self, nearest};
+use super::{Compiled, Compiler, Node};
+use crate::kql::ast::{Call, Expr, ExprKind, Literal, NamedExpr, Pipeline, Source};
+use crate::kql::function::{self, Function};
+use crate::kql::span::Fault;
+use crate::kql::value::{Type, Value};
+
+/// Functions that are resolved here and stand in no table.
+const SPECIAL: [&str; 7] = [
+    "toscalar",
+    "column_ifexists",
+    "columnifexists",
+    "iscolumnexists",
+    "pack_all",
+    "bag_pack_columns",
+    "materialize",
+];
+
+/// Whether a function is resolved here.
+pub(super) fn is_special(name: &str) -> bool {
+    SPECIAL.contains(&name)
+}
+
+impl Compiler<'_> {
+    pub(super) fn call(&mut self, call: &Call) -> Option<Compiled> {
+        let name = &*call.name.text;
+        if let Some(function) = self.own_function(name) {
+            return self.inline(name, function, &call.arguments, call.span);
+        }
+        match name {
+            "toscalar" => return self.toscalar(call),
+            "column_ifexists" | "columnifexists" => return self.column_ifexists(call),
+            "iscolumnexists" => {
+                let known = self.column_named(call)?;
+                return self.node(
+                    call.span,
+                    Type::Bool,
+                    Node::Constant(Value::Bool(known.is_some())),
+                );
+            }
+            "pack_all" | "bag_pack_columns" => return self.pack_columns(call),
+            _ => {}
+        }
+        let Some(function) = function::get(name) else {
+            let known = function::all().map(|function| function.name);
+            let own = self.scope.functions.keys().map(String::as_str);
+            let hint = nearest(name, known.chain(own).chain(SPECIAL));
+            let fault = Fault::new(call.name.span, format!("no function `{name}`"));
+            return self.fail(hint::with(fault, hint));
+        };
+        // `pack_array(*)`
+        if let ("pack_array", [only]) = (name, &*call.arguments)
+            && only.expr.kind == ExprKind::Star
+        {
+            let columns = self.columns();
+            return self.node(call.span, Type::Dynamic, Node::Call(function, columns));
+        }
+        let mut arguments = Some(Vec::with_capacity(call.arguments.len()));
+        for argument in &call.arguments {
+            match (self.argument(&argument.expr), &mut arguments) {
+                (Some(argument), Some(arguments)) => arguments.push(argument),
+                _ => arguments = None,
+            }
+        }
+        self.apply(function, arguments?, call)
+    }
+
+    /// An argument: an expression, or a `typeof` that gives the type of the result.
+    fn argument(&mut self, expr: &Expr) -> Option<Compiled> {
+        match expr.kind {
+            ExprKind::TypeOf(ty) => Some(Compiled::constant(Value::Null, ty)),
+            _ => self.expr(expr),
+        }
+    }
+
+    fn apply(
+        &mut self,
+        function: &'static Function,
+        arguments: Vec<Compiled>,
+        call: &Call,
+    ) -> Option<Compiled> {
+        let types: Vec<Type> = arguments.iter().map(|argument| argument.ty).collect();
+        let ty = self.refuse(call.span, function.check(&types))?;
+        let constants: Vec<Option<&Value>> = arguments.iter().map(Compiled::as_constant).collect();
+        self.refuse(
+            call.span,
+            function::check_constants(function.name, &constants),
+        )?;
+        self.node(call.span, ty, Node::Call(function, arguments))
+    }
+
+    /// `toscalar(…)`: of a scalar, the scalar itself.
+    fn toscalar(&mut self, call: &Call) -> Option<Compiled> {
+        let [NamedExpr { expr, .. }] = &*call.arguments else {
+            return self.fail(Fault::new(call.span, "`toscalar` takes 1 argument"));
+        };
+        let plain = match &expr.kind {
+            ExprKind::Pipeline(pipeline) => {
+                let Pipeline {
+                    source, operators, ..
+                } = &**pipeline;
+                operators.is_empty()
+                    && matches!(source, Source::Expr(inner) if !self.is_table(inner))
+            }
+            _ => !self.is_table(expr),
+        };
+        if plain {
+            return self.expr(expr);
+        }
+        let Some(tables) = self.scope.tables else {
+            return self.fail(Fault::new(call.span, "a subquery cannot stand here"));
+        };
+        match tables.scalar(expr) {
+            Ok((value, ty)) => self.node(call.span, ty, Node::Constant(value.fit(ty))),
+            Err(faults) => {
+                self.faults.extend(faults);
+                None
+            }
+        }
+    }
+
+    /// The column that the first argument names, where there is one.
+    fn column_named(&mut self, call: &Call) -> Option<Option<(usize, Type)>> {
+        let Some(first) = call.arguments.first() else {
+            let message = format!("`{}` takes the name of a column", call.name.text);
+            return self.fail(Fault::new(call.span, message));
+        };
+        let name = match &first.expr.kind {
+            ExprKind::Literal(Literal::String(name)) => name.clone(),
+            _ => {
+                let compiled = self.expr(&first.expr)?;
+                match compiled.as_constant() {
+                    Some(Value::String(name)) => name.to_string(),
+                    _ => {
+                        let message = "the name of a column must be a constant string";
+                        return self.fail(Fault::new(first.span, message));
+                    }
+                }
+            }
+        };
+        let mut columns = self.scope.columns.iter();
+        let at = columns.position(|(known, _)| *known == name);
+        Some(at.map(|at| (at, self.scope.columns[at].1)))
+    }
+
+    fn column_ifexists(&mut self, call: &Call) -> Option<Compiled> {
+        let [_, NamedExpr { expr: default, .. }] = &*call.arguments else {
+            let message = "`column_ifexists` takes the name of a column and what stands for it";
+            return self.fail(Fault::new(call.span, message));
+        };
+        match self.column_named(call)? {
+            Some((at, ty)) => self.node(call.span, ty, Node::Column(at)),
+            None => self.expr(default),
+        }
+    }
+
+    fn columns(&self) -> Vec<Compiled> {
+        let columns = self.scope.columns.iter().enumerate();
+        columns
+            .map(|(at, (_, ty))| Compiled {
+                ty: *ty,
+                node: Node::Column(at),
+            })
+            .collect()
+    }
+
+    /// `pack_all()` and `bag_pack_columns(a, b)`: columns under their names.
+    fn pack_columns(&mut self, call: &Call) -> Option<Compiled> {
+        let mut pairs = Vec::new();
+        let key = |name: &str| Compiled::constant(Value::from(name), Type::String);
+        let mut full_only = false;
+        if call.name.text == "pack_all" {
+            for (column, (name, _)) in self.columns().into_iter().zip(self.scope.columns) {
+                pairs.extend([key(name), column]);
+            }
+            if let Some(argument) = call.arguments.first() {
+                let argument = self.expr(&argument.expr)?;
+                full_only = argument.as_constant().and_then(Value::to_bool) == Some(true);
+            }
+        } else {
+            for argument in &call.arguments {
+                let ExprKind::Name(name) = &argument.expr.kind else {
+                    return self.fail(Fault::new(argument.span, "expected the name of a column"));
+                };
+                pairs.extend([key(name), self.expr(&argument.expr)?]);
+            }
+        }
+        let name = if full_only {
+            "bag_pack_full"
+        } else {
+            "bag_pack"
+        };
+        let function = function::internal(name)?;
+        self.node(call.span, Type::Dynamic, Node::Call(function, pairs))
+    }
+}

@@ -1,0 +1,197 @@
+//! Functions that the query defines, put in place of their calls.
+
+use super::{Binding, Compiled, Compiler, MAX_INLINED, Node};
+use crate::kql::ast::{
+    ExprKind, Function, LetValue, NamedExpr, ParameterType, Source, Statement, StatementKind,
+};
+use crate::kql::span::{Fault, Span};
+
+/// Whether a function may give a scalar: it takes no tables, and its last statement is no pipeline.
+pub(super) fn is_scalar(function: &Function) -> bool {
+    let scalar =
+        |parameter: &crate::kql::ast::Parameter| matches!(parameter.ty, ParameterType::Scalar(_));
+    let body = match function.body.last().map(|statement| &statement.kind) {
+        Some(StatementKind::Query(expr)) => match &expr.kind {
+            ExprKind::Pipeline(pipeline) => {
+                pipeline.operators.is_empty() && matches!(pipeline.source, Source::Expr(_))
+            }
+            ExprKind::DataTable(_) | ExprKind::ExternalData(_) => false,
+            _ => true,
+        },
+        _ => false,
+    };
+    !function.view && body && function.parameters.iter().all(scalar)
+}
+
+impl<'s> Compiler<'s> {
+    /// The query's function of that name, where it is not hidden by another meaning of the name.
+    pub(super) fn own_function(&self, name: &str) -> Option<&'s Function> {
+        for (known, binding) in self.locals.iter().rev() {
+            if known == name
+                && let Binding::Function(function) = binding
+            {
+                return Some(function);
+            }
+        }
+        self.scope.functions.get(name).copied()
+    }
+
+    /// The body of a function, its parameters bound to arguments.
+    pub(super) fn inline(
+        &mut self,
+        name: &str,
+        function: &'s Function,
+        arguments: &[NamedExpr],
+        span: Span,
+    ) -> Option<Compiled> {
+        if self.inlined >= MAX_INLINED {
+            return self.fail(Fault::new(
+                span,
+                format!("`{name}` calls itself, or calls nest too deep"),
+            ));
+        }
+        if !is_scalar(function) {
+            let fault = Fault::new(
+                span,
+                format!("`{name}` gives a table where a scalar is expected"),
+            );
+            return self.fail(fault.with_hint("`toscalar(…)` takes the first cell of a table"));
+        }
+        let (bindings, mut values) = self.bind(name, function, arguments, span)?;
+        // Inside, only the parameters and what the query itself defines are seen.
+        let outer = std::mem::replace(&mut self.locals, bindings);
+        let (depth, in_function) = (self.depth, self.in_function);
+        self.depth += values.len();
+        self.in_function = true;
+        self.inlined += 1;
+        let body = self.body(&function.body, &mut values, span);
+        self.inlined -= 1;
+        self.in_function = in_function;
+        self.depth = depth;
+        self.locals = outer;
+        let body = body?;
+        match values.is_empty() {
+            true => Some(body),
+            false => {
+                let ty = body.ty;
+                self.node(span, ty, Node::Inline(values, Box::new(body)))
+            }
+        }
+    }
+
+    #[expect(
+        clippy::type_complexity,
+        reason = "names and the values that are pushed for them"
+    )]
+    fn bind(
+        &mut self,
+        name: &str,
+        function: &'s Function,
+        arguments: &[NamedExpr],
+        span: Span,
+    ) -> Option<(Vec<(String, Binding<'s>)>, Vec<Compiled>)> {
+        if arguments.len() > function.parameters.len() {
+            let most = function.parameters.len();
+            let message = format!("`{name}` takes {most} arguments, not {}", arguments.len());
+            return self.fail(Fault::new(span, message));
+        }
+        let depth = self.depth;
+        let mut bindings = Vec::new();
+        let mut values = Vec::new();
+        let mut whole = true;
+        for (at, parameter) in function.parameters.iter().enumerate() {
+            let ParameterType::Scalar(ty) = &parameter.ty else {
+                continue;
+            };
+            let named = arguments.iter().find(
+                |argument| matches!(&*argument.names, [given] if given.text == parameter.name.text),
+            );
+            let by_place = arguments
+                .get(at)
+                .filter(|argument| argument.names.is_empty());
+            let expr = named
+                .or(by_place)
+                .map(|argument| &argument.expr)
+                .or(parameter.default.as_ref());
+            let Some(expr) = expr else {
+                let message = format!("`{name}` needs its argument `{}`", parameter.name.text);
+                return self.fail(Fault::new(span, message));
+            };
+            self.depth = depth + values.len();
+            let Some(argument) = self.expr(expr) else {
+                whole = false;
+                continue;
+            };
+            let argument = argument.converted(ty.ty);
+            self.push(
+                &mut bindings,
+                &mut values,
+                &parameter.name.text,
+                argument,
+                depth,
+            );
+        }
+        self.depth = depth;
+        whole.then_some((bindings, values))
+    }
+
+    /// Binds a name to a constant, or to the place where its value will be pushed.
+    fn push(
+        &mut self,
+        bindings: &mut Vec<(String, Binding<'s>)>,
+        values: &mut Vec<Compiled>,
+        name: &str,
+        value: Compiled,
+        depth: usize,
+    ) {
+        let binding = match value.as_constant() {
+            Some(constant) => Binding::Constant(constant.clone(), value.ty),
+            None => {
+                let binding = Binding::Local(depth + values.len(), value.ty);
+                values.push(value);
+                binding
+            }
+        };
+        bindings.push((name.to_owned(), binding));
+    }
+
+    /// The statements of a function; the last one is its value.
+    fn body(
+        &mut self,
+        statements: &'s [Statement],
+        values: &mut Vec<Compiled>,
+        span: Span,
+    ) -> Option<Compiled> {
+        let mut result = None;
+        for statement in statements {
+            match &statement.kind {
+                StatementKind::Let {
+                    name,
+                    value: LetValue::Expr(expr),
+                } => {
+                    let value = self.expr(expr)?;
+                    let base = self.depth - values.len();
+                    let mut bindings = std::mem::take(&mut self.locals);
+                    self.push(&mut bindings, values, &name.text, value, base);
+                    self.locals = bindings;
+                    self.depth = base + values.len();
+                }
+                StatementKind::Let {
+                    name,
+                    value: LetValue::Function(function),
+                } => self
+                    .locals
+                    .push((name.text.clone(), Binding::Function(function))),
+                StatementKind::Query(expr) => result = self.expr(expr),
+                _ => {
+                    let message = "this statement cannot stand in a scalar function";
+                    return self.fail(Fault::new(statement.span, message));
+                }
+            }
+        }
+        if result.is_none() && self.faults.is_empty() {
+            return self.fail(Fault::new(span, "the function has no result"));
+        }
+        result
+    }
+}

@@ -1,0 +1,136 @@
+//! String operators and lists.
+
+use std::sync::Arc;
+
+use super::{Compiled, Compiler, Node, call, inline};
+use crate::kql::ast::{self, Expr, ExprKind, Source};
+use crate::kql::function;
+use crate::kql::operate::{self, List, Matcher};
+use crate::kql::span::{Fault, Span};
+use crate::kql::value::{Type, Value};
+
+impl Compiler<'_> {
+    pub(super) fn matching(
+        &mut self,
+        op: ast::MatchOp,
+        left: &Expr,
+        right: &Expr,
+        span: Span,
+    ) -> Option<Compiled> {
+        let right_span = right.span;
+        let lefts = match left.kind {
+            // `* has x`: one of the columns that hold text.
+            ExprKind::Star if !self.in_function => self.text_columns(),
+            _ => vec![self.expr(left)],
+        };
+        let right = self.expr(right)?;
+        let mut matches = Vec::with_capacity(lefts.len());
+        for left in lefts {
+            let left = left?;
+            self.refuse(span, operate::match_type(op, left.ty, right.ty))?;
+            let node = match right.as_constant() {
+                None | Some(Value::Null) => {
+                    Node::MatchEach(op, Box::new(left), Box::new(right.clone()))
+                }
+                Some(pattern) => {
+                    let pattern = pattern.text();
+                    if op.kind == ast::MatchKind::Regex
+                        && let Some(wrong) = operate::regex_error(&pattern)
+                    {
+                        return self.fail(Fault::new(right_span, wrong));
+                    }
+                    Node::Match(Box::new(left), Arc::new(Matcher::new(op, &pattern)))
+                }
+            };
+            matches.push(self.node(span, Type::Bool, node)?);
+        }
+        match <[Compiled; 1]>::try_from(matches) {
+            Ok([only]) => Some(only),
+            Err(all) => self.node(span, Type::Bool, Node::Or(all)),
+        }
+    }
+
+    /// The columns that string operators take.
+    fn text_columns(&self) -> Vec<Option<Compiled>> {
+        let columns = self.scope.columns.iter().enumerate();
+        columns
+            .filter(|(_, (_, ty))| matches!(ty, Type::String | Type::Dynamic))
+            .map(|(at, (_, ty))| {
+                let node = Node::Column(at);
+                Some(Compiled { ty: *ty, node })
+            })
+            .collect()
+    }
+
+    pub(super) fn list(
+        &mut self,
+        op: ast::InOp,
+        left: &Expr,
+        list: &[Expr],
+        span: Span,
+    ) -> Option<Compiled> {
+        let compiled = self.expr(left);
+        // One element may be a table.
+        if let [only] = list
+            && self.is_table(only)
+        {
+            let Some(tables) = self.scope.tables else {
+                return self.fail(Fault::new(only.span, "a subquery cannot stand here"));
+            };
+            let (values, ty) = match tables.column(only) {
+                Ok(column) => column,
+                Err(faults) => {
+                    self.faults.extend(faults);
+                    return None;
+                }
+            };
+            let left = compiled?;
+            self.refuse(span, operate::list_type(op, left.ty, ty))?;
+            let list = Arc::new(List::new(op, &values));
+            return self.node(span, Type::Bool, Node::List(Box::new(left), list));
+        }
+        let elements: Vec<Option<Compiled>> = list.iter().map(|e| self.expr(e)).collect();
+        let left = compiled?;
+        let mut all = Vec::with_capacity(elements.len());
+        for (element, expr) in elements.into_iter().zip(list) {
+            let element = element?;
+            self.refuse(expr.span, operate::list_type(op, left.ty, element.ty))?;
+            all.push(element);
+        }
+        let constants: Option<Vec<Value>> = all.iter().map(|e| e.as_constant().cloned()).collect();
+        match constants {
+            Some(values) => {
+                let list = Arc::new(List::new(op, &values));
+                self.node(span, Type::Bool, Node::List(Box::new(left), list))
+            }
+            None => self.node(span, Type::Bool, Node::ListEach(op, Box::new(left), all)),
+        }
+    }
+
+    /// Whether an element of a list is a table: a pipeline, or a name or call that is no scalar.
+    pub(super) fn is_table(&self, expr: &Expr) -> bool {
+        match &expr.kind {
+            ExprKind::Pipeline(pipeline) => match &pipeline.source {
+                Source::Expr(inner) if pipeline.operators.is_empty() => self.is_table(inner),
+                _ => true,
+            },
+            ExprKind::Name(name) => self.lookup(name).is_none() && self.scope.tables.is_some(),
+            ExprKind::Call(call) => {
+                let name = &*call.name.text;
+                let table = matches!(
+                    name,
+                    "materialize" | "table" | "_GetWatchlist" | "database" | "workspace"
+                );
+                let own = self.scope.functions.get(name);
+                table
+                    || own.is_some_and(|function| !inline::is_scalar(function))
+                    || own.is_none()
+                        && function::get(name).is_none()
+                        && !call::is_special(name)
+                        && self.scope.tables.is_some()
+            }
+            ExprKind::DataTable(_) | ExprKind::ExternalData(_) | ExprKind::Wildcard(_) => true,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,555 @@
+//! Numbers: rounding, powers, angles, bits.
+
+use super::{Function, Typed, Want, long, or_null, real, take};
+use crate::kql::ast::ArithmeticOp;
+use crate::kql::operate::arithmetic_type;
+use crate::kql::value::{Type, Value};
+
+/// A function of one number that gives a real.
+const fn curve(
+    name: &'static str,
+    doc: &'static str,
+    example: &'static str,
+    answer: &'static str,
+    eval: fn(&super::Env, &[Value]) -> Value,
+) -> Function {
+    Function {
+        name,
+        arguments: (1, 1),
+        doc,
+        example,
+        answer,
+        ty: |a| take(a, &[Want::Number], Type::Real),
+        eval,
+    }
+}
+
+/// A test of one real.
+const fn test(
+    name: &'static str,
+    doc: &'static str,
+    example: &'static str,
+    answer: &'static str,
+    eval: fn(&super::Env, &[Value]) -> Value,
+) -> Function {
+    Function {
+        name,
+        arguments: (1, 1),
+        doc,
+        example,
+        answer,
+        ty: |a| take(a, &[Want::Number], Type::Bool),
+        eval,
+    }
+}
+
+/// An operation on the bits of two whole numbers.
+const fn bits(
+    name: &'static str,
+    doc: &'static str,
+    example: &'static str,
+    answer: &'static str,
+    eval: fn(&super::Env, &[Value]) -> Value,
+) -> Function {
+    Function {
+        name,
+        arguments: (2, 2),
+        doc,
+        example,
+        answer,
+        ty: |a| take(a, &[Want::Integer], Type::Long),
+        eval,
+    }
+}
+
+fn on(a: &[Value], f: impl Fn(f64) -> f64) -> Value {
+    or_null(real(a, 0).map(f))
+}
+
+fn both(a: &[Value], f: impl Fn(i64, i64) -> Option<i64>) -> Value {
+    match (long(a, 0), long(a, 1)) {
+        (Some(x), Some(y)) => or_null(f(x, y)),
+        _ => Value::Null,
+    }
+}
+
+const BIN: Function = Function {
+    name: "bin",
+    arguments: (2, 2),
+    doc: "bin(value, size): the greatest multiple of `size` that is not above the value",
+    example: "print x = bin(datetime(2020-06-15 13:45), 1h)",
+    answer: "2020-06-15T13:00:00.0000000Z",
+    ty: |a| bin_type(a[0], a[1], "argument 2"),
+    eval: |_, a| bin(&a[0], &a[1], None),
+};
+
+fn bin_type(value: Type, size: Type, which: &str) -> Typed {
+    match (value, size) {
+        (Type::Dynamic, Type::Timespan) => Ok(Type::DateTime),
+        (Type::DateTime | Type::Timespan, Type::Timespan) => Ok(value),
+        (Type::DateTime | Type::Timespan, _) => Err(format!(
+            "{which} must be a timespan such as 1h, not a {}",
+            size.name()
+        )),
+        _ => {
+            take(&[value], &[Want::Number], value)?;
+            if !Want::Number.takes(size) {
+                return Err(format!("{which} must be a number, not a {}", size.name()));
+            }
+            arithmetic_type(ArithmeticOp::Add, value, size)
+        }
+    }
+}
+
+/// The multiple of `size`, counted from `origin`, at or below a value; null for sizes that are not above zero.
+fn bin(value: &Value, size: &Value, origin: Option<&Value>) -> Value {
+    let floor = |value: i64, size: i64, origin: i64| {
+        if size <= 0 {
+            return None;
+        }
+        let (value, size, origin) = (i128::from(value), i128::from(size), i128::from(origin));
+        i64::try_from((value - origin).div_euclid(size) * size + origin).ok()
+    };
+    let whole = |value: &Value| match value {
+        Value::Int(value) => Some(i64::from(*value)),
+        Value::Long(value) => Some(*value),
+        _ => None,
+    };
+    match (value, size) {
+        (Value::DateTime(ticks), Value::Timespan(size)) => {
+            let origin = origin.map_or(Some(0), Value::to_datetime);
+            let ticks = origin.and_then(|origin| floor(*ticks, *size, origin));
+            ticks.map_or(Value::Null, Value::datetime)
+        }
+        (Value::Timespan(ticks), Value::Timespan(size)) => {
+            let origin = origin.map_or(Some(0), Value::to_timespan);
+            let ticks = origin.and_then(|origin| floor(*ticks, *size, origin));
+            ticks.map_or(Value::Null, Value::Timespan)
+        }
+        (Value::Dynamic(_), Value::Timespan(_)) => match value.to_datetime() {
+            Some(ticks) => bin(&Value::DateTime(ticks), size, origin),
+            None => Value::Null,
+        },
+        (value, size) => {
+            let start = origin.map_or(Some(0), whole);
+            if let (Some(value), Some(size), Some(start)) = (whole(value), whole(size), start) {
+                return or_null(floor(value, size, start));
+            }
+            let start = origin.map_or(Some(0.0), Value::to_real);
+            match (value.to_real(), size.to_real(), start) {
+                (Some(value), Some(size), Some(start)) if size > 0.0 => {
+                    Value::Real(((value - start) / size).floor() * size + start)
+                }
+                _ => Value::Null,
+            }
+        }
+    }
+}
+
+/// Rounds half away from zero, to so many digits.
+fn round(value: f64, digits: i64) -> f64 {
+    let digits = i32::try_from(digits.clamp(-400, 400)).unwrap_or(0);
+    if !value.is_finite() {
+        return value;
+    }
+    let scale = 10f64.powi(digits.abs());
+    let rounded = match digits < 0 {
+        true => (value / scale).round() * scale,
+        false => {
+            let shifted = value * scale;
+            // Beyond 2^52 there are no digits to round.
+            match shifted.abs() < 4.5e15 {
+                true => shifted.round() / scale,
+                false => value,
+            }
+        }
+    };
+    match rounded.is_finite() {
+        true => rounded,
+        false if digits < 0 => 0.0,
+        false => value,
+    }
+}
+
+const LOG: Function = curve(
+    "log",
+    "log(number): the natural logarithm",
+    "print x = log(1)",
+    "0.0",
+    |_, a| logarithm(a, f64::ln),
+);
+
+fn logarithm(a: &[Value], f: impl Fn(f64) -> f64) -> Value {
+    match real(a, 0) {
+        Some(x) if x >= 0.0 || x.is_nan() => Value::Real(f(x)),
+        _ => Value::Null,
+    }
+}
+
+pub(super) const TABLE: &[Function] = &[
+    BIN,
+    BIN.named("floor"),
+    Function {
+        name: "bin_at",
+        arguments: (3, 3),
+        doc: "bin_at(value, size, point): as `bin`, with multiples counted from `point`",
+        example: "print x = bin_at(6.5, 2.5, 7)",
+        answer: "4.5",
+        ty: |a| {
+            let ty = bin_type(a[0], a[1], "argument 2")?;
+            match (a[0], a[2]) {
+                (Type::DateTime | Type::Timespan, point)
+                    if point != a[0] && point != Type::Dynamic =>
+                {
+                    Err(format!(
+                        "argument 3 must be a {}, not a {}",
+                        a[0].name(),
+                        point.name()
+                    ))
+                }
+                (Type::DateTime | Type::Timespan | Type::Dynamic, _) => Ok(ty),
+                (_, point) => {
+                    take(&[point], &[Want::Number], ty)?;
+                    arithmetic_type(ArithmeticOp::Add, ty, point)
+                }
+            }
+        },
+        eval: |_, a| bin(&a[0], &a[1], Some(&a[2])),
+    },
+    Function {
+        name: "abs",
+        arguments: (1, 1),
+        doc: "abs(value): the number or timespan without its sign",
+        example: "print x = abs(-5)",
+        answer: "5",
+        ty: |a| match a[0] {
+            Type::Timespan => Ok(Type::Timespan),
+            Type::Int | Type::Long => Ok(Type::Long),
+            Type::Real | Type::Decimal => Ok(a[0]),
+            _ => take(a, &[Want::Number], Type::Real),
+        },
+        eval: |_, a| match &a[0] {
+            Value::Int(value) => Value::Long(i64::from(*value).abs()),
+            Value::Long(value) => Value::Long(value.wrapping_abs()),
+            Value::Timespan(ticks) => Value::Timespan(ticks.wrapping_abs()),
+            value => or_null(value.to_real().map(f64::abs)),
+        },
+    },
+    Function {
+        name: "round",
+        arguments: (1, 2),
+        doc: "round(number, digits = 0): the number rounded to so many digits behind the point",
+        example: "print x = round(2.98765, 3)",
+        answer: "2.988",
+        ty: |a| {
+            take(a, &[Want::Number, Want::Integer], Type::Real)?;
+            Ok(if a[0] == Type::Dynamic {
+                Type::Real
+            } else {
+                a[0]
+            })
+        },
+        eval: |_, a| match &a[0] {
+            // A whole number stays whole.
+            value @ (Value::Int(_) | Value::Long(_)) if long(a, 1).unwrap_or(0) >= 0 => {
+                value.clone()
+            }
+            value => match (value.to_real(), a.get(1).map_or(Some(0), Value::to_long)) {
+                (Some(value), Some(digits)) => Value::Real(round(value, digits)),
+                _ => Value::Null,
+            },
+        },
+    },
+    Function {
+        name: "ceiling",
+        arguments: (1, 1),
+        doc: "ceiling(number): the least whole number that is not below it",
+        example: "print x = ceiling(1.2)",
+        answer: "2.0",
+        ty: |a| {
+            take(a, &[Want::Number], Type::Real)?;
+            Ok(if a[0] == Type::Dynamic {
+                Type::Real
+            } else {
+                a[0]
+            })
+        },
+        eval: |_, a| match &a[0] {
+            value @ (Value::Int(_) | Value::Long(_)) => value.clone(),
+            value => or_null(value.to_real().map(f64::ceil)),
+        },
+    },
+    Function {
+        name: "pow",
+        arguments: (2, 2),
+        doc: "pow(base, exponent): the power, a real",
+        example: "print x = pow(2, 10)",
+        answer: "1024.0",
+        ty: |a| take(a, &[Want::Number], Type::Real),
+        eval: |_, a| match (real(a, 0), real(a, 1)) {
+            (Some(x), Some(y)) => Value::Real(x.powf(y)),
+            _ => Value::Null,
+        },
+    },
+    Function {
+        name: "atan2",
+        arguments: (2, 2),
+        doc: "atan2(y, x): the angle of the point (x, y), in radians",
+        example: "print x = atan2(0, 1)",
+        answer: "0.0",
+        ty: |a| take(a, &[Want::Number], Type::Real),
+        eval: |_, a| match (real(a, 0), real(a, 1)) {
+            (Some(y), Some(x)) => Value::Real(y.atan2(x)),
+            _ => Value::Null,
+        },
+    },
+    curve(
+        "sign",
+        "sign(number): -1, 0 or 1",
+        "print x = sign(-5)",
+        "-1.0",
+        |_, a| {
+            on(a, |x| {
+                if x > 0.0 {
+                    1.0
+                } else if x < 0.0 {
+                    -1.0
+                } else {
+                    0.0
+                }
+            })
+        },
+    ),
+    curve(
+        "sqrt",
+        "sqrt(number): the square root; null of a negative number",
+        "print x = sqrt(256)",
+        "16.0",
+        |_, a| match real(a, 0) {
+            Some(x) if x < 0.0 => Value::Null,
+            x => or_null(x.map(f64::sqrt)),
+        },
+    ),
+    LOG,
+    curve(
+        "log2",
+        "log2(number): the logarithm to base 2",
+        "print x = log2(8)",
+        "3.0",
+        |_, a| logarithm(a, f64::log2),
+    ),
+    curve(
+        "log10",
+        "log10(number): the logarithm to base 10",
+        "print x = log10(1000)",
+        "3.0",
+        |_, a| logarithm(a, f64::log10),
+    ),
+    curve(
+        "exp",
+        "exp(number): e to that power",
+        "print x = exp(0)",
+        "1.0",
+        |_, a| on(a, f64::exp),
+    ),
+    curve(
+        "exp2",
+        "exp2(number): 2 to that power",
+        "print x = exp2(3)",
+        "8.0",
+        |_, a| on(a, f64::exp2),
+    ),
+    curve(
+        "exp10",
+        "exp10(number): 10 to that power",
+        "print x = exp10(2)",
+        "100.0",
+        |_, a| on(a, |x| 10f64.powf(x)),
+    ),
+    curve(
+        "sin",
+        "sin(number): the sine",
+        "print x = sin(0)",
+        "0.0",
+        |_, a| on(a, f64::sin),
+    ),
+    curve(
+        "cos",
+        "cos(number): the cosine",
+        "print x = cos(0)",
+        "1.0",
+        |_, a| on(a, f64::cos),
+    ),
+    curve(
+        "tan",
+        "tan(number): the tangent",
+        "print x = tan(0)",
+        "0.0",
+        |_, a| on(a, f64::tan),
+    ),
+    curve(
+        "cot",
+        "cot(number): the cotangent",
+        "print x = round(cot(1), 3)",
+        "0.642",
+        |_, a| on(a, |x| 1.0 / x.tan()),
+    ),
+    curve(
+        "asin",
+        "asin(number): the angle whose sine it is",
+        "print x = asin(0)",
+        "0.0",
+        |_, a| arc(a, f64::asin),
+    ),
+    curve(
+        "acos",
+        "acos(number): the angle whose cosine it is",
+        "print x = acos(1)",
+        "0.0",
+        |_, a| arc(a, f64::acos),
+    ),
+    curve(
+        "atan",
+        "atan(number): the angle whose tangent it is",
+        "print x = atan(0)",
+        "0.0",
+        |_, a| on(a, f64::atan),
+    ),
+    curve(
+        "radians",
+        "radians(degrees): the angle in radians",
+        "print x = radians(0)",
+        "0.0",
+        |_, a| on(a, f64::to_radians),
+    ),
+    curve(
+        "degrees",
+        "degrees(radians): the angle in degrees",
+        "print x = degrees(0)",
+        "0.0",
+        |_, a| on(a, f64::to_degrees),
+    ),
+    Function {
+        name: "pi",
+        arguments: (0, 0),
+        doc: "pi(): the number π",
+        example: "print x = pi()",
+        answer: "3.141592653589793",
+        ty: |_| Ok(Type::Real),
+        eval: |_, _| Value::Real(std::f64::consts::PI),
+    },
+    test(
+        "isnan",
+        "isnan(number): whether it is not a number",
+        "print x = isnan(0.0/0.0)",
+        "True",
+        |_, a| or_null(real(a, 0).map(f64::is_nan)),
+    ),
+    test(
+        "isinf",
+        "isinf(number): whether it is infinite",
+        "print x = isinf(1.0/0.0)",
+        "True",
+        |_, a| or_null(real(a, 0).map(f64::is_infinite)),
+    ),
+    test(
+        "isfinite",
+        "isfinite(number): whether it is neither infinite nor NaN",
+        "print x = isfinite(1.0)",
+        "True",
+        |_, a| or_null(real(a, 0).map(f64::is_finite)),
+    ),
+    bits(
+        "binary_and",
+        "binary_and(a, b): bits set in both",
+        "print x = binary_and(6, 3)",
+        "2",
+        |_, a| both(a, |x, y| Some(x & y)),
+    ),
+    bits(
+        "binary_or",
+        "binary_or(a, b): bits set in one of them",
+        "print x = binary_or(5, 3)",
+        "7",
+        |_, a| both(a, |x, y| Some(x | y)),
+    ),
+    bits(
+        "binary_xor",
+        "binary_xor(a, b): bits set in exactly one of them",
+        "print x = binary_xor(5, 3)",
+        "6",
+        |_, a| both(a, |x, y| Some(x ^ y)),
+    ),
+    bits(
+        "binary_shift_left",
+        "binary_shift_left(a, n): the bits shifted by n mod 64",
+        "print x = binary_shift_left(1, 4)",
+        "16",
+        |_, a| both(a, |x, y| u32::try_from(y).ok().map(|y| x.wrapping_shl(y))),
+    ),
+    bits(
+        "binary_shift_right",
+        "binary_shift_right(a, n): the bits shifted by n mod 64",
+        "print x = binary_shift_right(16, 4)",
+        "1",
+        |_, a| both(a, |x, y| u32::try_from(y).ok().map(|y| x.wrapping_shr(y))),
+    ),
+    Function {
+        name: "binary_not",
+        arguments: (1, 1),
+        doc: "binary_not(a): all bits turned",
+        example: "print x = binary_not(100)",
+        answer: "-101",
+        ty: |a| take(a, &[Want::Integer], Type::Long),
+        eval: |_, a| or_null(long(a, 0).map(|x| !x)),
+    },
+    Function {
+        name: "bitset_count_ones",
+        arguments: (1, 1),
+        doc: "bitset_count_ones(a): how many bits are set",
+        example: "print x = bitset_count_ones(42)",
+        answer: "3",
+        ty: |a| take(a, &[Want::Integer], Type::Long),
+        eval: |_, a| or_null(long(a, 0).map(|x| i64::from(x.count_ones()))),
+    },
+    Function {
+        name: "format_bytes",
+        arguments: (1, 3),
+        doc: "format_bytes(size, digits = 0, unit = \"\"): the size with a unit of data",
+        example: "print x = format_bytes(10332, 1)",
+        answer: "10.1 KB",
+        ty: |a| take(a, &[Want::Number, Want::Number, Want::Text], Type::String),
+        eval: |_, a| {
+            const UNITS: [&str; 7] = ["Bytes", "KB", "MB", "GB", "TB", "PB", "EB"];
+            let Some(size) = real(a, 0).filter(|size| size.is_finite()) else {
+                return Value::from("");
+            };
+            let digits = a
+                .get(1)
+                .map_or(Some(0), Value::to_long)
+                .unwrap_or(0)
+                .clamp(0, 15);
+            let named = super::text(a, 2);
+            let at = match UNITS.iter().position(|unit| **unit == *named) {
+                Some(at) => at,
+                None => {
+                    let mut at = 0;
+                    while at + 1 < UNITS.len() && size.abs() >= 1024f64.powi(at as i32 + 1) {
+                        at += 1;
+                    }
+                    at
+                }
+            };
+            let value = round(size / 1024f64.powi(at as i32), digits);
+            Value::from(format!("{value} {}", UNITS[at]))
+        },
+    },
+];
+
+/// The angle; null where there is none.
+fn arc(a: &[Value], f: impl Fn(f64) -> f64) -> Value {
+    match real(a, 0) {
+        Some(x) if x.abs() > 1.0 => Value::Null,
+        x => or_null(x.map(f)),
+    }
+}

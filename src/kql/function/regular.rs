@@ -1,0 +1,229 @@
+//! Regular expressions: `extract`, `replace_regex`, `trim`, …
+
+use regex::{Captures, Regex};
+
+use super::{Function, Want, items, json_text, long, take, text};
+use crate::kql::operate::compiled_regex;
+use crate::kql::value::{Json, Type, Value};
+
+/// Longest text that a replacement makes; what would be longer is empty.
+const MAX_TEXT: usize = 64 << 20;
+
+/// How many groups in brackets a pattern has; one where it is wrong, which is reported elsewhere.
+pub(super) fn group_count(pattern: &str) -> usize {
+    compiled_regex(pattern).map_or(1, |regex| regex.captures_len() - 1)
+}
+
+/// How often a pattern matches; nothing where it is wrong.
+pub(super) fn count(text: &str, pattern: &str) -> Option<i64> {
+    let regex = compiled_regex(pattern)?;
+    i64::try_from(regex.find_iter(text).count()).ok()
+}
+
+fn group_text<'t>(captures: &Captures<'t>, group: Option<usize>) -> &'t str {
+    group
+        .and_then(|group| captures.get(group))
+        .map_or("", |found| found.as_str())
+}
+
+/// The number of a group, given by number or name.
+fn group_number(regex: &Regex, group: &Json) -> Option<usize> {
+    match group {
+        Json::Long(number) => usize::try_from(*number).ok(),
+        Json::String(name) => regex
+            .capture_names()
+            .position(|known| known == Some(&**name)),
+        _ => None,
+    }
+}
+
+/// `\1` in a replacement stands for a group, `\\` for a backslash.
+fn replace(source: &str, pattern: &str, with: &str) -> Value {
+    let Some(regex) = compiled_regex(pattern) else {
+        return Value::from("");
+    };
+    let mut result = String::with_capacity(source.len());
+    let mut last = 0;
+    for captures in regex.captures_iter(source) {
+        let Some(whole) = captures.get(0) else {
+            continue;
+        };
+        result.push_str(&source[last..whole.start()]);
+        last = whole.end();
+        let mut characters = with.chars();
+        while let Some(c) = characters.next() {
+            if c != '\\' {
+                result.push(c);
+                continue;
+            }
+            match characters.next() {
+                Some(digit @ '0'..='9') => {
+                    let group = digit.to_digit(10).and_then(|d| usize::try_from(d).ok());
+                    result.push_str(group_text(&captures, group));
+                }
+                Some(other) => result.push(other),
+                None => result.push('\\'),
+            }
+        }
+        if result.len() > MAX_TEXT {
+            return Value::from("");
+        }
+    }
+    result.push_str(&source[last..]);
+    Value::from(result)
+}
+
+/// The text without one match at its start.
+fn trim_start<'t>(pattern: &str, text: &'t str) -> &'t str {
+    let anchored = compiled_regex(&format!("^(?:{pattern})"));
+    match anchored.and_then(|regex| regex.find(text).map(|found| found.end())) {
+        Some(end) => &text[end..],
+        None => text,
+    }
+}
+
+/// The text without one match at its end.
+fn trim_end<'t>(pattern: &str, text: &'t str) -> &'t str {
+    let anchored = compiled_regex(&format!(r"(?:{pattern})\z"));
+    match anchored.and_then(|regex| regex.find(text).map(|found| found.start())) {
+        Some(start) => &text[..start],
+        None => text,
+    }
+}
+
+fn extract_all(a: &[Value]) -> Value {
+    let source = text(a, a.len().saturating_sub(1));
+    let Some(regex) = compiled_regex(&text(a, 0)) else {
+        return Value::Null;
+    };
+    let groups: Vec<Option<usize>> = match a.len() {
+        3 => match items(a, 1) {
+            Some(groups) => groups
+                .iter()
+                .map(|group| group_number(&regex, group))
+                .collect(),
+            None => return Value::Null,
+        },
+        _ => (1..regex.captures_len()).map(Some).collect(),
+    };
+    let mut matches = Vec::new();
+    for captures in regex.captures_iter(&source) {
+        let texts = groups
+            .iter()
+            .map(|group| json_text(group_text(&captures, *group)));
+        matches.push(match &*groups {
+            [group] => json_text(group_text(&captures, *group)),
+            _ => Json::Array(texts.collect()),
+        });
+    }
+    match matches.is_empty() {
+        true => Value::Null,
+        false => Value::dynamic(Json::Array(matches)),
+    }
+}
+
+const EXTRACT_ALL: Function = Function {
+    name: "extract_all",
+    arguments: (2, 3),
+    doc: "extract_all(pattern, groups, text): an array of the group's text in each match, or of arrays of several groups",
+    example: "print x = extract_all(@\"(\\d+)\", \"a1b22\")",
+    answer: "[\"1\",\"22\"]",
+    ty: |a| match a.len() {
+        3 => take(a, &[Want::Text, Want::Dynamic, Want::Text], Type::Dynamic),
+        _ => take(a, &[Want::Text], Type::Dynamic),
+    },
+    eval: |_, a| extract_all(a),
+};
+
+pub(super) const TABLE: &[Function] = &[
+    Function {
+        name: "extract",
+        arguments: (3, 4),
+        doc: "extract(pattern, group, text, typeof(…)): text of the group in the first match; empty where there is none",
+        example: "print x = extract(@\"(\\d+)%\", 1, \"50% off\")",
+        answer: "50",
+        ty: |a| {
+            take(
+                &a[..3],
+                &[Want::Text, Want::Integer, Want::Text],
+                Type::String,
+            )?;
+            Ok(a.get(3).copied().unwrap_or(Type::String))
+        },
+        eval: |_, a| {
+            let source = text(a, 2);
+            let captures = compiled_regex(&text(a, 0));
+            let group = long(a, 1).and_then(|group| usize::try_from(group).ok());
+            let found = captures.as_ref().and_then(|regex| regex.captures(&source));
+            Value::from(found.map_or("", |captures| group_text(&captures, group)))
+        },
+    },
+    EXTRACT_ALL,
+    EXTRACT_ALL.named("extractall"),
+    Function {
+        name: "replace_regex",
+        arguments: (3, 3),
+        doc: "replace_regex(text, pattern, with): all matches replaced; `\\1` stands for the text of a group",
+        example: "print x = replace_regex(\"ab\", @\"(a)(b)\", @\"\\2\\1\")",
+        answer: "ba",
+        ty: |a| take(a, &[Want::Text], Type::String),
+        eval: |_, a| replace(&text(a, 0), &text(a, 1), &text(a, 2)),
+    },
+    Function {
+        name: "replace",
+        arguments: (3, 3),
+        doc: "replace(pattern, with, text): old name of `replace_regex`, its arguments in another order",
+        example: "print x = replace(@\"l+\", \"L\", \"hello\")",
+        answer: "heLo",
+        ty: |a| take(a, &[Want::Text], Type::String),
+        eval: |_, a| replace(&text(a, 2), &text(a, 0), &text(a, 1)),
+    },
+    Function {
+        name: "regex_quote",
+        arguments: (1, 1),
+        doc: "regex_quote(text): a pattern that matches just this text",
+        example: "print x = regex_quote(\"a.b\")",
+        answer: "a\\.b",
+        ty: |_| Ok(Type::String),
+        eval: |_, a| {
+            let mut quoted = String::new();
+            for c in text(a, 0).chars() {
+                if "\\.+*?()|[]{}^$".contains(c) {
+                    quoted.push('\\');
+                }
+                quoted.push(c);
+            }
+            Value::from(quoted)
+        },
+    },
+    Function {
+        name: "trim",
+        arguments: (2, 2),
+        doc: "trim(pattern, text): the text without one match of the pattern at each end",
+        example: "print x = trim(\"x\", \"xxabcxx\")",
+        answer: "xabcx",
+        ty: |a| take(a, &[Want::Text], Type::String),
+        eval: |_, a| {
+            let (pattern, source) = (text(a, 0), text(a, 1));
+            Value::from(trim_end(&pattern, trim_start(&pattern, &source)))
+        },
+    },
+    Function {
+        name: "trim_start",
+        arguments: (2, 2),
+        doc: "trim_start(pattern, text): the text without one match of the pattern at its start",
+        example: "print x = trim_start(\"a+\", \"aab\")",
+        answer: "b",
+        ty: |a| take(a, &[Want::Text], Type::String),
+        eval: |_, a| Value::from(trim_start(&text(a, 0), &text(a, 1))),
+    },
+    Function {
+        name: "trim_end",
+        arguments: (2, 2),
+        doc: "trim_end(pattern, text): the text without one match of the pattern at its end",
+        example: "print x = trim_end(\"b+\", \"abb\")",
+        answer: "a",
+        ty: |a| take(a, &[Want::Text], Type::String),
+        eval: |_, a| Value::from(trim_end(&text(a, 0), &text(a, 1))),
+    },
+];

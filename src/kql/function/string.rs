@@ -1,0 +1,476 @@
+//! Strings: parts, searches, replacements, characters.
+
+use super::{Function, Want, items, json_text, long, or_null, take, text};
+use crate::kql::ast::{MatchKind, MatchOp};
+use crate::kql::operate::Matcher;
+use crate::kql::value::{Json, Type, Value};
+
+/// Longest text a function makes; what would be longer is empty.
+const MAX_TEXT: usize = 64 << 20;
+/// Most times that `strrep` repeats.
+const MAX_REPEATS: i64 = 1024;
+
+/// Upper or lower case letter by letter; a letter whose other case is several letters stays.
+fn recase<I: Iterator<Item = char>>(text: &str, case: impl Fn(char) -> I) -> String {
+    let one = |c: char| {
+        let mut other = case(c);
+        match (other.next(), other.next()) {
+            (Some(other), None) => other,
+            _ => c,
+        }
+    };
+    text.chars().map(one).collect()
+}
+
+/// Byte where the character of that number begins; the end where there is none.
+fn offset(text: &str, character: usize) -> usize {
+    let mut indices = text.char_indices();
+    indices.nth(character).map_or(text.len(), |(at, _)| at)
+}
+
+fn substring(text: &str, start: i64, length: Option<i64>) -> &str {
+    let count = || i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+    let start = match start < 0 {
+        true => count().saturating_add(start).max(0),
+        false => start,
+    };
+    let rest = &text[offset(text, usize::try_from(start).unwrap_or(usize::MAX))..];
+    match length {
+        None => rest,
+        Some(length) => &rest[..offset(rest, usize::try_from(length).unwrap_or(0))],
+    }
+}
+
+/// Characters before the match in a text; see Kusto's `indexof`.
+fn index_of(a: &[Value]) -> Value {
+    let (source, wanted) = (text(a, 0), text(a, 1));
+    let argument = |at: usize, default: i64| match a.get(at) {
+        None => Some(default),
+        Some(value) => value.to_long(),
+    };
+    let (Some(start), Some(length), Some(occurrence)) =
+        (argument(2, 0), argument(3, -1), argument(4, 1))
+    else {
+        return Value::Null;
+    };
+    if length < -1 || occurrence < 1 {
+        return Value::Null;
+    }
+    let part = substring(&source, start, (length >= 0).then_some(length));
+    // Where the part begins, in bytes.
+    let skipped = part.as_ptr() as usize - source.as_ptr() as usize;
+    let mut from = 0;
+    let mut left = occurrence;
+    while let Some(at) = part.get(from..).and_then(|rest| rest.find(&*wanted)) {
+        left -= 1;
+        if left == 0 {
+            let characters = source[..skipped + from + at].chars().count();
+            return Value::Long(i64::try_from(characters).unwrap_or(i64::MAX));
+        }
+        let first = part[from + at..].chars().next().map_or(1, char::len_utf8);
+        from += at + first;
+    }
+    Value::Long(-1)
+}
+
+/// How often a text stands in another; matches may overlap.
+fn count_of(text: &str, wanted: &str) -> i64 {
+    let Some(first) = wanted.chars().next() else {
+        return 0;
+    };
+    let (mut count, mut from) = (0, 0);
+    while let Some(at) = text[from..].find(wanted) {
+        count += 1;
+        from += at + first.len_utf8();
+    }
+    count
+}
+
+/// Replaces all at once; of texts that stand at one place, the earliest of the list counts. What is no string is not
+/// replaced.
+fn replace_strings(source: &str, wanted: &[Json], with: &[Json]) -> String {
+    let mut result = String::with_capacity(source.len());
+    let mut rest = source;
+    let pairs: Vec<(&str, Option<&str>)> = wanted
+        .iter()
+        .enumerate()
+        .filter_map(|(i, wanted)| match wanted {
+            Json::String(text) if !text.is_empty() => Some((
+                &**text,
+                match with.get(i) {
+                    Some(Json::String(with)) => Some(&**with),
+                    _ => None,
+                },
+            )),
+            _ => None,
+        })
+        .collect();
+    while let Some(c) = rest.chars().next() {
+        match pairs.iter().find(|(text, _)| rest.starts_with(text)) {
+            Some((text, with)) => {
+                result.push_str(with.unwrap_or(text));
+                rest = &rest[text.len()..];
+            }
+            None => {
+                result.push(c);
+                rest = &rest[c.len_utf8()..];
+            }
+        }
+        if result.len() > MAX_TEXT {
+            return String::new();
+        }
+    }
+    result
+}
+
+/// The first record of CSV.
+fn parse_csv(text: &str) -> Vec<Json> {
+    let mut fields = Vec::new();
+    let mut field = String::new();
+    let mut characters = text.chars().peekable();
+    let mut quoted = false;
+    while let Some(c) = characters.next() {
+        match c {
+            '"' if quoted && characters.peek() == Some(&'"') => {
+                characters.next();
+                field.push('"');
+            }
+            '"' if quoted => quoted = false,
+            '"' if field.is_empty() => quoted = true,
+            ',' if !quoted => fields.push(json_text(std::mem::take(&mut field))),
+            '\r' if !quoted && characters.peek() == Some(&'\n') => break,
+            '\n' if !quoted => break,
+            c => field.push(c),
+        }
+    }
+    fields.push(json_text(field));
+    fields
+}
+
+const CODEPOINTS: Function = Function {
+    name: "unicode_codepoints_from_string",
+    arguments: (1, 1),
+    doc: "unicode_codepoints_from_string(text): an array of the code points of its characters",
+    example: "print x = unicode_codepoints_from_string(\"Aé\")",
+    answer: "[65,233]",
+    ty: |_| Ok(Type::Dynamic),
+    eval: |_, a| {
+        let text = text(a, 0);
+        Value::dynamic(Json::Array(
+            text.chars()
+                .map(|c| Json::Long(i64::from(u32::from(c))))
+                .collect(),
+        ))
+    },
+};
+
+const FROM_CODEPOINTS: Function = Function {
+    name: "unicode_codepoints_to_string",
+    arguments: (1, usize::MAX),
+    doc: "unicode_codepoints_to_string(number or array, …): the text of those code points",
+    example: "print x = unicode_codepoints_to_string(75, 117, 115, 116, 111)",
+    answer: "Kusto",
+    ty: |a| take(a, &[Want::Integer], Type::String),
+    eval: |_, a| {
+        let mut text = String::new();
+        for value in a {
+            let numbers: Vec<Option<i64>> = match value.array() {
+                Some(items) => items.iter().map(|item| item.scalar()?.to_long()).collect(),
+                None => vec![value.to_long()],
+            };
+            for number in numbers {
+                let code = number.and_then(|number| u32::try_from(number).ok());
+                match code.and_then(char::from_u32) {
+                    Some(c) => text.push(c),
+                    None => return Value::from(""),
+                }
+            }
+        }
+        Value::from(text)
+    },
+};
+
+const STRCAT_ARRAY: Function = Function {
+    name: "strcat_array",
+    arguments: (2, 2),
+    doc: "strcat_array(array, delimiter): the elements as one text",
+    example: "print x = strcat_array(dynamic([1, 2, 3]), \"->\")",
+    answer: "1->2->3",
+    ty: |a| take(a, &[Want::Dynamic, Want::Any], Type::String),
+    eval: |_, a| match items(a, 0) {
+        Some(items) => {
+            let texts: Vec<String> = items.iter().map(Json::show).collect();
+            Value::from(texts.join(&text(a, 1)))
+        }
+        None => Value::from(""),
+    },
+};
+
+pub(super) const TABLE: &[Function] = &[
+    Function {
+        name: "strlen",
+        arguments: (1, 1),
+        doc: "strlen(text): how many characters it has",
+        example: "print x = strlen(\"hello\")",
+        answer: "5",
+        ty: |a| take(a, &[Want::Text], Type::Long),
+        eval: |_, a| Value::Long(i64::try_from(text(a, 0).chars().count()).unwrap_or(i64::MAX)),
+    },
+    Function {
+        name: "string_size",
+        arguments: (1, 1),
+        doc: "string_size(text): how many bytes it has in UTF-8",
+        example: "print x = string_size(\"é\")",
+        answer: "2",
+        ty: |a| take(a, &[Want::Text], Type::Long),
+        eval: |_, a| Value::Long(i64::try_from(text(a, 0).len()).unwrap_or(i64::MAX)),
+    },
+    Function {
+        name: "tolower",
+        arguments: (1, 1),
+        doc: "tolower(text): the text in lower case",
+        example: "print x = tolower(\"HÉLLO\")",
+        answer: "héllo",
+        ty: |_| Ok(Type::String),
+        eval: |_, a| Value::from(recase(&text(a, 0), char::to_lowercase)),
+    },
+    Function {
+        name: "toupper",
+        arguments: (1, 1),
+        doc: "toupper(text): the text in upper case",
+        example: "print x = toupper(\"héllo\")",
+        answer: "HÉLLO",
+        ty: |_| Ok(Type::String),
+        eval: |_, a| Value::from(recase(&text(a, 0), char::to_uppercase)),
+    },
+    Function {
+        name: "strcat",
+        arguments: (1, 64),
+        doc: "strcat(value, …): the values as one text; null is empty",
+        example: "print x = strcat(\"a\", 1, true)",
+        answer: "a1True",
+        ty: |_| Ok(Type::String),
+        eval: |_, a| {
+            let mut whole = String::new();
+            for value in a {
+                whole.push_str(&value.text());
+            }
+            Value::from(whole)
+        },
+    },
+    Function {
+        name: "strcat_delim",
+        arguments: (3, 65),
+        doc: "strcat_delim(delimiter, value, …): the values as one text, the delimiter between them",
+        example: "print x = strcat_delim(\"-\", 1, \"A\")",
+        answer: "1-A",
+        ty: |_| Ok(Type::String),
+        eval: |_, a| {
+            let texts: Vec<_> = a.iter().skip(1).map(Value::text).collect();
+            Value::from(texts.join(&text(a, 0)))
+        },
+    },
+    STRCAT_ARRAY,
+    STRCAT_ARRAY.named("array_strcat"),
+    Function {
+        name: "strcmp",
+        arguments: (2, 2),
+        doc: "strcmp(a, b): -1, 0 or 1 where the first text is before, equal to or behind the second",
+        example: "print x = strcmp(\"abc\", \"abd\")",
+        answer: "-1",
+        ty: |_| Ok(Type::Long),
+        eval: |_, a| Value::Long(text(a, 0).cmp(&text(a, 1)) as i64),
+    },
+    Function {
+        name: "strrep",
+        arguments: (2, 3),
+        doc: "strrep(text, times, delimiter = \"\"): the text so many times, at most 1024",
+        example: "print x = strrep(\"ABC\", 2)",
+        answer: "ABCABC",
+        ty: |a| take(a, &[Want::Any, Want::Integer, Want::Any], Type::String),
+        eval: |_, a| {
+            let times = long(a, 1).unwrap_or(0).clamp(0, MAX_REPEATS);
+            let times = usize::try_from(times).unwrap_or(0);
+            let (part, delimiter) = (text(a, 0), text(a, 2));
+            if (part.len() + delimiter.len()).saturating_mul(times) > MAX_TEXT {
+                return Value::from("");
+            }
+            Value::from(vec![part; times].join(&delimiter))
+        },
+    },
+    Function {
+        name: "substring",
+        arguments: (2, 3),
+        doc: "substring(text, start, length): characters from `start`, which counts from 0, or from the end where negative",
+        example: "print x = substring(\"hello\", -2, 2)",
+        answer: "lo",
+        ty: |a| take(a, &[Want::Any, Want::Integer], Type::String),
+        eval: |_, a| {
+            let source = text(a, 0);
+            let length = a.get(2).map(|length| length.to_long().unwrap_or(0));
+            match long(a, 1) {
+                Some(start) => Value::from(substring(&source, start, length)),
+                None => Value::from(""),
+            }
+        },
+    },
+    Function {
+        name: "reverse",
+        arguments: (1, 1),
+        doc: "reverse(text): its characters from the last to the first",
+        example: "print x = reverse(\"abc\")",
+        answer: "cba",
+        ty: |_| Ok(Type::String),
+        eval: |_, a| Value::from(text(a, 0).chars().rev().collect::<String>()),
+    },
+    Function {
+        name: "split",
+        arguments: (2, 3),
+        doc: "split(text, delimiter, index): an array of the parts, or of the one part at that index",
+        example: "print x = split(\"a_b_c\", \"_\")",
+        answer: "[\"a\",\"b\",\"c\"]",
+        ty: |a| take(a, &[Want::Any, Want::Text, Want::Integer], Type::Dynamic),
+        eval: |_, a| {
+            let (source, delimiter) = (text(a, 0), text(a, 1));
+            let parts: Vec<&str> = match delimiter.is_empty() {
+                true => vec![&source],
+                false => source.split(&*delimiter).collect(),
+            };
+            let chosen = match a.get(2) {
+                None => parts,
+                Some(index) => {
+                    let index = index
+                        .to_long()
+                        .and_then(|index| usize::try_from(index).ok());
+                    match index.and_then(|index| parts.get(index)) {
+                        Some(part) => vec![*part],
+                        None => return Value::Null,
+                    }
+                }
+            };
+            Value::dynamic(Json::Array(chosen.into_iter().map(json_text).collect()))
+        },
+    },
+    Function {
+        name: "indexof",
+        arguments: (2, 5),
+        doc: "indexof(text, wanted, start = 0, length = -1, occurrence = 1): where it stands, from 0; -1 where it does not",
+        example: "print x = indexof(\"abcabc\", \"a\", 2)",
+        answer: "3",
+        ty: |a| take(a, &[Want::Any, Want::Any, Want::Integer], Type::Long),
+        eval: |_, a| index_of(a),
+    },
+    Function {
+        name: "countof",
+        arguments: (2, 3),
+        doc: "countof(text, wanted, kind = \"normal\"): how often it stands there; with \"regex\", how often the pattern matches",
+        example: "print x = countof(\"aaaa\", \"aa\")",
+        answer: "3",
+        ty: |a| take(a, &[Want::Text], Type::Long),
+        eval: |_, a| {
+            let (source, wanted) = (text(a, 0), text(a, 1));
+            match &*text(a, 2) {
+                "" | "normal" => Value::Long(count_of(&source, &wanted)),
+                "regex" => or_null(super::regular::count(&source, &wanted)),
+                _ => Value::Null,
+            }
+        },
+    },
+    Function {
+        name: "replace_string",
+        arguments: (3, 3),
+        doc: "replace_string(text, wanted, with): the text with all occurrences replaced",
+        example: "print x = replace_string(\"a cat\", \"cat\", \"dog\")",
+        answer: "a dog",
+        ty: |a| take(a, &[Want::Text], Type::String),
+        eval: |_, a| {
+            let (source, wanted, with) = (text(a, 0), text(a, 1), text(a, 2));
+            let count = source.len() / wanted.len().max(1);
+            let too_long = with
+                .len()
+                .saturating_mul(count)
+                .saturating_add(source.len())
+                > MAX_TEXT;
+            match wanted.is_empty() {
+                true => Value::from(&*source),
+                false
+                    if too_long
+                        && source.matches(&*wanted).count().saturating_mul(with.len())
+                            > MAX_TEXT =>
+                {
+                    Value::from("")
+                }
+                false => Value::from(source.replace(&*wanted, &with)),
+            }
+        },
+    },
+    Function {
+        name: "replace_strings",
+        arguments: (3, 3),
+        doc: "replace_strings(text, wanted, with): the text with each text of an array replaced by that of the other",
+        example: "print x = replace_strings(\"This is it\", dynamic([\"This\", \"is\"]), dynamic([\"That\", \"was\"]))",
+        answer: "That was it",
+        ty: |a| take(a, &[Want::Text, Want::Dynamic], Type::String),
+        eval: |_, a| match (items(a, 1), items(a, 2)) {
+            (Some(wanted), Some(with)) => Value::from(replace_strings(&text(a, 0), wanted, with)),
+            _ => Value::from(""),
+        },
+    },
+    Function {
+        name: "translate",
+        arguments: (3, 3),
+        doc: "translate(characters, with, text): each of the characters replaced by the one at its place in `with`, or its last",
+        example: "print x = translate(\"krasp\", \"otsku\", \"spark\")",
+        answer: "kusto",
+        ty: |a| take(a, &[Want::Text], Type::String),
+        eval: |_, a| {
+            let from: Vec<char> = text(a, 0).chars().collect();
+            let to: Vec<char> = text(a, 1).chars().collect();
+            let map = |c: char| match from.iter().position(|known| *known == c) {
+                Some(at) => to.get(at).or(to.last()).copied(),
+                None => Some(c),
+            };
+            // As documented: `translate("abc", "", "ab")` is empty.
+            match to.is_empty() {
+                true => Value::from(""),
+                false => Value::from(text(a, 2).chars().filter_map(map).collect::<String>()),
+            }
+        },
+    },
+    Function {
+        name: "has_any_index",
+        arguments: (2, 2),
+        doc: "has_any_index(text, array): index of the first element that `has` finds in the text; -1 where there is none",
+        example: "print x = has_any_index(\"this is an example\", dynamic([\"not\", \"example\"]))",
+        answer: "1",
+        ty: |a| take(a, &[Want::Text, Want::Dynamic], Type::Long),
+        eval: |_, a| {
+            let Some(wanted) = items(a, 1) else {
+                return Value::Null;
+            };
+            let op = MatchOp {
+                kind: MatchKind::Has,
+                case_sensitive: false,
+                negated: false,
+            };
+            let source = text(a, 0);
+            let found = wanted
+                .iter()
+                .position(|item| Matcher::new(op, &item.show()).matches(&source));
+            Value::Long(found.and_then(|at| i64::try_from(at).ok()).unwrap_or(-1))
+        },
+    },
+    Function {
+        name: "parse_csv",
+        arguments: (1, 1),
+        doc: "parse_csv(text): an array of the fields of the first record",
+        example: "print x = parse_csv('aa,\"b,b\"')",
+        answer: "[\"aa\",\"b,b\"]",
+        ty: |a| take(a, &[Want::Text], Type::Dynamic),
+        eval: |_, a| Value::dynamic(Json::Array(parse_csv(&text(a, 0)))),
+    },
+    CODEPOINTS,
+    CODEPOINTS.named("to_utf8"),
+    FROM_CODEPOINTS,
+    FROM_CODEPOINTS.named("make_string"),
+];

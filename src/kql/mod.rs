@@ -1,0 +1,32 @@
+//! The Kusto query language (KQL), from text to tree.
+//!
+//! | stage | takes | gives |
+//! |---|---|---|
+//! | [`lexer`] | text | tokens: words, literals, punctuation, each with its bytes |
+//! | [`parser`] | tokens | a tree ([`ast`]) and every fault of the query in one run |
+//! | [`eval`] | scalar expressions of the tree | expressions over named columns, evaluated row by row |
+//!
+//! [`value`], [`operate`], [`function`], [`aggregate`] and [`naming`] are what Kusto's scalars, operators, functions and result names
+//! mean. Tables are not known here: tabular operators are lowered to DataFusion by the engine.
+//!
+//! Lexer and parser know no tables, columns, functions or types of expressions, and neither imports anything but the standard library:
+//! a query that parses may still name what does not exist or what is not supported. Both take linear time, never panic, and
+//! limit how deep brackets nest ([`parser::MAX_DEPTH`]).
+//!
+//! The facts of the language are those of Microsoft's own parser and grammar (`microsoft/Kusto-Query-Language`) and of its
+//! documentation; none of their code is here.
+
+pub mod aggregate;
+pub mod ast;
+pub mod eval;
+pub mod function;
+pub mod lexer;
+pub mod naming;
+pub mod operate;
+pub mod parser;
+pub mod span;
+pub mod value;
+
+pub use ast::Query;
+pub use parser::parse;
+pub use span::{Fault, Span};

@@ -1,0 +1,235 @@
+//! String operators: `has`, `contains`, `startswith`, `matches regex`, …
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use regex::Regex;
+
+use super::truth;
+use crate::kql::ast::{MatchKind, MatchOp};
+use crate::kql::value::{Type, Value};
+
+/// So many compiled patterns are kept for each thread.
+const KEPT_PATTERNS: usize = 256;
+
+thread_local! {
+    static PATTERNS: RefCell<HashMap<String, Option<Regex>>> = RefCell::new(HashMap::new());
+}
+
+/// The compiled pattern, nothing where it is wrong. Compiled once for each thread.
+pub fn compiled_regex(pattern: &str) -> Option<Regex> {
+    PATTERNS.with_borrow_mut(|patterns| {
+        if let Some(known) = patterns.get(pattern) {
+            return known.clone();
+        }
+        if patterns.len() >= KEPT_PATTERNS {
+            patterns.clear();
+        }
+        let compiled = Regex::new(pattern).ok();
+        patterns.insert(pattern.to_owned(), compiled.clone());
+        compiled
+    })
+}
+
+/// What is wrong with a pattern; nothing where it is right.
+pub fn regex_error(pattern: &str) -> Option<String> {
+    let error = Regex::new(pattern).err()?.to_string();
+    let reason = error.lines().last().unwrap_or_default();
+    let reason = reason.strip_prefix("error: ").unwrap_or(reason).to_owned();
+    Some(format!("the regular expression is wrong: {reason}"))
+}
+
+/// The text with all letters in lower case, each by itself, so that texts that differ in case only become equal.
+pub fn fold(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return match text.bytes().any(|b| b.is_ascii_uppercase()) {
+            true => Cow::Owned(text.to_ascii_lowercase()),
+            false => Cow::Borrowed(text),
+        };
+    }
+    let lower = |c: char| {
+        let mut lower = c.to_lowercase();
+        match (lower.next(), lower.next()) {
+            (Some(one), None) => one,
+            _ => c,
+        }
+    };
+    Cow::Owned(text.chars().map(lower).collect())
+}
+
+/// Whether a string operator takes those types.
+///
+/// # Errors
+///
+/// Where Kusto refuses it.
+pub fn match_type(op: MatchOp, left: Type, right: Type) -> Result<(), String> {
+    let name = name(op);
+    let text = |ty| matches!(ty, Type::String | Type::Dynamic);
+    if !text(left) {
+        let left = left.name();
+        return Err(format!(
+            "`{name}` searches strings, not a {left}; `tostring` converts it"
+        ));
+    }
+    if !text(right) {
+        let right = right.name();
+        return Err(format!(
+            "`{name}` looks for a string, not for a {right}; put it in quotes or use `tostring`"
+        ));
+    }
+    match op.kind {
+        MatchKind::Like => Err(format!(
+            "`{name}` is not supported; use `contains`, `startswith` or `matches regex`"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The operator as it is written, without its negation.
+fn name(op: MatchOp) -> &'static str {
+    match (op.kind, op.case_sensitive) {
+        (MatchKind::Equal, _) => "=~",
+        (MatchKind::Has, false) => "has",
+        (MatchKind::Has, true) => "has_cs",
+        (MatchKind::HasPrefix, false) => "hasprefix",
+        (MatchKind::HasPrefix, true) => "hasprefix_cs",
+        (MatchKind::HasSuffix, false) => "hassuffix",
+        (MatchKind::HasSuffix, true) => "hassuffix_cs",
+        (MatchKind::Contains, false) => "contains",
+        (MatchKind::Contains, true) => "contains_cs",
+        (MatchKind::StartsWith, false) => "startswith",
+        (MatchKind::StartsWith, true) => "startswith_cs",
+        (MatchKind::EndsWith, false) => "endswith",
+        (MatchKind::EndsWith, true) => "endswith_cs",
+        (MatchKind::Like, _) => "like",
+        (MatchKind::Regex, _) => "matches regex",
+        (MatchKind::Term, _) => ":",
+    }
+}
+
+/// A string operator with its right side.
+#[derive(Debug, Clone)]
+pub struct Matcher {
+    op: MatchOp,
+    /// In lower case where case does not matter.
+    needle: String,
+    regex: Option<Regex>,
+}
+
+impl Matcher {
+    /// Prepares the operator for many texts.
+    pub fn new(op: MatchOp, pattern: &str) -> Matcher {
+        let regex = match op.kind {
+            MatchKind::Regex => compiled_regex(pattern),
+            _ => None,
+        };
+        let needle = match op.case_sensitive || op.kind == MatchKind::Regex {
+            true => pattern.to_owned(),
+            false => fold(pattern).into_owned(),
+        };
+        Matcher { op, needle, regex }
+    }
+
+    /// Whether the text matches; the negation is not looked at.
+    pub fn matches(&self, text: &str) -> bool {
+        if self.op.kind == MatchKind::Regex {
+            return self
+                .regex
+                .as_ref()
+                .is_some_and(|regex| regex.is_match(text));
+        }
+        let text = match self.op.case_sensitive {
+            true => Cow::Borrowed(text),
+            false => fold(text),
+        };
+        let needle = &*self.needle;
+        match self.op.kind {
+            MatchKind::Equal => text == needle,
+            MatchKind::Contains => text.contains(needle),
+            MatchKind::StartsWith => text.starts_with(needle),
+            MatchKind::EndsWith => text.ends_with(needle),
+            MatchKind::Has | MatchKind::Term => has(&text, needle, true, true),
+            MatchKind::HasPrefix => has(&text, needle, true, false),
+            MatchKind::HasSuffix => has(&text, needle, false, true),
+            MatchKind::Like | MatchKind::Regex => false,
+        }
+    }
+
+    /// What the operator gives with this left side; false, and true for the negated form, where it is null.
+    pub fn apply(&self, left: &Value) -> Value {
+        if left.is_null() {
+            return truth(Some(self.op.negated));
+        }
+        truth(Some(self.matches(&left.text()) != self.op.negated))
+    }
+}
+
+/// Whether the needle stands in the text as whole terms: at a side that is looked at, a letter or digit of the needle has
+/// none beside it. Only letters and digits make terms; `_` and `-` part them.
+fn has(text: &str, needle: &str, at_start: bool, at_end: bool) -> bool {
+    let Some(first) = needle.chars().next() else {
+        return true;
+    };
+    let bounded = |inside: Option<char>, outside: Option<char>| {
+        !(inside.is_some_and(char::is_alphanumeric) && outside.is_some_and(char::is_alphanumeric))
+    };
+    let mut from = 0;
+    while let Some(at) = text[from..].find(needle) {
+        let start = from + at;
+        let end = start + needle.len();
+        let left = !at_start || bounded(Some(first), text[..start].chars().next_back());
+        let right = !at_end || bounded(needle.chars().next_back(), text[end..].chars().next());
+        if left && right {
+            return true;
+        }
+        from = start + first.len_utf8();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(kind: MatchKind, text: &str, pattern: &str) -> bool {
+        let op = MatchOp {
+            kind,
+            case_sensitive: kind == MatchKind::Regex,
+            negated: false,
+        };
+        Matcher::new(op, pattern).matches(text)
+    }
+
+    #[test]
+    fn has_looks_for_whole_terms() {
+        use MatchKind::{Has, HasPrefix, HasSuffix};
+        for text in ["alpha-beta", "alpha_beta", "ALPHA", "x.alpha.y"] {
+            assert!(holds(Has, text, "alpha"), "{text}");
+        }
+        assert!(!holds(Has, "alphabeta", "alpha"));
+        assert!(holds(Has, "alphabeta alpha", "alpha"));
+        assert!(holds(Has, "NAÏVE", "naïve"));
+        assert!(holds(Has, "a Deleted Items b", "deleted items"));
+        assert!(holds(Has, "foo.exe", ".exe"));
+        assert!(holds(HasPrefix, "x alphabet", "alpha"));
+        assert!(!holds(HasSuffix, "ending", "end"));
+        assert!(holds(HasSuffix, "end.", "end"));
+        assert!(holds(Has, "anything", ""));
+    }
+
+    #[test]
+    fn case_is_folded_letter_by_letter() {
+        assert!(holds(MatchKind::Equal, "CAFÉ", "café"));
+        assert!(!holds(MatchKind::Equal, "ＦＵＬＬ", "full"));
+        assert!(holds(MatchKind::Contains, "Straße", "STRAßE"));
+        assert!(holds(MatchKind::EndsWith, "x.İ", "İ"));
+    }
+
+    #[test]
+    fn a_wrong_pattern_matches_nothing_and_is_explained() {
+        assert!(!holds(MatchKind::Regex, "a", "("));
+        assert!(regex_error("(").is_some_and(|text| text.contains("unclosed")));
+        assert!(holds(MatchKind::Regex, "2020-01-15", r"^\d{4}-"));
+    }
+}

@@ -1,0 +1,182 @@
+//! Conversions between types, as Kusto's `toint`, `todatetime`, … make them: never an error, null where there is no value.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::read_timespan;
+use super::{Json, Type, Value, read_bool, read_datetime, read_guid, read_long, read_real};
+
+impl Value {
+    /// The value of another type, as Kusto's conversion function to that type gives it.
+    pub fn convert(&self, ty: Type) -> Value {
+        let value = match ty {
+            Type::Bool => self.to_bool().map(Value::Bool),
+            Type::Int => self.to_int().map(Value::Int),
+            Type::Long => self.to_long().map(Value::Long),
+            Type::Real => self.to_real().map(Value::Real),
+            Type::Decimal => self.to_real().map(Value::Decimal),
+            Type::DateTime => self.to_datetime().map(Value::DateTime),
+            Type::Timespan => self.to_timespan().map(Value::Timespan),
+            Type::Guid => self.to_guid().map(Value::Guid),
+            Type::String => match self {
+                Value::String(_) => return self.clone(),
+                other => Some(Value::from(other.show())),
+            },
+            Type::Dynamic => match self {
+                Value::Dynamic(_) => return self.clone(),
+                other => Some(Value::dynamic(Json::from_value(other))),
+            },
+        };
+        value.unwrap_or_default()
+    }
+
+    /// The same where it is of the type already, else converted.
+    pub fn fit(self, ty: Type) -> Value {
+        match (self.ty(), ty) {
+            (None, Type::String) => Value::from(""),
+            (None, _) => Value::Null,
+            (Some(own), ty) if own == ty => self,
+            _ => self.convert(ty),
+        }
+    }
+
+    /// Its text: that of a string as it is, of all else as `tostring` gives it.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Value::String(text) => Cow::Borrowed(text),
+            Value::Dynamic(json) => match &**json {
+                Json::String(text) => Cow::Borrowed(text),
+                json => Cow::Owned(json.show()),
+            },
+            other => Cow::Owned(other.show()),
+        }
+    }
+
+    /// As `tobool` gives it.
+    pub fn to_bool(&self) -> Option<bool> {
+        match self {
+            Value::Bool(value) => Some(*value),
+            Value::Int(value) => Some(*value != 0),
+            Value::Long(value) | Value::Timespan(value) => Some(*value != 0),
+            Value::Real(value) | Value::Decimal(value) => Some(*value != 0.0),
+            Value::String(text) => read_bool(text),
+            Value::Dynamic(json) => match &**json {
+                Json::Bool(value) => Some(*value),
+                json => json.scalar()?.to_bool(),
+            },
+            _ => None,
+        }
+    }
+
+    /// As `toint` gives it: a real is cut off and held in range, a long keeps its lower 32 bits.
+    pub fn to_int(&self) -> Option<i32> {
+        match self {
+            Value::Int(value) => Some(*value),
+            // `as` holds in range.
+            Value::Real(value) | Value::Decimal(value) => {
+                (!value.is_nan()).then_some(*value as i32)
+            }
+            Value::String(text) => i32::try_from(read_long(text)?).ok(),
+            Value::Dynamic(json) => json.scalar()?.to_int(),
+            other => other.to_long().map(|value| value as i32),
+        }
+    }
+
+    /// As `tolong` gives it: a real is cut off and held in range, times are counted in ticks.
+    pub fn to_long(&self) -> Option<i64> {
+        match self {
+            Value::Bool(value) => Some(i64::from(*value)),
+            Value::Int(value) => Some(i64::from(*value)),
+            Value::Long(value) | Value::DateTime(value) | Value::Timespan(value) => Some(*value),
+            Value::Real(value) | Value::Decimal(value) => {
+                (!value.is_nan()).then_some(*value as i64)
+            }
+            Value::String(text) => read_long(text),
+            Value::Dynamic(json) => json.scalar()?.to_long(),
+            Value::Null | Value::Guid(_) => None,
+        }
+    }
+
+    /// As `toreal` gives it.
+    pub fn to_real(&self) -> Option<f64> {
+        match self {
+            Value::Real(value) | Value::Decimal(value) => Some(*value),
+            Value::String(text) => read_real(text),
+            Value::Dynamic(json) => json.scalar()?.to_real(),
+            other => other.to_long().map(|value| value as f64),
+        }
+    }
+
+    /// As `todatetime` gives it: a number counts ticks.
+    pub fn to_datetime(&self) -> Option<i64> {
+        let ticks = match self {
+            Value::DateTime(ticks) => *ticks,
+            Value::String(text) => read_datetime(text)?,
+            Value::Dynamic(json) => json.scalar()?.to_datetime()?,
+            Value::Int(_) | Value::Long(_) | Value::Real(_) | Value::Decimal(_) => {
+                self.to_long()?
+            }
+            _ => return None,
+        };
+        (!Value::datetime(ticks).is_null()).then_some(ticks)
+    }
+
+    /// As `totimespan` gives it: a number counts ticks.
+    pub fn to_timespan(&self) -> Option<i64> {
+        match self {
+            Value::Timespan(ticks) => Some(*ticks),
+            Value::String(text) => read_timespan(text),
+            Value::Dynamic(json) => json.scalar()?.to_timespan(),
+            Value::Int(_) | Value::Long(_) | Value::Real(_) | Value::Decimal(_) => self.to_long(),
+            _ => None,
+        }
+    }
+
+    /// As `toguid` gives it.
+    pub fn to_guid(&self) -> Option<u128> {
+        match self {
+            Value::Guid(guid) => Some(*guid),
+            Value::String(text) => read_guid(text),
+            Value::Dynamic(json) => json.scalar()?.to_guid(),
+            _ => None,
+        }
+    }
+}
+
+impl Json {
+    /// The scalar; nothing where it is an array, a bag or null.
+    pub fn scalar(&self) -> Option<Value> {
+        Some(match self {
+            Json::Bool(value) => Value::Bool(*value),
+            Json::Long(value) => Value::Long(*value),
+            Json::Real(value) => Value::Real(*value),
+            Json::String(text) => Value::String(Arc::clone(text)),
+            Json::DateTime(ticks) => Value::DateTime(*ticks),
+            Json::Timespan(ticks) => Value::Timespan(*ticks),
+            Json::Guid(guid) => Value::Guid(*guid),
+            Json::Null | Json::Array(_) | Json::Bag(_) => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conversions_never_fail() {
+        let dynamic = |json| Value::dynamic(json);
+        assert_eq!(dynamic(Json::Long(2_147_483_648)).to_int(), Some(i32::MIN));
+        assert_eq!(dynamic(Json::Long(i64::MAX)).to_int(), Some(-1));
+        assert_eq!(Value::Real(1e19).to_int(), Some(i32::MAX));
+        assert_eq!(Value::Real(-1e19).to_long(), Some(i64::MIN));
+        assert_eq!(
+            Value::Timespan(36_000_000_000).to_int(),
+            Some(1_640_261_632)
+        );
+        assert_eq!(dynamic(Json::String("0x10".into())).to_bool(), Some(true));
+        assert_eq!(dynamic(Json::Array(vec![])).to_bool(), None);
+        assert_eq!(Value::Real(1.5).to_datetime(), Some(1));
+        assert_eq!(Value::Null.fit(Type::String), Value::from(""));
+    }
+}
