@@ -28,7 +28,7 @@ pub use hint::nearest;
 /// How deep calls of the query's own functions may nest.
 const MAX_INLINED: usize = 32;
 /// How deep an expression nests with all functions in place; compiling and running it recurse so deep.
-const MAX_LEVELS: usize = 400;
+const MAX_LEVELS: usize = 200;
 /// An expression with all functions in place has at most so many parts.
 const MAX_PARTS: usize = 100_000;
 
@@ -257,41 +257,18 @@ impl Compiler<'_> {
         compiled
     }
 
+    /// Dispatches only: whatever needs space for itself is done elsewhere, so that nesting costs little stack.
     fn unguarded(&mut self, expr: &Expr) -> Option<Compiled> {
         let span = expr.span;
         match &expr.kind {
-            ExprKind::Literal(value) => match literal(value) {
-                Some((value, ty)) => self.node(span, ty, Node::Constant(value)),
-                None => {
-                    let ty = match value {
-                        Literal::Typed(ty, _) => ty.name(),
-                        _ => "value",
-                    };
-                    self.fail(Fault::new(span, format!("this is no {ty}")))
-                }
-            },
-            ExprKind::Dynamic(json) => {
-                let json = self.json(json)?;
-                self.node(span, Type::Dynamic, Node::Constant(Value::dynamic(json)))
-            }
+            ExprKind::Literal(value) => self.literal(value, span),
+            ExprKind::Dynamic(json) => self.dynamic(json, span),
             ExprKind::Name(name) => self.name(name, span),
             ExprKind::Path { base, steps } => self.path(base, steps, span),
             ExprKind::Call(call) => self.call(call),
-            ExprKind::Sign { negative, operand } => {
-                let operand = self.expr(operand)?;
-                let ty = self.refuse(span, operate::negate_type(operand.ty))?;
-                match negative {
-                    true => self.node(span, ty, Node::Negate(Box::new(operand))),
-                    false => Some(operand.converted(ty)),
-                }
-            }
+            ExprKind::Sign { negative, operand } => self.sign(*negative, operand, span),
             ExprKind::Arithmetic { first, rest } => self.arithmetic(first, rest, span),
-            ExprKind::Compare { op, left, right } => {
-                let (left, right) = self.both(left, right)?;
-                self.refuse(span, operate::compare_type(*op, left.ty, right.ty))?;
-                let node = Node::Compare(*op, Box::new(left), Box::new(right));
-                self.node(span, Type::Bool, node)
-            }
+            ExprKind::Compare { op, left, right } => self.compare(*op, left, right, span),
             ExprKind::Match { op, left, right } => self.matching(*op, left, right, span),
             ExprKind::In { op, left, list } => self.list(*op, left, list, span),
             ExprKind::Between {
@@ -299,47 +276,90 @@ impl Compiler<'_> {
                 value,
                 low,
                 high,
-            } => {
-                let value = self.expr(value);
-                let (low, high) = self.both(low, high)?;
-                let value = value?;
-                self.refuse(span, operate::between_type(value.ty, low.ty, high.ty))?;
-                let node = Node::Between(*negated, Box::new([value, low, high]));
-                self.node(span, Type::Bool, node)
-            }
-            ExprKind::And(all) => {
-                let all = self.conditions(all)?;
-                self.node(span, Type::Bool, Node::And(all))
-            }
-            ExprKind::Or(all) => {
-                let all = self.conditions(all)?;
-                self.node(span, Type::Bool, Node::Or(all))
-            }
-            ExprKind::Pipeline(pipeline) => match &**pipeline {
-                Pipeline {
-                    source: Source::Expr(inner),
-                    operators,
-                    ..
-                } if operators.is_empty() => self.expr(inner),
-                _ => self.fail(
-                    Fault::new(span, "a table stands where a scalar is expected")
-                        .with_hint("`toscalar(…)` takes the first cell of a table"),
-                ),
-            },
-            ExprKind::Missing => None,
-            ExprKind::Star => self.fail(Fault::new(span, "`*` stands where a scalar is expected")),
-            ExprKind::TypeOf(_) => self.fail(Fault::new(
-                span,
-                "`typeof` stands where a scalar is expected",
-            )),
-            ExprKind::Wildcard(_)
-            | ExprKind::SchemaOf(_)
-            | ExprKind::DataTable(_)
-            | ExprKind::ExternalData(_) => self.fail(Fault::new(
-                span,
-                "a table stands where a scalar is expected",
-            )),
+            } => self.between(*negated, [value, low, high], span),
+            ExprKind::And(all) => self.conditions(all, Node::And, span),
+            ExprKind::Or(all) => self.conditions(all, Node::Or, span),
+            ExprKind::Pipeline(pipeline) => self.pipeline(pipeline, span),
+            other => self.no_scalar(other, span),
         }
+    }
+
+    #[inline(never)]
+    fn literal(&mut self, value: &Literal, span: Span) -> Option<Compiled> {
+        if let Some((value, ty)) = literal(value) {
+            return self.node(span, ty, Node::Constant(value));
+        }
+        let ty = match value {
+            Literal::Typed(ty, _) => ty.name(),
+            _ => "value",
+        };
+        self.fail(Fault::new(span, format!("this is no {ty}")))
+    }
+
+    #[inline(never)]
+    fn dynamic(&mut self, json: &JsonTree, span: Span) -> Option<Compiled> {
+        let json = self.json(json)?;
+        self.node(span, Type::Dynamic, Node::Constant(Value::dynamic(json)))
+    }
+
+    #[inline(never)]
+    fn sign(&mut self, negative: bool, operand: &Expr, span: Span) -> Option<Compiled> {
+        let operand = self.expr(operand)?;
+        let ty = self.refuse(span, operate::negate_type(operand.ty))?;
+        match negative {
+            true => self.node(span, ty, Node::Negate(Box::new(operand))),
+            false => Some(operand.converted(ty)),
+        }
+    }
+
+    #[inline(never)]
+    fn compare(
+        &mut self,
+        op: CompareOp,
+        left: &Expr,
+        right: &Expr,
+        span: Span,
+    ) -> Option<Compiled> {
+        let (left, right) = self.both(left, right)?;
+        self.refuse(span, operate::compare_type(op, left.ty, right.ty))?;
+        let node = Node::Compare(op, Box::new(left), Box::new(right));
+        self.node(span, Type::Bool, node)
+    }
+
+    #[inline(never)]
+    fn between(&mut self, negated: bool, parts: [&Expr; 3], span: Span) -> Option<Compiled> {
+        let value = self.expr(parts[0]);
+        let (low, high) = self.both(parts[1], parts[2])?;
+        let value = value?;
+        self.refuse(span, operate::between_type(value.ty, low.ty, high.ty))?;
+        let node = Node::Between(negated, Box::new([value, low, high]));
+        self.node(span, Type::Bool, node)
+    }
+
+    /// A table in brackets may be a scalar in brackets.
+    #[inline(never)]
+    fn pipeline(&mut self, pipeline: &Pipeline, span: Span) -> Option<Compiled> {
+        match &pipeline.source {
+            Source::Expr(inner) if pipeline.operators.is_empty() => self.expr(inner),
+            _ => self.fail(
+                Fault::new(span, "a table stands where a scalar is expected")
+                    .with_hint("`toscalar(…)` takes the first cell of a table"),
+            ),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn no_scalar(&mut self, kind: &ExprKind, span: Span) -> Option<Compiled> {
+        let what = match kind {
+            // Reported by the parser.
+            ExprKind::Missing => return None,
+            ExprKind::Star => "`*`",
+            ExprKind::TypeOf(_) => "`typeof`",
+            _ => "a table",
+        };
+        let message = format!("{what} stands where a scalar is expected");
+        self.fail(Fault::new(span, message))
     }
 
     /// Both sides, so that the faults of both are found.
@@ -349,7 +369,13 @@ impl Compiler<'_> {
         Some((left?, right?))
     }
 
-    fn conditions(&mut self, all: &[Expr]) -> Option<Vec<Compiled>> {
+    #[inline(never)]
+    fn conditions(
+        &mut self,
+        all: &[Expr],
+        node: fn(Vec<Compiled>) -> Node,
+        span: Span,
+    ) -> Option<Compiled> {
         let mut conditions = Some(Vec::with_capacity(all.len()));
         for expr in all {
             let condition = self.expr(expr).and_then(|condition| {
@@ -361,7 +387,7 @@ impl Compiler<'_> {
                 _ => conditions = None,
             }
         }
-        conditions
+        self.node(span, Type::Bool, node(conditions?))
     }
 
     fn arithmetic(

@@ -30,7 +30,18 @@ const IN_REFUSED: usize = 761;
 const OUT_EQUAL: usize = 1;
 
 /// Recorded answers that are wrong or arbitrary, each with the reason: line of the file, id, why.
-const ARBITRARY: &[(usize, &str, &str)] = &[];
+const ARBITRARY: &[(usize, &str, &str)] = &[
+    (
+        319,
+        "fuzz/joins-lookup-union/agent-joins-lookup-union-0030",
+        "two rows are equal under `order by k`; the other one was recorded first",
+    ),
+    (
+        551,
+        "fuzz/string-ops/agent-string-ops-0015",
+        "the recorded text lost its backslash: its length is 10 and it has 9 letters",
+    ),
+];
 
 /// Tables of the Kusto documentation that a case may read; it is left out where there is no file of them.
 const TABLES: [&str; 2] = ["StormEvents", "PopulationData"];

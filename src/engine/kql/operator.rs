@@ -21,6 +21,9 @@ use crate::kql::value::{Type, Value};
 
 type Columns = Vec<(String, Type, PlanExpr)>;
 
+/// Columns that decide about rows which the query's own keys leave equal. More would make long rows dear to sort.
+const TIE_COLUMNS: usize = 8;
+
 /// Microseconds of a stored column as ticks.
 pub(super) fn ticks(column: PlanExpr) -> PlanExpr {
     ScalarUDF::from(Ticks(Signature::any(1, Volatility::Immutable))).call(vec![column])
@@ -433,11 +436,19 @@ impl Lower<'_> {
         }
         let width = relation.columns.len();
         let with_keys = self.fields.project(relation, columns)?;
-        let by: Vec<SortExpr> = with_keys.columns[width..]
+        let mut by: Vec<SortExpr> = with_keys.columns[width..]
             .iter()
             .zip(order)
             .map(|(c, (ascending, nulls_first))| c.expr().sort(ascending, nulls_first))
             .collect();
+        // Kusto leaves the order of equal rows open. Threads would make it another one in every run.
+        by.extend(
+            with_keys.columns[..width]
+                .iter()
+                .filter(|c| c.ty != Type::Dynamic)
+                .take(TIE_COLUMNS)
+                .map(|c| c.expr().sort(true, true)),
+        );
         let builder = with_keys.builder().sort_with_limit(by, most)?;
         let mut out = with_keys.with(builder)?;
         out.columns.truncate(width);
@@ -669,8 +680,10 @@ fn parse_pattern(
                 let ty = ty.map_or(Type::String, |t| t.ty);
                 types.push(ty);
                 let group = format!("(?P<c{}>", types.len() - 1);
-                let number = matches!(ty, Type::Long | Type::Int) && kind != "relaxed";
+                let number = matches!(ty, Type::Long | Type::Int);
                 out.push_str(&match (number, regex || last) {
+                    // What is no number leaves the column empty there.
+                    (true, _) if kind == "relaxed" => format!(r"\s*{group}[+-]?\d+|.*?)\s*"),
                     (true, _) => format!(r"\s*{group}[+-]?\d+)\s*"),
                     (false, true) => format!("{group}.*)"),
                     (false, false) => format!("{group}.*?)"),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::TableReference;
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlanBuilder};
 
@@ -468,10 +469,12 @@ impl<'s> Lower<'s> {
         }
         let session = self.session;
         let frame: crate::error::Result<_> = session.block_on(async {
-            if !session.context().table_exist(name)? {
+            // A name as text would be put into lower case.
+            let reference = || TableReference::bare(name);
+            if !session.context().table_exist(reference())? {
                 views::make(session, name).await?;
             }
-            Ok(session.context().table(name).await?)
+            Ok(session.context().table(reference()).await?)
         });
         self.stored(frame?, name, span)
     }
@@ -610,10 +613,7 @@ impl<'s> Lower<'s> {
         let frame = session.block_on(async {
             session
                 .context()
-                .table(datafusion::common::TableReference::partial(
-                    "watchlists",
-                    own,
-                ))
+                .table(TableReference::partial("watchlists", own))
                 .await
         })?;
         let mut relation = self.stored(frame, "", span)?;

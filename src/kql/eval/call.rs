@@ -32,30 +32,40 @@ impl Compiler<'_> {
         match name {
             "toscalar" => return self.toscalar(call),
             "column_ifexists" | "columnifexists" => return self.column_ifexists(call),
-            "iscolumnexists" => {
-                let known = self.column_named(call)?;
-                return self.node(
-                    call.span,
-                    Type::Bool,
-                    Node::Constant(Value::Bool(known.is_some())),
-                );
-            }
+            "iscolumnexists" => return self.iscolumnexists(call),
             "pack_all" | "bag_pack_columns" => return self.pack_columns(call),
             _ => {}
         }
         let Some(function) = function::get(name) else {
-            let known = function::all().map(|function| function.name);
-            let own = self.scope.functions.keys().map(String::as_str);
-            let hint = nearest(name, known.chain(own).chain(SPECIAL));
-            let fault = Fault::new(call.name.span, format!("no function `{name}`"));
-            return self.fail(hint::with(fault, hint));
+            return self.unknown(call);
         };
+        let arguments = self.arguments(call)?;
+        self.apply(function, arguments, call)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unknown(&mut self, call: &Call) -> Option<Compiled> {
+        let name = &*call.name.text;
+        let known = function::all().map(|function| function.name);
+        let own = self.scope.functions.keys().map(String::as_str);
+        let hint = nearest(name, known.chain(own).chain(SPECIAL));
+        let fault = Fault::new(call.name.span, format!("no function `{name}`"));
+        self.fail(hint::with(fault, hint))
+    }
+
+    #[inline(never)]
+    fn iscolumnexists(&mut self, call: &Call) -> Option<Compiled> {
+        let known = self.column_named(call)?.is_some();
+        self.node(call.span, Type::Bool, Node::Constant(Value::Bool(known)))
+    }
+
+    fn arguments(&mut self, call: &Call) -> Option<Vec<Compiled>> {
         // `pack_array(*)`
-        if let ("pack_array", [only]) = (name, &*call.arguments)
+        if let ("pack_array", [only]) = (&*call.name.text, &*call.arguments)
             && only.expr.kind == ExprKind::Star
         {
-            let columns = self.columns();
-            return self.node(call.span, Type::Dynamic, Node::Call(function, columns));
+            return Some(self.columns());
         }
         let mut arguments = Some(Vec::with_capacity(call.arguments.len()));
         for argument in &call.arguments {
@@ -64,7 +74,7 @@ impl Compiler<'_> {
                 _ => arguments = None,
             }
         }
-        self.apply(function, arguments?, call)
+        arguments
     }
 
     /// An argument: an expression, or a `typeof` that gives the type of the result.
@@ -75,6 +85,7 @@ impl Compiler<'_> {
         }
     }
 
+    #[inline(never)]
     fn apply(
         &mut self,
         function: &'static Function,
@@ -92,6 +103,7 @@ impl Compiler<'_> {
     }
 
     /// `toscalar(…)`: of a scalar, the scalar itself.
+    #[inline(never)]
     fn toscalar(&mut self, call: &Call) -> Option<Compiled> {
         let [NamedExpr { expr, .. }] = &*call.arguments else {
             return self.fail(Fault::new(call.span, "`toscalar` takes 1 argument"));

@@ -161,8 +161,10 @@ fn deep_expressions_are_refused_before_the_stack_ends() {
     for i in 1..30 {
         text += &format!("let f{i} = (a:string) {{ f{}({}) }};", i - 1, nested(80));
     }
-    let faults = compiled(&format!("{text} print x = f29(a)"), &columns).err();
-    assert!(faults.is_some_and(|faults| faults[0].message.contains("too deep")));
+    // Arguments nest in themselves only.
+    let chain = compiled(&format!("{text} print x = f29(a)"), &columns);
+    let chain = chain.unwrap_or_else(|faults| panic!("{faults:?}"));
+    assert_eq!(chain.eval(&Env::default(), &["b".into()]), Value::from("b"));
     // The calls stand inside the brackets of each body.
     let mut text = "let f0 = (a:string) { a };".to_owned();
     for i in 1..30 {
