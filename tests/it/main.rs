@@ -8,6 +8,7 @@ mod crash;
 mod delta;
 mod hostile;
 mod kql;
+mod kql_command;
 mod layers;
 mod proof;
 mod readers;

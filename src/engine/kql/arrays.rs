@@ -20,6 +20,8 @@ use arrow::datatypes::{
     DataType, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
 
+use datafusion::scalar::ScalarValue;
+
 use crate::kql::value::{Json, Type, UNIX_EPOCH_TICKS, Value, read_guid};
 
 /// The Arrow type of a Kusto type.
@@ -167,4 +169,11 @@ pub fn timestamps(array: &ArrayRef) -> ArrayRef {
         t.saturating_sub(UNIX_EPOCH_TICKS).div_euclid(10)
     });
     Arc::new(micros.with_timezone("UTC"))
+}
+
+/// A moment as the archive has it: the microsecond before it, or after it.
+pub fn timestamp_scalar(ticks: i64, up: bool) -> ScalarValue {
+    let since = ticks.saturating_sub(UNIX_EPOCH_TICKS);
+    let micros = since.div_euclid(10) + i64::from(up && since.rem_euclid(10) != 0);
+    ScalarValue::TimestampMicrosecond(Some(micros), Some("UTC".into()))
 }

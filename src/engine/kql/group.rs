@@ -208,6 +208,7 @@ impl Lower<'_> {
                 name: format!("\0{i}"),
                 ty: ty.unwrap_or(Type::Dynamic),
                 field,
+                stored: None,
             });
         }
         let keys: Vec<PlanExpr> = prepared.columns[..groups]

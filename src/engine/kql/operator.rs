@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::Result as PlanResult;
+use datafusion::common::{Column as PlanColumn, Result as PlanResult};
 use datafusion::logical_expr::{
     ColumnarValue, Expr as PlanExpr, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, SortExpr, Volatility,
@@ -16,7 +16,7 @@ use super::{Failure, arrays, row};
 use crate::kql::ast::operator::{
     ColumnOrder, Direction, NamePattern, Nulls, Ordered, ParsePart, Reorder,
 };
-use crate::kql::ast::{Expr, ExprKind, NamedExpr, Operator, OperatorKind, Step};
+use crate::kql::ast::{CompareOp, Expr, ExprKind, NamedExpr, Operator, OperatorKind, Step};
 use crate::kql::value::{Type, Value};
 
 type Columns = Vec<(String, Type, PlanExpr)>;
@@ -186,6 +186,7 @@ impl Lower<'_> {
                         name: name.as_ref().map_or("Count".into(), |n| n.text.clone()),
                         ty: Type::Long,
                         field,
+                        stored: None,
                     }],
                     ordered: false,
                 })
@@ -297,7 +298,62 @@ impl Lower<'_> {
         let condition = row::call(columns, types, Type::Bool, move |row| {
             Value::Bool(compiled.holds(&env, row))
         });
-        relation.with(relation.builder().filter(condition)?)
+        let mut builder = relation.builder();
+        for part in self.prefilters(relation, predicate) {
+            builder = builder.filter(part)?;
+        }
+        relation.with(builder.filter(condition)?)
+    }
+
+    /// Conditions on stored columns that hold wherever the predicate does: by them files and row groups are passed over.
+    fn prefilters(&mut self, relation: &Relation, predicate: &Expr) -> Vec<PlanExpr> {
+        let parts = match &predicate.kind {
+            ExprKind::And(all) => all.iter().collect(),
+            _ => vec![predicate],
+        };
+        let mut out = Vec::new();
+        for part in parts {
+            let bounds: Vec<(CompareOp, &Expr, &Expr)> = match &part.kind {
+                ExprKind::Compare { op, left, right } => vec![(*op, left, right)],
+                ExprKind::Between {
+                    negated: false,
+                    value,
+                    low,
+                    ..
+                } => vec![(CompareOp::GreaterEqual, value, low)],
+                _ => continue,
+            };
+            for (op, left, right) in bounds {
+                let ExprKind::Name(name) = &left.kind else {
+                    continue;
+                };
+                let Some(column) = relation.column(name) else {
+                    continue;
+                };
+                // What is no constant has no bound.
+                let (Some(stored), Ok(value)) = (&column.stored, self.constant(right)) else {
+                    continue;
+                };
+                let stored = PlanExpr::Column(PlanColumn::from_name(stored));
+                match (column.ty, &value, op) {
+                    (Type::DateTime, Value::DateTime(ticks), _) => {
+                        let at = |up: bool| lit(arrays::timestamp_scalar(*ticks, up));
+                        out.extend(match op {
+                            CompareOp::Greater | CompareOp::GreaterEqual => {
+                                Some(stored.gt_eq(at(false)))
+                            }
+                            CompareOp::Less | CompareOp::LessEqual => Some(stored.lt_eq(at(true))),
+                            _ => None,
+                        });
+                    }
+                    (Type::String, Value::String(text), CompareOp::Equal) if !text.is_empty() => {
+                        out.push(stored.eq(lit(text.as_ref())));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        out
     }
 
     fn extend(&mut self, relation: &Relation, items: &[NamedExpr]) -> Result<Relation, Failure> {

@@ -18,6 +18,8 @@ pub(super) struct Column {
     pub ty: Type,
     /// Its name in the plan: unique, so that equal names of two sides of a join do not meet.
     pub field: String,
+    /// The field of the stored column that it is made of, where that is still in the plan: files can be passed over by it.
+    pub stored: Option<String>,
 }
 
 impl Column {
@@ -96,7 +98,12 @@ impl Fields {
         for (name, ty, expr) in columns {
             let field = self.next();
             exprs.push(expr.alias(&field));
-            out.push(Column { name, ty, field });
+            out.push(Column {
+                name,
+                ty,
+                field,
+                stored: None,
+            });
         }
         if exprs.is_empty() {
             // A table without columns still has rows.

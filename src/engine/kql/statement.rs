@@ -285,6 +285,7 @@ impl<'s> Lower<'s> {
                 name: name.clone(),
                 ty: *ty,
                 field,
+                stored: None,
             });
         }
         if fields.is_empty() {
@@ -508,6 +509,11 @@ impl<'s> Lower<'s> {
                 qualifier.cloned(),
                 own.clone(),
             ));
+            let stored = matches!(ty, Type::DateTime | Type::String).then(|| {
+                let field = self.fields.next();
+                exprs.push(column.clone().alias(&field));
+                field
+            });
             let typed = match ty {
                 Type::DateTime => super::operator::ticks(column),
                 Type::String => datafusion::prelude::coalesce(vec![
@@ -522,6 +528,7 @@ impl<'s> Lower<'s> {
                 name: own.clone(),
                 ty,
                 field,
+                stored,
             });
         }
         if columns.is_empty() {
