@@ -1,7 +1,8 @@
 //! The tables that coldtrail knows: columns, Kusto types, identity, and the paths of the audit record kept as columns.
 //!
 //! One description drives ingest, the archive's schema, the views, `tables --columns` and the tests. The facts are in
-//! `tables.txt` (Sentinel's and Defender XDR's tables) and `audit.txt` (paths of the audit record).
+//! `tables.txt` (Sentinel's and Defender XDR's tables), `foreign.txt` (tables that rules ask beside them) and `audit.txt` (paths of the
+//! audit record).
 //! Knows nothing of files, Parquet or queries.
 
 use std::collections::HashMap;
@@ -188,6 +189,7 @@ impl Table {
 pub struct Catalog {
     tables: Vec<Table>,
     index: HashMap<String, usize>,
+    foreign: Vec<Table>,
 }
 
 static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::read);
@@ -231,6 +233,11 @@ impl Catalog {
             .map(|i| &self.tables[*i])
     }
 
+    /// A table that rules ask beside ours. Its rows, where there are any, are in `OtherRecords`.
+    pub fn foreign(&self, name: &str) -> Option<&Table> {
+        self.foreign.iter().find(|t| t.name == name)
+    }
+
     /// Event tables, by name.
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
         self.tables.iter()
@@ -258,61 +265,68 @@ impl Catalog {
     }
 
     fn read() -> Catalog {
-        let mut tables = Vec::new();
-        let mut lines = include_str!("tables.txt")
-            .lines()
-            .filter(|l| !l.starts_with('#'))
-            .peekable();
-        while let Some(line) = lines.next() {
-            let Some(name) = line.strip_prefix("table ") else {
-                continue;
-            };
-            let mut doc = "";
-            let mut identity = None;
-            let mut columns = Vec::new();
-            let mut layout: Vec<String> = Vec::new();
-            while let Some(line) = lines.peek() {
-                if let Some(text) = line.strip_prefix("doc ") {
-                    doc = text;
-                } else if let Some(text) = line.strip_prefix("identity ") {
-                    identity = Some(text);
-                } else if let Some(list) = line.strip_prefix("layout ") {
-                    layout.extend(list.split(' ').map(str::to_string));
-                } else if let Some(list) = line.strip_prefix("columns ") {
-                    for word in list.split(' ') {
-                        let (name, ty) = word.split_once(':').unwrap_or((word, "string"));
-                        let kusto = Kusto::parse(ty)
-                            .unwrap_or_else(|| panic!("catalog: type {ty} of {name}"));
-                        // Both names of the time are one column in the files; the views offer both.
-                        if name != "Timestamp" {
-                            columns.push(column(name, kusto, Origin::Export, ""));
-                        }
-                    }
-                } else {
-                    break;
-                }
-                lines.next();
-            }
-            let (identity, by_content) = match identity {
-                Some(text) => match text.strip_suffix(" and content") {
-                    Some(column) => (Some(column), true),
-                    None => (Some(text), false),
-                },
-                None => (None, false),
-            };
-            let mut table = finish(name, doc, identity, columns);
-            table.by_content = by_content;
-            table.layouts.extend((!layout.is_empty()).then_some(layout));
-            tables.push(table);
-        }
+        let mut tables = described(include_str!("tables.txt"));
         tables.extend(ledger_tables());
         let index = tables
             .iter()
             .enumerate()
             .map(|(i, t)| (t.name.to_ascii_lowercase(), i))
             .collect();
-        Catalog { tables, index }
+        Catalog {
+            tables,
+            index,
+            foreign: described(include_str!("foreign.txt")),
+        }
     }
+}
+
+/// The tables that a text describes.
+fn described(text: &'static str) -> Vec<Table> {
+    let mut tables = Vec::new();
+    let mut lines = text.lines().filter(|l| !l.starts_with('#')).peekable();
+    while let Some(line) = lines.next() {
+        let Some(name) = line.strip_prefix("table ") else {
+            continue;
+        };
+        let mut doc = "";
+        let mut identity = None;
+        let mut columns = Vec::new();
+        let mut layout: Vec<String> = Vec::new();
+        while let Some(line) = lines.peek() {
+            if let Some(text) = line.strip_prefix("doc ") {
+                doc = text;
+            } else if let Some(text) = line.strip_prefix("identity ") {
+                identity = Some(text);
+            } else if let Some(list) = line.strip_prefix("layout ") {
+                layout.extend(list.split(' ').map(str::to_string));
+            } else if let Some(list) = line.strip_prefix("columns ") {
+                for word in list.split(' ') {
+                    let (name, ty) = word.split_once(':').unwrap_or((word, "string"));
+                    let kusto =
+                        Kusto::parse(ty).unwrap_or_else(|| panic!("catalog: type {ty} of {name}"));
+                    // Both names of the time are one column in the files; the views offer both.
+                    if name != "Timestamp" {
+                        columns.push(column(name, kusto, Origin::Export, ""));
+                    }
+                }
+            } else {
+                break;
+            }
+            lines.next();
+        }
+        let (identity, by_content) = match identity {
+            Some(text) => match text.strip_suffix(" and content") {
+                Some(column) => (Some(column), true),
+                None => (Some(text), false),
+            },
+            None => (None, false),
+        };
+        let mut table = finish(name, doc, identity, columns);
+        table.by_content = by_content;
+        table.layouts.extend((!layout.is_empty()).then_some(layout));
+        tables.push(table);
+    }
+    tables
 }
 
 fn column(name: &'static str, kusto: Kusto, origin: Origin, doc: &'static str) -> Column {

@@ -487,7 +487,7 @@ impl<'s> Lower<'s> {
         name: &str,
         span: Span,
     ) -> Result<Relation, Failure> {
-        let known = catalog().get(name);
+        let known = catalog().get(name).or_else(|| catalog().foreign(name));
         let mut exprs: Vec<PlanExpr> = Vec::new();
         let mut columns = Vec::new();
         for (qualifier, field) in frame.schema().iter() {

@@ -28,7 +28,9 @@ pub const SOURCE: &str = "_Source";
 
 /// Whether there is a view of this name.
 pub fn exists(name: &str) -> bool {
-    name == LABEL_EVENTS || catalog().get(name).is_some_and(|t| t.name == name)
+    name == LABEL_EVENTS
+        || catalog().get(name).is_some_and(|t| t.name == name)
+        || catalog().foreign(name).is_some()
 }
 
 /// Registers a view and the views that it reads.
@@ -48,7 +50,10 @@ pub(super) async fn make(session: &Session, name: &str) -> Result<()> {
         "UnifiedAuditLog" => audit_log(session),
         "CloudAppEvents" => cloud_app_events(session),
         "OfficeActivity" => office_activity(session),
-        _ => stored(table(name)),
+        _ => match catalog().foreign(name) {
+            Some(table) => foreign(table),
+            None => stored(table(name)),
+        },
     };
     let view = session.context().sql(&sql).await?.into_view();
     session
@@ -114,6 +119,29 @@ fn stored(table: &Table) -> String {
     format!(
         "SELECT {} FROM stored.\"{}\" AS s",
         columns(table, &own),
+        table.name
+    )
+}
+
+/// A table of which nothing is known but its columns: its rows are among those of `OtherRecords`.
+fn foreign(table: &Table) -> String {
+    let map = |name: &str| {
+        let own = [TIME, EXTRA, INGEST_ID, RECORD, FINGERPRINT].contains(&name);
+        let ty = match table.columns[table.position(name)?].kusto {
+            _ if own => return Some(format!("s.\"{name}\"")),
+            Kusto::Bool => "BOOLEAN",
+            Kusto::Int => "INT",
+            Kusto::Long => "BIGINT",
+            Kusto::Real => "DOUBLE",
+            Kusto::DateTime => "TIMESTAMP WITH TIME ZONE",
+            Kusto::Guid | Kusto::String | Kusto::Dynamic => "VARCHAR",
+        };
+        Some(format!("TRY_CAST(s.\"{EXTRA}\"->>'{name}' AS {ty})"))
+    };
+    format!(
+        "SELECT {} FROM stored.\"OtherRecords\" AS s \
+         WHERE s.\"{EXTRA}\"->>'Type' = '{1}' OR s.\"{EXTRA}\"->>'category' = 'AdvancedHunting-{1}'",
+        columns(table, &map),
         table.name
     )
 }
