@@ -4,6 +4,7 @@ use super::sql::{Answer, named, text_of};
 use super::ui::{Ui, answer, counted};
 use super::{Exit, Global, Window, now, time};
 use crate::archive::Archive;
+use crate::engine::kql::{External, Options};
 use crate::engine::output::visible;
 use crate::engine::{Session, Source};
 use crate::error::{Error, Result};
@@ -33,6 +34,9 @@ pub(super) struct Args {
     /// A further table from a CSV, JSON or Parquet file
     #[arg(long = "table", value_name = "NAME=FILE", value_parser = named)]
     tables: Vec<(String, PathBuf)>,
+    /// Folder with the files that `externaldata` names, by the last part of the address; nothing is fetched
+    #[arg(long, value_name = "DIR")]
+    external_data: Option<PathBuf>,
     /// What now() says, such as 2026-05-21 or 2026-05-21T08:00:00Z; this moment when not given
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<i64>,
@@ -63,11 +67,20 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         None => Source::Memory(Vec::new()),
     };
     let session = Session::open(source, &options)?;
+    let mut how = Options {
+        now: ticks,
+        tables: args.tables.clone(),
+        external: args
+            .external_data
+            .clone()
+            .map_or(External::None, External::Folder),
+    };
     if !args.check.is_empty() {
-        return check(&session, &args.check, ticks);
+        how.external = External::Empty;
+        return check(&session, &args.check, &how);
     }
     let query = text_of(args.query.as_deref(), args.file.as_deref())?;
-    let frame = session.kql_plan(&query, ticks)?;
+    let frame = session.kql_plan(&query, &how)?;
     args.answer.write(&session, frame, ui)?;
     Ok(Exit::Done)
 }
@@ -105,7 +118,7 @@ fn query_of(path: &Path) -> Result<Option<String>> {
     }
 }
 
-fn check(session: &Session, paths: &[PathBuf], now: i64) -> Result<Exit> {
+fn check(session: &Session, paths: &[PathBuf], how: &Options) -> Result<Exit> {
     let (mut good, mut bad) = (0u64, 0u64);
     let mut out = String::new();
     for path in paths {
@@ -116,7 +129,7 @@ fn check(session: &Session, paths: &[PathBuf], now: i64) -> Result<Exit> {
             }
             let outcome = match query_of(entry.path()) {
                 Ok(None) => continue,
-                Ok(Some(query)) => session.kql_plan(&query, now).map(|_| ()),
+                Ok(Some(query)) => session.kql_plan(&query, how).map(|_| ()),
                 Err(e) => Err(e),
             };
             match outcome {

@@ -61,6 +61,7 @@ fn options() -> Options {
     Options {
         now: NOW,
         tables: files.collect(),
+        ..Options::default()
     }
 }
 

@@ -76,3 +76,25 @@ fn a_check_counts_what_would_run() {
     assert!(said.contains("did you mean `OperationName`?"), "{said}");
     assert!(said.ends_with("1 query would run, 1 would not\n"), "{said}");
 }
+
+#[test]
+fn lists_of_the_web_are_files_of_a_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(
+        folder.path().join("bad.csv"),
+        "address,why\n192.0.2.1,\"a, b\"\n192.0.2.2,c\n",
+    )
+    .expect("a file");
+    let query = "externaldata(Address:string, Why:string)['https://example.com/lists/bad.csv?x=1'] \
+                 with (format='csv', ignoreFirstRecord=true) | where Why has 'b'";
+    let refused = run(&["kql", query]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("never fetched"), "{said}");
+    let here = folder.path().to_string_lossy().into_owned();
+    let out = run(&["kql", "-f", "csv", "--external-data", &here, query]);
+    assert_eq!(
+        String::from_utf8_lossy(&out.stdout),
+        "Address,Why\n192.0.2.1,\"a, b\"\n"
+    );
+}

@@ -23,6 +23,7 @@ use crate::kql::value::{Type, Value};
 
 mod arrays;
 mod expand;
+mod external;
 mod group;
 mod join;
 mod operator;
@@ -34,6 +35,8 @@ mod state;
 mod statement;
 mod window;
 
+pub use external::External;
+
 /// How to run a query.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -41,6 +44,8 @@ pub struct Options {
     pub now: i64,
     /// Tables from files.
     pub tables: Vec<(String, PathBuf)>,
+    /// Files of `externaldata`.
+    pub external: External,
 }
 
 /// The rows of a query.
@@ -111,34 +116,35 @@ pub fn run(query: &str, options: &Options) -> Result<Answer> {
             ..super::Options::default()
         },
     )?;
-    session.kql(query, options.now)
+    session.kql(query, options)
 }
 
 impl Session {
-    /// Runs a KQL query; `now` is what `now()` says, in ticks.
+    /// Runs a KQL query. The tables of the options were named when the session was opened.
     ///
     /// # Errors
     /// When the query is wrong, not supported, or fails.
-    pub fn kql(&self, query: &str, now: i64) -> Result<Answer> {
-        self.kql_rows(query, now).map_err(|failure| match failure {
-            Failure::Faults(faults) => Error::Query(kql::span::render(&faults, query)),
-            Failure::Engine(e) => e,
-        })
+    pub fn kql(&self, query: &str, options: &Options) -> Result<Answer> {
+        self.kql_rows(query, options)
+            .map_err(|failure| match failure {
+                Failure::Faults(faults) => Error::Query(kql::span::render(&faults, query)),
+                Failure::Engine(e) => e,
+            })
     }
 
     /// Plans a KQL query for an output: times as timestamps, timespans as text.
     ///
     /// # Errors
     /// When the query is wrong or not supported.
-    pub fn kql_plan(&self, query: &str, now: i64) -> Result<DataFrame> {
-        self.shown(query, now).map_err(|failure| match failure {
+    pub fn kql_plan(&self, query: &str, options: &Options) -> Result<DataFrame> {
+        self.shown(query, options).map_err(|failure| match failure {
             Failure::Faults(faults) => Error::Query(kql::span::render(&faults, query)),
             Failure::Engine(e) => e,
         })
     }
 
-    fn shown(&self, query: &str, now: i64) -> Result<DataFrame, Failure> {
-        let relation = self.lowered(query, now)?;
+    fn shown(&self, query: &str, options: &Options) -> Result<DataFrame, Failure> {
+        let relation = self.lowered(query, options)?;
         let columns: Vec<datafusion::logical_expr::Expr> = relation
             .columns
             .iter()
@@ -157,16 +163,17 @@ impl Session {
         Ok(self.block_on(self.context().execute_logical_plan(plan))?)
     }
 
-    fn lowered(&self, query: &str, now: i64) -> Result<relation::Relation, Failure> {
+    fn lowered(&self, query: &str, options: &Options) -> Result<relation::Relation, Failure> {
         let (tree, faults) = kql::parse(query);
         if !faults.is_empty() {
             return Err(Failure::Faults(faults));
         }
-        statement::Lower::new(self, Env { now }).query(&tree)
+        let env = Env { now: options.now };
+        statement::Lower::new(self, env, options.external.clone()).query(&tree)
     }
 
-    fn kql_rows(&self, query: &str, now: i64) -> Result<Answer, Failure> {
-        let relation = self.lowered(query, now)?;
+    fn kql_rows(&self, query: &str, options: &Options) -> Result<Answer, Failure> {
+        let relation = self.lowered(query, options)?;
         self.rows_of(&relation)
     }
 

@@ -11,8 +11,9 @@ use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlanBuilder};
 
 use super::relation::{Column, Fields, Relation};
-use super::{Failure, arrays, row};
-use crate::catalog::catalog;
+use super::window::children;
+use super::{External, Failure, arrays, row};
+use crate::catalog::{TIME, catalog};
 use crate::engine::{Session, views};
 use crate::kql::ast::{
     self, Call, Expr, ExprKind, LetValue, NamedExpr, Operator, OperatorKind, ParameterType,
@@ -34,6 +35,7 @@ pub(super) enum Binding {
 /// Lowers one query.
 pub(super) struct Lower<'s> {
     session: &'s Session,
+    external: External,
     pub(super) env: Env,
     pub(super) fields: Fields,
     names: Vec<HashMap<String, Binding>>,
@@ -46,9 +48,10 @@ pub(super) struct Lower<'s> {
 const MAX_CALLS: usize = 32;
 
 impl<'s> Lower<'s> {
-    pub(super) fn new(session: &'s Session, env: Env) -> Self {
+    pub(super) fn new(session: &'s Session, env: Env, external: External) -> Self {
         Lower {
             session,
+            external,
             env,
             fields: Fields::default(),
             names: vec![HashMap::new()],
@@ -110,6 +113,10 @@ impl<'s> Lower<'s> {
                 Err(Failure::unsupported(statement.span, "declare pattern"))
             }
         }
+    }
+
+    pub(super) fn external(&self) -> &External {
+        &self.external
     }
 
     pub(super) fn scope(&mut self) -> &mut HashMap<String, Binding> {
@@ -187,7 +194,7 @@ impl<'s> Lower<'s> {
             },
             ExprKind::DataTable(table) => self.datatable(table, expr.span),
             ExprKind::Call(call) => self.call(call, expr.span),
-            ExprKind::ExternalData(_) => Err(Failure::unsupported(expr.span, "externaldata")),
+            ExprKind::ExternalData(data) => self.external_data(data, expr.span),
             ExprKind::Path { .. } => Err(Failure::at(
                 expr.span,
                 "tables of other databases and clusters cannot be reached",
@@ -737,6 +744,11 @@ impl<'s> Lower<'s> {
             .iter()
             .map(|(name, f)| (name.clone(), f.as_ref()))
             .collect();
+        let mut own = None;
+        if columns.iter().any(|c| c.0 == TIME) && mentions_ingestion(expr) {
+            own = Some(with_ingestion_time(expr.clone()));
+        }
+        let expr = own.as_ref().unwrap_or(expr);
         let tables = Subqueries {
             lower: RefCell::new(self),
             failed: RefCell::new(None),
@@ -780,6 +792,27 @@ impl<'s> Lower<'s> {
         let types = used.iter().map(|i| over.columns[*i].ty).collect();
         row::expression(columns, types, compiled.over(&used), &self.env)
     }
+}
+
+/// Whether `ingestion_time()` is called in an expression.
+fn mentions_ingestion(expr: &Expr) -> bool {
+    let mut copy = expr.clone();
+    matches!(&copy.kind, ExprKind::Call(call) if call.name.text == "ingestion_time")
+        || children(&mut copy)
+            .into_iter()
+            .any(|c| mentions_ingestion(c))
+}
+
+/// When a service took a row in is not in an export: the event's time stands for it.
+fn with_ingestion_time(mut expr: Expr) -> Expr {
+    if matches!(&expr.kind, ExprKind::Call(call) if call.name.text == "ingestion_time") {
+        expr.kind = ExprKind::Name(TIME.into());
+        return expr;
+    }
+    for child in children(&mut expr) {
+        *child = with_ingestion_time(std::mem::take(child));
+    }
+    expr
 }
 
 /// Runs the subqueries of an expression.

@@ -1,0 +1,191 @@
+//! `externaldata`: lists that a rule fetches from the web. Here they are files of a folder, found by the last part of the address;
+//! nothing is fetched.
+
+use std::path::PathBuf;
+
+use super::Failure;
+use super::relation::Relation;
+use super::statement::Lower;
+use crate::ingest::csv::{self, Fields, Next};
+use crate::kql::ast::{Expr, ExprKind, ExternalData, Literal, Span};
+use crate::kql::value::{Json, Type, Value};
+
+/// Where the files of `externaldata` are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum External {
+    /// Nowhere: such a query is refused.
+    #[default]
+    None,
+    /// In this folder.
+    Folder(PathBuf),
+    /// The query is only checked: its tables are empty.
+    Empty,
+}
+
+/// The file name of an address, without what follows `?` or `;`.
+fn file_name(address: &str) -> &str {
+    let address = address.split(['?', ';', '#']).next().unwrap_or(address);
+    address.rsplit(['/', '\\']).next().unwrap_or(address)
+}
+
+impl Lower<'_> {
+    pub(super) fn external_data(
+        &mut self,
+        data: &ExternalData,
+        span: Span,
+    ) -> Result<Relation, Failure> {
+        let columns: Vec<(String, Type)> = data
+            .schema
+            .columns
+            .iter()
+            .map(|c| (c.name.text.clone(), c.ty.ty))
+            .collect();
+        let folder = match self.external() {
+            External::Empty => return self.rows(&columns, &[]),
+            External::Folder(folder) => folder.clone(),
+            External::None => {
+                return Err(Failure::at(
+                    span,
+                    "`externaldata` is never fetched: put its file into a folder and name that with --external-data",
+                ));
+            }
+        };
+        let property = |name: &str| {
+            let setting = data.properties.iter().find(|p| p.name.text == name)?;
+            match &setting.value.kind {
+                ExprKind::Literal(Literal::String(text)) => Some(text.to_lowercase()),
+                ExprKind::Literal(Literal::Bool(b)) => Some(b.to_string()),
+                ExprKind::Name(word) => Some(word.to_lowercase()),
+                _ => None,
+            }
+        };
+        let skip = property("ignoreFirstRecord").as_deref() == Some("true");
+        let mut rows = Vec::new();
+        for address in &data.addresses {
+            let text = self.constant(address)?.text().into_owned();
+            let name = file_name(&text);
+            // A name is a name: it does not lead out of the folder.
+            if name.is_empty() || name == ".." || name == "." {
+                return Err(Failure::at(address.span, "the address names no file"));
+            }
+            let path = folder.join(name);
+            let content = std::fs::read_to_string(&path).map_err(|e| {
+                Failure::at(
+                    address.span,
+                    format!("cannot read `{}`: {e}", path.display()),
+                )
+            })?;
+            let format = property("format").unwrap_or_else(|| {
+                let extension = name.rsplit('.').next().unwrap_or_default();
+                extension.to_lowercase()
+            });
+            read(&content, &format, skip, &columns, address, &mut rows)?;
+        }
+        self.rows(&columns, &rows)
+    }
+}
+
+fn read(
+    content: &str,
+    format: &str,
+    skip: bool,
+    columns: &[(String, Type)],
+    address: &Expr,
+    rows: &mut Vec<Vec<Value>>,
+) -> Result<(), Failure> {
+    let content = content.trim_start_matches('\u{feff}');
+    let delimiter = match format {
+        "txt" | "raw" => {
+            for line in content.lines().skip(usize::from(skip)) {
+                let mut row: Vec<Value> = columns.iter().map(|c| Value::Null.fit(c.1)).collect();
+                if let (Some(first), Some((_, ty))) = (row.first_mut(), columns.first()) {
+                    *first = Value::string(line).convert(*ty);
+                }
+                rows.push(row);
+            }
+            return Ok(());
+        }
+        "json" | "multijson" | "jsonl" => {
+            let whole = Json::parse(content);
+            let records: Vec<Json> = match whole {
+                Some(Json::Array(all)) => all,
+                Some(one) => vec![one],
+                None => content
+                    .lines()
+                    .filter(|l| !l.trim().is_empty())
+                    .filter_map(Json::parse)
+                    .collect(),
+            };
+            for record in records {
+                let value = |name: &str| record.member(name).cloned().unwrap_or_default();
+                rows.push(
+                    columns
+                        .iter()
+                        .map(|(name, ty)| Value::dynamic(value(name)).convert(*ty).fit(*ty))
+                        .collect(),
+                );
+            }
+            return Ok(());
+        }
+        "csv" => b',',
+        "tsv" | "tsve" => b'\t',
+        "psv" => b'|',
+        "scsv" => b';',
+        other => {
+            return Err(Failure::unsupported(
+                address.span,
+                &format!("externaldata with format={other}"),
+            ));
+        }
+    };
+    let mut fields = Fields::default();
+    let (mut at, mut number) = (0, 0);
+    loop {
+        fields.clear();
+        match csv::next_record(content.as_bytes(), at, delimiter, &mut fields) {
+            Next::Record { next, .. } => {
+                at = next;
+                number += 1;
+                if skip && number == 1 {
+                    continue;
+                }
+                let cell = |i: usize| fields.get(i).map(String::from_utf8_lossy);
+                rows.push(
+                    columns
+                        .iter()
+                        .enumerate()
+                        .map(|(i, (_, ty))| match cell(i) {
+                            Some(text) => Value::string(text).convert(*ty).fit(*ty),
+                            None => Value::Null.fit(*ty),
+                        })
+                        .collect(),
+                );
+            }
+            Next::Unclosed { .. } => {
+                return Err(Failure::at(
+                    address.span,
+                    "a quote is opened in its file and never closed",
+                ));
+            }
+            Next::End => return Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::file_name;
+
+    #[test]
+    fn an_address_gives_its_last_part() {
+        for (address, name) in [
+            ("https://example.com/a/b.csv", "b.csv"),
+            ("https://example.com/b.csv?sv=1&sig=2/3", "b.csv"),
+            ("https://account.blob.example.com/c/d.json;key", "d.json"),
+            ("../../etc/passwd", "passwd"),
+            ("plain.txt", "plain.txt"),
+        ] {
+            assert_eq!(file_name(address), name);
+        }
+    }
+}
