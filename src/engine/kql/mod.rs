@@ -3,7 +3,9 @@
 //! - `arrays`: Kusto's scalars in Arrow's columns.
 //! - `row`: expressions and aggregates as functions of DataFusion.
 //! - `relation`: a table on its way through a query.
-//! - `statement`, `operator`, `join`, `group`, `expand`: the parts of the language.
+//! - `statement`, `source`: what names mean, and where rows come from.
+//! - `operator`, `union`, `join`, `group`, `expand`, `parse`, `search`, `series`, `window`, `external`: the tabular operators.
+//! - `state`: values of aggregates on their way between threads.
 //!
 //! What is not supported is refused by name, with its place; nothing is left out in silence.
 
@@ -27,12 +29,15 @@ mod external;
 mod group;
 mod join;
 mod operator;
+mod parse;
 mod relation;
 mod row;
 mod search;
 mod series;
+mod source;
 mod state;
 mod statement;
+mod union;
 mod window;
 
 pub use external::External;

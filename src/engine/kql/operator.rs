@@ -5,17 +5,15 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Column as PlanColumn, Result as PlanResult};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr as PlanExpr, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, SortExpr, Volatility,
+    ColumnarValue, Expr as PlanExpr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    SortExpr, Volatility,
 };
 use datafusion::prelude::lit;
 
-use super::relation::{Column, Relation, null};
+use super::relation::{Column, Relation};
 use super::statement::Lower;
 use super::{Failure, arrays, row};
-use crate::kql::ast::operator::{
-    ColumnOrder, Direction, NamePattern, Nulls, Ordered, ParsePart, Reorder,
-};
+use crate::kql::ast::operator::{ColumnOrder, Direction, NamePattern, Nulls, Ordered, Reorder};
 use crate::kql::ast::{CompareOp, Expr, ExprKind, NamedExpr, Operator, OperatorKind, Step};
 use crate::kql::value::{Type, Value};
 
@@ -82,7 +80,8 @@ impl ScalarUDFImpl for Timestamps {
     }
 }
 
-fn columns_of(relation: &Relation) -> Columns {
+/// The columns as they are.
+pub(super) fn columns_of(relation: &Relation) -> Columns {
     relation
         .columns
         .iter()
@@ -226,6 +225,7 @@ impl Lower<'_> {
                 limit,
                 body,
             } => self.mv_apply(&relation, columns, limit.as_ref(), body, operator),
+            OperatorKind::TopNested(levels) => self.top_nested(&relation, levels),
             OperatorKind::MakeSeries(make) => self.make_series(&relation, make, operator),
             OperatorKind::ParseKv {
                 source,
@@ -524,235 +524,6 @@ impl Lower<'_> {
         out.ordered = false;
         Ok(out)
     }
-
-    /// `union`: the columns of all tables, in the order in which they come.
-    pub(super) fn union(
-        &mut self,
-        first: Option<Relation>,
-        tables: &[Expr],
-        operator: &Operator,
-    ) -> Result<Relation, Failure> {
-        let word = |name: &str| {
-            operator.setting(name).and_then(|s| match &s.value.kind {
-                ExprKind::Name(word) => Some(word.clone()),
-                ExprKind::Literal(crate::kql::ast::Literal::String(word)) => Some(word.clone()),
-                ExprKind::Literal(crate::kql::ast::Literal::Bool(b)) => Some(b.to_string()),
-                _ => None,
-            })
-        };
-        let fuzzy = word("isfuzzy").as_deref() == Some("true");
-        let inner = word("kind").as_deref() == Some("inner");
-        let source = word("withsource").or_else(|| word("with_source"));
-        let mut parts: Vec<(String, Relation)> = Vec::new();
-        let mut missing = None;
-        if let Some(first) = first {
-            parts.push(("union_arg0".into(), first));
-        }
-        for expr in tables {
-            let name = match &expr.kind {
-                ExprKind::Name(name) if self.shows_its_name(name) => name.clone(),
-                _ => format!("union_arg{}", parts.len()),
-            };
-            if let ExprKind::Wildcard(pattern) = &expr.kind {
-                for name in self.tables_like(pattern) {
-                    let table = Expr {
-                        kind: ExprKind::Name(name.clone()),
-                        span: expr.span,
-                    };
-                    parts.push((name, self.table(&table)?));
-                }
-                continue;
-            }
-            match self.table(expr) {
-                Ok(relation) => parts.push((name, relation)),
-                // Only what does not exist is passed over.
-                Err(failure) if fuzzy && self.is_missing(expr) => missing = Some(failure),
-                Err(failure) => return Err(failure),
-            }
-        }
-        if parts.is_empty() {
-            return Err(missing.unwrap_or_else(|| Failure::at(operator.span, "union has no table")));
-        }
-        // A name with several types becomes a column for each.
-        let mut columns: Vec<(String, Type, String)> = Vec::new();
-        for (_, part) in &parts {
-            for c in &part.columns {
-                if !columns.iter().any(|(n, t, _)| *n == c.name && *t == c.ty) {
-                    columns.push((c.name.clone(), c.ty, c.name.clone()));
-                }
-            }
-        }
-        if inner {
-            columns.retain(|(name, ty, _)| {
-                parts
-                    .iter()
-                    .all(|(_, p)| p.column(name).is_some_and(|c| c.ty == *ty))
-            });
-        }
-        let names: Vec<String> = columns.iter().map(|c| c.0.clone()).collect();
-        for (name, ty, shown) in &mut columns {
-            if names.iter().filter(|n| *n == name).count() > 1 {
-                *shown = format!("{name}_{}", ty.name());
-            }
-        }
-        let mut plan: Option<LogicalPlanBuilder> = None;
-        let mut out: Option<Relation> = None;
-        for (label, part) in &parts {
-            let mut list: Columns = Vec::new();
-            if let Some(source) = &source {
-                list.push((source.clone(), Type::String, lit(label.as_str())));
-            }
-            for (name, ty, shown) in &columns {
-                let expr = match part.columns.iter().find(|c| c.name == *name && c.ty == *ty) {
-                    Some(c) => c.expr(),
-                    None => null(*ty),
-                };
-                list.push((shown.clone(), *ty, expr));
-            }
-            let projected = self.fields.project(part, list)?;
-            plan = Some(match plan {
-                None => projected.builder(),
-                Some(plan) => plan.union(projected.plan.as_ref().clone())?,
-            });
-            out.get_or_insert(projected);
-        }
-        match (plan, out) {
-            (Some(plan), Some(out)) => {
-                let mut out = out.with(plan)?;
-                out.ordered = false;
-                Ok(out)
-            }
-            _ => Err(Failure::at(operator.span, "union has no table")),
-        }
-    }
-
-    fn parse(
-        &mut self,
-        relation: &Relation,
-        filter: bool,
-        source: &Expr,
-        pattern: &[ParsePart],
-        operator: &Operator,
-    ) -> Result<Relation, Failure> {
-        let kind = match operator.setting("kind").map(|s| &s.value.kind) {
-            None => "simple".to_string(),
-            Some(ExprKind::Name(kind)) => kind.clone(),
-            Some(_) => return Err(Failure::at(operator.span, "kind=simple, relaxed or regex")),
-        };
-        let mut flags = "s".to_string();
-        if let Some(setting) = operator.setting("flags")
-            && let ExprKind::Name(own) = &setting.value.kind
-        {
-            flags = own.clone();
-        }
-        let (regex, types) = parse_pattern(pattern, &kind, &flags)
-            .map_err(|message| Failure::at(operator.span, message))?;
-        let compiled = self.compile(source, &relation.schema())?;
-        let used = compiled.columns();
-        let input: Vec<PlanExpr> = used.iter().map(|i| relation.columns[*i].expr()).collect();
-        let input_types: Vec<Type> = used.iter().map(|i| relation.columns[*i].ty).collect();
-        let compiled = compiled.over(&used);
-        let relaxed = kind == "relaxed";
-        let mut columns = columns_of(relation);
-        let names: Vec<String> = pattern
-            .iter()
-            .filter_map(|p| match p {
-                ParsePart::Column { name, .. } => Some(name.text.clone()),
-                _ => None,
-            })
-            .collect();
-        let all_types = types.clone();
-        let captured = {
-            let env = self.env;
-            move |row: &[Value]| -> Option<Vec<Value>> {
-                let text = compiled.eval(&env, row).text().into_owned();
-                let found = regex.captures(&text)?;
-                let mut out = Vec::new();
-                for (i, ty) in all_types.iter().enumerate() {
-                    let piece = found.name(&format!("c{i}")).map_or("", |m| m.as_str());
-                    let value = Value::string(piece).convert(*ty);
-                    if value == Value::Null && *ty != Type::String && !relaxed {
-                        return None;
-                    }
-                    out.push(value);
-                }
-                Some(out)
-            }
-        };
-        for (i, (name, ty)) in names.iter().zip(&types).enumerate() {
-            let captured = captured.clone();
-            let ty = *ty;
-            let expr = row::call(
-                input.clone(),
-                input_types.clone(),
-                ty,
-                move |row| match captured(row) {
-                    Some(mut values) => values.swap_remove(i),
-                    None if ty == Type::String => Value::String("".into()),
-                    None => Value::Null,
-                },
-            );
-            match columns.iter_mut().find(|c| c.0 == *name) {
-                Some(old) => (old.1, old.2) = (ty, expr),
-                None => columns.push((name.clone(), ty, expr)),
-            }
-        }
-        let over = match filter {
-            false => relation.clone(),
-            true => {
-                let matched = row::call(input, input_types, Type::Bool, move |row| {
-                    Value::Bool(captured(row).is_some())
-                });
-                relation.with(relation.builder().filter(matched)?)?
-            }
-        };
-        self.fields.project(&over, columns)
-    }
-}
-
-/// The pattern of `parse` as one regular expression, and the types of its columns.
-fn parse_pattern(
-    pattern: &[ParsePart],
-    kind: &str,
-    flags: &str,
-) -> Result<(regex::Regex, Vec<Type>), String> {
-    let regex = kind == "regex";
-    let mut out = String::new();
-    if !flags.is_empty() {
-        let known: String = flags.chars().filter(|c| "imsU".contains(*c)).collect();
-        if !known.is_empty() {
-            out.push_str(&format!("(?{known})"));
-        }
-    }
-    out.push('^');
-    let mut types = Vec::new();
-    for (i, part) in pattern.iter().enumerate() {
-        let last = i + 1 == pattern.len();
-        match part {
-            ParsePart::Star(_) => out.push_str(if last { ".*" } else { ".*?" }),
-            ParsePart::Text(text) if regex => out.push_str(&format!("(?:{})", text.text)),
-            ParsePart::Text(text) => out.push_str(&regex::escape(&text.text)),
-            ParsePart::Column { ty, .. } => {
-                let ty = ty.map_or(Type::String, |t| t.ty);
-                types.push(ty);
-                let group = format!("(?P<c{}>", types.len() - 1);
-                let number = matches!(ty, Type::Long | Type::Int);
-                out.push_str(&match (number, regex || last) {
-                    // What is no number leaves the column empty there.
-                    (true, _) if kind == "relaxed" => format!(r"\s*{group}[+-]?\d+|.*?)\s*"),
-                    (true, _) => format!(r"\s*{group}[+-]?\d+)\s*"),
-                    (false, true) => format!("{group}.*)"),
-                    (false, false) => format!("{group}.*?)"),
-                });
-            }
-        }
-    }
-    // Text after the last part may follow, where that part is text.
-    if !matches!(pattern.last(), Some(ParsePart::Text(_))) {
-        out.push('$');
-    }
-    let compiled = regex::Regex::new(&out).map_err(|e| format!("the pattern is wrong: {e}"))?;
-    Ok((compiled, types))
 }
 
 fn named(pattern: &NamePattern, name: &str) -> bool {

@@ -1,4 +1,4 @@
-//! `make-series`: aggregates over the steps of an axis, as arrays.
+//! `make-series`, aggregates over the steps of an axis, as arrays; and `top-nested`. Both go through rows that are made first.
 
 use std::collections::HashMap;
 
@@ -7,11 +7,12 @@ use super::group::{Found, lift};
 use super::relation::Relation;
 use super::statement::Lower;
 use crate::kql::aggregate::{self, Accumulator};
-use crate::kql::ast::operator::{MakeSeries, SeriesRange};
+use crate::kql::ast::operator::{Direction, MakeSeries, SeriesRange, TopNested};
 use crate::kql::ast::{Expr, ExprKind, Operator};
 use crate::kql::eval::Compiled;
+use crate::kql::function::Env;
 use crate::kql::naming;
-use crate::kql::value::{Json, Type, Value};
+use crate::kql::value::{Json, Key, Type, Value};
 
 /// Steps that a series may have.
 const MOST: i64 = 1_000_000;
@@ -128,7 +129,7 @@ impl Lower<'_> {
         }
         let steps = steps as usize;
         let mut order: Vec<Vec<Value>> = Vec::new();
-        let mut index: HashMap<String, usize> = HashMap::new();
+        let mut index: HashMap<Vec<Key>, usize> = HashMap::new();
         type Bins = Vec<Vec<Option<Vec<Box<dyn Accumulator>>>>>;
         let mut groups: Vec<Bins> = Vec::new();
         let empty = || -> Bins {
@@ -151,8 +152,8 @@ impl Lower<'_> {
                 continue;
             }
             let key: Vec<Value> = by.iter().map(|(_, c)| c.eval(&env, row)).collect();
-            let text = format!("{key:?}");
-            let group = *index.entry(text).or_insert_with(|| {
+            let own: Vec<Key> = key.iter().map(Value::key).collect();
+            let group = *index.entry(own).or_insert_with(|| {
                 order.push(key);
                 groups.push(empty());
                 groups.len() - 1
@@ -202,6 +203,49 @@ impl Lower<'_> {
             row.push(Value::dynamic(Json::Array(axis_values.clone())));
             out.push(row);
         }
+        self.rows(&columns, &out)
+    }
+
+    /// `top-nested`: the greatest of each level within those of the level above.
+    pub(super) fn top_nested(
+        &mut self,
+        relation: &Relation,
+        items: &[TopNested],
+    ) -> Result<Relation, Failure> {
+        let schema = relation.schema();
+        let mut levels = Vec::new();
+        let mut columns: Vec<(String, Type)> = Vec::new();
+        for item in items {
+            if let Some(others) = &item.others {
+                return Err(Failure::unsupported(others.span, "with others"));
+            }
+            let of = self.compile(&item.of.expr, &schema)?;
+            let name = match item.of.names.as_slice() {
+                [name] => name.text.clone(),
+                _ => naming::column_name(&item.of.expr).unwrap_or_else(|| "Column1".into()),
+            };
+            let by = self.series(&item.by.by, None, &schema)?;
+            let by_name = match item.by.by.names.as_slice() {
+                [name] => name.text.clone(),
+                _ => format!("aggregated_{name}"),
+            };
+            let most = match &item.count {
+                Some(count) => self.count(count)?,
+                None => usize::MAX,
+            };
+            columns.push((name, of.ty));
+            columns.push((by_name, by.whole.ty));
+            levels.push(Level {
+                of,
+                by,
+                most,
+                ascending: item.by.direction == Some(Direction::Ascending),
+            });
+        }
+        let rows = self.answer(relation)?;
+        let mut out = Vec::new();
+        let all: Vec<usize> = (0..rows.len()).collect();
+        nest(&self.env, &levels, &rows, &all, &mut Vec::new(), &mut out);
         self.rows(&columns, &out)
     }
 
@@ -260,5 +304,71 @@ impl Lower<'_> {
             whole,
             default,
         })
+    }
+}
+
+/// A level of `top-nested`.
+struct Level {
+    of: Compiled,
+    by: Series,
+    most: usize,
+    ascending: bool,
+}
+
+/// The rows of a level and of those below it, for the rows of one group.
+fn nest(
+    env: &Env,
+    levels: &[Level],
+    rows: &[Vec<Value>],
+    group: &[usize],
+    before: &mut Vec<Value>,
+    out: &mut Vec<Vec<Value>>,
+) {
+    let Some((level, rest)) = levels.split_first() else {
+        out.push(before.clone());
+        return;
+    };
+    let mut parts: Vec<(Value, Vec<usize>)> = Vec::new();
+    let mut index: HashMap<Key, usize> = HashMap::new();
+    for at in group {
+        let key = level.of.eval(env, &rows[*at]);
+        let place = *index.entry(key.key()).or_insert_with(|| {
+            parts.push((key, Vec::new()));
+            parts.len() - 1
+        });
+        parts[place].1.push(*at);
+    }
+    let mut measured: Vec<(Value, Value, Vec<usize>)> = parts
+        .into_iter()
+        .map(|(key, part)| {
+            let values: Vec<Value> = level
+                .by
+                .calls
+                .iter()
+                .map(|call| {
+                    let mut accumulator = call.aggregate.accumulator(&call.types, &call.constants);
+                    for at in &part {
+                        let arguments: Vec<Value> = call
+                            .arguments
+                            .iter()
+                            .map(|a| a.eval(env, &rows[*at]))
+                            .collect();
+                        accumulator.add(&arguments);
+                    }
+                    accumulator.finish().fit(call.ty)
+                })
+                .collect();
+            (key, level.by.whole.eval(env, &values), part)
+        })
+        .collect();
+    measured.sort_by(|a, b| match level.ascending {
+        true => a.1.order(&b.1),
+        false => b.1.order(&a.1),
+    });
+    for (key, value, part) in measured.into_iter().take(level.most) {
+        before.push(key);
+        before.push(value);
+        nest(env, rest, rows, &part, before, out);
+        before.truncate(before.len() - 2);
     }
 }

@@ -4,17 +4,13 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::TableReference;
-use datafusion::datasource::{MemTable, provider_as_source};
-use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlanBuilder};
+use datafusion::logical_expr::Expr as PlanExpr;
 
-use super::relation::{Column, Fields, Relation};
+use super::relation::{Fields, Relation};
 use super::window::children;
-use super::{External, Failure, arrays, row};
-use crate::catalog::{TIME, catalog};
-use crate::engine::{Session, views};
+use super::{External, Failure, row};
+use crate::catalog::TIME;
+use crate::engine::Session;
 use crate::kql::ast::{
     self, Call, Expr, ExprKind, LetValue, NamedExpr, Operator, OperatorKind, ParameterType,
     Pipeline, Query, Source, Span, Statement, StatementKind,
@@ -34,7 +30,7 @@ pub(super) enum Binding {
 
 /// Lowers one query.
 pub(super) struct Lower<'s> {
-    session: &'s Session,
+    pub(super) session: &'s Session,
     external: External,
     pub(super) env: Env,
     pub(super) fields: Fields,
@@ -249,82 +245,6 @@ impl<'s> Lower<'s> {
         }
     }
 
-    fn print(&mut self, columns: &[NamedExpr]) -> Result<Relation, Failure> {
-        let one = Relation {
-            plan: Arc::new(LogicalPlanBuilder::empty(true).build()?),
-            columns: Vec::new(),
-            ordered: false,
-        };
-        let mut out = Vec::new();
-        for (i, column) in columns.iter().enumerate() {
-            let compiled = self.compile(&column.expr, &[])?;
-            let name = match column.names.as_slice() {
-                [] => crate::kql::naming::print_name(i),
-                [name] => name.text.clone(),
-                _ => {
-                    return Err(Failure::unsupported(
-                        column.span,
-                        "several names for one value",
-                    ));
-                }
-            };
-            let ty = compiled.ty;
-            let expr = self.expression(compiled, &one);
-            out.push((name, ty, expr));
-        }
-        self.fields.project(&one, out)
-    }
-
-    /// Rows in memory.
-    pub(super) fn rows(
-        &mut self,
-        columns: &[(String, Type)],
-        rows: &[Vec<Value>],
-    ) -> Result<Relation, Failure> {
-        let mut fields = Vec::new();
-        let mut arrays = Vec::new();
-        let mut out = Vec::new();
-        for (i, (name, ty)) in columns.iter().enumerate() {
-            let field = self.fields.next();
-            fields.push(Field::new(&field, arrays::arrow_type(*ty), true));
-            arrays.push(arrays::array(rows.iter().map(|r| &r[i]), *ty));
-            out.push(Column {
-                name: name.clone(),
-                ty: *ty,
-                field,
-                stored: None,
-            });
-        }
-        if fields.is_empty() {
-            fields.push(Field::new(self.fields.next(), DataType::Boolean, true));
-            let yes = vec![Value::Bool(true); rows.len()];
-            arrays.push(arrays::array(yes.iter(), Type::Bool));
-        }
-        let schema = Arc::new(Schema::new(fields));
-        let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)
-            .map_err(|e| Failure::Engine(e.into()))?;
-        let table = MemTable::try_new(schema, vec![vec![batch]])?;
-        let plan = LogicalPlanBuilder::scan("rows", provider_as_source(Arc::new(table)), None)?;
-        Ok(Relation {
-            plan: Arc::new(plan.build()?),
-            columns: out,
-            ordered: false,
-        })
-    }
-
-    /// The same rows, made now and kept in memory in their order.
-    pub(super) fn made(&mut self, relation: &Relation) -> Result<Relation, Failure> {
-        let answer = self.session.rows_of(relation)?;
-        let mut made = self.rows(&answer.columns, &answer.rows)?;
-        made.ordered = relation.ordered;
-        Ok(made)
-    }
-
-    /// All rows of a relation.
-    pub(super) fn answer(&self, relation: &Relation) -> Result<Vec<Vec<Value>>, Failure> {
-        Ok(self.session.rows_of(relation)?.rows)
-    }
-
     /// Whether a union shows the name of a table: one of the session, or a view of the query.
     pub(super) fn shows_its_name(&self, name: &str) -> bool {
         match self.lookup(name) {
@@ -354,201 +274,6 @@ impl<'s> Lower<'s> {
         }];
         arguments.extend(call.arguments.iter().cloned());
         self.call_table(&function, &arguments, call.span)
-    }
-
-    fn datatable(&mut self, table: &ast::DataTable, span: Span) -> Result<Relation, Failure> {
-        let columns: Vec<(String, Type)> = table
-            .schema
-            .columns
-            .iter()
-            .map(|c| (c.name.text.clone(), c.ty.ty))
-            .collect();
-        let width = columns.len();
-        if width == 0 || !table.values.len().is_multiple_of(width) {
-            return Err(Failure::at(
-                span,
-                format!(
-                    "{} values do not fill rows of {width} columns",
-                    table.values.len()
-                ),
-            ));
-        }
-        let mut rows = Vec::new();
-        for chunk in table.values.chunks(width) {
-            let mut row = Vec::new();
-            for (expr, (_, ty)) in chunk.iter().zip(&columns) {
-                let compiled = self.compile(expr, &[])?;
-                let value = compiled.eval(&self.env, &[]);
-                row.push(value.convert(*ty));
-            }
-            rows.push(row);
-        }
-        self.rows(&columns, &rows)
-    }
-
-    fn range(
-        &mut self,
-        name: &str,
-        from: &Expr,
-        to: &Expr,
-        step: &Expr,
-        span: Span,
-    ) -> Result<Relation, Failure> {
-        /// Rows that a `range` may make.
-        const MOST: i64 = 50_000_000;
-        let mut values = Vec::new();
-        let mut ty = Type::Long;
-        for (i, expr) in [from, to, step].into_iter().enumerate() {
-            let compiled = self.compile(expr, &[])?;
-            match (i, compiled.ty) {
-                (0, t) => ty = t,
-                (1, Type::Real) if ty != Type::DateTime => ty = Type::Real,
-                (2, Type::Real) if ty == Type::Long || ty == Type::Int => ty = Type::Real,
-                (1, Type::Long) if ty == Type::Int => ty = Type::Long,
-                _ => {}
-            }
-            values.push(compiled.eval(&self.env, &[]));
-        }
-        let list = match ty {
-            Type::Real | Type::Decimal => {
-                let number = |v: &Value| match v {
-                    Value::Real(x) | Value::Decimal(x) => Some(*x),
-                    Value::Long(x) => Some(*x as f64),
-                    Value::Int(x) => Some(f64::from(*x)),
-                    _ => None,
-                };
-                let (Some(a), Some(z), Some(by)) =
-                    (number(&values[0]), number(&values[1]), number(&values[2]))
-                else {
-                    return Err(Failure::at(span, "range needs three numbers"));
-                };
-                if by == 0.0 || !((z - a) / by).is_finite() || (z - a) / by > MOST as f64 {
-                    return Err(Failure::at(span, "range has no step, or too many"));
-                }
-                let steps = ((z - a) / by).floor();
-                (0..=steps.max(-1.0) as i64)
-                    .take_while(|_| steps >= 0.0)
-                    .map(|i| Value::Real(a + by * i as f64))
-                    .collect()
-            }
-            ty => {
-                let number = |v: &Value| match v {
-                    Value::Long(x) | Value::DateTime(x) | Value::Timespan(x) => Some(*x),
-                    Value::Int(x) => Some(i64::from(*x)),
-                    _ => None,
-                };
-                let (Some(a), Some(z), Some(by)) =
-                    (number(&values[0]), number(&values[1]), number(&values[2]))
-                else {
-                    return Err(Failure::at(
-                        span,
-                        "range needs numbers, times or timespans of one kind",
-                    ));
-                };
-                if by == 0 || (z.saturating_sub(a)) / by > MOST {
-                    return Err(Failure::at(span, "range has no step, or too many"));
-                }
-                let mut list = Vec::new();
-                let mut at = a;
-                while (by > 0 && at <= z) || (by < 0 && at >= z) {
-                    list.push(match ty {
-                        Type::DateTime => Value::DateTime(at),
-                        Type::Timespan => Value::Timespan(at),
-                        Type::Int => Value::Int(at as i32),
-                        _ => Value::Long(at),
-                    });
-                    match at.checked_add(by) {
-                        Some(next) => at = next,
-                        None => break,
-                    }
-                }
-                list
-            }
-        };
-        let rows: Vec<Vec<Value>> = list.into_iter().map(|v: Value| vec![v]).collect();
-        self.rows(&[(name.to_string(), ty)], &rows)
-    }
-
-    /// A table of the archive, a watchlist or a file.
-    fn named(&mut self, name: &str, span: Span) -> Result<Relation, Failure> {
-        if !self.session.knows(name) {
-            return Err(Failure::at(span, format!("no table `{name}`"))
-                .hint_near(name, &self.session.names()));
-        }
-        let session = self.session;
-        let frame: crate::error::Result<_> = session.block_on(async {
-            // A name as text would be put into lower case.
-            let reference = || TableReference::bare(name);
-            if !session.context().table_exist(reference())? {
-                views::make(session, name).await?;
-            }
-            Ok(session.context().table(reference()).await?)
-        });
-        self.stored(frame?, name, span)
-    }
-
-    /// A table of DataFusion with Kusto's types.
-    fn stored(
-        &mut self,
-        frame: datafusion::dataframe::DataFrame,
-        name: &str,
-        span: Span,
-    ) -> Result<Relation, Failure> {
-        let known = catalog().get(name).or_else(|| catalog().foreign(name));
-        let mut exprs: Vec<PlanExpr> = Vec::new();
-        let mut columns = Vec::new();
-        for (qualifier, field) in frame.schema().iter() {
-            let own = field.name();
-            let Some(mut ty) = arrays::kusto_type(field.data_type()) else {
-                // The fingerprint, which is bytes.
-                continue;
-            };
-            let by_catalog = known.and_then(|t| t.position(own).map(|i| t.columns[i].kusto));
-            if let Some(kusto) = by_catalog
-                && ty == Type::String
-            {
-                ty = match kusto {
-                    crate::catalog::Kusto::Dynamic => Type::Dynamic,
-                    _ => Type::String,
-                };
-            }
-            let column = PlanExpr::Column(datafusion::common::Column::new(
-                qualifier.cloned(),
-                own.clone(),
-            ));
-            let stored = matches!(ty, Type::DateTime | Type::String).then(|| {
-                let field = self.fields.next();
-                exprs.push(column.clone().alias(&field));
-                field
-            });
-            let typed = match ty {
-                Type::DateTime => super::operator::ticks(column),
-                Type::String => datafusion::prelude::coalesce(vec![
-                    datafusion::prelude::cast(column, DataType::Utf8),
-                    datafusion::prelude::lit(""),
-                ]),
-                ty => datafusion::prelude::cast(column, arrays::arrow_type(ty)),
-            };
-            let field = self.fields.next();
-            exprs.push(typed.alias(&field));
-            columns.push(Column {
-                name: own.clone(),
-                ty,
-                field,
-                stored,
-            });
-        }
-        if columns.is_empty() {
-            return Err(Failure::at(span, format!("table `{name}` has no columns")));
-        }
-        let plan = LogicalPlanBuilder::from(frame.into_unoptimized_plan())
-            .project(exprs)?
-            .build()?;
-        Ok(Relation {
-            plan: Arc::new(plan),
-            columns,
-            ordered: false,
-        })
     }
 
     /// Tables whose name is like a pattern.
@@ -610,40 +335,6 @@ impl<'s> Lower<'s> {
                 )),
             },
         }
-    }
-
-    fn watchlist(&mut self, name: &str, span: Span) -> Result<Relation, Failure> {
-        let Some(own) = self
-            .session
-            .watchlists()
-            .iter()
-            .find(|w| w.eq_ignore_ascii_case(name))
-            .cloned()
-        else {
-            return Err(Failure::at(span, format!("no watchlist `{name}`"))
-                .hint_near(name, self.session.watchlists()));
-        };
-        let session = self.session;
-        let frame = session.block_on(async {
-            session
-                .context()
-                .table(TableReference::partial("watchlists", own))
-                .await
-        })?;
-        let mut relation = self.stored(frame, "", span)?;
-        // Sentinel names the column by which a watchlist is searched; here it is the first one.
-        if let Some(first) = relation.columns.first().cloned()
-            && relation.column("SearchKey").is_none()
-        {
-            let mut columns: Vec<(String, Type, PlanExpr)> = relation
-                .columns
-                .iter()
-                .map(|c| (c.name.clone(), c.ty, c.expr()))
-                .collect();
-            columns.push(("SearchKey".into(), first.ty, first.expr()));
-            relation = self.fields.project(&relation, columns)?;
-        }
-        Ok(relation)
     }
 
     /// Calls a function of the query that gives a table.
