@@ -7,7 +7,7 @@ use super::Failure;
 use super::relation::Relation;
 use super::statement::Lower;
 use crate::ingest::csv::{self, Fields, Next};
-use crate::kql::ast::{Expr, ExprKind, ExternalData, Literal, Span};
+use crate::kql::ast::{ExprKind, ExternalData, Literal, Span};
 use crate::kql::value::{Json, Type, Value};
 
 /// Where the files of `externaldata` are.
@@ -79,20 +79,21 @@ impl Lower<'_> {
                 let extension = name.rsplit('.').next().unwrap_or_default();
                 extension.to_lowercase()
             });
-            read(&content, &format, skip, &columns, address, &mut rows)?;
+            read(&content, &format, skip, &columns, &mut rows)
+                .map_err(|why| Failure::at(address.span, format!("`{}`: {why}", path.display())))?;
         }
         self.rows(&columns, &rows)
     }
 }
 
+/// Adds the rows of one file; a record that cannot be read is said with its place, never left out.
 fn read(
     content: &str,
     format: &str,
     skip: bool,
     columns: &[(String, Type)],
-    address: &Expr,
     rows: &mut Vec<Vec<Value>>,
-) -> Result<(), Failure> {
+) -> Result<(), String> {
     let content = content.trim_start_matches('\u{feff}');
     let delimiter = match format {
         "txt" | "raw" => {
@@ -106,15 +107,17 @@ fn read(
             return Ok(());
         }
         "json" | "multijson" | "jsonl" => {
-            let whole = Json::parse(content);
-            let records: Vec<Json> = match whole {
+            let records: Vec<Json> = match Json::parse(content) {
                 Some(Json::Array(all)) => all,
                 Some(one) => vec![one],
                 None => content
                     .lines()
-                    .filter(|l| !l.trim().is_empty())
-                    .filter_map(Json::parse)
-                    .collect(),
+                    .enumerate()
+                    .filter(|(_, line)| !line.trim().is_empty())
+                    .map(|(i, line)| {
+                        Json::parse(line).ok_or_else(|| format!("line {} is not JSON", i + 1))
+                    })
+                    .collect::<Result<_, _>>()?,
             };
             for record in records {
                 let value = |name: &str| record.member(name).cloned().unwrap_or_default();
@@ -131,12 +134,7 @@ fn read(
         "tsv" | "tsve" => b'\t',
         "psv" => b'|',
         "scsv" => b';',
-        other => {
-            return Err(Failure::unsupported(
-                address.span,
-                &format!("externaldata with format={other}"),
-            ));
-        }
+        other => return Err(format!("`format={other}` is not supported")),
     };
     let mut fields = Fields::default();
     let (mut at, mut number) = (0, 0);
@@ -162,9 +160,9 @@ fn read(
                 );
             }
             Next::Unclosed { .. } => {
-                return Err(Failure::at(
-                    address.span,
-                    "a quote is opened in its file and never closed",
+                return Err(format!(
+                    "record {} opens a quote that is never closed",
+                    number + 1
                 ));
             }
             Next::End => return Ok(()),
@@ -174,7 +172,8 @@ fn read(
 
 #[cfg(test)]
 mod tests {
-    use super::file_name;
+    use super::{file_name, read};
+    use crate::kql::value::Type;
 
     #[test]
     fn an_address_gives_its_last_part() {
@@ -186,6 +185,31 @@ mod tests {
             ("plain.txt", "plain.txt"),
         ] {
             assert_eq!(file_name(address), name);
+        }
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_said() {
+        let columns = [("Name".to_string(), Type::String)];
+        let mut rows = Vec::new();
+        let lines = "{\"Name\":\"a\"}\n\n{\"Name\":\"b\"}\n";
+        assert_eq!(read(lines, "json", false, &columns, &mut rows), Ok(()));
+        assert_eq!(rows.len(), 2);
+        for (content, format, why) in [
+            (
+                "{\"Name\":\"a\"}\n\n{\"Name\":\n",
+                "json",
+                "line 3 is not JSON",
+            ),
+            (
+                "a\n\"b",
+                "csv",
+                "record 2 opens a quote that is never closed",
+            ),
+            ("a", "parquet", "`format=parquet` is not supported"),
+        ] {
+            let read = read(content, format, false, &columns, &mut rows);
+            assert_eq!(read, Err(why.to_string()));
         }
     }
 }
