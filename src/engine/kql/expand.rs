@@ -12,11 +12,13 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr as PlanExpr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 
+use super::operator::columns_of;
 use super::relation::Relation;
 use super::statement::Lower;
 use super::{Failure, arrays, row};
 use crate::kql::ast::operator::MvColumn;
-use crate::kql::ast::{Expr, ExprKind, Operator};
+use crate::kql::ast::{Expr, ExprKind, NamedExpr, Operator};
+use crate::kql::eval::Compiled;
 use crate::kql::naming;
 use crate::kql::value::{Json, Type, Value};
 
@@ -129,6 +131,29 @@ pub(super) fn elements_of(value: &Value, pairs: bool) -> Vec<Json> {
 }
 
 impl Lower<'_> {
+    /// The value that `mv-expand` and `mv-apply` take apart, and the name of its elements.
+    pub(super) fn expanded(
+        &mut self,
+        item: &NamedExpr,
+        schema: &[(String, Type)],
+    ) -> Result<(String, Compiled), Failure> {
+        let compiled = self.compile(&item.expr, schema)?;
+        if compiled.ty != Type::Dynamic {
+            return Err(Failure::at(
+                item.span,
+                format!(
+                    "a dynamic value is expanded, this is a {}",
+                    compiled.ty.name()
+                ),
+            ));
+        }
+        let name = match item.names.as_slice() {
+            [name] => name.text.clone(),
+            _ => naming::column_name(&item.expr).unwrap_or_else(|| "Column1".into()),
+        };
+        Ok((name, compiled))
+    }
+
     pub(super) fn mv_expand(
         &mut self,
         relation: &Relation,
@@ -151,29 +176,12 @@ impl Lower<'_> {
             .flatten()
             .any(|w| w == "array");
         let schema = relation.schema();
-        let mut list: Vec<(String, Type, PlanExpr)> = relation
-            .columns
-            .iter()
-            .map(|c| (c.name.clone(), c.ty, c.expr()))
-            .collect();
+        let mut list = columns_of(relation);
         let mut expanded: Vec<(usize, Type)> = Vec::new();
         let (mut all_inputs, mut all_types) = (Vec::new(), Vec::new());
         let mut counters = Vec::new();
         for column in columns {
-            let compiled = self.compile(&column.item.expr, &schema)?;
-            if compiled.ty != Type::Dynamic {
-                return Err(Failure::at(
-                    column.item.span,
-                    format!(
-                        "a dynamic value is expanded, this is a {}",
-                        compiled.ty.name()
-                    ),
-                ));
-            }
-            let name = match column.item.names.as_slice() {
-                [name] => name.text.clone(),
-                _ => naming::column_name(&column.item.expr).unwrap_or_else(|| "Column1".into()),
-            };
+            let (name, compiled) = self.expanded(&column.item, &schema)?;
             let used = compiled.columns();
             let inputs: Vec<PlanExpr> = used.iter().map(|i| relation.columns[*i].expr()).collect();
             let types: Vec<Type> = used.iter().map(|i| relation.columns[*i].ty).collect();

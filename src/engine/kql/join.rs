@@ -6,7 +6,7 @@ use datafusion::common::{Column as PlanColumn, JoinType, NullEquality};
 use datafusion::logical_expr::Expr as PlanExpr;
 
 use super::Failure;
-use super::operator::fresh;
+use super::operator::{columns_of, fresh};
 use super::relation::{Column, Relation};
 use super::statement::Lower;
 use crate::kql::ast::operator::JoinCondition;
@@ -206,12 +206,7 @@ impl Lower<'_> {
 
     /// The same rows under fields of their own: a table may be joined with itself.
     fn renewed(&mut self, relation: &Relation) -> Result<Relation, Failure> {
-        let columns = relation
-            .columns
-            .iter()
-            .map(|c| (c.name.clone(), c.ty, c.expr()))
-            .collect();
-        self.fields.project(relation, columns)
+        self.fields.project(relation, columns_of(relation))
     }
 
     /// Strings that an outer join left open are empty; equal names are told apart.

@@ -17,7 +17,8 @@ use crate::kql::ast::operator::{ColumnOrder, Direction, NamePattern, Nulls, Orde
 use crate::kql::ast::{CompareOp, Expr, ExprKind, NamedExpr, Operator, OperatorKind, Step};
 use crate::kql::value::{Type, Value};
 
-type Columns = Vec<(String, Type, PlanExpr)>;
+/// Columns of a projection: name, type, expression.
+pub(super) type Columns = Vec<(String, Type, PlanExpr)>;
 
 /// Columns that decide about rows which the query's own keys leave equal. More would make long rows dear to sort.
 const TIE_COLUMNS: usize = 8;

@@ -1,5 +1,6 @@
 //! `search`, `parse-kv`, `mv-apply` and `evaluate bag_unpack`.
 
+use super::operator::{Columns, columns_of};
 use super::relation::Relation;
 use super::statement::Lower;
 use super::{Failure, row};
@@ -7,10 +8,7 @@ use crate::kql::ast::operator::{MvColumn, Setting};
 use crate::kql::ast::{
     Call, Expr, ExprKind, InKind, Literal, MatchKind, MatchOp, Operator, Pipeline, Schema,
 };
-use crate::kql::naming;
 use crate::kql::value::{Json, Type, Value};
-
-type Columns = Vec<(String, Type, datafusion::logical_expr::Expr)>;
 
 impl Lower<'_> {
     /// `search`: terms stand for "some column of text has it".
@@ -34,12 +32,7 @@ impl Lower<'_> {
                 Type::String,
                 datafusion::prelude::lit(name.as_str()),
             )];
-            columns.extend(
-                found
-                    .columns
-                    .iter()
-                    .map(|c| (c.name.clone(), c.ty, c.expr())),
-            );
+            columns.extend(columns_of(&found));
             let found = self.fields.project(&found, columns)?;
             match out {
                 None => out = Some(found),
@@ -83,11 +76,7 @@ impl Lower<'_> {
         let types: Vec<Type> = used.iter().map(|i| relation.columns[*i].ty).collect();
         let compiled = compiled.over(&used);
         let env = self.env;
-        let mut columns: Columns = relation
-            .columns
-            .iter()
-            .map(|c| (c.name.clone(), c.ty, c.expr()))
-            .collect();
+        let mut columns = columns_of(relation);
         for key in &keys.columns {
             let (name, ty) = (key.name.text.clone(), key.ty.ty);
             let (compiled, pair, middle, own) =
@@ -127,20 +116,7 @@ impl Lower<'_> {
         let outer = relation.schema();
         let mut items = Vec::new();
         for column in columns {
-            let compiled = self.compile(&column.item.expr, &outer)?;
-            if compiled.ty != Type::Dynamic {
-                return Err(Failure::at(
-                    column.item.span,
-                    format!(
-                        "a dynamic value is expanded, this is a {}",
-                        compiled.ty.name()
-                    ),
-                ));
-            }
-            let name = match column.item.names.as_slice() {
-                [name] => name.text.clone(),
-                _ => naming::column_name(&column.item.expr).unwrap_or_else(|| "Column1".into()),
-            };
+            let (name, compiled) = self.expanded(&column.item, &outer)?;
             items.push((name, column.to.map_or(Type::Dynamic, |t| t.ty), compiled));
         }
         let index = match operator.setting("with_itemindex").map(|s| &s.value.kind) {

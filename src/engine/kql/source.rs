@@ -8,6 +8,7 @@ use datafusion::common::TableReference;
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlanBuilder};
 
+use super::operator::columns_of;
 use super::relation::{Column, Relation};
 use super::statement::Lower;
 use super::{Failure, arrays};
@@ -315,11 +316,7 @@ impl Lower<'_> {
         if let Some(first) = relation.columns.first().cloned()
             && relation.column("SearchKey").is_none()
         {
-            let mut columns: Vec<(String, Type, PlanExpr)> = relation
-                .columns
-                .iter()
-                .map(|c| (c.name.clone(), c.ty, c.expr()))
-                .collect();
+            let mut columns = columns_of(&relation);
             columns.push(("SearchKey".into(), first.ty, first.expr()));
             relation = self.fields.project(&relation, columns)?;
         }
