@@ -182,16 +182,7 @@ pub fn write(
     }
     writer.close().map_err(failed)?;
     file.sync_all().map_err(Error::io("write", &staged))?;
-    let sha256 = out
-        .hash
-        .finalize()
-        .iter()
-        .fold(String::new(), |mut text, b| {
-            use std::fmt::Write as _;
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{b:02x}");
-            text
-        });
+    let sha256 = hex::encode(out.hash.finalize());
     let size = file.metadata().map_err(Error::io("read", &staged))?.len();
     Ok(Part {
         path,

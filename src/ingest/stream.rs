@@ -346,7 +346,7 @@ impl Stream {
             let rest = copy_into(&mut file, &mut meter.hash).map_err(Error::io("read", path))?;
             meter.bytes += rest;
         }
-        Ok((meter.bytes, hex(&meter.hash.clone().finalize())))
+        Ok((meter.bytes, hex::encode(meter.hash.clone().finalize())))
     }
 }
 
@@ -381,16 +381,7 @@ pub fn sha256(input: &Input) -> Result<String> {
     };
     let mut hash = Sha256::new();
     copy_into(&mut reader, &mut hash).map_err(Error::io("read", Path::new(&shown)))?;
-    Ok(hex(&hash.finalize()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut out, b| {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{b:02x}");
-        out
-    })
+    Ok(hex::encode(hash.finalize()))
 }
 
 #[cfg(test)]

@@ -164,7 +164,7 @@ impl<'b> Rows<'b> {
                 &[]
             };
             if *have != print.to_be_bytes() {
-                let found: String = have.iter().map(|b| format!("{b:02x}")).collect();
+                let found = hex::encode(have);
                 let expected = format!("{print:032x}");
                 sheet.problem(self.problem(Check::Fingerprints, row, expected, found));
             }

@@ -419,17 +419,12 @@ fn ingests(ledger: &Ledger, counts: &Counts, unread: &BTreeSet<&str>, sheet: &mu
 }
 
 fn digest(mut hashes: Vec<(String, String)>) -> String {
-    use std::fmt::Write;
     hashes.sort();
     let mut digest = Sha256::new();
     for (path, hash) in hashes {
         digest.update(format!("{hash}  {path}\n").as_bytes());
     }
-    digest.finalize().iter().fold(String::new(), |mut out, b| {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{b:02x}");
-        out
-    })
+    hex::encode(digest.finalize())
 }
 
 #[cfg(test)]
