@@ -86,6 +86,8 @@ pub enum Origin {
     Derived,
     /// Where the event came from: written by coldtrail.
     Lineage,
+    /// Not stored: what the export had under that name is in [`EXTRA`].
+    Legacy,
 }
 
 /// A column of a table.
@@ -116,6 +118,8 @@ pub struct Table {
     pub record: Option<usize>,
     /// Stored columns, in order.
     pub columns: Vec<Column>,
+    /// Columns that the service has or had, that rules name, and that are not stored.
+    pub legacy: Vec<Column>,
     /// One folder a day, sorted by time.
     pub by_day: bool,
     /// Columns in the order in which workspaces were seen to export them without a header.
@@ -135,6 +139,14 @@ pub const RECORD: &str = "_Record";
 pub const FINGERPRINT: &str = "_Fingerprint";
 /// Partition column of the Delta tables; not inside the files.
 pub const DATE: &str = "date";
+
+/// Columns that Log Analytics adds to its tables and shows only to queries that name them.
+static HIDDEN: [Column; 4] = [
+    column("_ItemId", Kusto::String, Origin::Legacy, ""),
+    column("_TimeReceived", Kusto::DateTime, Origin::Legacy, ""),
+    column("_ResourceId", Kusto::String, Origin::Legacy, ""),
+    column("_SubscriptionId", Kusto::String, Origin::Legacy, ""),
+];
 
 impl Table {
     /// Position of a column; the case of the name does not matter.
@@ -159,6 +171,28 @@ impl Table {
                 .filter(|_| custom)
                 .find_map(|suffix| own(&format!("{name}{suffix}")))
         })
+    }
+
+    /// Columns that a view shows: the stored ones, and the legacy ones after those of the export.
+    pub fn shown(&self) -> impl Iterator<Item = &Column> {
+        let end = self.position(EXTRA).unwrap_or(self.columns.len());
+        let (export, rest) = self.columns.split_at(end);
+        export.iter().chain(&self.legacy).chain(rest)
+    }
+
+    /// Columns of a table of Log Analytics that are not stored and that a view does not show.
+    pub fn hidden(&self) -> impl Iterator<Item = &'static Column> {
+        let log_analytics = self.export_position("Type").is_some();
+        HIDDEN
+            .iter()
+            .filter(move |c| log_analytics && self.position(c.name).is_none())
+    }
+
+    /// Kusto type of a column, stored or legacy.
+    pub fn kusto(&self, name: &str) -> Option<Kusto> {
+        let stored = self.position(name).map(|i| &self.columns[i]);
+        let legacy = || self.legacy.iter().find(|c| c.name == name);
+        stored.or_else(legacy).map(|c| c.kusto)
     }
 
     /// Position of a column that the catalog itself promises.
@@ -291,6 +325,7 @@ fn described(text: &'static str) -> Vec<Table> {
         let mut doc = "";
         let mut identity = None;
         let mut columns = Vec::new();
+        let mut legacy = Vec::new();
         let mut layout: Vec<String> = Vec::new();
         while let Some(line) = lines.peek() {
             if let Some(text) = line.strip_prefix("doc ") {
@@ -300,15 +335,10 @@ fn described(text: &'static str) -> Vec<Table> {
             } else if let Some(list) = line.strip_prefix("layout ") {
                 layout.extend(list.split(' ').map(str::to_string));
             } else if let Some(list) = line.strip_prefix("columns ") {
-                for word in list.split(' ') {
-                    let (name, ty) = word.split_once(':').unwrap_or((word, "string"));
-                    let kusto =
-                        Kusto::parse(ty).unwrap_or_else(|| panic!("catalog: type {ty} of {name}"));
-                    // Both names of the time are one column in the files; the views offer both.
-                    if name != "Timestamp" {
-                        columns.push(column(name, kusto, Origin::Export, ""));
-                    }
-                }
+                // Both names of the time are one column in the files; the views offer both.
+                columns.extend(listed(list, Origin::Export).filter(|c| c.name != "Timestamp"));
+            } else if let Some(list) = line.strip_prefix("legacy ") {
+                legacy.extend(listed(list, Origin::Legacy));
             } else {
                 break;
             }
@@ -323,13 +353,23 @@ fn described(text: &'static str) -> Vec<Table> {
         };
         let mut table = finish(name, doc, identity, columns);
         table.by_content = by_content;
+        table.legacy = legacy;
         table.layouts.extend((!layout.is_empty()).then_some(layout));
         tables.push(table);
     }
     tables
 }
 
-fn column(name: &'static str, kusto: Kusto, origin: Origin, doc: &'static str) -> Column {
+/// The columns of a list `name:type name …`.
+fn listed(list: &'static str, origin: Origin) -> impl Iterator<Item = Column> {
+    list.split(' ').map(move |word| {
+        let (name, ty) = word.split_once(':').unwrap_or((word, "string"));
+        let kusto = Kusto::parse(ty).unwrap_or_else(|| panic!("catalog: type {ty} of {name}"));
+        column(name, kusto, origin.clone(), "")
+    })
+}
+
+const fn column(name: &'static str, kusto: Kusto, origin: Origin, doc: &'static str) -> Column {
     Column {
         name,
         kusto,
@@ -431,6 +471,7 @@ fn index(
         by_content: false,
         record: None,
         columns,
+        legacy: Vec::new(),
         by_day,
         layouts: Vec::new(),
         index: positions,
@@ -564,6 +605,43 @@ mod tests {
             assert!(t.position(TIME).is_some(), "{} has no time", t.name);
             assert!(!t.doc.is_empty(), "{} has no doc", t.name);
         }
+    }
+
+    #[test]
+    fn legacy_columns_are_shown_and_not_stored() {
+        let t = table("EmailEvents");
+        assert_eq!(t.position("PhishFilterVerdict"), None);
+        assert_eq!(t.export_position("PhishFilterVerdict"), None);
+        assert_eq!(t.kusto("PhishFilterVerdict"), Some(Kusto::String));
+        let t = table("EntraIdSignInEvents");
+        assert_eq!(t.kusto("RiskLevelDuringSignIn"), Some(Kusto::Int));
+        let names: Vec<&str> = t.shown().map(|c| c.name).collect();
+        let at = |name: &str| names.iter().position(|n| *n == name);
+        assert_eq!(names.len(), t.columns.len() + t.legacy.len());
+        assert!(at("EndpointCall") < at("RiskLevelDuringSignIn"));
+        assert!(at("IsSignInThroughGlobalSecureAccess") < at(EXTRA));
+        for t in catalog().tables().chain(&catalog().foreign) {
+            for c in &t.legacy {
+                assert_eq!(t.position(c.name), None, "{} stores {}", t.name, c.name);
+            }
+        }
+    }
+
+    #[test]
+    fn hidden_columns_are_those_of_log_analytics_that_are_not_stored() {
+        let hidden = |t: &Table| t.hidden().map(|c| c.name).collect::<Vec<_>>();
+        assert_eq!(
+            hidden(table("SigninLogs")),
+            ["_ItemId", "_TimeReceived", "_ResourceId", "_SubscriptionId"]
+        );
+        assert_eq!(
+            hidden(table("BehaviorAnalytics")),
+            ["_ItemId", "_TimeReceived"]
+        );
+        let syslog = catalog().foreign("Syslog").map(hidden);
+        assert_eq!(syslog, Some(vec!["_ItemId", "_TimeReceived"]));
+        assert!(hidden(table("UnifiedAuditLog")).is_empty());
+        assert!(hidden(table("EntraIdSignInEvents")).is_empty());
     }
 
     #[test]

@@ -4,12 +4,13 @@ use super::sql::{Answer, named, text_of};
 use super::ui::{Ui, answer, counted};
 use super::{Exit, Global, Window, now, time};
 use crate::archive::Archive;
-use crate::engine::kql::{External, Options};
+use crate::engine::kql::{Options, Verdict, functions, geography};
 use crate::engine::output::visible;
 use crate::engine::{Session, Source};
 use crate::error::{Error, Result};
+use crate::kql::span::{Fault, Span, position, render};
 use crate::kql::value::UNIX_EPOCH_TICKS;
-use crate::kql::{aggregate, function};
+use crate::kql::{self, aggregate, function, plugin};
 
 /// Ask in KQL, the query language of Sentinel and Defender
 ///
@@ -40,10 +41,19 @@ pub(super) struct Args {
     /// What now() says, such as 2026-05-21 or 2026-05-21T08:00:00Z; this moment when not given
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<i64>,
-    /// Parse and plan the queries in these files and folders (.kql, Sentinel's .yaml) without running them, and say what would not run
+    /// Folder with saved functions, such as ASIM's parsers: NAME.kql, or their YAML
+    #[arg(long, value_name = "DIR")]
+    saved_functions: Option<PathBuf>,
+    /// MaxMind database of cities (.mmdb), for geo_info_from_ip_address
+    #[arg(long, value_name = "FILE")]
+    geoip: Option<PathBuf>,
+    /// Do not run the query: show the same query as SQL, and the plan
+    #[arg(long)]
+    explain: bool,
+    /// Parse and plan the queries in these files and folders (.kql, Sentinel's .yaml) without running them, and say what would not run; -f json for programs
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with_all = ["query", "file"])]
     check: Vec<PathBuf>,
-    /// List functions and aggregates
+    /// List operators, functions, aggregates and plugins, each with an example
     #[arg(long)]
     functions: bool,
     #[command(flatten)]
@@ -52,7 +62,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     if args.functions {
-        return functions();
+        return manual();
     }
     let ticks = args
         .at
@@ -67,31 +77,50 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         None => Source::Memory(Vec::new()),
     };
     let session = Session::open(source, &options)?;
-    let mut how = Options {
+    let how = Options {
         now: ticks,
         tables: args.tables.clone(),
-        external: args
-            .external_data
-            .clone()
-            .map_or(External::None, External::Folder),
+        external: args.external_data.clone(),
+        functions: match &args.saved_functions {
+            Some(folder) => functions(folder)?,
+            None => Vec::new(),
+        },
+        geography: args.geoip.as_deref().map(geography).transpose()?,
+        plan_only: !args.check.is_empty(),
     };
     if !args.check.is_empty() {
-        how.external = External::Empty;
-        return check(&session, &args.check, &how);
+        return check(&session, args, &how);
     }
     let query = text_of(args.query.as_deref(), args.file.as_deref())?;
+    if args.explain {
+        answer(&session.kql_explain(&query, &how)?)?;
+        return Ok(Exit::Done);
+    }
     let frame = session.kql_plan(&query, &how)?;
     args.answer.write(&session, frame, ui)?;
     Ok(Exit::Done)
 }
 
-fn functions() -> Result<Exit> {
+/// Everything of the language that is supported, by kind, each with an example.
+fn manual() -> Result<Exit> {
     let mut out = String::new();
+    let mut tell = |name: &str, doc: &str, example: &str| {
+        out.push_str(&format!("{name}\n    {doc}\n"));
+        if !example.is_empty() {
+            out.push_str(&format!("    {example}\n"));
+        }
+    };
+    for e in kql::manual::all() {
+        tell(e.name, e.doc, e.example);
+    }
+    for p in plugin::all() {
+        tell(p.name, p.doc, p.example);
+    }
     for f in function::all() {
-        out.push_str(&format!("{}\n    {}\n    {}\n", f.name, f.doc, f.example));
+        tell(f.name, f.doc, f.example);
     }
     for a in aggregate::all() {
-        out.push_str(&format!("{}\n    {}\n    {}\n", a.name, a.doc, a.example));
+        tell(a.name, a.doc, a.example);
     }
     answer(&out)?;
     Ok(Exit::Done)
@@ -118,36 +147,73 @@ fn query_of(path: &Path) -> Result<Option<String>> {
     }
 }
 
-fn check(session: &Session, paths: &[PathBuf], how: &Options) -> Result<Exit> {
-    let (mut good, mut bad) = (0u64, 0u64);
+fn check(session: &Session, args: &Args, how: &Options) -> Result<Exit> {
+    let (mut good, mut open, mut bad) = (0u64, 0u64, 0u64);
     let mut out = String::new();
-    for path in paths {
+    let mut list = Vec::new();
+    for path in &args.check {
         for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
             let entry = entry.map_err(|e| Error::io("read", path)(e.into()))?;
             if !entry.file_type().is_file() {
                 continue;
             }
-            let outcome = match query_of(entry.path()) {
+            let name = entry.path().display().to_string();
+            let (query, verdict) = match query_of(entry.path()) {
                 Ok(None) => continue,
-                Ok(Some(query)) => session.kql_plan(&query, how).map(|_| ()),
-                Err(e) => Err(e),
-            };
-            match outcome {
-                Ok(()) => good += 1,
-                Err(e) => {
-                    bad += 1;
-                    let name = visible(&entry.path().display().to_string());
-                    let said: Vec<String> = e.to_string().lines().map(visible).collect();
-                    out.push_str(&format!("{name}\n    {}\n", said.join("\n    ")));
+                Ok(Some(query)) => {
+                    let verdict = session.kql_check(&query, how);
+                    (query, verdict)
                 }
-            }
+                Err(e) => {
+                    let fault = Fault::new(Span::default(), e.to_string());
+                    (String::new(), Verdict::Refused(vec![fault]))
+                }
+            };
+            let faults = match verdict {
+                Verdict::Runs => {
+                    good += 1;
+                    Vec::new()
+                }
+                Verdict::DependsOnData => {
+                    open += 1;
+                    Vec::new()
+                }
+                Verdict::Refused(faults) => {
+                    bad += 1;
+                    let said: Vec<String> = render(&faults, &query).lines().map(visible).collect();
+                    out.push_str(&format!(
+                        "{}\n    {}\n",
+                        visible(&name),
+                        said.join("\n    ")
+                    ));
+                    faults
+                }
+            };
+            let errors: Vec<serde_json::Value> = faults
+                .iter()
+                .map(|fault| {
+                    let (line, column) = position(&query, fault.span.start);
+                    let message = match &fault.hint {
+                        Some(hint) => format!("{}; {hint}", fault.message),
+                        None => fault.message.clone(),
+                    };
+                    serde_json::json!({"message": message, "line": line, "column": column})
+                })
+                .collect();
+            list.push(serde_json::json!({"file": name, "ok": errors.is_empty(), "errors": errors}));
         }
     }
-    out.push_str(&format!(
-        "{} would run, {} would not\n",
-        counted(good, "query").replace("querys", "queries"),
-        bad
-    ));
-    answer(&out)?;
+    if args.answer.is_json() {
+        answer(&format!("{:#}\n", serde_json::Value::Array(list)))?;
+    } else {
+        if open > 0 {
+            out.push_str(&format!(
+                "{open} of those that would run name columns that depend on the data\n"
+            ));
+        }
+        let all = counted(good + open, "query").replace("querys", "queries");
+        out.push_str(&format!("{all} would run, {bad} would not\n"));
+        answer(&out)?;
+    }
     Ok(if bad > 0 { Exit::Usage } else { Exit::Done })
 }

@@ -52,6 +52,13 @@ pub(super) struct Answer {
     clobber: bool,
 }
 
+impl Answer {
+    /// Whether JSON is asked for.
+    pub(super) fn is_json(&self) -> bool {
+        self.format == Shape::Other(output::Format::Json)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
     Table,

@@ -116,8 +116,7 @@ fn columns(name: &str) -> Result<Exit> {
         known: Vec::new(),
     })?;
     let rows: Vec<Vec<String>> = found
-        .columns
-        .iter()
+        .shown()
         .filter(|c| c.name != catalog::FINGERPRINT)
         .map(|c| {
             let origin = match c.origin {
@@ -125,6 +124,7 @@ fn columns(name: &str) -> Result<Exit> {
                 Origin::Path(path) => format!("path {path}"),
                 Origin::Derived => "derived".to_string(),
                 Origin::Lineage => "lineage".to_string(),
+                Origin::Legacy => "extra".to_string(),
             };
             vec![c.name.into(), c.kusto.name().into(), origin, c.doc.into()]
         })

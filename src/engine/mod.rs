@@ -191,7 +191,8 @@ impl Session {
 
     fn add_file(&mut self, name: &str, path: &Path) -> Result<()> {
         let provider = table::from_file(path)?;
-        if catalog().get(name).is_some() || name == views::LABEL_EVENTS {
+        let own = [views::LABEL_EVENTS, views::INFORMATION_PROTECTION_EVENTS];
+        if catalog().get(name).is_some() || own.contains(&name) {
             return Err(Error::Usage(format!(
                 "--table {name}=…: the archive has a table of that name"
             )));
@@ -211,6 +212,9 @@ impl Session {
                 .map(|t| t.name.to_string())
                 .chain(["CloudAppEvents", "OfficeActivity", "UnifiedAuditLog"].map(String::from)),
         );
+        if self.has("InformationProtectionLogs_CL") {
+            names.push(views::INFORMATION_PROTECTION_EVENTS.to_string());
+        }
         names.sort();
         names.dedup();
         names.extend(self.files.iter().cloned());
@@ -222,6 +226,12 @@ impl Session {
             .collect();
         names.extend(rest);
         names
+    }
+
+    /// Names of the tables that have rows of their own, and of files.
+    pub(super) fn stored_names(&self) -> Vec<String> {
+        let stored = self.present.iter().map(|t| t.name.to_string());
+        stored.chain(self.files.iter().cloned()).collect()
     }
 
     /// Whether a table of that name can be asked, with rows or without.

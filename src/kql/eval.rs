@@ -10,20 +10,23 @@ mod hint;
 mod inline;
 mod matching;
 mod run;
+mod tables;
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::ast::{
     self, ArithmeticOp, CompareOp, Expr, ExprKind, Json as JsonTree, JsonKind, Literal, Pipeline,
     Source, Step,
 };
-use super::function::{Env, Function};
+use super::function::{self, Env, Function};
 use super::operate::{self, List, Matcher};
 use super::span::{Fault, Span};
-use super::value::{Json, Type, Value};
+use super::value::{Json, TICKS_PER_DAY, Type, Value, read_timespan};
 pub use hint::nearest;
+pub use tables::{Known, Tables};
 
 /// How deep calls of the query's own functions may nest.
 const MAX_INLINED: usize = 32;
@@ -31,23 +34,6 @@ const MAX_INLINED: usize = 32;
 const MAX_LEVELS: usize = 200;
 /// An expression with all functions in place has at most so many parts.
 const MAX_PARTS: usize = 100_000;
-
-/// Runs the subqueries of an expression.
-pub trait Tables {
-    /// The first cell of a table, as `toscalar` gives it; null of an empty table.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the subquery.
-    fn scalar(&self, table: &Expr) -> Result<(Value, Type), Vec<Fault>>;
-
-    /// The first column of a table, for `in` and `has_any`.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the subquery.
-    fn column(&self, table: &Expr) -> Result<(Vec<Value>, Type), Vec<Fault>>;
-}
 
 /// What names in an expression stand for.
 #[derive(Clone, Copy)]
@@ -60,6 +46,8 @@ pub struct Scope<'s> {
     pub functions: &'s HashMap<String, &'s ast::Function>,
     /// Runs subqueries; without it, they are refused.
     pub tables: Option<&'s dyn Tables>,
+    /// Whether it is known where addresses are; without it, functions that ask are refused.
+    pub geography: bool,
 }
 
 impl Default for Scope<'_> {
@@ -73,6 +61,7 @@ impl Default for Scope<'_> {
             constants: &NO_CONSTANTS,
             functions: &NO_FUNCTIONS,
             tables: None,
+            geography: true,
         }
     }
 }
@@ -85,34 +74,51 @@ pub struct Compiled {
     node: Node,
 }
 
+/// What an expression does.
 #[derive(Clone)]
-enum Node {
+pub enum Node {
+    /// A value.
     Constant(Value),
+    /// A column of the row, by position.
     Column(usize),
     /// An argument or `let` of one of the query's functions, by its place on the stack.
     Local(usize),
     /// A function put in place of its call: the values are pushed one after the other.
     Inline(Vec<Compiled>, Box<Compiled>),
+    /// `a.b[0]`
     Path(Box<Compiled>, Vec<PathStep>),
+    /// A function of the table.
     Call(&'static Function, Vec<Compiled>),
+    /// `-a`
     Negate(Box<Compiled>),
+    /// `a + b - c`
     Arithmetic(Box<Compiled>, Vec<(ArithmeticOp, Compiled)>),
+    /// `a == b`, `a < b`
     Compare(CompareOp, Box<Compiled>, Box<Compiled>),
-    /// With a constant right side, prepared.
+    /// A string operator with a constant right side, prepared.
     Match(Box<Compiled>, Arc<Matcher>),
+    /// A string operator with a right side of the row.
     MatchEach(ast::MatchOp, Box<Compiled>, Box<Compiled>),
+    /// `in`, `has_any`, `has_all` of constants, prepared.
     List(Box<Compiled>, Arc<List>),
+    /// The same of values of the row.
     ListEach(ast::InOp, Box<Compiled>, Vec<Compiled>),
+    /// `between` of value, low and high; negated where true.
     Between(bool, Box<[Compiled; 3]>),
+    /// `a and b`
     And(Vec<Compiled>),
+    /// `a or b`
     Or(Vec<Compiled>),
     /// A value made to be of the type.
     Fit(Box<Compiled>),
 }
 
+/// A step of a path.
 #[derive(Clone)]
-enum PathStep {
+pub enum PathStep {
+    /// A property.
     Member(Arc<str>),
+    /// A property or element, by a value.
     Index(Compiled),
 }
 
@@ -123,6 +129,11 @@ impl Compiled {
             ty,
             node: Node::Constant(value),
         }
+    }
+
+    /// What it does.
+    pub fn node(&self) -> &Node {
+        &self.node
     }
 
     /// Its value where it does not depend on the row or the instant.
@@ -202,11 +213,28 @@ pub fn literal(literal: &Literal) -> Option<(Value, Type)> {
     })
 }
 
+/// The time of `datetime(8:00)`, none of `datetime()`; nothing where the text is neither.
+fn time_of_day(text: &str) -> Option<Option<i64>> {
+    let clock = text.starts_with(|c: char| c.is_ascii_digit()) && text.contains(':');
+    match text {
+        "" => Some(None),
+        text if clock => {
+            let ticks = read_timespan(text)?;
+            (ticks < TICKS_PER_DAY).then_some(Some(ticks))
+        }
+        _ => None,
+    }
+}
+
 /// What a name is bound to inside a function of the query.
 #[derive(Clone)]
 enum Binding<'s> {
+    /// What stands at that place of the stack.
     Local(usize, Type),
+    /// The same, where it does not depend on the row.
+    Fixed(usize, Rc<Compiled>),
     Constant(Value, Type),
+    Table(&'s Expr),
     Function(&'s ast::Function),
 }
 
@@ -289,11 +317,31 @@ impl Compiler<'_> {
         if let Some((value, ty)) = literal(value) {
             return self.node(span, ty, Node::Constant(value));
         }
+        if let Literal::Typed(Type::DateTime, text) = value
+            && let Some(time) = time_of_day(text)
+        {
+            return self.today_at(time, span);
+        }
         let ty = match value {
             Literal::Typed(ty, _) => ty.name(),
             _ => "value",
         };
         self.fail(Fault::new(span, format!("this is no {ty}")))
+    }
+
+    /// `datetime()` is now, and `datetime(8:00)` is that time of today.
+    #[cold]
+    fn today_at(&mut self, time: Option<i64>, span: Span) -> Option<Compiled> {
+        let now = function::get("now")?;
+        let now = self.node(span, Type::DateTime, Node::Call(now, Vec::new()))?;
+        let Some(time) = time else {
+            return Some(now);
+        };
+        let day = function::get("startofday")?;
+        let day = self.node(span, Type::DateTime, Node::Call(day, vec![now]))?;
+        let time = Compiled::constant(Value::Timespan(time), Type::Timespan);
+        let node = Node::Arithmetic(Box::new(day), vec![(ArithmeticOp::Add, time)]);
+        self.node(span, Type::DateTime, node)
     }
 
     #[inline(never)]
@@ -431,8 +479,9 @@ impl Compiler<'_> {
             if known == name {
                 return match binding {
                     Binding::Local(at, ty) => Some((Node::Local(*at), *ty)),
+                    Binding::Fixed(at, value) => Some((Node::Local(*at), value.ty)),
                     Binding::Constant(value, ty) => Some((Node::Constant(value.clone()), *ty)),
-                    Binding::Function(_) => None,
+                    Binding::Table(_) | Binding::Function(_) => None,
                 };
             }
         }
@@ -451,11 +500,10 @@ impl Compiler<'_> {
             return self.node(span, ty, node);
         }
         // A function of the query that takes nothing may be named without brackets.
-        let function = self.scope.functions.get(name).copied();
-        if let Some(function) = function
-            && function.parameters.is_empty()
+        if let Some(own) = self.own_function(name)
+            && own.function.parameters.is_empty()
         {
-            return self.inline(name, function, &[], span);
+            return self.inline(name, own, &[], span);
         }
         let locals = self.locals.iter().map(|(known, _)| known.as_str());
         let columns = match self.in_function {
@@ -465,7 +513,7 @@ impl Compiler<'_> {
         let columns = columns.iter().map(|(known, _)| known.as_str());
         let constants = self.scope.constants.keys().map(String::as_str);
         let hint = nearest(name, locals.chain(columns).chain(constants));
-        let fault = Fault::new(span, format!("no column or variable `{name}`"));
+        let fault = Fault::new(span, format!("no column or variable `{name}`")).missing_column();
         self.fail(hint::with(fault, hint))
     }
 

@@ -7,7 +7,8 @@
 //! | [`eval`] | scalar expressions of the tree | expressions over named columns, evaluated row by row |
 //!
 //! [`value`], [`operate`], [`function`], [`aggregate`] and [`naming`] are what Kusto's scalars, operators, functions and result names
-//! mean. Tables are not known here: tabular operators are lowered to DataFusion by the engine.
+//! mean. Tables are not known here: tabular operators are lowered to DataFusion by the engine, those of [`plugin`] aside, which turn
+//! rows in memory into rows.
 //!
 //! Lexer and parser know no tables, columns, functions or types of expressions, and neither imports anything but the standard library:
 //! a query that parses may still name what does not exist or what is not supported. Both take linear time, never panic, and
@@ -20,13 +21,18 @@ pub mod aggregate;
 pub mod ast;
 pub mod eval;
 pub mod function;
+pub mod key_value;
 pub mod lexer;
+pub mod library;
+pub mod manual;
 pub mod naming;
 pub mod operate;
 pub mod parser;
+pub mod plugin;
+pub mod sketch;
 pub mod span;
 pub mod value;
 
 pub use ast::Query;
 pub use parser::parse;
-pub use span::{Fault, Span};
+pub use span::{Fault, Missing, Span};

@@ -6,6 +6,7 @@
 mod arithmetic;
 mod compare;
 mod list;
+mod pattern;
 mod text;
 
 pub use arithmetic::{arithmetic, arithmetic_type, negate, negate_type};
@@ -13,7 +14,8 @@ pub use compare::{
     between, between_type, compare, compare_type, equality_type, equals, order_type,
 };
 pub use list::{List, list_type};
-pub use text::{Matcher, compiled_regex, fold, match_type, regex_error};
+pub use pattern::{compiled_regex, regex_error};
+pub use text::{Matcher, fold, is_searched, match_type};
 
 use super::value::{Json, Type, Value};
 

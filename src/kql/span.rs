@@ -45,6 +45,17 @@ pub struct Fault {
     pub message: String,
     /// What to do, where that is known.
     pub hint: Option<String>,
+    /// What is not there, where that is the fault.
+    pub missing: Option<Missing>,
+}
+
+/// What a name was looked for as, and not found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// A column or variable.
+    Column,
+    /// A table, or a function that gives one.
+    Table,
 }
 
 impl Fault {
@@ -54,7 +65,20 @@ impl Fault {
             span,
             message: message.into(),
             hint: None,
+            missing: None,
         }
+    }
+
+    /// The same, for a name that stands for no column.
+    pub fn missing_column(mut self) -> Self {
+        self.missing = Some(Missing::Column);
+        self
+    }
+
+    /// The same, for a name that stands for no table.
+    pub fn missing_table(mut self) -> Self {
+        self.missing = Some(Missing::Table);
+        self
     }
 
     /// The same with a hint.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 pub use super::ast::Type;
 pub use calendar::{Civil, MAX_DATETIME_TICKS, days_from_civil};
+pub use json::Place;
 pub use order::Key;
 pub use read::{read_bool, read_datetime, read_guid, read_long, read_real, read_timespan};
 

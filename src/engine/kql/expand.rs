@@ -28,7 +28,6 @@ type Expand = dyn Fn(&[Value]) -> Vec<Json> + Send + Sync;
 /// Gives the elements of a row's value as JSON text.
 struct Elements {
     id: u64,
-    types: Vec<Type>,
     elements: Box<Expand>,
     signature: Signature,
 }
@@ -80,7 +79,7 @@ impl ScalarUDFImpl for Elements {
         let mut row = vec![Value::Null; columns.len()];
         for r in 0..rows {
             for (i, column) in columns.iter().enumerate() {
-                row[i] = arrays::value(column, r, self.types[i]);
+                row[i] = arrays::value(column, r, Type::Dynamic);
             }
             for element in (self.elements)(&row) {
                 match element {
@@ -96,14 +95,12 @@ impl ScalarUDFImpl for Elements {
 
 fn call(
     columns: Vec<PlanExpr>,
-    types: Vec<Type>,
     elements: impl Fn(&[Value]) -> Vec<Json> + Send + Sync + 'static,
 ) -> PlanExpr {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     ScalarUDF::from(Elements {
         id: NEXT.fetch_add(1, Ordering::Relaxed),
         signature: row::signature(columns.len()),
-        types,
         elements: Box::new(elements),
     })
     .call(columns)
@@ -178,28 +175,13 @@ impl Lower<'_> {
         let schema = relation.schema();
         let mut list = columns_of(relation);
         let mut expanded: Vec<(usize, Type)> = Vec::new();
-        let (mut all_inputs, mut all_types) = (Vec::new(), Vec::new());
-        let mut counters = Vec::new();
+        let mut wholes = Vec::new();
         for column in columns {
             let (name, compiled) = self.expanded(&column.item, &schema)?;
-            let used = compiled.columns();
-            let inputs: Vec<PlanExpr> = used.iter().map(|i| relation.columns[*i].expr()).collect();
-            let types: Vec<Type> = used.iter().map(|i| relation.columns[*i].ty).collect();
-            let compiled = compiled.over(&used);
-            let from = all_inputs.len();
-            all_inputs.extend(inputs.iter().cloned());
-            all_types.extend(types.iter().copied());
-            let env = self.env;
-            let count = {
-                let (compiled, env) = (compiled.clone(), env);
-                let width = inputs.len();
-                move |row: &[Value]| {
-                    elements_of(&compiled.eval(&env, &row[from..from + width]), pairs).len()
-                }
-            };
-            counters.push(count);
-            let expr = call(inputs, types, move |row| {
-                let mut all = elements_of(&compiled.eval(&env, row), pairs);
+            let whole = self.expression(&compiled, relation);
+            wholes.push(whole.clone());
+            let expr = call(vec![whole], move |row| {
+                let mut all = elements_of(&row[0], pairs);
                 all.truncate(most);
                 all
             });
@@ -217,8 +199,9 @@ impl Lower<'_> {
         }
         if let Some(index) = word("with_itemindex") {
             expanded.push((list.len(), Type::Long));
-            let expr = call(all_inputs, all_types, move |row| {
-                let longest = counters.iter().map(|c| c(row)).max().unwrap_or(0);
+            let expr = call(wholes, move |row| {
+                let lengths = row.iter().map(|whole| elements_of(whole, pairs).len());
+                let longest = lengths.max().unwrap_or(0);
                 (0..longest.min(most))
                     .map(|i| Json::Long(i as i64))
                     .collect()
@@ -242,9 +225,13 @@ impl Lower<'_> {
                 let to = expanded.iter().find(|(at, _)| *at == i).map(|(_, ty)| *ty);
                 match to {
                     Some(ty) if ty != Type::Dynamic => {
-                        let expr = row::call(vec![c.expr()], vec![Type::Dynamic], ty, move |row| {
-                            row[0].convert(ty)
-                        });
+                        let expr = row::call(
+                            "convert",
+                            vec![c.expr()],
+                            vec![Type::Dynamic],
+                            ty,
+                            move |row| row[0].convert(ty),
+                        );
                         (c.name.clone(), ty, expr)
                     }
                     _ => (c.name.clone(), c.ty, c.expr()),

@@ -1,26 +1,12 @@
 //! `externaldata`: lists that a rule fetches from the web. Here they are files of a folder, found by the last part of the address;
 //! nothing is fetched.
 
-use std::path::PathBuf;
-
 use super::Failure;
 use super::relation::Relation;
 use super::statement::Lower;
 use crate::ingest::csv::{self, Fields, Next};
 use crate::kql::ast::{ExprKind, ExternalData, Literal, Span};
 use crate::kql::value::{Json, Type, Value};
-
-/// Where the files of `externaldata` are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum External {
-    /// Nowhere: such a query is refused.
-    #[default]
-    None,
-    /// In this folder.
-    Folder(PathBuf),
-    /// The query is only checked: its tables are empty.
-    Empty,
-}
 
 /// The file name of an address, without what follows `?` or `;`.
 fn file_name(address: &str) -> &str {
@@ -40,15 +26,14 @@ impl Lower<'_> {
             .iter()
             .map(|c| (c.name.text.clone(), c.ty.ty))
             .collect();
-        let folder = match self.external() {
-            External::Empty => return self.rows(&columns, &[]),
-            External::Folder(folder) => folder.clone(),
-            External::None => {
-                return Err(Failure::at(
-                    span,
-                    "`externaldata` is never fetched: put its file into a folder and name that with --external-data",
-                ));
-            }
+        if self.options.plan_only {
+            return self.rows(&columns, &[]);
+        }
+        let Some(folder) = self.options.external.clone() else {
+            return Err(Failure::at(
+                span,
+                "`externaldata` is never fetched: put its file into a folder and name that with --external-data",
+            ));
         };
         let property = |name: &str| {
             let setting = data.properties.iter().find(|p| p.name.text == name)?;

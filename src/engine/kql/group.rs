@@ -48,8 +48,17 @@ impl Lower<'_> {
         by: &[NamedExpr],
     ) -> Result<Relation, Failure> {
         // A plan may forget an order that nobody but the aggregates sees: rows that have one are made first.
+        let mut found: Vec<Found> = Vec::new();
+        let mut wholes: Vec<(&NamedExpr, Expr)> = aggregates
+            .iter()
+            .map(|item| (item, item.expr.clone()))
+            .collect();
+        for (_, expr) in &mut wholes {
+            lift(expr, &mut found);
+        }
+        let ordered = relation.ordered && found.iter().any(|f| minds_order(&f.call.name.text));
         let made;
-        let relation = match relation.ordered {
+        let relation = match ordered {
             true => {
                 made = self.made(relation)?;
                 &made
@@ -71,18 +80,10 @@ impl Lower<'_> {
             };
             let ty = compiled.ty;
             let name = fresh(&name, &input);
-            input.push((name, ty, self.expression(compiled, relation)));
+            input.push((name, ty, self.expression(&compiled, relation)));
         }
         let groups = input.len();
         // What the aggregates take are columns of their own.
-        let mut found: Vec<Found> = Vec::new();
-        let mut wholes: Vec<(&NamedExpr, Expr)> = aggregates
-            .iter()
-            .map(|item| (item, item.expr.clone()))
-            .collect();
-        for (_, expr) in &mut wholes {
-            lift(expr, &mut found);
-        }
         let names: Vec<String> = relation.columns.iter().map(|c| c.name.clone()).collect();
         let plain: Vec<String> = by
             .iter()
@@ -135,7 +136,7 @@ impl Lower<'_> {
                 call.places.push(input.len());
                 call.types.push(ty);
                 call.constants.push(constant);
-                let expr = self.expression(compiled, relation);
+                let expr = self.expression(&compiled, relation);
                 input.push((format!("\0{i}.{a}"), ty, expr));
             }
             let types = aggregate
@@ -180,6 +181,14 @@ impl Lower<'_> {
             }
             calls.push(call);
         }
+        if calls.is_empty() && groups == 0 {
+            // Whatever else is wrong with what stands there is told first.
+            for item in aggregates {
+                self.compile(&item.expr, &schema)?;
+            }
+            let span = aggregates.first().map(|item| item.span).unwrap_or_default();
+            return Err(Failure::at(span, "`summarize` needs an aggregate, or `by`"));
+        }
         let prepared = self.fields.project(relation, input)?;
         let mut list = Vec::new();
         let mut out: Vec<Column> = prepared.columns[..groups].to_vec();
@@ -193,7 +202,7 @@ impl Lower<'_> {
                 [only] if only.element.is_none() => Some(only.ty),
                 _ => None,
             };
-            let field = self.fields.next();
+            let field = self.fields.next(call.aggregate.name);
             list.push(
                 row::aggregate_call(
                     call.aggregate,
@@ -204,23 +213,23 @@ impl Lower<'_> {
                 )
                 .alias(&field),
             );
-            out.push(Column {
-                name: format!("\0{i}"),
-                ty: ty.unwrap_or(Type::Dynamic),
-                field,
-                stored: None,
-            });
+            let ty = ty.unwrap_or(Type::Dynamic);
+            out.push(Column::new(format!("\0{i}"), ty, field));
         }
         let keys: Vec<PlanExpr> = prepared.columns[..groups]
             .iter()
             .map(Column::expr)
             .collect();
         let plan = prepared.builder().aggregate(keys, list)?.build()?;
-        let grouped = Relation {
+        let mut grouped = Relation {
             plan: Arc::new(plan),
             columns: out,
             ordered: false,
         };
+        if ordered {
+            let batch = self.session.in_order(&grouped)?;
+            grouped = self.held(&grouped, batch)?;
+        }
         self.results(&grouped, groups, &wholes, &calls)
     }
 
@@ -272,10 +281,20 @@ impl Lower<'_> {
             };
             let ty = compiled.ty;
             let name = fresh(&name, &result);
-            result.push((name, ty, self.expression(compiled, grouped)));
+            result.push((name, ty, self.expression(&compiled, grouped)));
         }
         self.fields.project(grouped, result)
     }
+}
+
+/// Whether an aggregate may give another answer for the same rows in another order.
+fn minds_order(name: &str) -> bool {
+    let plain = name.strip_suffix("if").unwrap_or(name);
+    let plain = plain.strip_suffix('_').unwrap_or(plain);
+    !matches!(
+        plain,
+        "count" | "count_distinct" | "sum" | "min" | "max" | "dcount"
+    )
 }
 
 /// Puts names in the place of aggregates.

@@ -15,7 +15,7 @@ use crate::kql::value::Type;
 
 /// What `kind=` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     InnerUnique,
     Inner,
     LeftOuter,
@@ -167,6 +167,7 @@ impl Lower<'_> {
             let on = keys.iter().map(|(l, _)| l.expr()).collect();
             let all = left.columns.iter().map(Column::expr).collect();
             left = left.with(left.builder().distinct_on(on, all, None)?)?;
+            left.columns.iter_mut().for_each(Column::forget);
         }
         let joined = join(&left, &right, &keys, kind)?;
         let columns: Vec<&Column> = match kind {
@@ -205,7 +206,7 @@ impl Lower<'_> {
     }
 
     /// The same rows under fields of their own: a table may be joined with itself.
-    fn renewed(&mut self, relation: &Relation) -> Result<Relation, Failure> {
+    pub(super) fn renewed(&mut self, relation: &Relation) -> Result<Relation, Failure> {
         self.fields.project(relation, columns_of(relation))
     }
 
@@ -225,7 +226,7 @@ impl Lower<'_> {
     }
 }
 
-fn join(
+pub(super) fn join(
     left: &Relation,
     right: &Relation,
     keys: &[(Column, Column)],

@@ -1,35 +1,47 @@
 //! KQL on DataFusion: each tabular operator takes a plan and gives a plan; scalars are evaluated by [`crate::kql`].
 //!
 //! - `arrays`: Kusto's scalars in Arrow's columns.
-//! - `row`: expressions and aggregates as functions of DataFusion.
+//! - `native`: expressions column by column, in DataFusion's own terms where they mean the same.
+//! - `row`: expressions row by row, and aggregates, as functions of DataFusion.
 //! - `relation`: a table on its way through a query.
 //! - `statement`, `source`: what names mean, and where rows come from.
-//! - `operator`, `union`, `join`, `group`, `expand`, `parse`, `search`, `series`, `window`, `external`: the tabular operators.
+//! - `operator`, `union`, `join`, `group`, `expand`, `keyed`, `parse`, `plugin`, `search`, `series`, `window`, `external`: the tabular
+//!   operators.
 //! - `state`: values of aggregates on their way between threads.
 //!
 //! What is not supported is refused by name, with its place; nothing is left out in silence.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::LogicalPlan;
 
 use super::{Session, Source};
 use crate::error::{Error, Result};
 use crate::kql;
 use crate::kql::ast::Span;
-use crate::kql::function::Env;
-use crate::kql::span::Fault;
+use crate::kql::function::Geography;
+use crate::kql::library::Saved;
+use crate::kql::span::{Fault, Missing, render};
 use crate::kql::value::{Type, Value};
 
 mod arrays;
 mod expand;
+mod explain;
 mod external;
 mod group;
 mod join;
+mod keyed;
+mod library;
+mod native;
 mod operator;
 mod parse;
+mod places;
+mod plugin;
 mod relation;
 mod row;
 mod search;
@@ -40,17 +52,24 @@ mod statement;
 mod union;
 mod window;
 
-pub use external::External;
+pub use library::functions;
+pub use places::geography;
 
 /// How to run a query.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// `now()`, in ticks of 100 ns since 0001-01-01.
     pub now: i64,
     /// Tables from files.
     pub tables: Vec<(String, PathBuf)>,
-    /// Files of `externaldata`.
-    pub external: External,
+    /// The folder with the files of `externaldata`.
+    pub external: Option<PathBuf>,
+    /// Saved functions.
+    pub functions: Vec<Saved>,
+    /// Where addresses are.
+    pub geography: Option<Arc<dyn Geography>>,
+    /// Nothing is to be read: only whether a query would run is asked.
+    pub plan_only: bool,
 }
 
 /// The rows of a query.
@@ -60,6 +79,17 @@ pub struct Answer {
     pub columns: Vec<(String, Type)>,
     /// The rows.
     pub rows: Vec<Vec<Value>>,
+}
+
+/// Whether a query would run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// It would.
+    Runs,
+    /// It would, if the data has the columns that it names behind a plugin.
+    DependsOnData,
+    /// It would not.
+    Refused(Vec<Fault>),
 }
 
 /// Why a query cannot be run.
@@ -74,6 +104,26 @@ pub(super) enum Failure {
 impl Failure {
     fn at(span: Span, message: impl Into<String>) -> Failure {
         Failure::Faults(vec![Fault::new(span, message)])
+    }
+
+    /// Whether all that is wrong is that a table is not there.
+    fn is_missing_table(&self) -> bool {
+        match self {
+            Failure::Faults(faults) => {
+                !faults.is_empty() && faults.iter().all(|f| f.missing == Some(Missing::Table))
+            }
+            Failure::Engine(_) => false,
+        }
+    }
+
+    /// Whether all that is wrong is that a column is not there.
+    fn is_missing_column(&self) -> bool {
+        match self {
+            Failure::Faults(faults) => {
+                !faults.is_empty() && faults.iter().all(|f| f.missing == Some(Missing::Column))
+            }
+            Failure::Engine(_) => false,
+        }
     }
 
     /// Something Kusto has and coldtrail has not.
@@ -132,9 +182,29 @@ impl Session {
     pub fn kql(&self, query: &str, options: &Options) -> Result<Answer> {
         self.kql_rows(query, options)
             .map_err(|failure| match failure {
-                Failure::Faults(faults) => Error::Query(kql::span::render(&faults, query)),
+                Failure::Faults(faults) => Error::Query(render(&faults, query)),
                 Failure::Engine(e) => e,
             })
+    }
+
+    /// Whether a KQL query would run. Nothing is read where the options say so.
+    pub fn kql_check(&self, query: &str, options: &Options) -> Verdict {
+        let (tree, syntax) = kql::parse(query);
+        let mut lower = statement::Lower::new(self, query, &syntax, options);
+        match lower.query(&tree) {
+            Ok(_) => Verdict::Runs,
+            Err(Failure::Faults(faults)) => {
+                // Columns that come from the data are not there without it.
+                let unknown = |f: &Fault| f.missing == Some(Missing::Column);
+                match lower.open && faults.iter().all(unknown) {
+                    true => Verdict::DependsOnData,
+                    false => Verdict::Refused(faults),
+                }
+            }
+            Err(Failure::Engine(e)) => {
+                Verdict::Refused(vec![Fault::new(kql::Span::default(), e.to_string())])
+            }
+        }
     }
 
     /// Plans a KQL query for an output: times as timestamps, timespans as text.
@@ -143,7 +213,7 @@ impl Session {
     /// When the query is wrong or not supported.
     pub fn kql_plan(&self, query: &str, options: &Options) -> Result<DataFrame> {
         self.shown(query, options).map_err(|failure| match failure {
-            Failure::Faults(faults) => Error::Query(kql::span::render(&faults, query)),
+            Failure::Faults(faults) => Error::Query(render(&faults, query)),
             Failure::Engine(e) => e,
         })
     }
@@ -155,12 +225,14 @@ impl Session {
             .iter()
             .map(|c| match c.ty {
                 Type::DateTime => operator::timestamps(c.expr()).alias(&c.name),
-                Type::Timespan => {
-                    row::call(vec![c.expr()], vec![Type::Timespan], Type::String, |row| {
-                        Value::String(row[0].text().into())
-                    })
-                    .alias(&c.name)
-                }
+                Type::Timespan => row::call(
+                    "tostring",
+                    vec![c.expr()],
+                    vec![Type::Timespan],
+                    Type::String,
+                    |row| Value::String(row[0].text().into()),
+                )
+                .alias(&c.name),
                 _ => c.expr().alias(&c.name),
             })
             .collect();
@@ -170,16 +242,37 @@ impl Session {
 
     fn lowered(&self, query: &str, options: &Options) -> Result<relation::Relation, Failure> {
         let (tree, faults) = kql::parse(query);
-        if !faults.is_empty() {
-            return Err(Failure::Faults(faults));
-        }
-        let env = Env { now: options.now };
-        statement::Lower::new(self, env, options.external.clone()).query(&tree)
+        statement::Lower::new(self, query, &faults, options).query(&tree)
     }
 
     fn kql_rows(&self, query: &str, options: &Options) -> Result<Answer, Failure> {
         let relation = self.lowered(query, options)?;
         self.rows_of(&relation)
+    }
+
+    /// All rows of a plan, in one batch and in their order.
+    fn in_order(&self, relation: &relation::Relation) -> Result<RecordBatch, Failure> {
+        let state = self.context().state();
+        let mut plan = relation.plan.as_ref();
+        while let LogicalPlan::Projection(projection) = plan {
+            plan = &projection.input;
+        }
+        // The result of a sort is in order. Anything else may be gone through by several threads, and come in any.
+        let state = match plan {
+            LogicalPlan::Sort(_) | LogicalPlan::TableScan(_) => state,
+            _ => {
+                let config = state.config().clone().with_target_partitions(1);
+                // Both share their tables: they are not to be made anew.
+                let config = config.with_create_default_catalog_and_schema(false);
+                SessionStateBuilder::new_from_existing(state)
+                    .with_config(config)
+                    .build()
+            }
+        };
+        let frame = DataFrame::new(state, relation.plan.as_ref().clone());
+        let schema = Arc::clone(frame.schema().inner());
+        let batches = self.block_on(frame.collect())?;
+        arrow::compute::concat_batches(&schema, &batches).map_err(|e| Failure::Engine(e.into()))
     }
 
     fn rows_of(&self, relation: &relation::Relation) -> Result<Answer, Failure> {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{Column as PlanColumn, Result as PlanResult};
+use datafusion::common::Result as PlanResult;
+use datafusion::functions::math::expr_fn::isnan;
+use datafusion::logical_expr::when;
 use datafusion::logical_expr::{
     ColumnarValue, Expr as PlanExpr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     SortExpr, Volatility,
@@ -12,9 +14,10 @@ use datafusion::prelude::lit;
 
 use super::relation::{Column, Relation};
 use super::statement::Lower;
-use super::{Failure, arrays, row};
+use super::{Failure, arrays, native, row};
 use crate::kql::ast::operator::{ColumnOrder, Direction, NamePattern, Nulls, Ordered, Reorder};
-use crate::kql::ast::{CompareOp, Expr, ExprKind, NamedExpr, Operator, OperatorKind, Step};
+use crate::kql::ast::{Call, Expr, ExprKind, NamedExpr, Operator, OperatorKind};
+use crate::kql::function::outputs;
 use crate::kql::value::{Type, Value};
 
 /// Columns of a projection: name, type, expression.
@@ -117,6 +120,7 @@ impl Lower<'_> {
         relation: Relation,
         operator: &Operator,
     ) -> Result<Relation, Failure> {
+        let label = self.label.take();
         match &operator.kind {
             OperatorKind::Where(predicate) => {
                 let item = NamedExpr {
@@ -161,10 +165,15 @@ impl Lower<'_> {
             OperatorKind::ProjectRename(renames) => {
                 let mut out = relation.clone();
                 for rename in renames {
-                    relation.need(&rename.from.text, rename.from.span)?;
+                    out.need(&rename.from.text, rename.from.span)?;
+                    let to = &rename.to;
+                    if to.text != rename.from.text && out.column(&to.text).is_some() {
+                        let message = format!("a column `{}` is there already", to.text);
+                        return Err(Failure::at(to.span, message));
+                    }
                     for column in &mut out.columns {
                         if column.name == rename.from.text {
-                            column.name.clone_from(&rename.to.text);
+                            column.name.clone_from(&to.text);
                         }
                     }
                 }
@@ -172,7 +181,7 @@ impl Lower<'_> {
             }
             OperatorKind::ProjectReorder(items) => Ok(reorder(relation, items)),
             OperatorKind::Count(name) => {
-                let field = self.fields.next();
+                let field = self.fields.next("Count");
                 let plan = relation
                     .builder()
                     .aggregate(
@@ -182,12 +191,11 @@ impl Lower<'_> {
                     .build()?;
                 Ok(Relation {
                     plan: Arc::new(plan),
-                    columns: vec![Column {
-                        name: name.as_ref().map_or("Count".into(), |n| n.text.clone()),
-                        ty: Type::Long,
+                    columns: vec![Column::new(
+                        name.as_ref().map_or("Count", |n| &n.text),
+                        Type::Long,
                         field,
-                        stored: None,
-                    }],
+                    )],
                     ordered: false,
                 })
             }
@@ -195,10 +203,10 @@ impl Lower<'_> {
                 let n = self.count(count)?;
                 relation.with(relation.builder().limit(0, Some(n))?)
             }
-            OperatorKind::Sort(keys) => self.sort(&relation, keys, None),
+            OperatorKind::Sort(keys) => self.sort(&relation, keys, None, None),
             OperatorKind::Top { count, by } => {
                 let n = self.count(count)?;
-                self.sort(&relation, std::slice::from_ref(by), Some(n))
+                self.sort(&relation, std::slice::from_ref(by), Some(n), None)
             }
             OperatorKind::Distinct(items) => self.distinct(&relation, items),
             OperatorKind::Summarize {
@@ -212,7 +220,7 @@ impl Lower<'_> {
             OperatorKind::Lookup { table, condition } => {
                 self.lookup_table(&relation, table, condition.as_ref(), operator)
             }
-            OperatorKind::Union(tables) => self.union(Some(relation), tables, operator),
+            OperatorKind::Union(tables) => self.union(Some((label, relation)), tables, operator),
             OperatorKind::MvExpand { columns, limit } => {
                 self.mv_expand(&relation, columns, limit.as_ref(), operator)
             }
@@ -236,9 +244,24 @@ impl Lower<'_> {
             OperatorKind::Search { tables, predicate } if tables.is_empty() => {
                 self.search(vec![("search_arg0".into(), relation)], predicate, operator)
             }
-            OperatorKind::Evaluate { call, schema: None } => {
-                self.evaluate(&relation, call, operator)
+            OperatorKind::Evaluate { call, schema } => {
+                self.evaluate(&relation, call, schema.as_ref())
             }
+            OperatorKind::Scan(tree) => self.scan(&relation, tree, operator),
+            OperatorKind::Reduce { by, properties } => {
+                self.reduce(&relation, by, properties, operator)
+            }
+            OperatorKind::TopHitters { count, of, by } => {
+                self.top_hitters(&relation, count, of, by.as_ref())
+            }
+            OperatorKind::SampleDistinct { count, of } => {
+                self.sample_distinct(&relation, count, of)
+            }
+            OperatorKind::Partition {
+                by,
+                scope: None,
+                body,
+            } => self.partition(&relation, by, body),
             OperatorKind::GetSchema => {
                 let rows: Vec<Vec<Value>> = relation
                     .columns
@@ -266,6 +289,7 @@ impl Lower<'_> {
                 _ => Err(Failure::at(expr.span, "a function is invoked")),
             },
             OperatorKind::As(name) => {
+                self.label = Some(name.text.clone());
                 let binding = super::statement::Binding::Table(relation.clone());
                 self.scope().insert(name.text.clone(), binding);
                 Ok(relation)
@@ -292,69 +316,8 @@ impl Lower<'_> {
         let compiled = self.compile(predicate, &relation.schema())?;
         crate::kql::operate::condition_type(compiled.ty)
             .map_err(|message| Failure::at(predicate.span, message))?;
-        let used = compiled.columns();
-        let columns = used.iter().map(|i| relation.columns[*i].expr()).collect();
-        let types = used.iter().map(|i| relation.columns[*i].ty).collect();
-        let (compiled, env) = (compiled.over(&used), self.env);
-        let condition = row::call(columns, types, Type::Bool, move |row| {
-            Value::Bool(compiled.holds(&env, row))
-        });
-        let mut builder = relation.builder();
-        for part in self.prefilters(relation, predicate) {
-            builder = builder.filter(part)?;
-        }
-        relation.with(builder.filter(condition)?)
-    }
-
-    /// Conditions on stored columns that hold wherever the predicate does: by them files and row groups are passed over.
-    fn prefilters(&mut self, relation: &Relation, predicate: &Expr) -> Vec<PlanExpr> {
-        let parts = match &predicate.kind {
-            ExprKind::And(all) => all.iter().collect(),
-            _ => vec![predicate],
-        };
-        let mut out = Vec::new();
-        for part in parts {
-            let bounds: Vec<(CompareOp, &Expr, &Expr)> = match &part.kind {
-                ExprKind::Compare { op, left, right } => vec![(*op, left, right)],
-                ExprKind::Between {
-                    negated: false,
-                    value,
-                    low,
-                    ..
-                } => vec![(CompareOp::GreaterEqual, value, low)],
-                _ => continue,
-            };
-            for (op, left, right) in bounds {
-                let ExprKind::Name(name) = &left.kind else {
-                    continue;
-                };
-                let Some(column) = relation.column(name) else {
-                    continue;
-                };
-                // What is no constant has no bound.
-                let (Some(stored), Ok(value)) = (&column.stored, self.constant(right)) else {
-                    continue;
-                };
-                let stored = PlanExpr::Column(PlanColumn::from_name(stored));
-                match (column.ty, &value, op) {
-                    (Type::DateTime, Value::DateTime(ticks), _) => {
-                        let at = |up: bool| lit(arrays::timestamp_scalar(*ticks, up));
-                        out.extend(match op {
-                            CompareOp::Greater | CompareOp::GreaterEqual => {
-                                Some(stored.gt_eq(at(false)))
-                            }
-                            CompareOp::Less | CompareOp::LessEqual => Some(stored.lt_eq(at(true))),
-                            _ => None,
-                        });
-                    }
-                    (Type::String, Value::String(text), CompareOp::Equal) if !text.is_empty() => {
-                        out.push(stored.eq(lit(text.as_ref())));
-                    }
-                    _ => {}
-                }
-            }
-        }
-        out
+        let condition = self.native(relation).filter(&compiled);
+        relation.with(relation.builder().filter(condition)?)
     }
 
     fn extend(&mut self, relation: &Relation, items: &[NamedExpr]) -> Result<Relation, Failure> {
@@ -370,7 +333,7 @@ impl Lower<'_> {
                 }
             }
         }
-        self.fields.project(relation, columns)
+        self.fields.project_keeping(relation, columns)
     }
 
     /// The columns that an item of `extend` or `project` gives.
@@ -383,44 +346,33 @@ impl Lower<'_> {
     ) -> Result<Columns, Failure> {
         let compiled = self.compile(&item.expr, schema)?;
         let ty = compiled.ty;
-        match item.names.as_slice() {
-            [] => {
-                let name = crate::kql::naming::column_name(&item.expr).unwrap_or_else(|| {
-                    *unnamed += 1;
-                    format!("Column{unnamed}")
-                });
-                Ok(vec![(name, ty, self.expression(compiled, relation))])
-            }
-            [name] => Ok(vec![(
-                name.text.clone(),
-                ty,
-                self.expression(compiled, relation),
-            )]),
-            names if ty == Type::Dynamic => {
-                // `(a, b) = f(x)`: elements of the array.
-                let mut out = Vec::new();
-                for (i, name) in names.iter().enumerate() {
-                    let element = Expr {
-                        kind: ExprKind::Path {
-                            base: Box::new(item.expr.clone()),
-                            steps: vec![Step::Index(Expr {
-                                kind: ExprKind::Literal(crate::kql::ast::Literal::Long(i as i64)),
-                                span: item.span,
-                            })],
-                        },
-                        span: item.span,
-                    };
-                    let compiled = self.compile(&element, schema)?;
-                    let ty = compiled.ty;
-                    out.push((name.text.clone(), ty, self.expression(compiled, relation)));
-                }
-                Ok(out)
-            }
-            _ => Err(Failure::at(item.span, "several names for one value")),
+        let expr = self.expression(&compiled, relation);
+        if let ExprKind::Call(call) = &item.expr.kind
+            && let Some(outputs) = outputs(&call.name.text)
+        {
+            return several(call, outputs, item, &expr);
         }
+        let name = match item.names.as_slice() {
+            [] => crate::kql::naming::column_name(&item.expr).unwrap_or_else(|| {
+                *unnamed += 1;
+                format!("Column{unnamed}")
+            }),
+            [name] => name.text.clone(),
+            _ => {
+                return Err(Failure::at(
+                    item.span,
+                    "several names, and the expression gives one value",
+                ));
+            }
+        };
+        Ok(vec![(name, ty, expr)])
     }
 
-    fn project(&mut self, relation: &Relation, items: &[NamedExpr]) -> Result<Relation, Failure> {
+    pub(super) fn project(
+        &mut self,
+        relation: &Relation,
+        items: &[NamedExpr],
+    ) -> Result<Relation, Failure> {
         let schema = relation.schema();
         let mut columns: Columns = Vec::new();
         let mut unnamed = 0;
@@ -443,7 +395,7 @@ impl Lower<'_> {
                 columns.push((name, ty, expr));
             }
         }
-        self.fields.project(relation, columns)
+        self.fields.project_keeping(relation, columns)
     }
 
     /// Refuses a pattern without `*` that names no column.
@@ -464,12 +416,13 @@ impl Lower<'_> {
         Ok(out)
     }
 
-    /// Sorts, and keeps the first so many.
-    fn sort(
+    /// Sorts, and keeps the first so many; within each part, where a column tells parts apart.
+    pub(super) fn sort(
         &mut self,
         relation: &Relation,
         keys: &[Ordered],
         most: Option<usize>,
+        part: Option<&str>,
     ) -> Result<Relation, Failure> {
         let schema = relation.schema();
         let mut columns = columns_of(relation);
@@ -488,7 +441,20 @@ impl Lower<'_> {
                 None => ascending,
             };
             let ty = compiled.ty;
-            columns.push((format!("\0{i}"), ty, self.expression(compiled, relation)));
+            let value = self.expression(&compiled, relation);
+            if matches!(ty, Type::Real | Type::Decimal) {
+                // What is no number stands between the numbers and the nulls.
+                let (null, number) = match nulls_first {
+                    true => (0, 2),
+                    false => (2, 0),
+                };
+                let rank = when(value.clone().is_null(), lit(null))
+                    .when(isnan(value.clone()), lit(1))
+                    .otherwise(lit(number))?;
+                columns.push((format!("\0rank{i}"), Type::Int, rank));
+                order.push((true, true));
+            }
+            columns.push((format!("\0{i}"), ty, value));
             order.push((ascending, nulls_first));
         }
         let width = relation.columns.len();
@@ -506,25 +472,75 @@ impl Lower<'_> {
                 .take(TIE_COLUMNS)
                 .map(|c| c.expr().sort(true, true)),
         );
-        let builder = with_keys.builder().sort_with_limit(by, most)?;
-        let mut out = with_keys.with(builder)?;
+        let mut out = match (part, most) {
+            (Some(part), Some(most)) => self.first_of_parts(&with_keys, by.clone(), part, most)?,
+            _ => with_keys,
+        };
+        let parts = part.and_then(|part| out.column(part)).map(Column::expr);
+        by.splice(0..0, parts.map(|part| part.sort(true, true)));
+        let most = most.filter(|_| part.is_none());
+        out = out.with(out.builder().sort_with_limit(by, most)?)?;
         out.columns.truncate(width);
         out.ordered = true;
         Ok(out)
     }
 
-    fn distinct(&mut self, relation: &Relation, items: &[NamedExpr]) -> Result<Relation, Failure> {
+    pub(super) fn distinct(
+        &mut self,
+        relation: &Relation,
+        items: &[NamedExpr],
+    ) -> Result<Relation, Failure> {
         let picked = match items {
-            [only] if matches!(only.expr.kind, ExprKind::Star) => {
-                let columns = columns_of(relation);
-                self.fields.project(relation, columns)?
-            }
-            items => self.project(relation, items)?,
+            [only] if matches!(only.expr.kind, ExprKind::Star) => relation,
+            items => &self.project(relation, items)?,
         };
+        // Only what is shown tells rows apart.
+        let picked = self.fields.project(picked, columns_of(picked))?;
         let mut out = picked.with(picked.builder().distinct()?)?;
         out.ordered = false;
         Ok(out)
     }
+}
+
+/// The columns of a function that gives several.
+fn several(
+    call: &Call,
+    outputs: &[(&str, Type)],
+    item: &NamedExpr,
+    whole: &PlanExpr,
+) -> Result<Columns, Failure> {
+    if let Some(extra) = item.names.get(outputs.len()) {
+        return Err(Failure::at(
+            extra.span,
+            format!("`{}` gives {} columns", call.name.text, outputs.len()),
+        ));
+    }
+    let of = call.arguments.first();
+    let of = of.and_then(|a| crate::kql::naming::column_name(&a.expr));
+    let column = |(i, (suffix, ty)): (usize, &(&str, Type))| {
+        let name = match item.names.get(i) {
+            Some(name) => name.text.clone(),
+            None => format!(
+                "{}_{}_{suffix}",
+                call.name.text,
+                of.as_deref().unwrap_or("")
+            ),
+        };
+        let ty = *ty;
+        let element = native::element(whole.clone(), i);
+        let expr = match ty {
+            Type::Dynamic => element,
+            _ => row::call(
+                "convert",
+                vec![element],
+                vec![Type::Dynamic],
+                ty,
+                move |row| row[0].clone().fit(ty),
+            ),
+        };
+        (name, ty, expr)
+    };
+    Ok(outputs.iter().enumerate().map(column).collect())
 }
 
 fn named(pattern: &NamePattern, name: &str) -> bool {
@@ -554,11 +570,13 @@ fn reorder(mut relation: Relation, items: &[Reorder]) -> Relation {
             .partition(|c| named(&item.columns, &c.name));
         rest = others;
         match item.order {
-            Some(ColumnOrder::Ascending | ColumnOrder::GrannyAscending) => {
-                picked.sort_by(|a, b| a.name.cmp(&b.name));
+            Some(ColumnOrder::Ascending) => picked.sort_by(|a, b| a.name.cmp(&b.name)),
+            Some(ColumnOrder::Descending) => picked.sort_by(|a, b| b.name.cmp(&a.name)),
+            Some(ColumnOrder::GrannyAscending) => {
+                picked.sort_by_cached_key(|c| by_numbers(&c.name))
             }
-            Some(ColumnOrder::Descending | ColumnOrder::GrannyDescending) => {
-                picked.sort_by(|a, b| b.name.cmp(&a.name));
+            Some(ColumnOrder::GrannyDescending) => {
+                picked.sort_by_cached_key(|c| std::cmp::Reverse(by_numbers(&c.name)));
             }
             None => {}
         }
@@ -566,6 +584,26 @@ fn reorder(mut relation: Relation, items: &[Reorder]) -> Relation {
     }
     relation.columns.extend(rest);
     relation
+}
+
+/// A name in parts, its numbers by their value: `a20` comes before `a100`.
+fn by_numbers(name: &str) -> Vec<(String, u128)> {
+    let mut parts = vec![(String::new(), 0u128)];
+    let mut inside = false;
+    for c in name.chars() {
+        match (c.to_digit(10), parts.last_mut()) {
+            (Some(digit), Some(part)) => {
+                part.1 = part.1.saturating_mul(10).saturating_add(digit.into());
+                inside = true;
+            }
+            (None, Some(part)) if !inside => part.0.push(c),
+            _ => {
+                parts.push((c.to_string(), 0));
+                inside = false;
+            }
+        }
+    }
+    parts
 }
 
 /// The .NET type that `getschema` says.

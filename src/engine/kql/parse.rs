@@ -1,7 +1,5 @@
 //! `parse` and `parse-where`: text taken apart by what stands between the parts.
 
-use datafusion::logical_expr::Expr as PlanExpr;
-
 use super::operator::columns_of;
 use super::relation::Relation;
 use super::statement::Lower;
@@ -33,10 +31,8 @@ impl Lower<'_> {
         let (regex, types) = parse_pattern(pattern, &kind, &flags)
             .map_err(|message| Failure::at(operator.span, message))?;
         let compiled = self.compile(source, &relation.schema())?;
-        let used = compiled.columns();
-        let input: Vec<PlanExpr> = used.iter().map(|i| relation.columns[*i].expr()).collect();
-        let input_types: Vec<Type> = used.iter().map(|i| relation.columns[*i].ty).collect();
-        let compiled = compiled.over(&used);
+        let input = vec![self.expression(&compiled, relation)];
+        let input_types = vec![compiled.ty];
         let relaxed = kind == "relaxed";
         let mut columns = columns_of(relation);
         let names: Vec<String> = pattern
@@ -48,9 +44,8 @@ impl Lower<'_> {
             .collect();
         let all_types = types.clone();
         let captured = {
-            let env = self.env;
             move |row: &[Value]| -> Option<Vec<Value>> {
-                let text = compiled.eval(&env, row).text().into_owned();
+                let text = row[0].text();
                 let found = regex.captures(&text)?;
                 let mut out = Vec::new();
                 for (i, ty) in all_types.iter().enumerate() {
@@ -68,6 +63,7 @@ impl Lower<'_> {
             let captured = captured.clone();
             let ty = *ty;
             let expr = row::call(
+                "parse",
                 input.clone(),
                 input_types.clone(),
                 ty,
@@ -85,9 +81,10 @@ impl Lower<'_> {
         let over = match filter {
             false => relation.clone(),
             true => {
-                let matched = row::call(input, input_types, Type::Bool, move |row| {
-                    Value::Bool(captured(row).is_some())
-                });
+                let matched =
+                    row::call("parse_where", input, input_types, Type::Bool, move |row| {
+                        Value::Bool(captured(row).is_some())
+                    });
                 relation.with(relation.builder().filter(matched)?)?
             }
         };

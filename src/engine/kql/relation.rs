@@ -1,5 +1,6 @@
 //! A table on its way through a query: DataFusion's plan, and the columns as Kusto sees them.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::common::Column as PlanColumn;
@@ -20,9 +21,28 @@ pub(super) struct Column {
     pub field: String,
     /// The field of the stored column that it is made of, where that is still in the plan: files can be passed over by it.
     pub stored: Option<String>,
+    /// Of a JSON column: the fields in which paths of it are stored, where they are still in the plan.
+    pub paths: Arc<HashMap<String, String>>,
 }
 
 impl Column {
+    /// A column that is no more than its field.
+    pub fn new(name: impl Into<String>, ty: Type, field: impl Into<String>) -> Column {
+        Column {
+            name: name.into(),
+            ty,
+            field: field.into(),
+            stored: None,
+            paths: Arc::default(),
+        }
+    }
+
+    /// What is stored of it is not in the plan any more.
+    pub fn forget(&mut self) {
+        self.stored = None;
+        self.paths = Arc::default();
+    }
+
     /// The column as an expression of the plan.
     pub fn expr(&self) -> Expr {
         Expr::Column(PlanColumn::from_name(&self.field))
@@ -50,7 +70,7 @@ impl Relation {
     pub fn need(&self, name: &str, span: Span) -> Result<&Column, Failure> {
         self.column(name).ok_or_else(|| {
             let known: Vec<String> = self.columns.iter().map(|c| c.name.clone()).collect();
-            Failure::at(span, format!("no column `{name}`")).hint_near(name, &known)
+            Failure::no_column(name, span, &known)
         })
     }
 
@@ -78,38 +98,79 @@ impl Relation {
 
 /// Gives fields of plans their names.
 #[derive(Debug, Default)]
-pub(super) struct Fields(usize);
+pub(super) struct Fields {
+    taken: HashSet<String>,
+}
 
 impl Fields {
-    /// A name that no other field has.
-    pub fn next(&mut self) -> String {
-        self.0 += 1;
-        format!("c{}", self.0)
+    /// A name that no other field has, like that of the column.
+    pub fn next(&mut self, column: &str) -> String {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let stem = match !column.is_empty() && column.chars().all(plain) {
+            true => column,
+            false => "c",
+        };
+        let mut name = stem.to_string();
+        let mut number = self.taken.len();
+        while !self.taken.insert(name.clone()) {
+            name = format!("{stem}_{number}");
+            number += 1;
+        }
+        name
     }
 
-    /// A projection of a relation to these columns.
+    /// A projection of a relation to these columns, and nothing beside them.
     pub fn project(
         &mut self,
         from: &Relation,
         columns: Vec<(String, Type, Expr)>,
     ) -> Result<Relation, Failure> {
+        self.projected(from, columns, false)
+    }
+
+    /// A projection of a relation to these columns. What is stored of those that stay as they are stays in the plan.
+    pub fn project_keeping(
+        &mut self,
+        from: &Relation,
+        columns: Vec<(String, Type, Expr)>,
+    ) -> Result<Relation, Failure> {
+        self.projected(from, columns, true)
+    }
+
+    fn projected(
+        &mut self,
+        from: &Relation,
+        columns: Vec<(String, Type, Expr)>,
+        keeping: bool,
+    ) -> Result<Relation, Failure> {
         let mut exprs = Vec::new();
         let mut out = Vec::new();
+        let mut kept: Vec<&String> = Vec::new();
         for (name, ty, expr) in columns {
-            let field = self.next();
-            exprs.push(expr.alias(&field));
-            out.push(Column {
-                name,
-                ty,
-                field,
-                stored: None,
-            });
+            let mut column = Column::new(&name, ty, self.next(&name));
+            let same = match &expr {
+                Expr::Column(c) if keeping => from.columns.iter().find(|f| f.field == c.name),
+                _ => None,
+            };
+            if let Some(same) = same {
+                kept.extend(same.stored.iter().chain(same.paths.values()));
+                column.stored.clone_from(&same.stored);
+                column.paths = Arc::clone(&same.paths);
+            }
+            exprs.push(expr.alias(&column.field));
+            out.push(column);
         }
         if exprs.is_empty() {
             // A table without columns still has rows.
-            let field = self.next();
+            let field = self.next("");
             exprs.push(datafusion::prelude::lit(true).alias(&field));
         }
+        kept.sort();
+        kept.dedup();
+        exprs.extend(
+            kept.into_iter()
+                .map(|field| Expr::Column(PlanColumn::from_name(field))),
+        );
         Ok(Relation {
             plan: Arc::new(from.builder().project(exprs)?.build()?),
             columns: out,

@@ -1,7 +1,7 @@
 //! Scalar expressions and aggregates of KQL as functions of DataFusion.
 //!
 //! An expression is evaluated row by row by [`crate::kql`], which knows Kusto's semantics; DataFusion sees one function from the
-//! columns that the expression reads.
+//! columns that the expression reads. What can be done column by column is in [`super::native`].
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -19,8 +19,6 @@ use datafusion::logical_expr::{
 
 use super::{arrays, state};
 use crate::kql::aggregate::{self, Aggregate};
-use crate::kql::eval::Compiled;
-use crate::kql::function::Env;
 use crate::kql::value::{Json, Type, Value};
 
 /// Two functions are equal when they are the same one.
@@ -35,6 +33,7 @@ type Evaluate = dyn Fn(&[Value]) -> Value + Send + Sync;
 /// A function of some columns.
 pub(super) struct RowFunction {
     id: u64,
+    name: &'static str,
     types: Vec<Type>,
     ty: Type,
     evaluate: Box<Evaluate>,
@@ -43,7 +42,7 @@ pub(super) struct RowFunction {
 
 impl fmt::Debug for RowFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "kql#{}", self.id)
+        write!(f, "{}#{}", self.name, self.id)
     }
 }
 
@@ -61,8 +60,9 @@ impl Hash for RowFunction {
     }
 }
 
-/// A call of a function of these columns.
+/// A call of a function of these columns. The name is for those who read the plan.
 pub(super) fn call(
+    name: &'static str,
     columns: Vec<Expr>,
     types: Vec<Type>,
     ty: Type,
@@ -70,23 +70,13 @@ pub(super) fn call(
 ) -> Expr {
     let function = RowFunction {
         id: next_id(),
+        name,
         signature: signature(columns.len()),
         types,
         ty,
         evaluate: Box::new(evaluate),
     };
     ScalarUDF::from(function).call(columns)
-}
-
-/// A compiled expression over these columns.
-pub(super) fn expression(
-    columns: Vec<Expr>,
-    types: Vec<Type>,
-    compiled: Compiled,
-    env: &Env,
-) -> Expr {
-    let (ty, env) = (compiled.ty, *env);
-    call(columns, types, ty, move |row| compiled.eval(&env, row))
 }
 
 /// A signature for so many columns of any type.
@@ -99,7 +89,7 @@ pub(super) fn signature(columns: usize) -> Signature {
 
 impl ScalarUDFImpl for RowFunction {
     fn name(&self) -> &str {
-        "kql"
+        self.name
     }
 
     fn signature(&self) -> &Signature {
@@ -181,7 +171,7 @@ pub(super) fn aggregate_call(
 
 impl AggregateUDFImpl for RowAggregate {
     fn name(&self) -> &str {
-        "kql"
+        self.aggregate.name
     }
 
     fn signature(&self) -> &Signature {

@@ -107,7 +107,7 @@ impl Lower<'_> {
             all.push(self.series(item, default.as_ref(), &schema)?);
         }
         let rows = self.answer(relation)?;
-        let env = self.env;
+        let env = self.env.clone();
         let places: Vec<Option<f64>> = rows.iter().map(|r| number(&axis.eval(&env, r))).collect();
         let seen = || places.iter().flatten().copied();
         let first = from.unwrap_or_else(|| {

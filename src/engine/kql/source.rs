@@ -1,10 +1,11 @@
 //! Where rows come from: tables of the archive, files, watchlists, and rows that the query itself writes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::TableReference;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::{Column as PlanColumn, DFSchema, TableReference};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlanBuilder};
 
@@ -12,9 +13,10 @@ use super::operator::columns_of;
 use super::relation::{Column, Relation};
 use super::statement::Lower;
 use super::{Failure, arrays};
-use crate::catalog::catalog;
+use crate::catalog::{Kusto, Origin, Table, catalog};
 use crate::engine::views;
 use crate::kql::ast::{self, Expr, NamedExpr, Span};
+use crate::kql::span::Fault;
 use crate::kql::value::{Type, Value};
 
 impl Lower<'_> {
@@ -38,7 +40,7 @@ impl Lower<'_> {
                 }
             };
             let ty = compiled.ty;
-            let expr = self.expression(compiled, &one);
+            let expr = self.expression(&compiled, &one);
             out.push((name, ty, expr));
         }
         self.fields.project(&one, out)
@@ -54,39 +56,53 @@ impl Lower<'_> {
         let mut arrays = Vec::new();
         let mut out = Vec::new();
         for (i, (name, ty)) in columns.iter().enumerate() {
-            let field = self.fields.next();
+            let field = self.fields.next(name);
             fields.push(Field::new(&field, arrays::arrow_type(*ty), true));
             arrays.push(arrays::array(rows.iter().map(|r| &r[i]), *ty));
-            out.push(Column {
-                name: name.clone(),
-                ty: *ty,
-                field,
-                stored: None,
-            });
+            out.push(Column::new(name, *ty, field));
         }
         if fields.is_empty() {
-            fields.push(Field::new(self.fields.next(), DataType::Boolean, true));
+            fields.push(Field::new(self.fields.next(""), DataType::Boolean, true));
             let yes = vec![Value::Bool(true); rows.len()];
             arrays.push(arrays::array(yes.iter(), Type::Bool));
         }
         let schema = Arc::new(Schema::new(fields));
         let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)
             .map_err(|e| Failure::Engine(e.into()))?;
+        self.in_memory(schema, batch, out)
+    }
+
+    /// Collected rows of a relation as a relation.
+    pub(super) fn held(&mut self, of: &Relation, batch: RecordBatch) -> Result<Relation, Failure> {
+        let mut columns = Vec::new();
+        let mut fields = Vec::new();
+        for (column, array) in of.columns.iter().zip(batch.columns()) {
+            let field = self.fields.next(&column.name);
+            fields.push(Field::new(&field, array.data_type().clone(), true));
+            columns.push(Column::new(&column.name, column.ty, field));
+        }
+        if fields.is_empty() {
+            fields.push(Field::new(self.fields.next(""), DataType::Boolean, true));
+        }
+        let schema = Arc::new(Schema::new(fields));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())
+            .map_err(|e| Failure::Engine(e.into()))?;
+        self.in_memory(schema, batch, columns)
+    }
+
+    fn in_memory(
+        &self,
+        schema: SchemaRef,
+        batch: RecordBatch,
+        columns: Vec<Column>,
+    ) -> Result<Relation, Failure> {
         let table = MemTable::try_new(schema, vec![vec![batch]])?;
         let plan = LogicalPlanBuilder::scan("rows", provider_as_source(Arc::new(table)), None)?;
         Ok(Relation {
             plan: Arc::new(plan.build()?),
-            columns: out,
+            columns,
             ordered: false,
         })
-    }
-
-    /// The same rows, made now and kept in memory in their order.
-    pub(super) fn made(&mut self, relation: &Relation) -> Result<Relation, Failure> {
-        let answer = self.session.rows_of(relation)?;
-        let mut made = self.rows(&answer.columns, &answer.rows)?;
-        made.ordered = relation.ordered;
-        Ok(made)
     }
 
     /// All rows of a relation.
@@ -214,8 +230,8 @@ impl Lower<'_> {
     /// A table of the archive, a watchlist or a file.
     pub(super) fn named(&mut self, name: &str, span: Span) -> Result<Relation, Failure> {
         if !self.session.knows(name) {
-            return Err(Failure::at(span, format!("no table `{name}`"))
-                .hint_near(name, &self.session.names()));
+            let fault = Fault::new(span, format!("no table `{name}`")).missing_table();
+            return Err(Failure::Faults(vec![fault]).hint_near(name, &self.session.names()));
         }
         let session = self.session;
         let frame: crate::error::Result<_> = session.block_on(async {
@@ -237,6 +253,10 @@ impl Lower<'_> {
         span: Span,
     ) -> Result<Relation, Failure> {
         let known = catalog().get(name).or_else(|| catalog().foreign(name));
+        let frame = match known {
+            Some(table) => views::with_hidden(frame, table, &self.text)?,
+            None => frame,
+        };
         let mut exprs: Vec<PlanExpr> = Vec::new();
         let mut columns = Vec::new();
         for (qualifier, field) in frame.schema().iter() {
@@ -245,21 +265,17 @@ impl Lower<'_> {
                 // The fingerprint, which is bytes.
                 continue;
             };
-            let by_catalog = known.and_then(|t| t.position(own).map(|i| t.columns[i].kusto));
-            if let Some(kusto) = by_catalog
+            if let Some(kusto) = known.and_then(|t| t.kusto(own))
                 && ty == Type::String
             {
                 ty = match kusto {
-                    crate::catalog::Kusto::Dynamic => Type::Dynamic,
+                    Kusto::Dynamic => Type::Dynamic,
                     _ => Type::String,
                 };
             }
-            let column = PlanExpr::Column(datafusion::common::Column::new(
-                qualifier.cloned(),
-                own.clone(),
-            ));
+            let column = PlanExpr::Column(PlanColumn::new(qualifier.cloned(), own.clone()));
             let stored = matches!(ty, Type::DateTime | Type::String).then(|| {
-                let field = self.fields.next();
+                let field = self.fields.next(&format!("{own}_stored"));
                 exprs.push(column.clone().alias(&field));
                 field
             });
@@ -271,14 +287,18 @@ impl Lower<'_> {
                 ]),
                 ty => datafusion::prelude::cast(column, arrays::arrow_type(ty)),
             };
-            let field = self.fields.next();
+            let field = self.fields.next(own);
             exprs.push(typed.alias(&field));
             columns.push(Column {
-                name: own.clone(),
-                ty,
-                field,
                 stored,
+                ..Column::new(own, ty, field)
             });
+        }
+        let paths = self.paths(known, frame.schema(), &mut exprs);
+        if let Some(record) = known.and_then(|t| Some(t.columns[t.record?].name))
+            && let Some(column) = columns.iter_mut().find(|c| c.name == record)
+        {
+            column.paths = Arc::new(paths);
         }
         if columns.is_empty() {
             return Err(Failure::at(span, format!("table `{name}` has no columns")));
@@ -293,6 +313,32 @@ impl Lower<'_> {
         })
     }
 
+    /// The paths of the record that are stored in columns and that the query mentions.
+    fn paths(
+        &mut self,
+        table: Option<&Table>,
+        schema: &DFSchema,
+        exprs: &mut Vec<PlanExpr>,
+    ) -> HashMap<String, String> {
+        let mut paths = HashMap::new();
+        for column in table.into_iter().flat_map(|t| &t.columns) {
+            let Origin::Path(path) = column.origin else {
+                continue;
+            };
+            let mentioned = path.split('.').all(|name| self.text.contains(name));
+            if !mentioned || column.kusto != Kusto::String {
+                continue;
+            }
+            if let Ok((qualifier, _)) = schema.qualified_field_with_unqualified_name(column.name) {
+                let field = self.fields.next(&format!("{}_stored", column.name));
+                let own = PlanColumn::new(qualifier.cloned(), column.name);
+                exprs.push(PlanExpr::Column(own).alias(&field));
+                paths.insert(path.to_string(), field);
+            }
+        }
+        paths
+    }
+
     pub(super) fn watchlist(&mut self, name: &str, span: Span) -> Result<Relation, Failure> {
         let Some(own) = self
             .session
@@ -301,6 +347,10 @@ impl Lower<'_> {
             .find(|w| w.eq_ignore_ascii_case(name))
             .cloned()
         else {
+            if self.options.plan_only {
+                self.open = true;
+                return self.rows(&[("SearchKey".into(), Type::String)], &[]);
+            }
             return Err(Failure::at(span, format!("no watchlist `{name}`"))
                 .hint_near(name, self.session.watchlists()));
         };

@@ -1,14 +1,15 @@
 //! Statements and sources: what names mean, and where rows come from.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::logical_expr::Expr as PlanExpr;
 
+use super::native::Native;
 use super::relation::{Fields, Relation};
 use super::window::children;
-use super::{External, Failure, row};
+use super::{Failure, Options};
 use crate::catalog::TIME;
 use crate::engine::Session;
 use crate::kql::ast::{
@@ -17,7 +18,7 @@ use crate::kql::ast::{
 };
 use crate::kql::eval::{self, Compiled};
 use crate::kql::function::Env;
-use crate::kql::span::Fault;
+use crate::kql::span::{Fault, position};
 use crate::kql::value::{Type, Value};
 
 /// What a `let` name stands for.
@@ -26,13 +27,25 @@ pub(super) enum Binding {
     Scalar(Value, Type),
     Table(Relation),
     Function(Arc<ast::Function>),
+    /// What it stands for is wrong, and that has been told.
+    Broken,
 }
 
 /// Lowers one query.
 pub(super) struct Lower<'s> {
     pub(super) session: &'s Session,
-    external: External,
+    pub(super) options: &'s Options,
+    /// The text of the query, and of the functions that it may call.
+    pub(super) text: String,
     pub(super) env: Env,
+    /// Whether the query has columns that depend on the data.
+    pub(super) open: bool,
+    /// The name that `as` gave to the rows at hand.
+    pub(super) label: Option<String>,
+    /// Rows of an answer, at most.
+    most: Option<usize>,
+    /// Faults of the text: what has one in it is not looked at.
+    syntax: &'s [Fault],
     pub(super) fields: Fields,
     names: Vec<HashMap<String, Binding>>,
     /// The rows at hand, inside `mv-apply` and the like.
@@ -44,13 +57,31 @@ pub(super) struct Lower<'s> {
 const MAX_CALLS: usize = 32;
 
 impl<'s> Lower<'s> {
-    pub(super) fn new(session: &'s Session, env: Env, external: External) -> Self {
+    pub(super) fn new(
+        session: &'s Session,
+        text: &str,
+        syntax: &'s [Fault],
+        options: &'s Options,
+    ) -> Self {
+        let texts = std::iter::once(text).chain(options.functions.iter().map(|f| f.text.as_str()));
+        let saved = options.functions.iter().map(|f| {
+            let function = Binding::Function(Arc::clone(&f.function));
+            (f.name.clone(), function)
+        });
         Lower {
             session,
-            external,
-            env,
+            options,
+            text: texts.collect(),
+            env: Env {
+                now: options.now,
+                geography: options.geography.clone(),
+            },
+            open: false,
+            label: None,
+            most: None,
+            syntax,
             fields: Fields::default(),
-            names: vec![HashMap::new()],
+            names: vec![saved.collect(), HashMap::new()],
             context: Vec::new(),
             depth: 0,
         }
@@ -59,15 +90,39 @@ impl<'s> Lower<'s> {
     /// The table that a query gives: that of its last statement.
     pub(super) fn query(&mut self, query: &Query) -> Result<Relation, Failure> {
         let mut last = None;
+        let mut told: Vec<Fault> = self.syntax.to_vec();
+        let mut broken = HashSet::new();
         for statement in &query.statements {
-            if let Some(relation) = self.statement(statement)? {
-                last = Some(relation);
+            match self.statement(statement) {
+                Ok(Some(relation)) => last = Some(relation),
+                Ok(None) => {}
+                Err(Failure::Faults(faults)) => {
+                    told.extend(faults);
+                    if let StatementKind::Let { name, .. } = &statement.kind {
+                        broken.insert(name.text.as_str());
+                        self.scope().insert(name.text.clone(), Binding::Broken);
+                    }
+                }
+                Err(failure) => return Err(failure),
             }
         }
-        last.ok_or_else(|| {
-            let span = query.statements.last().map_or(Span::default(), |s| s.span);
-            Failure::at(span, "the query has no tabular statement to answer")
-        })
+        // What only follows from another fault is none of its own.
+        told.retain(|f| f.missing.is_none() || !broken.contains(f.span.of(&self.text)));
+        told.dedup();
+        match last {
+            _ if !told.is_empty() => Err(Failure::Faults(told)),
+            Some(relation) => match self.most {
+                Some(most) => relation.with(relation.builder().limit(0, Some(most))?),
+                None => Ok(relation),
+            },
+            None => {
+                let span = query.statements.last().map_or(Span::default(), |s| s.span);
+                Err(Failure::at(
+                    span,
+                    "the query has no tabular statement to answer",
+                ))
+            }
+        }
     }
 
     fn statement(&mut self, statement: &Statement) -> Result<Option<Relation>, Failure> {
@@ -83,8 +138,10 @@ impl<'s> Lower<'s> {
                 self.scope().insert(name.text.clone(), binding);
                 Ok(None)
             }
-            // Options of the service: none changes an answer here.
-            StatementKind::Set { .. } => Ok(None),
+            StatementKind::Set { name, value } => {
+                self.set(&name.text, value.as_ref())?;
+                Ok(None)
+            }
             StatementKind::QueryParameters(parameters) => {
                 for parameter in parameters {
                     let Some(default) = &parameter.default else {
@@ -111,8 +168,17 @@ impl<'s> Lower<'s> {
         }
     }
 
-    pub(super) fn external(&self) -> &External {
-        &self.external
+    /// An option of the service; most change no answer here.
+    fn set(&mut self, name: &str, value: Option<&Expr>) -> Result<(), Failure> {
+        match (name, value) {
+            ("query_now", Some(value)) => match self.constant(value)? {
+                Value::DateTime(now) => self.env.now = now,
+                _ => return Err(Failure::at(value.span, "a datetime is needed here")),
+            },
+            ("query_take_max_records", Some(value)) => self.most = Some(self.count(value)?),
+            _ => {}
+        }
+        Ok(())
     }
 
     pub(super) fn scope(&mut self) -> &mut HashMap<String, Binding> {
@@ -142,7 +208,7 @@ impl<'s> Lower<'s> {
         match &expr.kind {
             ExprKind::Pipeline(_) | ExprKind::DataTable(_) | ExprKind::ExternalData(_) => true,
             ExprKind::Name(name) => match self.lookup(name) {
-                Some(Binding::Table(_)) => true,
+                Some(Binding::Table(_) | Binding::Broken) => true,
                 Some(Binding::Scalar(..)) => false,
                 Some(Binding::Function(f)) => self.gives_table(f),
                 None => self.session.knows(name),
@@ -181,6 +247,7 @@ impl<'s> Lower<'s> {
             ExprKind::Pipeline(pipeline) => self.pipeline(pipeline),
             ExprKind::Name(name) => match self.lookup(name).cloned() {
                 Some(Binding::Table(relation)) => Ok(relation),
+                Some(Binding::Broken) => Err(Failure::Faults(Vec::new())),
                 Some(Binding::Function(function)) => self.call_table(&function, &[], expr.span),
                 Some(Binding::Scalar(..)) => Err(Failure::at(
                     expr.span,
@@ -210,10 +277,63 @@ impl<'s> Lower<'s> {
                 .ok_or_else(|| Failure::at(pipeline.span, "no rows at hand here"))?,
             Source::Missing => return Err(Failure::at(pipeline.span, "a source is missing")),
         };
+        let mut told: Option<Vec<Fault>> = None;
         for operator in &pipeline.operators {
-            relation = self.operator(relation, operator)?;
+            let inside =
+                |f: &Fault| operator.span.start <= f.span.start && f.span.start < operator.span.end;
+            let outcome = match self.syntax.iter().any(inside) {
+                true => Err(Failure::Faults(Vec::new())),
+                false => self.operator(relation.clone(), operator),
+            };
+            match outcome {
+                Ok(next) => relation = next,
+                Err(Failure::Faults(mut faults)) => {
+                    // Behind a fault, the type of what is not known is not known either.
+                    if told.is_some() {
+                        faults.retain(|f| !f.message.contains("dynamic"));
+                    }
+                    told.get_or_insert_default().extend(faults);
+                    match self.recovered(&relation, operator)? {
+                        Some(next) => relation = next,
+                        None => break,
+                    }
+                }
+                Err(failure) => return Err(failure),
+            }
         }
-        Ok(relation)
+        match told {
+            None => Ok(relation),
+            Some(faults) => Err(Failure::Faults(faults)),
+        }
+    }
+
+    /// What may stand behind an operator that has a fault: its input, and the columns that it would have made. Nothing where that
+    /// is not known.
+    fn recovered(
+        &mut self,
+        relation: &Relation,
+        operator: &Operator,
+    ) -> Result<Option<Relation>, Failure> {
+        let mut columns = super::operator::columns_of(relation);
+        let (items, more): (&[NamedExpr], &[NamedExpr]) = match &operator.kind {
+            OperatorKind::Extend(items)
+            | OperatorKind::Project(items)
+            | OperatorKind::Distinct(items)
+            | OperatorKind::Serialize(items) => (items, &[]),
+            OperatorKind::Summarize { aggregates, by, .. } => (aggregates, by),
+            OperatorKind::Where(_) | OperatorKind::Sort(_) | OperatorKind::Top { .. } => (&[], &[]),
+            _ => return Ok(None),
+        };
+        for item in items.iter().chain(more) {
+            let own = crate::kql::naming::column_name(&item.expr);
+            let names = item.names.iter().map(|n| n.text.clone());
+            for name in names.chain(own.filter(|_| item.names.is_empty())) {
+                if !columns.iter().any(|c| c.0 == name) {
+                    columns.push((name, Type::Dynamic, super::relation::null(Type::Dynamic)));
+                }
+            }
+        }
+        Ok(Some(self.fields.project(relation, columns)?))
     }
 
     /// An operator that makes rows.
@@ -237,6 +357,12 @@ impl<'s> Lower<'s> {
                     relations.push((name, self.table(table)?));
                 }
                 self.search(relations, predicate, operator)
+            }
+            OperatorKind::Search { predicate, .. } => {
+                let tables = self.all_tables(operator.span)?;
+                // Which tables there are is for the data to say.
+                self.open |= self.options.plan_only;
+                self.search(tables, predicate, operator)
             }
             _ => Err(Failure::unsupported(
                 operator.keyword.span,
@@ -276,33 +402,29 @@ impl<'s> Lower<'s> {
         self.call_table(&function, &arguments, call.span)
     }
 
-    /// Tables whose name is like a pattern.
-    pub(super) fn tables_like(&self, pattern: &str) -> Vec<String> {
-        let mut names = self.session.names();
-        for scope in &self.names {
-            for (name, binding) in scope {
-                if matches!(binding, Binding::Function(f) if f.view) {
-                    names.push(name.clone());
-                }
-            }
-        }
-        names.retain(|n| super::operator::matches(pattern, n));
+    /// Stored tables with rows, files, and views of the query.
+    pub(super) fn searched(&self) -> Vec<String> {
+        let mut names = self.session.stored_names();
+        names.extend(self.views());
         names.sort();
         names.dedup();
         names
     }
 
-    /// Whether an expression names a table that does not exist.
-    pub(super) fn is_missing(&self, expr: &Expr) -> bool {
-        let name = match &expr.kind {
-            ExprKind::Name(name) => name,
-            ExprKind::Pipeline(p) => match &p.source {
-                Source::Expr(source) => return self.is_missing(source),
-                _ => return false,
-            },
-            _ => return false,
-        };
-        self.lookup(name).is_none() && !self.session.knows(name)
+    fn views(&self) -> impl Iterator<Item = String> {
+        let all = self.names.iter().flatten();
+        all.filter(|(_, binding)| matches!(binding, Binding::Function(f) if f.view))
+            .map(|(name, _)| name.clone())
+    }
+
+    /// Tables whose name is like a pattern.
+    pub(super) fn tables_like(&self, pattern: &str) -> Vec<String> {
+        let mut names = self.session.names();
+        names.extend(self.views());
+        names.retain(|n| super::operator::matches(pattern, n));
+        names.sort();
+        names.dedup();
+        names
     }
 
     fn call(&mut self, call: &Call, span: Span) -> Result<Relation, Failure> {
@@ -329,10 +451,14 @@ impl<'s> Lower<'s> {
             }
             (name, arguments) => match self.lookup(name).cloned() {
                 Some(Binding::Function(function)) => self.call_table(&function, arguments, span),
-                _ => Err(Failure::at(
-                    call.name.span,
-                    format!("`{name}` is no function that gives a table"),
-                )),
+                Some(Binding::Broken) => Err(Failure::Faults(Vec::new())),
+                _ => {
+                    let fault = Fault::new(
+                        call.name.span,
+                        format!("`{name}` is no function that gives a table"),
+                    );
+                    Err(Failure::Faults(vec![fault.missing_table()]))
+                }
             },
         }
     }
@@ -340,7 +466,7 @@ impl<'s> Lower<'s> {
     /// Calls a function of the query that gives a table.
     fn call_table(
         &mut self,
-        function: &ast::Function,
+        function: &Arc<ast::Function>,
         arguments: &[NamedExpr],
         span: Span,
     ) -> Result<Relation, Failure> {
@@ -389,10 +515,39 @@ impl<'s> Lower<'s> {
         self.depth -= 1;
         self.names.pop();
         match (failed, last) {
-            (Some(e), _) => Err(e),
+            (Some(e), _) => Err(self.inside(function, e, span)),
             (None, Some(relation)) => Ok(relation),
             (None, None) => Err(Failure::at(function.span, "the function gives no table")),
         }
+    }
+
+    /// A failure inside a function: in a saved one, its places are those of another text.
+    fn inside(&self, function: &Arc<ast::Function>, failure: Failure, span: Span) -> Failure {
+        let saved = self.options.functions.iter();
+        let Some(saved) = saved
+            .into_iter()
+            .find(|f| Arc::ptr_eq(&f.function, function))
+        else {
+            return failure;
+        };
+        let Failure::Faults(faults) = failure else {
+            return failure;
+        };
+        let outside = faults.into_iter().map(|fault| {
+            let (line, _) = position(&saved.text, fault.span.start);
+            let place = format!(
+                "`{}` ({}), line {}",
+                saved.name,
+                saved.origin,
+                line.saturating_sub(1).max(1)
+            );
+            Fault {
+                span,
+                message: format!("in {place}: {}", fault.message),
+                ..fault
+            }
+        });
+        Failure::Faults(outside.collect())
     }
 
     /// The value of an expression that reads no column.
@@ -416,6 +571,20 @@ impl<'s> Lower<'s> {
         expr: &Expr,
         columns: &[(String, Type)],
     ) -> Result<Compiled, Failure> {
+        let mut own = None;
+        if columns.iter().any(|c| c.0 == TIME) && mentions_ingestion(expr) {
+            own = Some(with_ingestion_time(expr.clone()));
+        }
+        let expr = own.as_ref().unwrap_or(expr);
+        self.scoped(columns, |scope| eval::compile(expr, scope))
+    }
+
+    /// Does something with all names that a scalar over these columns may have.
+    pub(super) fn scoped<R>(
+        &mut self,
+        columns: &[(String, Type)],
+        make: impl FnOnce(&eval::Scope) -> Result<R, Vec<Fault>>,
+    ) -> Result<R, Failure> {
         let mut constants: HashMap<String, (Value, Type)> = HashMap::new();
         let mut kept: HashMap<String, Arc<ast::Function>> = HashMap::new();
         for scope in &self.names {
@@ -427,7 +596,7 @@ impl<'s> Lower<'s> {
                     Binding::Function(f) => {
                         kept.insert(name.clone(), Arc::clone(f));
                     }
-                    Binding::Table(_) => {}
+                    Binding::Table(_) | Binding::Broken => {}
                 }
             }
         }
@@ -435,26 +604,20 @@ impl<'s> Lower<'s> {
             .iter()
             .map(|(name, f)| (name.clone(), f.as_ref()))
             .collect();
-        let mut own = None;
-        if columns.iter().any(|c| c.0 == TIME) && mentions_ingestion(expr) {
-            own = Some(with_ingestion_time(expr.clone()));
-        }
-        let expr = own.as_ref().unwrap_or(expr);
+        let geography = self.env.geography.is_some() || self.options.plan_only;
         let tables = Subqueries {
             lower: RefCell::new(self),
             failed: RefCell::new(None),
         };
-        let compiled = eval::compile(
-            expr,
-            &eval::Scope {
-                columns,
-                constants: &constants,
-                functions: &functions,
-                tables: Some(&tables),
-            },
-        );
-        match (compiled, tables.failed.into_inner()) {
-            (Ok(compiled), _) => Ok(compiled),
+        let made = make(&eval::Scope {
+            columns,
+            constants: &constants,
+            functions: &functions,
+            tables: Some(&tables),
+            geography,
+        });
+        match (made, tables.failed.into_inner()) {
+            (Ok(made), _) => Ok(made),
             (Err(_), Some(failure)) => Err(failure),
             (Err(faults), None) => Err(Failure::Faults(faults)),
         }
@@ -477,11 +640,16 @@ impl<'s> Lower<'s> {
     }
 
     /// A compiled expression over a relation, as an expression of the plan.
-    pub(super) fn expression(&self, compiled: Compiled, over: &Relation) -> PlanExpr {
-        let used = compiled.columns();
-        let columns = used.iter().map(|i| over.columns[*i].expr()).collect();
-        let types = used.iter().map(|i| over.columns[*i].ty).collect();
-        row::expression(columns, types, compiled.over(&used), &self.env)
+    pub(super) fn expression(&self, compiled: &Compiled, over: &Relation) -> PlanExpr {
+        self.native(over).value(compiled)
+    }
+
+    /// Plans expressions over a relation.
+    pub(super) fn native<'a>(&'a self, over: &'a Relation) -> Native<'a> {
+        Native {
+            over,
+            env: &self.env,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use datafusion::prelude::lit;
 use super::Failure;
 use super::relation::{Relation, null};
 use super::statement::Lower;
-use crate::kql::ast::{Expr, ExprKind, Operator};
+use crate::kql::ast::{Expr, ExprKind, Operator, OperatorKind};
 use crate::kql::value::Type;
 
 type Columns = Vec<(String, Type, PlanExpr)>;
@@ -15,7 +15,7 @@ impl Lower<'_> {
     /// `union`: the columns of all tables, in the order in which they come.
     pub(super) fn union(
         &mut self,
-        first: Option<Relation>,
+        first: Option<(Option<String>, Relation)>,
         tables: &[Expr],
         operator: &Operator,
     ) -> Result<Relation, Failure> {
@@ -32,12 +32,16 @@ impl Lower<'_> {
         let source = word("withsource").or_else(|| word("with_source"));
         let mut parts: Vec<(String, Relation)> = Vec::new();
         let mut missing = None;
-        if let Some(first) = first {
-            parts.push(("union_arg0".into(), first));
+        if let Some((label, first)) = first {
+            parts.push((label.unwrap_or_else(|| "union_arg0".into()), first));
         }
         for expr in tables {
             let name = match &expr.kind {
                 ExprKind::Name(name) if self.shows_its_name(name) => name.clone(),
+                ExprKind::Pipeline(pipeline) => match pipeline.operators.last().map(|o| &o.kind) {
+                    Some(OperatorKind::As(name)) => name.text.clone(),
+                    _ => format!("union_arg{}", parts.len()),
+                },
                 _ => format!("union_arg{}", parts.len()),
             };
             if let ExprKind::Wildcard(pattern) = &expr.kind {
@@ -53,13 +57,23 @@ impl Lower<'_> {
             match self.table(expr) {
                 Ok(relation) => parts.push((name, relation)),
                 // Only what does not exist is passed over.
-                Err(failure) if fuzzy && self.is_missing(expr) => missing = Some(failure),
+                Err(failure) if fuzzy && failure.is_missing_table() => missing = Some(failure),
                 Err(failure) => return Err(failure),
             }
         }
         if parts.is_empty() {
             return Err(missing.unwrap_or_else(|| Failure::at(operator.span, "union has no table")));
         }
+        self.united(parts, source.as_deref(), inner)
+    }
+
+    /// The rows of all parts; with a column that names the part, and the columns that all have in common only, where asked for.
+    pub(super) fn united(
+        &mut self,
+        parts: Vec<(String, Relation)>,
+        source: Option<&str>,
+        inner: bool,
+    ) -> Result<Relation, Failure> {
         // A name with several types becomes a column for each.
         let mut columns: Vec<(String, Type, String)> = Vec::new();
         for (_, part) in &parts {
@@ -77,17 +91,23 @@ impl Lower<'_> {
             });
         }
         let names: Vec<String> = columns.iter().map(|c| c.0.clone()).collect();
+        let twice = |name: &str| names.iter().filter(|n| *n == name).count() > 1;
+        let mut taken: Vec<String> = names.iter().filter(|n| !twice(n)).cloned().collect();
         for (name, ty, shown) in &mut columns {
-            if names.iter().filter(|n| *n == name).count() > 1 {
-                *shown = format!("{name}_{}", ty.name());
+            if twice(name) {
+                let own = format!("{name}_{}", ty.name());
+                let numbered = (1..).map(|i| format!("{own}{i}"));
+                let mut names = std::iter::once(own.clone()).chain(numbered);
+                *shown = names.find(|n| !taken.contains(n)).unwrap_or(own);
+                taken.push(shown.clone());
             }
         }
         let mut plan: Option<LogicalPlanBuilder> = None;
         let mut out: Option<Relation> = None;
         for (label, part) in &parts {
             let mut list: Columns = Vec::new();
-            if let Some(source) = &source {
-                list.push((source.clone(), Type::String, lit(label.as_str())));
+            if let Some(source) = source {
+                list.push((source.to_string(), Type::String, lit(label.as_str())));
             }
             for (name, ty, shown) in &columns {
                 let expr = match part.columns.iter().find(|c| c.name == *name && c.ty == *ty) {
@@ -109,7 +129,7 @@ impl Lower<'_> {
                 out.ordered = false;
                 Ok(out)
             }
-            _ => Err(Failure::at(operator.span, "union has no table")),
+            _ => self.rows(&[], &[]),
         }
     }
 }

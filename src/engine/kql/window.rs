@@ -90,7 +90,7 @@ impl Lower<'_> {
         columns: &[(String, Type)],
         rows: &[Vec<Value>],
     ) -> Result<(Type, Vec<Value>), Failure> {
-        let env = self.env;
+        let env = self.env.clone();
         let mut arguments = Vec::new();
         for argument in &call.arguments {
             arguments.push(self.compile(&argument.expr, columns)?);
@@ -198,12 +198,49 @@ impl Lower<'_> {
                 }
                 Ok((Type::Long, out))
             }
+            "row_window_session" => {
+                let [time, longest, gap, ..] = arguments.as_slice() else {
+                    return Err(wrong("takes a time, a longest session and a longest gap"));
+                };
+                let ticks = |value: Value| match value {
+                    Value::DateTime(t) | Value::Timespan(t) => Some(t),
+                    _ => None,
+                };
+                let (Some(longest), Some(gap)) =
+                    (ticks(longest.eval(&env, &[])), ticks(gap.eval(&env, &[])))
+                else {
+                    return Err(wrong("takes timespans for the longest session and gap"));
+                };
+                if time.ty != Type::DateTime {
+                    return Err(wrong("takes a datetime"));
+                }
+                let mut session: Option<(i64, i64)> = None;
+                for row in rows {
+                    let Some(now) = ticks(time.eval(&env, row)) else {
+                        out.push(Value::Null);
+                        continue;
+                    };
+                    let first = match session {
+                        Some((first, last))
+                            if !restarts(3, row)
+                                && now.saturating_sub(first) <= longest
+                                && now.saturating_sub(last) <= gap =>
+                        {
+                            first
+                        }
+                        _ => now,
+                    };
+                    session = Some((first, now));
+                    out.push(Value::DateTime(first));
+                }
+                Ok((Type::DateTime, out))
+            }
             name => Err(Failure::unsupported(call.name.span, name)),
         }
     }
 }
 
-fn has_window(expr: &Expr) -> bool {
+pub(super) fn has_window(expr: &Expr) -> bool {
     let mut copy = expr.clone();
     if let ExprKind::Call(call) = &copy.kind
         && is_window(&call.name.text)

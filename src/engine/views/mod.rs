@@ -9,18 +9,22 @@
 use std::fmt::Write;
 
 use datafusion::common::TableReference;
+use datafusion::dataframe::DataFrame;
 
 use super::Session;
 use crate::catalog::audit::{self, APPLICATION_OTHERWISE, APPLICATIONS};
 use crate::catalog::{
-    DATE, EXTRA, FINGERPRINT, INGEST_ID, Kusto, Origin, RECORD, TIME, Table, catalog, table,
+    Column, DATE, EXTRA, FINGERPRINT, INGEST_ID, Kusto, Origin, RECORD, TIME, Table, catalog, table,
 };
 use crate::error::Result;
 
+mod information_protection_events;
 mod label_events;
 
 /// Our table of label actions.
 pub const LABEL_EVENTS: &str = "LabelEvents";
+/// Microsoft's function over `InformationProtectionLogs_CL`.
+pub const INFORMATION_PROTECTION_EVENTS: &str = "InformationProtectionEvents";
 /// Audit records of audit exports and of OfficeActivity, each once. Only views read it.
 const AUDIT: &str = "_Audit";
 /// Column of views that points at file and record: `ingest:record`.
@@ -29,6 +33,7 @@ pub const SOURCE: &str = "_Source";
 /// Whether there is a view of this name.
 pub fn exists(name: &str) -> bool {
     name == LABEL_EVENTS
+        || name == INFORMATION_PROTECTION_EVENTS
         || catalog().get(name).is_some_and(|t| t.name == name)
         || catalog().foreign(name).is_some()
 }
@@ -46,14 +51,12 @@ pub(super) async fn make(session: &Session, name: &str) -> Result<()> {
     }
     let sql = match name {
         LABEL_EVENTS => label_events::sql(session).await?,
+        INFORMATION_PROTECTION_EVENTS => information_protection_events::SQL.into(),
         AUDIT => audit(session),
         "UnifiedAuditLog" => audit_log(session),
         "CloudAppEvents" => cloud_app_events(session),
         "OfficeActivity" => office_activity(session),
-        _ => match catalog().foreign(name) {
-            Some(table) => foreign(table),
-            None => stored(table(name)),
-        },
+        _ => either_name(session, described(name)),
     };
     let view = session.context().sql(&sql).await?.into_view();
     session
@@ -70,35 +73,63 @@ fn needs(name: &str) -> &'static [&'static str] {
     }
 }
 
+/// The table of that name, stored or foreign, which the catalog promises.
+fn described(name: &str) -> &'static Table {
+    catalog().foreign(name).unwrap_or_else(|| table(name))
+}
+
+/// The name that SQL has for a type.
+fn sql_type(kusto: Kusto) -> &'static str {
+    match kusto {
+        Kusto::Bool => "BOOLEAN",
+        Kusto::Int => "INT",
+        Kusto::Long => "BIGINT",
+        Kusto::Real => "DOUBLE",
+        Kusto::DateTime => "TIMESTAMP WITH TIME ZONE",
+        Kusto::Guid | Kusto::String | Kusto::Dynamic => "VARCHAR",
+    }
+}
+
+/// The value of a column that is not stored: what `ExtraColumns` has under its name.
+fn from_extra(extra: &str, column: &Column) -> String {
+    let ty = sql_type(column.kusto);
+    format!("TRY_CAST({extra}->>'{}' AS {ty})", column.name)
+}
+
+/// Adds the hidden columns of a table that a query names to the rows of its view.
+pub(super) fn with_hidden(mut rows: DataFrame, of: &Table, query: &str) -> Result<DataFrame> {
+    // A file that the user named like the table has its own columns only.
+    if !rows.schema().has_column_with_unqualified_name(EXTRA) {
+        return Ok(rows);
+    }
+    let no_word = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+    let named = |column: &Column| query.split(no_word).any(|word| word == column.name);
+    for column in of.hidden().filter(|c| named(c)) {
+        let value = rows.parse_sql_expr(&from_extra(&format!("\"{EXTRA}\""), column))?;
+        rows = rows.with_column(column.name, value)?;
+    }
+    Ok(rows)
+}
+
 /// Columns of a view with the expression for each; columns that the map does not name are null.
 fn columns(of: &Table, map: &dyn Fn(&str) -> Option<String>) -> String {
     let mut list = String::new();
-    for column in &of.columns {
-        if column.name == FINGERPRINT {
-            continue;
-        }
-        let ty = match column.kusto {
-            Kusto::Bool => "BOOLEAN",
-            Kusto::Int => "INT",
-            Kusto::Long => "BIGINT",
-            Kusto::Real => "DOUBLE",
-            Kusto::DateTime => "TIMESTAMP",
-            Kusto::Guid | Kusto::String | Kusto::Dynamic => "VARCHAR",
+    for column in of.shown().filter(|c| c.name != FINGERPRINT) {
+        let value = match column.origin {
+            Origin::Legacy => map(EXTRA).map(|extra| from_extra(&extra, column)),
+            _ => map(column.name),
         };
-        let expression = match map(column.name) {
+        let expression = match value {
             Some(e) => e,
             None if column.kusto == Kusto::DateTime => {
                 "arrow_cast(NULL, 'Timestamp(Microsecond, Some(\"UTC\"))')".to_string()
             }
-            None => format!("CAST(NULL AS {ty})"),
+            None => format!("CAST(NULL AS {})", sql_type(column.kusto)),
         };
         // Writing to a String cannot fail.
         let _ = write!(list, "{expression} AS \"{}\", ", column.name);
-        if column.name == TIME && of.by_day {
-            let _ = write!(list, "{expression} AS \"Timestamp\", ");
-        }
-        if column.name == "ISP" && of.name == "CloudAppEvents" {
-            let _ = write!(list, "{expression} AS \"Isp\", ");
+        if let Some(second) = second_name(of, column.name) {
+            let _ = write!(list, "{expression} AS \"{second}\", ");
         }
     }
     if of.by_day {
@@ -113,37 +144,78 @@ fn columns(of: &Table, map: &dyn Fn(&str) -> Option<String>) -> String {
     list
 }
 
-/// A stored table as it is, with both names of the time.
-fn stored(table: &Table) -> String {
-    let own = |name: &str| Some(format!("s.\"{name}\""));
-    format!(
-        "SELECT {} FROM stored.\"{}\" AS s",
-        columns(table, &own),
-        table.name
-    )
+/// The name that Defender XDR has for a column, where it is another one.
+fn second_name(of: &Table, name: &str) -> Option<&'static str> {
+    match (of.name, name) {
+        (_, TIME) if of.by_day => Some("Timestamp"),
+        ("CloudAppEvents" | "IdentityLogonEvents", "ISP") => Some("Isp"),
+        ("IdentityInfo", "AccountUPN") => Some("AccountUpn"),
+        _ => None,
+    }
 }
 
-/// A table of which nothing is known but its columns: its rows are among those of `OtherRecords`.
-fn foreign(table: &Table) -> String {
+/// The name of a table before or after Defender XDR renamed it.
+fn other_name(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "AADSignInEventsBeta" => "EntraIdSignInEvents",
+        "EntraIdSignInEvents" => "AADSignInEventsBeta",
+        "AADSpnSignInEventsBeta" => "EntraIdSpnSignInEvents",
+        "EntraIdSpnSignInEvents" => "AADSpnSignInEventsBeta",
+        _ => return None,
+    })
+}
+
+/// A table, and where no rows are stored under its name, those of its other name.
+fn either_name(session: &Session, own: &Table) -> String {
+    let mut sql = rows(own, own);
+    if let Some(other) = other_name(own.name)
+        && !session.has(own.name)
+    {
+        let _ = write!(sql, " UNION ALL {}", rows(own, described(other)));
+    }
+    sql
+}
+
+/// A stored table as it is, with all names of its columns.
+fn stored(table: &Table) -> String {
+    rows(table, table)
+}
+
+/// The rows of a source in the columns of a table. Those of a foreign source are among the rows of `OtherRecords`.
+fn rows(of: &Table, source: &Table) -> String {
+    let foreign = catalog().foreign(source.name).is_some();
     let map = |name: &str| {
-        let own = [TIME, EXTRA, INGEST_ID, RECORD, FINGERPRINT].contains(&name);
-        let ty = match table.columns[table.position(name)?].kusto {
-            _ if own => return Some(format!("s.\"{name}\"")),
-            Kusto::Bool => "BOOLEAN",
-            Kusto::Int => "INT",
-            Kusto::Long => "BIGINT",
-            Kusto::Real => "DOUBLE",
-            Kusto::DateTime => "TIMESTAMP WITH TIME ZONE",
-            Kusto::Guid | Kusto::String | Kusto::Dynamic => "VARCHAR",
+        let name = match name {
+            // Its old name, which EntraIdSignInEvents does not have.
+            "AadDeviceId" if source.name == "EntraIdSignInEvents" => "EntraIdDeviceId",
+            name => name,
         };
-        Some(format!("TRY_CAST(s.\"{EXTRA}\"->>'{name}' AS {ty})"))
+        let column = &source.columns[source.position(name)?];
+        let own = [TIME, EXTRA, INGEST_ID, RECORD].contains(&name);
+        Some(match foreign && !own {
+            true => from_extra(&format!("s.\"{EXTRA}\""), column),
+            // Text in Sentinel, and so in the files; Defender XDR has numbers, and its rules join on them.
+            false if is_port(of, name) => format!("TRY_CAST(s.\"{name}\" AS INT)"),
+            false => format!("s.\"{name}\""),
+        })
     };
-    format!(
-        "SELECT {} FROM stored.\"OtherRecords\" AS s \
-         WHERE s.\"{EXTRA}\"->>'Type' = '{1}' OR s.\"{EXTRA}\"->>'category' = 'AdvancedHunting-{1}'",
-        columns(table, &map),
-        table.name
-    )
+    let list = columns(of, &map);
+    match foreign {
+        true => format!(
+            "SELECT {list} FROM stored.\"OtherRecords\" AS s \
+             WHERE s.\"{EXTRA}\"->>'Type' = '{0}' OR s.\"{EXTRA}\"->>'category' = 'AdvancedHunting-{0}'",
+            source.name
+        ),
+        false => format!("SELECT {list} FROM stored.\"{}\" AS s", source.name),
+    }
+}
+
+fn is_port(of: &Table, name: &str) -> bool {
+    matches!(name, "Port" | "DestinationPort")
+        && matches!(
+            of.name,
+            "IdentityDirectoryEvents" | "IdentityLogonEvents" | "IdentityQueryEvents"
+        )
 }
 
 fn lineage(alias: &str, name: &str) -> Option<String> {

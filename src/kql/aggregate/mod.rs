@@ -13,6 +13,7 @@ mod extreme;
 mod numbers;
 mod percentile;
 mod schema;
+mod sketch;
 mod state;
 mod table;
 

@@ -4,12 +4,10 @@
 
 use std::sync::Arc;
 
+use super::super::sketch::{SLACK, rank, unrank};
 use super::super::value::{Json, Type, Value};
 use super::Accumulator;
 use super::state::{element, number, parts, whole};
-
-/// Room for rounding where a percentage of a count should be whole.
-const SLACK: f64 = 1e-9;
 
 /// `percentile` and its kin.
 #[derive(Debug)]
@@ -110,37 +108,15 @@ impl Percentiles {
             });
             found
                 .or(rows.last())
-                .map_or(Value::Null, |(rank, _)| self.unrank(*rank))
+                .map_or(Value::Null, |(rank, _)| unrank(*rank, self.ty))
         };
         self.percentages.iter().map(|p| find(*p)).collect()
     }
-
-    fn rank(value: &Value) -> Option<i64> {
-        match value {
-            Value::Real(n) | Value::Decimal(n) if n.is_nan() => None,
-            Value::Real(n) | Value::Decimal(n) => Some(flip(n.to_bits().cast_signed())),
-            other => whole(other),
-        }
-    }
-
-    fn unrank(&self, rank: i64) -> Value {
-        match self.ty {
-            Type::Real => Value::Real(f64::from_bits(flip(rank).cast_unsigned())),
-            Type::DateTime => Value::DateTime(rank),
-            Type::Timespan => Value::Timespan(rank),
-            _ => Value::Long(rank),
-        }
-    }
-}
-
-/// Turns the bits of a real into a whole number of the same order, and back.
-fn flip(bits: i64) -> i64 {
-    if bits < 0 { bits ^ i64::MAX } else { bits }
 }
 
 impl Accumulator for Percentiles {
     fn add(&mut self, row: &[Value]) {
-        let Some(rank) = row.first().and_then(Percentiles::rank) else {
+        let Some(rank) = row.first().and_then(rank) else {
             return;
         };
         if let Some(index) = self.weight {

@@ -392,3 +392,36 @@ fn a_state_that_is_none_adds_nothing() {
         accumulator.finish();
     }
 }
+
+#[test]
+fn summaries_are_joined_and_asked_later() {
+    let ask = |name: &str, arguments: &[Value]| {
+        let function = crate::kql::function::get(name).expect("a function");
+        (function.eval)(&Default::default(), arguments)
+    };
+    let values = [1, 2, 2, 3].map(Value::Long);
+    let hll = column("hll", Type::Long, &values);
+    let other = column("hll", Type::Long, &[3, 4].map(Value::Long));
+    let nulls = [hll.clone(), Value::Null, other];
+    let merged = column("hll_merge", Type::Dynamic, &nulls);
+    assert_eq!(ask("dcount_hll", &[hll]), Value::Long(3));
+    assert_eq!(ask("dcount_hll", &[merged]), Value::Long(4));
+
+    let days = [5, 1, 9].map(|day| Value::DateTime(day * 864_000_000_000));
+    let digest = column("tdigest", Type::DateTime, &days);
+    let merged = column("tdigest_merge", Type::Dynamic, &[digest.clone(), digest]);
+    assert_eq!(
+        ask("percentile_tdigest", &[merged.clone(), Value::Long(50)]),
+        days[0]
+    );
+    // As text, datetimes are strings.
+    let text = Json::parse(&merged.show()).unwrap_or_default();
+    let read = [Value::dynamic(text), Value::Long(100)];
+    assert_eq!(ask("percentile_tdigest", &read), days[2]);
+    let rank = ask("percentrank_tdigest", &[merged, days[1].clone()]);
+    assert!((real(&rank) - 100.0 / 3.0).abs() < 1e-9);
+    assert_eq!(
+        ask("percentile_tdigest", &["x".into(), Value::Long(1)]),
+        Value::Null
+    );
+}

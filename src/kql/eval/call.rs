@@ -5,16 +5,17 @@ use super::{Compiled, Compiler, Node};
 use crate::kql::ast::{Call, Expr, ExprKind, Literal, NamedExpr, Pipeline, Source};
 use crate::kql::function::{self, Function};
 use crate::kql::span::Fault;
-use crate::kql::value::{Type, Value};
+use crate::kql::value::{Json, Type, Value};
 
 /// Functions that are resolved here and stand in no table.
-const SPECIAL: [&str; 7] = [
+const SPECIAL: [&str; 8] = [
     "toscalar",
     "column_ifexists",
     "columnifexists",
     "iscolumnexists",
     "pack_all",
     "bag_pack_columns",
+    "column_names_of",
     "materialize",
 ];
 
@@ -33,6 +34,7 @@ impl Compiler<'_> {
             "toscalar" => return self.toscalar(call),
             "column_ifexists" | "columnifexists" => return self.column_ifexists(call),
             "iscolumnexists" => return self.iscolumnexists(call),
+            "column_names_of" => return self.column_names_of(call),
             "pack_all" | "bag_pack_columns" => return self.pack_columns(call),
             _ => {}
         }
@@ -92,6 +94,13 @@ impl Compiler<'_> {
         arguments: Vec<Compiled>,
         call: &Call,
     ) -> Option<Compiled> {
+        if function.name == "geo_info_from_ip_address" && !self.scope.geography {
+            let fault = Fault::new(
+                call.name.span,
+                format!("`{}` needs to know where addresses are", function.name),
+            );
+            return self.fail(fault.with_hint("`--geoip FILE` names a MaxMind database of cities"));
+        }
         let types: Vec<Type> = arguments.iter().map(|argument| argument.ty).collect();
         let ty = self.refuse(call.span, function.check(&types))?;
         let constants: Vec<Option<&Value>> = arguments.iter().map(Compiled::as_constant).collect();
@@ -121,16 +130,19 @@ impl Compiler<'_> {
         if plain {
             return self.expr(expr);
         }
-        let Some(tables) = self.scope.tables else {
-            return self.fail(Fault::new(call.span, "a subquery cannot stand here"));
+        let (value, ty) = self.subquery(call.span, |tables| tables.scalar(expr))?;
+        self.node(call.span, ty, Node::Constant(value.fit(ty)))
+    }
+
+    #[inline(never)]
+    fn column_names_of(&mut self, call: &Call) -> Option<Compiled> {
+        let [NamedExpr { expr, .. }] = &*call.arguments else {
+            return self.fail(Fault::new(call.span, "`column_names_of` takes a table"));
         };
-        match tables.scalar(expr) {
-            Ok((value, ty)) => self.node(call.span, ty, Node::Constant(value.fit(ty))),
-            Err(faults) => {
-                self.faults.extend(faults);
-                None
-            }
-        }
+        let names = self.subquery(call.span, |tables| tables.columns(expr))?;
+        let names = names.into_iter().map(|name| Json::String(name.into()));
+        let names = Value::dynamic(Json::Array(names.collect()));
+        self.node(call.span, Type::Dynamic, Node::Constant(names))
     }
 
     /// The column that the first argument names, where there is one.

@@ -1,4 +1,4 @@
-//! Which columns an expression reads.
+//! Which columns an expression reads, and what stands in their place.
 
 use super::{Compiled, Node, PathStep};
 
@@ -6,22 +6,54 @@ impl Compiled {
     /// Positions of the columns that it reads, in order, each once.
     pub fn columns(&self) -> Vec<usize> {
         let mut found = Vec::new();
-        self.visit(&mut |at| found.push(at));
+        self.visit(&mut |part| {
+            if let Node::Column(at) = part.node {
+                found.push(at);
+            }
+        });
         found.sort_unstable();
         found.dedup();
         found
     }
 
+    /// Whether it gives the same value for all rows of a query.
+    pub fn is_fixed(&self) -> bool {
+        let mut fixed = true;
+        self.visit(&mut |part| {
+            fixed &= match &part.node {
+                Node::Column(_) | Node::Local(_) => false,
+                Node::Call(function, _) => !function.is_random(),
+                _ => true,
+            };
+        });
+        fixed
+    }
+
     /// The same over rows that have these columns only.
     pub fn over(mut self, columns: &[usize]) -> Compiled {
-        self.renumber(&|at| columns.iter().position(|c| *c == at).unwrap_or(at));
+        let to = |at| columns.iter().position(|c| *c == at).unwrap_or(at);
+        self.replace(&mut |part| match part.node {
+            Node::Column(at) => Some(to(at)),
+            _ => None,
+        });
         self
     }
 
-    fn visit(&self, each: &mut dyn FnMut(usize)) {
+    /// Puts columns in the place of parts, from the outside in: `column` says which, where one is to be replaced.
+    pub fn replace(&mut self, column: &mut dyn FnMut(&Compiled) -> Option<usize>) {
+        if let Some(at) = column(self) {
+            self.node = Node::Column(at);
+            return;
+        }
+        for part in self.parts() {
+            part.replace(column);
+        }
+    }
+
+    fn visit(&self, each: &mut dyn FnMut(&Compiled)) {
+        each(self);
         match &self.node {
-            Node::Constant(_) | Node::Local(_) => {}
-            Node::Column(at) => each(*at),
+            Node::Constant(_) | Node::Local(_) | Node::Column(_) => {}
             Node::Inline(values, body) => {
                 values.iter().for_each(|v| v.visit(each));
                 body.visit(each);
@@ -56,41 +88,28 @@ impl Compiled {
         }
     }
 
-    fn renumber(&mut self, to: &dyn Fn(usize) -> usize) {
+    /// The expressions that it is made of.
+    fn parts(&mut self) -> Vec<&mut Compiled> {
         match &mut self.node {
-            Node::Constant(_) | Node::Local(_) => {}
-            Node::Column(at) => *at = to(*at),
-            Node::Inline(values, body) => {
-                values.iter_mut().for_each(|v| v.renumber(to));
-                body.renumber(to);
-            }
+            Node::Constant(_) | Node::Local(_) | Node::Column(_) => Vec::new(),
+            Node::Inline(values, body) => values.iter_mut().chain([body.as_mut()]).collect(),
             Node::Path(base, steps) => {
-                base.renumber(to);
-                for step in steps {
-                    if let PathStep::Index(index) = step {
-                        index.renumber(to);
-                    }
-                }
+                let indices = steps.iter_mut().filter_map(|step| match step {
+                    PathStep::Index(index) => Some(index),
+                    PathStep::Member(_) => None,
+                });
+                std::iter::once(base.as_mut()).chain(indices).collect()
             }
-            Node::Call(_, all) | Node::And(all) | Node::Or(all) => {
-                all.iter_mut().for_each(|a| a.renumber(to));
-            }
+            Node::Call(_, all) | Node::And(all) | Node::Or(all) => all.iter_mut().collect(),
             Node::Negate(one) | Node::Match(one, _) | Node::List(one, _) | Node::Fit(one) => {
-                one.renumber(to);
+                vec![one]
             }
-            Node::Arithmetic(first, rest) => {
-                first.renumber(to);
-                rest.iter_mut().for_each(|(_, r)| r.renumber(to));
-            }
-            Node::Compare(_, a, b) | Node::MatchEach(_, a, b) => {
-                a.renumber(to);
-                b.renumber(to);
-            }
-            Node::ListEach(_, left, list) => {
-                left.renumber(to);
-                list.iter_mut().for_each(|l| l.renumber(to));
-            }
-            Node::Between(_, three) => three.iter_mut().for_each(|t| t.renumber(to)),
+            Node::Arithmetic(first, rest) => std::iter::once(first.as_mut())
+                .chain(rest.iter_mut().map(|(_, part)| part))
+                .collect(),
+            Node::Compare(_, a, b) | Node::MatchEach(_, a, b) => vec![a, b],
+            Node::ListEach(_, left, list) => std::iter::once(left.as_mut()).chain(list).collect(),
+            Node::Between(_, three) => three.iter_mut().collect(),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Functions that the query defines, put in place of their calls.
 
-use super::{Binding, Compiled, Compiler, MAX_INLINED, Node};
+use std::rc::Rc;
+
+use super::{Binding, Compiled, Compiler, Known, MAX_INLINED, Node, Tables};
 use crate::kql::ast::{
     ExprKind, Function, LetValue, NamedExpr, ParameterType, Source, Statement, StatementKind,
 };
@@ -23,27 +25,82 @@ pub(super) fn is_scalar(function: &Function) -> bool {
     !function.view && body && function.parameters.iter().all(scalar)
 }
 
+/// A function that the query defines.
+#[derive(Clone, Copy)]
+pub(super) struct Own<'s> {
+    pub(super) function: &'s Function,
+    /// So many of the names at hand stood before it, and are seen inside.
+    seen: usize,
+}
+
 impl<'s> Compiler<'s> {
     /// The query's function of that name, where it is not hidden by another meaning of the name.
-    pub(super) fn own_function(&self, name: &str) -> Option<&'s Function> {
-        for (known, binding) in self.locals.iter().rev() {
+    pub(super) fn own_function(&self, name: &str) -> Option<Own<'s>> {
+        for (seen, (known, binding)) in self.locals.iter().enumerate().rev() {
             if known == name
                 && let Binding::Function(function) = binding
             {
-                return Some(function);
+                return Some(Own { function, seen });
             }
         }
-        self.scope.functions.get(name).copied()
+        let function = self.scope.functions.get(name).copied()?;
+        Some(Own { function, seen: 0 })
+    }
+
+    /// Runs a subquery that sees the names of the functions around it.
+    pub(super) fn subquery<T>(
+        &mut self,
+        span: Span,
+        run: impl Fn(&dyn Tables) -> Result<T, Vec<Fault>>,
+    ) -> Option<T> {
+        let Some(tables) = self.scope.tables else {
+            return self.fail(Fault::new(span, "a subquery cannot stand here"));
+        };
+        let mut names: Vec<(String, Known)> = Vec::new();
+        for (name, binding) in &self.locals {
+            let known = match binding {
+                Binding::Constant(value, ty) => {
+                    Known::Scalar(Compiled::constant(value.clone(), *ty))
+                }
+                Binding::Fixed(_, value) => Known::Scalar(value.as_ref().clone()),
+                Binding::Table(expr) => Known::Table(expr),
+                Binding::Function(function) => Known::Function(function),
+                // The subquery runs once: it must not take another value of that name for this one.
+                Binding::Local(..) => {
+                    let hidden = self.scope.constants.contains_key(name)
+                        || names.iter().any(|(known, _)| known == name);
+                    if hidden {
+                        let message = format!(
+                            "`{name}` may differ from row to row, and a subquery runs once"
+                        );
+                        return self.fail(Fault::new(span, message));
+                    }
+                    continue;
+                }
+            };
+            names.push((name.clone(), known));
+        }
+        let mut answer = None;
+        tables.knowing(&names, &mut || answer = Some(run(tables)));
+        match answer {
+            Some(Ok(answer)) => Some(answer),
+            Some(Err(faults)) => {
+                self.faults.extend(faults);
+                None
+            }
+            None => self.fail(Fault::new(span, "the subquery cannot be run")),
+        }
     }
 
     /// The body of a function, its parameters bound to arguments.
     pub(super) fn inline(
         &mut self,
         name: &str,
-        function: &'s Function,
+        own: Own<'s>,
         arguments: &[NamedExpr],
         span: Span,
     ) -> Option<Compiled> {
+        let function = own.function;
         if self.inlined >= MAX_INLINED {
             return self.fail(Fault::new(
                 span,
@@ -58,8 +115,10 @@ impl<'s> Compiler<'s> {
             return self.fail(fault.with_hint("`toscalar(…)` takes the first cell of a table"));
         }
         let (bindings, mut values) = self.bind(name, function, arguments, span)?;
-        // Inside, only the parameters and what the query itself defines are seen.
-        let outer = std::mem::replace(&mut self.locals, bindings);
+        // Inside, the parameters are seen, and what stood before the function.
+        let mut seen = self.locals.get(..own.seen).unwrap_or_default().to_vec();
+        seen.extend(bindings);
+        let outer = std::mem::replace(&mut self.locals, seen);
         let (depth, in_function) = (self.depth, self.in_function);
         self.depth += values.len();
         self.in_function = true;
@@ -147,7 +206,11 @@ impl<'s> Compiler<'s> {
         let binding = match value.as_constant() {
             Some(constant) => Binding::Constant(constant.clone(), value.ty),
             None => {
-                let binding = Binding::Local(depth + values.len(), value.ty);
+                let at = depth + values.len();
+                let binding = match value.is_fixed() {
+                    true => Binding::Fixed(at, Rc::new(value.clone())),
+                    false => Binding::Local(at, value.ty),
+                };
                 values.push(value);
                 binding
             }
@@ -165,6 +228,12 @@ impl<'s> Compiler<'s> {
         let mut result = None;
         for statement in statements {
             match &statement.kind {
+                StatementKind::Let {
+                    name,
+                    value: LetValue::Expr(expr),
+                } if self.is_table(expr) => {
+                    self.locals.push((name.text.clone(), Binding::Table(expr)))
+                }
                 StatementKind::Let {
                     name,
                     value: LetValue::Expr(expr),

@@ -19,8 +19,8 @@ impl Compiler<'_> {
     ) -> Option<Compiled> {
         let right_span = right.span;
         let lefts = match left.kind {
-            // `* has x`: one of the columns that hold text.
-            ExprKind::Star if !self.in_function => self.text_columns(),
+            // `* has x`: one of the columns, as text.
+            ExprKind::Star if !self.in_function => self.searched_columns(),
             _ => vec![self.expr(left)],
         };
         let right = self.expr(right)?;
@@ -50,14 +50,18 @@ impl Compiler<'_> {
         }
     }
 
-    /// The columns that string operators take.
-    fn text_columns(&self) -> Vec<Option<Compiled>> {
+    /// The columns that a search of all columns looks into.
+    fn searched_columns(&self) -> Vec<Option<Compiled>> {
         let columns = self.scope.columns.iter().enumerate();
         columns
-            .filter(|(_, (_, ty))| matches!(ty, Type::String | Type::Dynamic))
+            .filter(|(_, (_, ty))| operate::is_searched(*ty))
             .map(|(at, (_, ty))| {
                 let node = Node::Column(at);
-                Some(Compiled { ty: *ty, node })
+                let column = Compiled { ty: *ty, node };
+                Some(match ty {
+                    Type::Dynamic => column,
+                    _ => column.converted(Type::String),
+                })
             })
             .collect()
     }
@@ -74,16 +78,7 @@ impl Compiler<'_> {
         if let [only] = list
             && self.is_table(only)
         {
-            let Some(tables) = self.scope.tables else {
-                return self.fail(Fault::new(only.span, "a subquery cannot stand here"));
-            };
-            let (values, ty) = match tables.column(only) {
-                Ok(column) => column,
-                Err(faults) => {
-                    self.faults.extend(faults);
-                    return None;
-                }
-            };
+            let (values, ty) = self.subquery(only.span, |tables| tables.column(only))?;
             let left = compiled?;
             self.refuse(span, operate::list_type(op, left.ty, ty))?;
             let list = Arc::new(List::new(op, &values));
@@ -121,9 +116,9 @@ impl Compiler<'_> {
                     name,
                     "materialize" | "table" | "_GetWatchlist" | "database" | "workspace"
                 );
-                let own = self.scope.functions.get(name);
+                let own = self.own_function(name);
                 table
-                    || own.is_some_and(|function| !inline::is_scalar(function))
+                    || own.is_some_and(|own| !inline::is_scalar(own.function))
                     || own.is_none()
                         && function::get(name).is_none()
                         && !call::is_special(name)

@@ -8,6 +8,14 @@ use crate::kql::{function, parse};
 
 /// The expression of `print x = …`, behind functions that the text defines.
 fn compiled(text: &str, columns: &[(String, Type)]) -> Result<Compiled, Vec<Fault>> {
+    compiled_with(text, columns, None)
+}
+
+fn compiled_with(
+    text: &str,
+    columns: &[(String, Type)],
+    tables: Option<&dyn Tables>,
+) -> Result<Compiled, Vec<Fault>> {
     let (query, faults) = parse(text);
     assert_eq!(faults, [], "{text}");
     let mut functions = HashMap::new();
@@ -17,7 +25,8 @@ fn compiled(text: &str, columns: &[(String, Type)]) -> Result<Compiled, Vec<Faul
             columns,
             constants: &constants,
             functions: &functions,
-            tables: None,
+            tables,
+            ..Scope::default()
         };
         match &statement.kind {
             StatementKind::Let {
@@ -57,6 +66,7 @@ fn shown(text: &str) -> String {
             .eval(
                 &Env {
                     now: 638_000_000_000_000_000,
+                    ..Env::default()
                 },
                 &[],
             )
@@ -69,6 +79,25 @@ fn refused(text: &str) -> String {
     match compiled(text, &[]) {
         Ok(_) => panic!("{text} is accepted"),
         Err(faults) => faults[0].message.clone(),
+    }
+}
+
+#[test]
+fn a_time_of_day_is_one_of_today() {
+    // Env of these tests: 2022-09-28T22:13:20Z
+    for (literal, instant) in [
+        ("datetime()", "2022-09-28T22:13:20.0000000Z"),
+        ("datetime(8:00)", "2022-09-28T08:00:00.0000000Z"),
+        ("datetime(23:59:59.5)", "2022-09-28T23:59:59.5000000Z"),
+        ("datetime(2025, 6, 14)", "2025-06-14T00:00:00.0000000Z"),
+    ] {
+        assert_eq!(shown(&format!("print x = {literal}")), instant, "{literal}");
+    }
+    for wrong in ["datetime(25:00)", "datetime(1.08:00)", "datetime(8)"] {
+        assert_eq!(
+            refused(&format!("print x = {wrong}")),
+            "this is no datetime"
+        );
     }
 }
 
@@ -92,6 +121,7 @@ fn values_keep_the_type_that_was_promised() {
         let value = compiled.eval(
             &Env {
                 now: 638_000_000_000_000_000,
+                ..Env::default()
             },
             &[],
         );
@@ -176,7 +206,7 @@ fn deep_expressions_are_refused_before_the_stack_ends() {
 }
 
 #[test]
-fn a_star_stands_for_all_columns_of_text() {
+fn a_star_stands_for_all_columns_that_are_searched() {
     let columns = [
         ("a".to_owned(), Type::String),
         ("n".to_owned(), Type::Long),
@@ -196,6 +226,110 @@ fn a_star_stands_for_all_columns_of_text() {
         Value::Bool(true)
     );
     assert_eq!(star.eval(&Env::default(), &row("no")), Value::Bool(false));
+    let star =
+        compiled("print x = * has '1'", &columns).unwrap_or_else(|faults| panic!("{faults:?}"));
+    assert_eq!(star.eval(&Env::default(), &row("no")), Value::Bool(true));
+}
+
+#[test]
+fn a_function_sees_what_stands_before_it() {
+    for (query, answer) in [
+        (
+            "let f=(a:long){ let g=(b:long){b*a}; g(3) }; print x = f(2)",
+            "6",
+        ),
+        (
+            "let f=(a:long){ let c=a+1; let g=(b:long){ let h=(d:long){d*b*c}; h(5) }; g(3) }; print x = f(1)",
+            "30",
+        ),
+        (
+            "let f=(a:long){ let g=(a:long){a}; let h=(b:long){g(b)+a}; h(10) }; print x = f(1)",
+            "11",
+        ),
+        (
+            "let f=(a:long){ let g=(){a+1}; g + g() }; print x = f(1)",
+            "4",
+        ),
+    ] {
+        assert_eq!(shown(query), answer, "{query}");
+    }
+    // Neither what comes later nor itself.
+    for query in [
+        "let f=(a:long){ let g=(b:long){b*c}; let c=1; g(3) }; print x = f(2)",
+        "let f=(a:long){ let g=(b:long){g(b)}; g(3) }; print x = f(2)",
+        "let g=(b:long){b*a}; let f=(a:long){ g(3) }; print x = f(2)",
+    ] {
+        assert!(refused(query).starts_with("no "), "{query}");
+    }
+    let columns = [("n".to_owned(), Type::Long)];
+    let query = "let f=(a:long){ let c=a*2; let g=(b:long){b*a+c}; g(3) + g(a) }; print x = f(n)";
+    let own = compiled(query, &columns).unwrap_or_else(|faults| panic!("{faults:?}"));
+    let value = own.eval(&Env::default(), &[Value::Long(5)]);
+    assert_eq!(value, Value::Long(3 * 5 + 10 + 5 * 5 + 10));
+}
+
+/// Answers every subquery with the names it knows.
+#[derive(Default)]
+struct Names(std::cell::RefCell<Vec<String>>);
+
+impl Tables for Names {
+    fn scalar(&self, _: &Expr) -> Result<(Value, Type), Vec<Fault>> {
+        Ok((Value::from(self.0.borrow().join(" ")), Type::String))
+    }
+
+    fn column(&self, table: &Expr) -> Result<(Vec<Value>, Type), Vec<Fault>> {
+        self.scalar(table).map(|(value, ty)| (vec![value], ty))
+    }
+
+    fn columns(&self, _: &Expr) -> Result<Vec<String>, Vec<Fault>> {
+        Ok(vec!["A".to_owned(), "B".to_owned()])
+    }
+
+    fn knowing(&self, names: &[(String, Known)], run: &mut dyn FnMut()) {
+        let env = Env::default();
+        let shown = names.iter().map(|(name, known)| match known {
+            Known::Scalar(value) => format!("{name}={}", value.eval(&env, &[]).show()),
+            Known::Table(_) => format!("{name}=table"),
+            Known::Function(_) => format!("{name}=function"),
+        });
+        self.0.replace(shown.collect());
+        run();
+        self.0.take();
+    }
+}
+
+#[test]
+fn a_subquery_knows_the_names_of_functions_around_it() {
+    let tables = Names::default();
+    let columns = [("n".to_owned(), Type::Long)];
+    let known = |text: &str| match compiled_with(text, &columns, Some(&tables)) {
+        Ok(compiled) => compiled.eval(&Env::default(), &[Value::Long(1)]).show(),
+        Err(faults) => faults[0].message.clone(),
+    };
+    assert_eq!(
+        known("let f=(h:long){ toscalar(T | summarize min(a)-h) }; print x = f(10)"),
+        "h=10"
+    );
+    assert_eq!(
+        known(
+            "let f=(h:datetime){ let U = T | where t > h; let g=(){1}; strcat(toscalar(U), '!') }; print x = f(now())"
+        ),
+        "h=0001-01-01T00:00:00.0000000Z U=table g=function!"
+    );
+    assert_eq!(known("print x = toscalar(T | count)"), "");
+    assert_eq!(known("print x = column_names_of(T)"), r#"["A","B"]"#);
+    assert_eq!(
+        known("let f=(h:long){ toscalar(T | count) }; print x = f(n)"),
+        ""
+    );
+    assert_eq!(
+        known("let h=1; let f=(h:long){ toscalar(T | where a > h) }; print x = f(n)"),
+        "`h` may differ from row to row, and a subquery runs once"
+    );
+    assert_eq!(
+        known("let f=(h:long){ 'h=3' in (T | project a, h) }; print x = f(3)"),
+        "True"
+    );
 }
 
 #[test]

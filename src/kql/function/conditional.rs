@@ -1,6 +1,8 @@
 //! `iff`, `case`, `coalesce`, `isnull`, …
 
 use super::{Function, Want, common, take};
+use crate::kql::ast::ArithmeticOp;
+use crate::kql::operate::{arithmetic, arithmetic_type, between, between_type};
 use crate::kql::value::{Json, Type, Value};
 
 const IFF: Function = Function {
@@ -136,6 +138,26 @@ pub(super) const TABLE: &[Function] = &[
         eval: |_, a| {
             a[0].to_bool()
                 .map_or(Value::Null, |value| Value::Bool(!value))
+        },
+    },
+    Function {
+        name: "around",
+        arguments: (3, 3),
+        doc: "around(value, centre, distance): whether the value is not farther from the centre; null with a null",
+        example: "print x = around(datetime(2021-01-01 01:29), datetime(2021-01-01 01:30), 1min)",
+        answer: "True",
+        ty: |a| {
+            let low = arithmetic_type(ArithmeticOp::Subtract, a[1], a[2])?;
+            let high = arithmetic_type(ArithmeticOp::Add, a[1], a[2])?;
+            between_type(a[0], low, high).map(|()| Type::Bool)
+        },
+        eval: |_, a| match a.iter().any(Value::is_null) {
+            true => Value::Null,
+            false => {
+                let low = arithmetic(ArithmeticOp::Subtract, &a[1], &a[2]);
+                let high = arithmetic(ArithmeticOp::Add, &a[1], &a[2]);
+                between(false, &a[0], &low, &high)
+            }
         },
     },
     Function {

@@ -32,6 +32,29 @@ fn distinct<'j>(items: impl IntoIterator<Item = &'j Json>, keep: impl Fn(&str) -
     array(set)
 }
 
+/// Adds the paths of all that a bag or array holds, each once; `[0]` stands for every element.
+fn paths(json: &Json, path: &str, seen: &mut HashSet<String>, found: &mut Vec<Json>) {
+    let mut add = |path: String, inside: &Json| {
+        if seen.insert(path.clone()) {
+            found.push(json_text(&path));
+        }
+        paths(inside, &path, seen, found);
+    };
+    match json {
+        Json::Bag(properties) => {
+            for (key, inside) in properties {
+                add(format!("{path}['{key}']"), inside);
+            }
+        }
+        Json::Array(items) => {
+            for inside in items {
+                add(format!("{path}[0]"), inside);
+            }
+        }
+        _ => {}
+    }
+}
+
 fn keys(value: &Value) -> HashSet<String> {
     value.array().unwrap_or_default().iter().map(key).collect()
 }
@@ -216,6 +239,22 @@ pub(super) const TABLE: &[Function] = &[
                     .map(|i| Json::Array(a.iter().map(|value| at(value, i)).collect()))
                     .collect(),
             )
+        },
+    },
+    Function {
+        name: "treepath",
+        arguments: (1, 1),
+        doc: "treepath(bag): an array of the paths of all that it holds; `[0]` stands for all elements of an array",
+        example: "print x = treepath(dynamic({\"a\":[1,{\"b\":2}],\"c\":3}))",
+        answer: "[\"['a']\",\"['a'][0]\",\"['a'][0]['b']\",\"['c']\"]",
+        ty: |a| take(a, &[Want::Dynamic], Type::Dynamic),
+        eval: |_, a| match &a[0] {
+            Value::Dynamic(json) => {
+                let mut found = Vec::new();
+                paths(json, "", &mut HashSet::new(), &mut found);
+                array(found)
+            }
+            _ => Value::Null,
         },
     },
     Function {

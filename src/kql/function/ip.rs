@@ -2,8 +2,8 @@
 
 use std::net::Ipv6Addr;
 
-use super::{Function, Typed, Want, long, or_null, take, text};
-use crate::kql::value::{Type, Value};
+use super::{Function, Typed, Want, json_text, long, or_null, take, text};
+use crate::kql::value::{Json, Type, Value};
 
 /// Private networks, each with the length of its prefix.
 const PRIVATE: [(u32, u32); 3] = [(0x0a00_0000, 8), (0xac10_0000, 12), (0xc0a8_0000, 16)];
@@ -186,6 +186,24 @@ fn has_prefix(source: &str, prefix: &str) -> bool {
         || (whole && has_address(source, prefix))
 }
 
+/// The fewest networks that hold the addresses from one to another.
+fn range_networks(a: &[Value]) -> Option<Vec<Json>> {
+    let bound = |at| network4(&text(a, at)).map(|(address, prefix)| address & mask4(prefix));
+    let (mut first, last) = (u64::from(bound(0)?), u64::from(bound(1)?));
+    let mut networks = Vec::new();
+    while first <= last {
+        // As large as the address allows and as there is room for.
+        let bits = first
+            .trailing_zeros()
+            .min((last - first + 1).ilog2())
+            .min(32);
+        let address = show4(u32::try_from(first).ok()?);
+        networks.push(json_text(format!("{address}/{}", 32 - bits)));
+        first += 1 << bits;
+    }
+    (!networks.is_empty()).then_some(networks)
+}
+
 fn ranges(arguments: &[Type]) -> Typed {
     take(arguments, &[Want::Text], Type::Bool)
 }
@@ -297,6 +315,17 @@ pub(super) const TABLE: &[Function] = &[
         answer: "24",
         ty: |a| take(a, &[Want::Text], Type::Long),
         eval: |_, a| or_null(network4(&text(a, 0)).map(|(_, prefix)| i64::from(prefix))),
+    },
+    Function {
+        name: "ipv4_range_to_cidr_list",
+        arguments: (2, 2),
+        doc: "ipv4_range_to_cidr_list(first, last): an array of the networks that hold just these addresses; null of what is no range",
+        example: "print x = ipv4_range_to_cidr_list(\"1.1.128.0\", \"1.1.140.255\")",
+        answer: "[\"1.1.128.0/21\",\"1.1.136.0/22\",\"1.1.140.0/24\"]",
+        ty: |a| take(a, &[Want::Text], Type::Dynamic),
+        eval: |_, a| {
+            range_networks(a).map_or(Value::Null, |list| Value::dynamic(Json::Array(list)))
+        },
     },
     Function {
         name: "parse_ipv4",
@@ -424,3 +453,34 @@ pub(super) const TABLE: &[Function] = &[
         ..HAS
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_becomes_the_fewest_networks() {
+        let networks = |first: &str, last: &str| {
+            let list = range_networks(&[first.into(), last.into()]);
+            list.map(|list| Json::Array(list).text())
+        };
+        for (first, last, expected) in [
+            ("0.0.0.0", "255.255.255.255", r#"["0.0.0.0/0"]"#),
+            ("192.0.2.1", "192.0.2.1", r#"["192.0.2.1/32"]"#),
+            (
+                "192.0.2.1",
+                "192.0.2.4",
+                r#"["192.0.2.1/32","192.0.2.2/31","192.0.2.4/32"]"#,
+            ),
+            (
+                "255.255.255.254",
+                "255.255.255.255",
+                r#"["255.255.255.254/31"]"#,
+            ),
+        ] {
+            assert_eq!(networks(first, last).as_deref(), Some(expected));
+        }
+        assert_eq!(networks("192.0.2.2", "192.0.2.1"), None);
+        assert_eq!(networks("192.0.2.2", "x"), None);
+    }
+}

@@ -1,35 +1,80 @@
 //! The scalar functions of Kusto that are supported: one table of names, types, documentation and code.
 //!
-//! A function that is not here is not supported; none is here of which it is not known what it gives. Arguments come
+//! A function that is not here is not supported. What Kusto does not document of one (`series_decompose`), its module says. Arguments come
 //! evaluated, so functions that look at names or at other rows (`column_ifexists`, `prev`, `toscalar`) are not here.
 
+mod agent;
 mod array;
 mod bag;
 mod conditional;
 mod convert;
+mod decompose;
 mod dynamic;
 mod encode;
+mod filter;
+mod fit;
+mod geo;
 mod hash;
 mod ip;
 mod number;
+mod periods;
+mod probability;
+mod random;
 mod regular;
 mod series;
+mod sketch;
+mod statistic;
 mod string;
 mod time;
 mod time_format;
 mod url;
+mod xml;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+
+pub use fit::outputs;
 
 use super::value::{Json, Type, Value};
 
 /// What a function may know beside its arguments.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Env {
     /// The instant of the query, in ticks: `now()`.
     pub now: i64,
+    /// Where addresses are, for `geo_info_from_ip_address`.
+    pub geography: Option<Arc<dyn Geography>>,
+}
+
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Env")
+            .field("now", &self.now)
+            .field("geography", &self.geography.is_some())
+            .finish()
+    }
+}
+
+/// Knows where an address is.
+pub trait Geography: Send + Sync {
+    /// Where the address is; nothing where that is not known.
+    fn locate(&self, address: IpAddr) -> Option<Location>;
+}
+
+/// Where an address is. What is not known is empty.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Location {
+    /// Name of the country, in English.
+    pub country: String,
+    /// Name of the state or region.
+    pub state: String,
+    /// Name of the city.
+    pub city: String,
+    /// Degrees east and north.
+    pub position: Option<(f64, f64)>,
 }
 
 /// The type that a function gives for types of arguments, or why it refuses them.
@@ -90,28 +135,44 @@ impl Function {
         !matches!(self.name, "now" | "ago" | "rand" | "new_guid")
     }
 
+    /// Whether it gives another value each time.
+    pub fn is_random(&self) -> bool {
+        matches!(self.name, "rand" | "new_guid")
+    }
+
     /// The same under another name.
     const fn named(self, name: &'static str) -> Function {
         Function { name, ..self }
     }
 }
 
-const FAMILIES: [&[Function]; 15] = [
+const FAMILIES: [&[Function]; 26] = [
+    agent::TABLE,
     array::TABLE,
     bag::TABLE,
     conditional::TABLE,
     convert::TABLE,
+    decompose::TABLE,
     dynamic::TABLE,
     encode::TABLE,
+    filter::TABLE,
+    fit::TABLE,
+    geo::TABLE,
     hash::TABLE,
     ip::TABLE,
     number::TABLE,
+    periods::TABLE,
+    probability::TABLE,
+    random::TABLE,
     regular::TABLE,
     series::TABLE,
+    sketch::TABLE,
+    statistic::TABLE,
     string::TABLE,
     time::TABLE,
     time_format::TABLE,
     url::TABLE,
+    xml::TABLE,
 ];
 
 /// All functions.

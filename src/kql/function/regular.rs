@@ -91,6 +91,48 @@ fn trim_end<'t>(pattern: &str, text: &'t str) -> &'t str {
     }
 }
 
+/// Characters before a match of a pattern in a text; see Kusto's `indexof_regex`.
+fn index_of(a: &[Value]) -> Value {
+    let (source, regex) = (text(a, 0), compiled_regex(&text(a, 1)));
+    let argument = |at: usize, default: i64| match a.get(at) {
+        None => Some(default),
+        Some(value) => value.to_long(),
+    };
+    let (Some(start), Some(length), Some(occurrence), Some(regex)) =
+        (argument(2, 0), argument(3, -1), argument(4, 1), regex)
+    else {
+        return Value::Null;
+    };
+    let (Ok(start), Ok(skipped)) = (
+        usize::try_from(start),
+        usize::try_from(occurrence.saturating_sub(1)),
+    ) else {
+        return Value::Null;
+    };
+    if length < -1 {
+        return Value::Null;
+    }
+    // Where the part to search begins, and a character behind it.
+    let places = source.char_indices().map(|(at, _)| at);
+    let mut places = places.chain([source.len()]);
+    let Some(from) = places.nth(start) else {
+        return Value::Long(-1);
+    };
+    let to = match usize::try_from(length) {
+        Ok(0) => from,
+        Ok(length) => places.nth(length - 1).unwrap_or(source.len()),
+        Err(_) => source.len(),
+    };
+    let part = source.get(from..to).unwrap_or_default();
+    match regex.find_iter(part).nth(skipped) {
+        Some(found) => {
+            let before = part[..found.start()].chars().count();
+            Value::Long(i64::try_from(start + before).unwrap_or(i64::MAX))
+        }
+        None => Value::Long(-1),
+    }
+}
+
 fn extract_all(a: &[Value]) -> Value {
     let source = text(a, a.len().saturating_sub(1));
     let Some(regex) = compiled_regex(&text(a, 0)) else {
@@ -179,6 +221,15 @@ pub(super) const TABLE: &[Function] = &[
         eval: |_, a| replace(&text(a, 2), &text(a, 0), &text(a, 1)),
     },
     Function {
+        name: "indexof_regex",
+        arguments: (2, 5),
+        doc: "indexof_regex(text, pattern, start = 0, length = -1, occurrence = 1): characters before the match; -1 where there is none",
+        example: "print x = indexof_regex(\"abcabcdefg\", @\"a.c\", 0, 9, 2)",
+        answer: "3",
+        ty: |a| take(a, &[Want::Text, Want::Text, Want::Integer], Type::Long),
+        eval: |_, a| index_of(a),
+    },
+    Function {
         name: "regex_quote",
         arguments: (1, 1),
         doc: "regex_quote(text): a pattern that matches just this text",
@@ -227,3 +278,35 @@ pub(super) const TABLE: &[Function] = &[
         eval: |_, a| Value::from(trim_end(&text(a, 0), &text(a, 1))),
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indexof_regex_counts_characters_as_documented() {
+        let index = |text: &str, pattern: &str, rest: &[i64]| {
+            let rest = rest.iter().map(|number| Value::Long(*number));
+            let a: Vec<Value> = [Value::from(text), Value::from(pattern)]
+                .into_iter()
+                .chain(rest)
+                .collect();
+            index_of(&a).to_long()
+        };
+        assert_eq!(index("abcabc", "a.c", &[]), Some(0));
+        assert_eq!(index("abcabc", "a.c", &[1, -1, 2]), Some(-1));
+        assert_eq!(index("ababaa", "a.a", &[0, -1, 2]), Some(-1));
+        assert_eq!(index("abcabc", "a|ab", &[-1]), None);
+        assert_eq!(index("ééa1", r"\d", &[1]), Some(3));
+        assert_eq!(index("ab", "b", &[0, 1]), Some(-1));
+        assert_eq!(index("ab", "$", &[2, 0]), Some(2));
+        assert_eq!(index("ab", "b", &[3]), Some(-1));
+        assert_eq!(index("ab", "b", &[0, i64::MAX, i64::MIN]), None);
+    }
+
+    #[test]
+    fn patterns_of_published_queries_trim() {
+        assert_eq!(trim_start("[[]", "[2001:db8::1"), "2001:db8::1");
+        assert_eq!(trim_end(r#"[["\]]"#, "a]"), "a");
+    }
+}

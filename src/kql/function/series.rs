@@ -1,5 +1,4 @@
-//! Series: arrays of numbers, element by element. What Kusto fits and decomposes is left out, for its numbers are not
-//! documented to the last digit.
+//! Series: arrays of numbers, element by element.
 
 use super::{Function, Want, items, or_null, take};
 use crate::kql::ast::ArithmeticOp;
@@ -10,12 +9,31 @@ fn array(items: impl Iterator<Item = Json>) -> Value {
     Value::dynamic(Json::Array(items.collect()))
 }
 
-fn number(json: &Json) -> Option<f64> {
+/// The number that an element is.
+pub(super) fn number(json: &Json) -> Option<f64> {
     match json {
         Json::Long(value) => Some(*value as f64),
         Json::Real(value) => Some(*value),
         _ => None,
     }
+}
+
+/// The numbers of a series; nothing where an element is none or is not finite.
+pub(super) fn numbers(arguments: &[Value], at: usize) -> Option<Vec<f64>> {
+    let numbers = items(arguments, at)?.iter().map(number);
+    numbers
+        .map(|value| value.filter(|value| value.is_finite()))
+        .collect()
+}
+
+/// A series of those numbers.
+pub(super) fn reals(values: impl IntoIterator<Item = f64>) -> Json {
+    Json::Array(values.into_iter().map(Json::Real).collect())
+}
+
+/// The outputs of a function of several columns; null where there are none.
+pub(super) fn tuple(outputs: Option<impl IntoIterator<Item = Json>>) -> Value {
+    outputs.map_or(Value::Null, |outputs| array(outputs.into_iter()))
 }
 
 /// Elements of two series, or of one beside a number; missing ones are null.
@@ -63,6 +81,19 @@ fn mapped(a: &[Value], f: impl Fn(f64) -> f64) -> Value {
     }
 }
 
+/// Like [`mapped`], but a series without reals keeps its whole numbers.
+fn mapped_whole(a: &[Value], whole: impl Fn(i64) -> i64, real: impl Fn(f64) -> f64) -> Value {
+    match items(a, 0) {
+        Some(items) if !items.iter().any(|item| matches!(item, Json::Real(_))) => {
+            array(items.iter().map(|item| match item {
+                Json::Long(value) => Json::Long(whole(*value)),
+                _ => Json::Null,
+            }))
+        }
+        _ => mapped(a, real),
+    }
+}
+
 /// Whether an element is to be filled: null, or equal to the placeholder.
 fn missing(item: &Json, placeholder: Option<&Value>) -> bool {
     match placeholder {
@@ -82,6 +113,44 @@ fn filled<'j>(items: impl Iterator<Item = &'j Json>, placeholder: Option<&Value>
             }
         })
         .collect()
+}
+
+/// Missing elements become the line between the numbers beside them, cut off where all these are whole; at the edges, if at
+/// all, the nearest number.
+fn filled_linearly(items: &[Json], placeholder: Option<&Value>, edges: bool) -> Option<Vec<Json>> {
+    let found = items.iter().enumerate();
+    let known: Vec<(usize, &Json, f64)> = found
+        .filter(|(_, item)| !missing(item, placeholder))
+        .filter_map(|(i, item)| Some((i, item, number(item)?)))
+        .collect();
+    known.first()?;
+    let whole = known
+        .iter()
+        .all(|(_, item, _)| matches!(item, Json::Long(_)));
+    let between = |i: usize, item: &Json| {
+        let behind = known.partition_point(|(at, ..)| *at < i);
+        let left = behind.checked_sub(1).and_then(|before| known.get(before));
+        match (left, known.get(behind)) {
+            (Some((from, _, x)), Some((to, _, y))) => {
+                let part = (i - from) as f64 / (to - from) as f64;
+                let value = x + (y - x) * part;
+                match whole {
+                    true => Json::Long(value as i64),
+                    false => Json::Real(value),
+                }
+            }
+            (Some((_, nearest, _)), None) | (None, Some((_, nearest, _))) if edges => {
+                (*nearest).clone()
+            }
+            _ => item.clone(),
+        }
+    };
+    let found = items.iter().enumerate();
+    let filled = found.map(|(i, item)| match missing(item, placeholder) {
+        true => between(i, item),
+        false => item.clone(),
+    });
+    Some(filled.collect())
 }
 
 /// Two series, or one and a number.
@@ -223,6 +292,51 @@ pub(super) const TABLE: &[Function] = &[
         "[true,false,true]",
         |_, a| compared(a, |x, y| x != y),
     ),
+    binary(
+        "series_pow",
+        "series_pow(a, b): a to the power of b, element by element, as reals",
+        "print x = series_pow(dynamic([1, 2, 4]), dynamic([4, 2, 0.5]))",
+        "[1.0,4.0,2.0]",
+        |_, a| {
+            pairs(a, |x, y| match (number(x), number(y)) {
+                (Some(x), Some(y)) => Json::Real(x.powf(y)),
+                _ => Json::Null,
+            })
+        },
+    ),
+    unary(
+        "series_abs",
+        "series_abs(series): each element without its sign",
+        "print x = series_abs(dynamic([-6.5, 0]))",
+        "[6.5,0.0]",
+        |_, a| mapped_whole(a, i64::saturating_abs, f64::abs),
+    ),
+    unary(
+        "series_sign",
+        "series_sign(series): -1, 0 or 1 for each element",
+        "print x = series_sign(dynamic([-6, 0, 8]))",
+        "[-1,0,1]",
+        |_, a| {
+            mapped_whole(a, i64::signum, |x| match x == 0.0 {
+                true => 0.0,
+                false => x.signum(),
+            })
+        },
+    ),
+    unary(
+        "series_ceiling",
+        "series_ceiling(series): the least whole number that is not below each element",
+        "print x = series_ceiling(dynamic([-1.5, 1, 2.5]))",
+        "[-1.0,1.0,3.0]",
+        |_, a| mapped(a, f64::ceil),
+    ),
+    unary(
+        "series_floor",
+        "series_floor(series): the greatest whole number that is not above each element",
+        "print x = series_floor(dynamic([-1.5, 1, 2.5]))",
+        "[-2.0,1.0,2.0]",
+        |_, a| mapped(a, f64::floor),
+    ),
     unary(
         "series_exp",
         "series_exp(series): e to the power of each element",
@@ -257,6 +371,27 @@ pub(super) const TABLE: &[Function] = &[
         "print x = series_tan(dynamic([0]))",
         "[0.0]",
         |_, a| mapped(a, f64::tan),
+    ),
+    unary(
+        "series_asin",
+        "series_asin(series): the angle of which each element is the sine",
+        "print x = series_asin(dynamic([0]))",
+        "[0.0]",
+        |_, a| mapped(a, f64::asin),
+    ),
+    unary(
+        "series_acos",
+        "series_acos(series): the angle of which each element is the cosine",
+        "print x = series_acos(dynamic([1]))",
+        "[0.0]",
+        |_, a| mapped(a, f64::acos),
+    ),
+    unary(
+        "series_atan",
+        "series_atan(series): the angle of which each element is the tangent",
+        "print x = series_atan(dynamic([0]))",
+        "[0.0]",
+        |_, a| mapped(a, f64::atan),
     ),
     Function {
         name: "series_dot_product",
@@ -309,6 +444,28 @@ pub(super) const TABLE: &[Function] = &[
                     false => item.clone(),
                 };
                 array(items.iter().map(fill))
+            }
+            None => Value::Null,
+        },
+    },
+    Function {
+        name: "series_fill_linear",
+        arguments: (1, 4),
+        doc: "series_fill_linear(series, placeholder = null, edges = true, constant = 0): missing elements lie on a line",
+        example: "print x = series_fill_linear(dynamic([null, 1.0, null, 2.0]))",
+        answer: "[1.0,1.0,1.5,2.0]",
+        ty: |a| {
+            let wants = [Want::Dynamic, Want::Number, Want::Bool, Want::Number];
+            take(a, &wants, Type::Dynamic)
+        },
+        eval: |_, a| match items(a, 0) {
+            Some(items) => {
+                let edges = a.get(2).and_then(Value::to_bool).unwrap_or(true);
+                let constant = a.get(3).map_or(Json::Real(0.0), Json::from_value);
+                let filled = filled_linearly(items, a.get(1), edges);
+                // A series without any number is filled with the constant.
+                let filled = filled.unwrap_or_else(|| vec![constant; items.len()]);
+                array(filled.into_iter())
             }
             None => Value::Null,
         },

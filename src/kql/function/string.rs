@@ -10,6 +10,55 @@ const MAX_TEXT: usize = 64 << 20;
 /// Most times that `strrep` repeats.
 const MAX_REPEATS: i64 = 1024;
 
+/// The arguments of a command line as `CommandLineToArgvW` of Windows cuts them.
+fn arguments(line: &str) -> Vec<Json> {
+    let blank = |c: char| c == ' ' || c == '\t';
+    // The name of the program knows no escapes.
+    let (program, rest) = match line.strip_prefix('"') {
+        Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
+        None => line.split_at(line.find(blank).unwrap_or(line.len())),
+    };
+    let mut found = vec![json_text(program)];
+    let mut rest = rest.trim_start_matches(blank).chars().peekable();
+    while rest.peek().is_some() {
+        let mut argument = String::new();
+        // Two quotes close what one opened; the third in a row stands for itself.
+        let (mut quotes, mut backslashes) = (0, 0);
+        while let Some(c) = rest.next_if(|c| quotes == 1 || !blank(*c)) {
+            match c {
+                '\\' => backslashes += 1,
+                '"' => {
+                    // Two backslashes before a quote are one, and the last of an odd number escapes it.
+                    argument.extend(std::iter::repeat_n('\\', backslashes / 2));
+                    if backslashes % 2 == 1 {
+                        argument.push('"');
+                    } else {
+                        quotes += 1;
+                        while rest.next_if_eq(&'"').is_some() {
+                            quotes += 1;
+                            if quotes == 3 {
+                                argument.push('"');
+                                quotes = 0;
+                            }
+                        }
+                        quotes %= 2;
+                    }
+                    backslashes = 0;
+                }
+                c => {
+                    argument.extend(std::iter::repeat_n('\\', backslashes));
+                    backslashes = 0;
+                    argument.push(c);
+                }
+            }
+        }
+        argument.extend(std::iter::repeat_n('\\', backslashes));
+        found.push(json_text(argument));
+        while rest.next_if(|c| blank(*c)).is_some() {}
+    }
+    found
+}
+
 /// Upper or lower case letter by letter; a letter whose other case is several letters stays.
 fn recase<I: Iterator<Item = char>>(text: &str, case: impl Fn(char) -> I) -> String {
     let one = |c: char| {
@@ -56,19 +105,24 @@ fn index_of(a: &[Value]) -> Value {
     if length < -1 || occurrence < 1 {
         return Value::Null;
     }
-    let part = substring(&source, start, (length >= 0).then_some(length));
-    // Where the part begins, in bytes.
-    let skipped = part.as_ptr() as usize - source.as_ptr() as usize;
-    let mut from = 0;
+    let characters = |text: &str| i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+    let mut rest = substring(&source, start, None);
     let mut left = occurrence;
-    while let Some(at) = part.get(from..).and_then(|rest| rest.find(&*wanted)) {
+    while let Some(at) = rest.find(&*wanted) {
+        // The length counts from where the search went on, not from the start.
+        if length >= 0 && characters(&rest[..at + wanted.len()]) > length {
+            break;
+        }
+        rest = &rest[at..];
         left -= 1;
         if left == 0 {
-            let characters = source[..skipped + from + at].chars().count();
-            return Value::Long(i64::try_from(characters).unwrap_or(i64::MAX));
+            return Value::Long(characters(&source[..source.len() - rest.len()]));
         }
-        let first = part[from + at..].chars().next().map_or(1, char::len_utf8);
-        from += at + first;
+        let mut after = rest.chars();
+        if after.next().is_none() {
+            break;
+        }
+        rest = after.as_str();
     }
     Value::Long(-1)
 }
@@ -461,6 +515,19 @@ pub(super) const TABLE: &[Function] = &[
         },
     },
     Function {
+        name: "parse_command_line",
+        arguments: (2, 2),
+        doc: "parse_command_line(text, \"windows\"): an array of the arguments of a command line; null of an empty one",
+        example: "print x = parse_command_line('echo \"hello world!\"', \"windows\")",
+        answer: "[\"echo\",\"hello world!\"]",
+        ty: |a| take(a, &[Want::Text], Type::Dynamic),
+        eval: |_, a| match (&*text(a, 0), &*text(a, 1)) {
+            ("", _) => Value::Null,
+            (line, "windows") => Value::dynamic(Json::Array(arguments(line))),
+            _ => Value::Null,
+        },
+    },
+    Function {
         name: "parse_csv",
         arguments: (1, 1),
         doc: "parse_csv(text): an array of the fields of the first record",
@@ -474,3 +541,47 @@ pub(super) const TABLE: &[Function] = &[
     FROM_CODEPOINTS,
     FROM_CODEPOINTS.named("make_string"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn occurrences_are_counted_within_a_length_that_moves() {
+        let at = |source: &str, wanted: &str, more: &[i64]| {
+            let mut a = vec![Value::from(source), Value::from(wanted)];
+            a.extend(more.iter().copied().map(Value::Long));
+            index_of(&a)
+        };
+        // As in Kusto's documentation.
+        assert_eq!(at("abcdefg", "cde", &[]), Value::Long(2));
+        assert_eq!(at("abcdefg", "cde", &[1, 4]), Value::Long(2));
+        assert_eq!(at("abcdefg", "cde", &[1, 2]), Value::Long(-1));
+        assert_eq!(at("abcdefg", "cde", &[3, 4]), Value::Long(-1));
+        assert_eq!(at("abcdefg", "cde", &[-5]), Value::Long(2));
+        let twice = "abcdefgabcdefg";
+        assert_eq!(at(twice, "cde", &[1, 10, 2]), Value::Long(9));
+        assert_eq!(at(twice, "cde", &[1, -1, 3]), Value::Long(-1));
+        assert_eq!(at("é", "", &[0, -1, 2]), Value::Long(1));
+        assert_eq!(at("é", "", &[0, -1, 9]), Value::Long(-1));
+        assert_eq!(at("é", "é", &[i64::MAX]), Value::Long(-1));
+    }
+
+    #[test]
+    fn command_lines_are_cut_as_windows_does() {
+        for (line, expected) in [
+            (r#"x "abc" d  e "#, vec!["x", "abc", "d", "e"]),
+            (r#"x a\\b d"e f"g h"#, vec!["x", r"a\\b", "de fg", "h"]),
+            (r#"x a\\\"b c"#, vec!["x", r#"a\"b"#, "c"]),
+            (r#"x a\\\\"b c" d"#, vec!["x", r"a\\b c", "d"]),
+            (r#"x a"b"" c"#, vec!["x", r#"ab""#, "c"]),
+            (r#""C:\a b\x.exe" C:\"#, vec![r"C:\a b\x.exe", r"C:\"]),
+            (r#""open"#, vec!["open"]),
+            ("x \"\" \"a\tb", vec!["x", "", "a\tb"]),
+            (" x", vec!["", "x"]),
+        ] {
+            let found: Vec<String> = arguments(line).iter().map(Json::show).collect();
+            assert_eq!(found, expected, "{line}");
+        }
+    }
+}

@@ -114,17 +114,43 @@ impl List {
         truth(Some(found != self.op.negated))
     }
 
+    /// The operator.
+    pub fn op(&self) -> InOp {
+        self.op
+    }
+
+    /// What it holds, where that is strings only.
+    pub fn texts(&self) -> Option<&HashSet<String>> {
+        (self.op.kind == InKind::In && self.others.is_empty()).then_some(&self.texts)
+    }
+
+    /// What it searches for.
+    pub fn terms(&self) -> impl Iterator<Item = &str> {
+        self.matchers.iter().map(Matcher::needle)
+    }
+
+    /// What [`List::apply`] gives of a string.
+    pub fn holds_text(&self, text: &str) -> bool {
+        let found = match self.op.kind {
+            InKind::HasAny => self.matchers.iter().any(|matcher| matcher.matches(text)),
+            InKind::HasAll => self.matchers.iter().all(|matcher| matcher.matches(text)),
+            InKind::In if self.others.is_empty() => self.has_text(text),
+            InKind::In => self.contains(&Value::from(text)),
+        };
+        found != self.op.negated
+    }
+
+    fn has_text(&self, text: &str) -> bool {
+        match self.op.case_sensitive {
+            true => self.texts.contains(text),
+            false => self.texts.contains(&*fold(text)),
+        }
+    }
+
     fn holds(&self, left: &Value) -> bool {
         match self.op.kind {
-            InKind::HasAny => {
-                let text = left.text();
-                self.matchers.iter().any(|matcher| matcher.matches(&text))
-            }
-            InKind::HasAll => {
-                let text = left.text();
-                self.matchers.iter().all(|matcher| matcher.matches(&text))
-            }
             InKind::In => self.contains(left),
+            _ => self.holds_text(&left.text()) != self.op.negated,
         }
     }
 
@@ -137,12 +163,10 @@ impl List {
             }
             other => other,
         };
-        let text = |text: &str| match self.op.case_sensitive {
-            true => self.texts.contains(text),
-            false => self.texts.contains(&*fold(text)),
-        };
         match left {
-            Value::String(own) => text(own) || self.others.iter().any(|value| equals(left, value)),
+            Value::String(own) => {
+                self.has_text(own) || self.others.iter().any(|value| equals(left, value))
+            }
             left => {
                 let same_type = |value: &Value| value.ty() == left.ty();
                 self.keys.contains(&left.key())

@@ -1,44 +1,13 @@
 //! String operators: `has`, `contains`, `startswith`, `matches regex`, …
 
 use std::borrow::Cow;
-use std::cell::RefCell;
-use std::collections::HashMap;
 
 use regex::Regex;
 
+use super::pattern::compiled_regex;
 use super::truth;
 use crate::kql::ast::{MatchKind, MatchOp};
 use crate::kql::value::{Type, Value};
-
-/// So many compiled patterns are kept for each thread.
-const KEPT_PATTERNS: usize = 256;
-
-thread_local! {
-    static PATTERNS: RefCell<HashMap<String, Option<Regex>>> = RefCell::new(HashMap::new());
-}
-
-/// The compiled pattern, nothing where it is wrong. Compiled once for each thread.
-pub fn compiled_regex(pattern: &str) -> Option<Regex> {
-    PATTERNS.with_borrow_mut(|patterns| {
-        if let Some(known) = patterns.get(pattern) {
-            return known.clone();
-        }
-        if patterns.len() >= KEPT_PATTERNS {
-            patterns.clear();
-        }
-        let compiled = Regex::new(pattern).ok();
-        patterns.insert(pattern.to_owned(), compiled.clone());
-        compiled
-    })
-}
-
-/// What is wrong with a pattern; nothing where it is right.
-pub fn regex_error(pattern: &str) -> Option<String> {
-    let error = Regex::new(pattern).err()?.to_string();
-    let reason = error.lines().last().unwrap_or_default();
-    let reason = reason.strip_prefix("error: ").unwrap_or(reason).to_owned();
-    Some(format!("the regular expression is wrong: {reason}"))
-}
 
 /// The text with all letters in lower case, each by itself, so that texts that differ in case only become equal.
 pub fn fold(text: &str) -> Cow<'_, str> {
@@ -86,6 +55,15 @@ pub fn match_type(op: MatchOp, left: Type, right: Type) -> Result<(), String> {
     }
 }
 
+/// Whether `search` and `where * has` look into columns of a type, as text. Recorded searches find whole numbers, and no real
+/// ones.
+pub fn is_searched(ty: Type) -> bool {
+    matches!(
+        ty,
+        Type::String | Type::Dynamic | Type::Int | Type::Long | Type::Guid
+    )
+}
+
 /// The operator as it is written, without its negation.
 fn name(op: MatchOp) -> &'static str {
     match (op.kind, op.case_sensitive) {
@@ -129,6 +107,21 @@ impl Matcher {
             false => fold(pattern).into_owned(),
         };
         Matcher { op, needle, regex }
+    }
+
+    /// The operator, without its negation.
+    pub fn name(&self) -> &'static str {
+        name(self.op)
+    }
+
+    /// Whether it is the negated form.
+    pub fn negated(&self) -> bool {
+        self.op.negated
+    }
+
+    /// Its right side, in lower case where case does not matter.
+    pub fn needle(&self) -> &str {
+        &self.needle
     }
 
     /// Whether the text matches; the negation is not looked at.
@@ -227,9 +220,8 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_pattern_matches_nothing_and_is_explained() {
+    fn a_wrong_pattern_matches_nothing() {
         assert!(!holds(MatchKind::Regex, "a", "("));
-        assert!(regex_error("(").is_some_and(|text| text.contains("unclosed")));
         assert!(holds(MatchKind::Regex, "2020-01-15", r"^\d{4}-"));
     }
 }

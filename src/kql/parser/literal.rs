@@ -337,6 +337,8 @@ fn typed(ty: Type, content: &str) -> Option<Literal> {
             "max" => Some(Literal::Real(f64::MAX)),
             _ => real(content).map(Literal::Real),
         },
+        // `datetime()` is the instant of the query.
+        Type::DateTime if content.is_empty() => Some(Literal::Typed(ty, String::new())),
         _ => {
             // Dates copied from web pages have other blanks.
             let blank = |c: char| c.is_whitespace();
@@ -426,6 +428,6 @@ mod tests {
         let date = Literal::Typed(Type::DateTime, "2026-01-01 10:00".into());
         assert_eq!(typed(Type::DateTime, "\"2026-01-01 10:00\""), Some(date));
         assert_eq!(typed(Type::DateTime, "ago(1d)"), None);
-        assert_eq!(typed(Type::DateTime, ""), None);
+        assert_eq!(typed(Type::Timespan, ""), None);
     }
 }

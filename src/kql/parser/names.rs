@@ -259,7 +259,8 @@ impl Parser<'_> {
 impl Parser<'_> {
     pub(super) fn type_ref(&mut self) -> Parsed<TypeRef> {
         let word = self.word(0);
-        match Type::named(word) {
+        // `typeof(DateTime)`
+        match Type::named(&word.to_ascii_lowercase()) {
             Some(ty) => {
                 let span = self.take().span;
                 Ok(TypeRef { ty, span })

@@ -4,7 +4,7 @@ use super::super::ast::operator::{
     ColumnOrder, Direction, JoinCondition, MvColumn, Nulls, Operator, OperatorKind, Ordered,
     Rename, Reorder,
 };
-use super::super::ast::{Expr, NamedExpr};
+use super::super::ast::{Expr, ExprKind, Literal, NamedExpr};
 use super::super::lexer::TokenKind as K;
 use super::super::span::{Fault, Span};
 use super::names::{Settings, Use};
@@ -192,7 +192,11 @@ impl Parser<'_> {
 
     fn search(&mut self) -> Parsed<OperatorKind> {
         let tables = self.in_tables()?;
-        let predicate = self.expr()?;
+        let mut predicate = self.expr()?;
+        // `search *` finds every row.
+        if predicate.kind == ExprKind::Star {
+            predicate.kind = ExprKind::Literal(Literal::Bool(true));
+        }
         Ok(O::Search { tables, predicate })
     }
 

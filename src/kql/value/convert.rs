@@ -30,6 +30,30 @@ impl Value {
         value.unwrap_or_default()
     }
 
+    /// The value as one of another type where it is one already, else null: what `mv-expand x to typeof(long)` makes of an element.
+    ///
+    /// Kusto's documentation of it says that nothing is parsed. Numbers are each other's, fractions cut off where they must be,
+    /// and a string takes everything. What JSON writes as a string, a `datetime` or `guid`, is one, as the documentation of
+    /// `dynamic` has it.
+    pub fn cast(&self, ty: Type) -> Value {
+        let own = match self {
+            Value::Dynamic(json) => json.scalar(),
+            other => Some(other.clone()),
+        };
+        let is_number = |ty| matches!(ty, Type::Int | Type::Long | Type::Real | Type::Decimal);
+        match (own, ty) {
+            (_, Type::String | Type::Dynamic) => self.clone().fit(ty),
+            (Some(Value::Long(n)), Type::Int) => i32::try_from(n).map_or(Value::Null, Value::Int),
+            (Some(own @ Value::String(_)), Type::DateTime | Type::Guid) => own.convert(ty),
+            (Some(own), _) => match own.ty() {
+                Some(have) if have == ty => own,
+                Some(have) if is_number(have) && is_number(ty) => own.convert(ty),
+                _ => Value::Null,
+            },
+            (None, _) => Value::Null,
+        }
+    }
+
     /// The same where it is of the type already, else converted.
     pub fn fit(self, ty: Type) -> Value {
         match (self.ty(), ty) {
@@ -162,6 +186,44 @@ impl Json {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cast_parses_no_numbers() {
+        let cast = |json: &str, ty| {
+            let all = Json::parse(json).unwrap_or_default();
+            let items = all.array().unwrap_or_default().iter().cloned();
+            let items: Vec<Value> = items.map(|item| Value::dynamic(item).cast(ty)).collect();
+            items
+        };
+        let null = Value::Null;
+        assert_eq!(
+            cast(r#"["5","x",7,7.9,true,null,[1]]"#, Type::Long),
+            [
+                null.clone(),
+                null.clone(),
+                Value::Long(7),
+                Value::Long(7),
+                null.clone(),
+                null.clone(),
+                null.clone()
+            ]
+        );
+        assert_eq!(
+            cast("[7,3000000000]", Type::Int),
+            [Value::Int(7), null.clone()]
+        );
+        assert_eq!(
+            cast(r#"[1,"a",null,[1,2]]"#, Type::String),
+            ["1", "a", "", "[1,2]"].map(Value::from)
+        );
+        assert_eq!(
+            cast(r#"["2020-01-01",0]"#, Type::DateTime),
+            [Value::from("2020-01-01").convert(Type::DateTime), null]
+        );
+        let day = Value::dynamic(Json::Timespan(1));
+        assert_eq!(day.cast(Type::Timespan), Value::Timespan(1));
+        assert_eq!(day.cast(Type::Long), Value::Null);
+    }
 
     #[test]
     fn conversions_never_fail() {

@@ -1,41 +1,109 @@
 //! JSON text ↔ [`Json`].
+//!
+//! Kusto keeps a `datetime`, `timespan` or `guid` inside of a `dynamic`, and JSON has none. Between the steps of a query they are
+//! kept in *stored text*: that is JSON text in which they are strings that begin with [`MARK`], as it is, without an escape. No
+//! text that is printed has this, and text from elsewhere loses it in [`Json::as_stored`].
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
+
+use crate::compact::is_compact;
 
 use super::show::{show_datetime, show_guid, show_real, show_timespan};
 use super::{Json, Value};
 
 /// How deep JSON may nest; deeper text is none.
 const MAX_DEPTH: usize = 128;
+/// Begins the string of a value that JSON does not have, in stored text only.
+const MARK: char = '\u{1}';
 /// So many keys of a bag are searched one by one.
 const FEW_KEYS: usize = 16;
+
+/// A step of a path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// A property.
+    Member(Arc<str>),
+    /// An element, from the end where it is negative.
+    Element(i64),
+}
 
 impl Json {
     /// Reads JSON; nothing where the text is none. Numbers that do not fit into a `long` are `real`.
     pub fn parse(text: &str) -> Option<Json> {
+        let mut reader = Reader::new(text);
+        let json = reader.value(MAX_DEPTH)?;
+        reader.blanks();
+        (reader.at == text.len()).then_some(json)
+    }
+
+    /// Reads stored text; nothing where the text is none.
+    pub fn from_stored(text: &str) -> Option<Json> {
         let mut reader = Reader {
-            text,
-            bytes: text.as_bytes(),
-            at: 0,
+            stored: true,
+            ..Reader::new(text)
         };
         let json = reader.value(MAX_DEPTH)?;
         reader.blanks();
         (reader.at == text.len()).then_some(json)
     }
 
+    /// Its stored text, which [`Json::from_stored`] reads; that of [`Json::text`] where it holds nothing that JSON does not have.
+    pub fn stored_text(&self) -> String {
+        let mut text = String::new();
+        write(self, Form::Stored, &mut text);
+        text
+    }
+
+    /// JSON text from elsewhere as stored text. It is nearly always the same.
+    pub fn as_stored(text: &str) -> Cow<'_, str> {
+        if memchr::memchr(MARK as u8, text.as_bytes()).is_none() {
+            return Cow::Borrowed(text);
+        }
+        let json = Json::parse(text).unwrap_or_else(|| Json::String(text.into()));
+        Cow::Owned(json.stored_text())
+    }
+
+    /// What a path leads to in JSON text, or in stored text: as [`Json::parse`] and then step by step, but nothing else is made. Nothing where the
+    /// text is no JSON or has no such place.
+    pub fn find<'t>(text: &'t str, path: &[Place]) -> Option<&'t str> {
+        let mut reader = Reader::new(text);
+        let (mut start, mut end) = reader.pass()?;
+        reader.blanks();
+        if reader.at != text.len() {
+            return None;
+        }
+        for place in path {
+            let inner = text.get(start..end)?;
+            let (from, to) = Reader::new(inner).place(place)?;
+            (start, end) = (start + from, start + to);
+        }
+        text.get(start..end)
+    }
+
+    /// JSON text or stored text as [`Json::text`] prints it; text that is no JSON as a JSON string.
+    pub fn compact(text: &str) -> Cow<'_, str> {
+        compact(text, Json::text)
+    }
+
+    /// The same as stored text, as [`Json::stored_text`] gives it.
+    pub fn compact_stored(text: &str) -> Cow<'_, str> {
+        compact(text, Json::stored_text)
+    }
+
     /// Its JSON text as Kusto prints it: compact, keys in their order.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        write(self, Keys::AsTheyAre, &mut text);
+        write(self, Form::Plain, &mut text);
         text
     }
 
     /// Its JSON text with the keys of every bag in order, as `dynamic_to_json` gives it: equal for equal values.
     pub fn canonical_text(&self) -> String {
         let mut text = String::new();
-        write(self, Keys::Sorted, &mut text);
+        write(self, Form::Sorted, &mut text);
         text
     }
 
@@ -86,14 +154,40 @@ impl Json {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Keys {
-    AsTheyAre,
-    Sorted,
+fn compact(text: &str, write: fn(&Json) -> String) -> Cow<'_, str> {
+    // Text with a mark is not compact.
+    match is_compact(text) {
+        true => Cow::Borrowed(text),
+        false => match Json::from_stored(text) {
+            Some(json) => Cow::Owned(write(&json)),
+            None => Cow::Owned(write(&Json::String(text.into()))),
+        },
+    }
 }
 
-fn write(json: &Json, keys: Keys, text: &mut String) {
+/// How JSON is written.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    /// As Kusto prints it.
+    Plain,
+    /// The same, keys in order.
+    Sorted,
+    /// As stored text.
+    Stored,
+}
+
+fn write(json: &Json, form: Form, text: &mut String) {
+    // Writing into a `String` cannot fail.
     match json {
+        Json::DateTime(ticks) if form == Form::Stored => {
+            let _ = write!(text, "\"{MARK}d{ticks}\"");
+        }
+        Json::Timespan(ticks) if form == Form::Stored => {
+            let _ = write!(text, "\"{MARK}t{ticks}\"");
+        }
+        Json::Guid(guid) if form == Form::Stored => {
+            let _ = write!(text, "\"{MARK}g{guid:x}\"");
+        }
         Json::Null => text.push_str("null"),
         Json::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
         Json::Long(value) => {
@@ -111,13 +205,13 @@ fn write(json: &Json, keys: Keys, text: &mut String) {
                 if i > 0 {
                     text.push(',');
                 }
-                write(item, keys, text);
+                write(item, form, text);
             }
             text.push(']');
         }
         Json::Bag(properties) => {
             let mut order: Vec<_> = properties.iter().collect();
-            if matches!(keys, Keys::Sorted) {
+            if form == Form::Sorted {
                 order.sort_by(|a, b| a.0.cmp(&b.0));
             }
             text.push('{');
@@ -127,7 +221,7 @@ fn write(json: &Json, keys: Keys, text: &mut String) {
                 }
                 write_string(key, text);
                 text.push(':');
-                write(value, keys, text);
+                write(value, form, text);
             }
             text.push('}');
         }
@@ -158,6 +252,136 @@ struct Reader<'t> {
     text: &'t str,
     bytes: &'t [u8],
     at: usize,
+    /// Whether strings that begin with [`MARK`] are other values.
+    stored: bool,
+}
+
+impl<'t> Reader<'t> {
+    fn new(text: &'t str) -> Self {
+        Reader {
+            text,
+            bytes: text.as_bytes(),
+            at: 0,
+            stored: false,
+        }
+    }
+
+    /// Passes over the value of the whole text, and gives its place.
+    fn pass(&mut self) -> Option<(usize, usize)> {
+        self.blanks();
+        let start = self.at;
+        self.skip(MAX_DEPTH)?;
+        Some((start, self.at))
+    }
+
+    /// Where a step leads to in a bag or array that is known to be whole.
+    fn place(&mut self, place: &Place) -> Option<(usize, usize)> {
+        let mut found = None;
+        let mut ends = Vec::new();
+        let open = *self.bytes.first()?;
+        self.at = 1;
+        match (open, place) {
+            (b'{', Place::Member(name)) => loop {
+                self.blanks();
+                if self.bytes.get(self.at) != Some(&b'"') {
+                    return found;
+                }
+                let start = self.at;
+                self.skip_string()?;
+                let key = self.text.get(start + 1..self.at - 1)?;
+                let same = match key.contains('\\') {
+                    false => *key == **name,
+                    true => {
+                        self.at = start;
+                        self.string()? == **name
+                    }
+                };
+                self.eat(b':')?;
+                let value = self.pass()?;
+                // A key that stands there twice has its last value.
+                if same {
+                    found = Some(value);
+                }
+                self.blanks();
+                self.at += 1;
+            },
+            (b'[', Place::Element(at)) => loop {
+                self.blanks();
+                if self.bytes.get(self.at) == Some(&b']') {
+                    let back = usize::try_from(at.checked_neg()?).ok()?;
+                    return ends
+                        .len()
+                        .checked_sub(back)
+                        .and_then(|at| ends.get(at).copied());
+                }
+                let value = self.pass()?;
+                if *at >= 0 && i64::try_from(ends.len()) == Ok(*at) {
+                    return Some(value);
+                }
+                ends.push(value);
+                self.blanks();
+                if self.bytes.get(self.at) == Some(&b',') {
+                    self.at += 1;
+                }
+            },
+            _ => None,
+        }
+    }
+
+    /// Passes over a value; nothing where [`Reader::value`] gives nothing.
+    fn skip(&mut self, depth: usize) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
+        self.blanks();
+        match self.bytes.get(self.at)? {
+            b'{' => {
+                self.at += 1;
+                if self.eat(b'}').is_some() {
+                    return Some(());
+                }
+                loop {
+                    self.blanks();
+                    self.skip_string()?;
+                    self.eat(b':')?;
+                    self.skip(depth)?;
+                    if self.eat(b'}').is_some() {
+                        return Some(());
+                    }
+                    self.eat(b',')?;
+                }
+            }
+            b'[' => {
+                self.at += 1;
+                if self.eat(b']').is_some() {
+                    return Some(());
+                }
+                loop {
+                    self.skip(depth)?;
+                    if self.eat(b']').is_some() {
+                        return Some(());
+                    }
+                    self.eat(b',')?;
+                }
+            }
+            b'"' => self.skip_string(),
+            _ => self.value(1).map(|_| ()),
+        }
+    }
+
+    fn skip_string(&mut self) -> Option<()> {
+        let start = self.at;
+        if self.bytes.get(start) != Some(&b'"') {
+            return None;
+        }
+        let plain = memchr::memchr2(b'"', b'\\', self.bytes.get(start + 1..)?)?;
+        match self.bytes[start + 1 + plain] {
+            b'"' => {
+                self.at = start + plain + 2;
+                Some(())
+            }
+            // Escapes may be wrong.
+            _ => self.string().map(|_| ()),
+        }
+    }
 }
 
 impl Reader<'_> {
@@ -185,12 +409,27 @@ impl Reader<'_> {
         match self.bytes.get(self.at)? {
             b'{' => self.bag(depth),
             b'[' => self.array(depth),
+            b'"' if self.stored && self.bytes.get(self.at + 1) == Some(&(MARK as u8)) => {
+                self.marked()
+            }
             b'"' => Some(Json::String(self.string()?.into())),
             b't' => self.word("true", Json::Bool(true)),
             b'f' => self.word("false", Json::Bool(false)),
             b'n' => self.word("null", Json::Null),
             _ => self.number(),
         }
+    }
+
+    /// A string that begins with [`MARK`].
+    fn marked(&mut self) -> Option<Json> {
+        let text = self.string()?;
+        let (kind, value) = text.strip_prefix(MARK)?.split_at_checked(1)?;
+        Some(match kind {
+            "d" => Json::DateTime(value.parse().ok()?),
+            "t" => Json::Timespan(value.parse().ok()?),
+            "g" => Json::Guid(u128::from_str_radix(value, 16).ok()?),
+            _ => return None,
+        })
     }
 
     fn array(&mut self, depth: usize) -> Option<Json> {
@@ -375,6 +614,121 @@ mod tests {
             again(r#""\ud83d\ude00\ud83dx""#).as_deref(),
             Some("\"😀\u{fffd}x\"")
         );
+    }
+
+    #[test]
+    fn stored_text_keeps_what_json_does_not_have() {
+        let values = [
+            Json::DateTime(0),
+            Json::DateTime(super::super::MAX_DATETIME_TICKS),
+            Json::Timespan(i64::MIN),
+            Json::Guid(u128::MAX),
+            Json::Guid(0),
+            Json::String("\u{1}t5".into()),
+            Json::String("\u{1}".into()),
+            Json::String("1.00:00:00".into()),
+            Json::Null,
+        ];
+        let bag = Json::Bag(vec![("\u{1}d1".into(), Json::Array(values.to_vec()))]);
+        for json in values.iter().chain([&bag]) {
+            let text = json.stored_text();
+            assert_eq!(Json::from_stored(&text).as_ref(), Some(json), "{text}");
+            assert_eq!(Json::compact(&text), json.text());
+            assert_eq!(Json::compact_stored(&text), text);
+            // Printed text has no marks.
+            let printed = json.text();
+            assert_eq!(printed.find(MARK), None);
+            assert_eq!(Json::from_stored(&printed), Json::parse(&printed));
+        }
+        let path = [Place::Member("\u{1}d1".into()), Place::Element(2)];
+        let text = bag.stored_text();
+        let found = Json::find(&text, &path).and_then(Json::from_stored);
+        assert_eq!(found, Some(Json::Timespan(i64::MIN)));
+    }
+
+    #[test]
+    fn text_from_elsewhere_has_no_marks() {
+        for text in [
+            "[\"\u{1}t5\"]",
+            "[\"\\u0001t5\"]",
+            "{\"\u{1}t5\":\"a\u{1}\"}",
+            "\"\u{1}x\"",
+            "no json \u{1}t5",
+            "[1]",
+            "",
+        ] {
+            let stored = Json::as_stored(text);
+            let plain = Json::parse(text).or((!text.is_empty()).then(|| Json::String(text.into())));
+            assert_eq!(Json::from_stored(&stored), plain, "{text}");
+        }
+        assert_eq!(Json::from_stored("\"\u{1}t\""), None);
+        assert_eq!(Json::from_stored("\"\u{1}é\""), None);
+        assert_eq!(Json::from_stored("\"\u{1}"), None);
+    }
+
+    #[test]
+    fn a_path_is_found_as_in_the_tree() {
+        let texts = [
+            r#"{"a":{"b":[1, {"c":"x\"y"}, 3], "b2":null}, "\u0061d":1, "a":{"b":[4,5]}}"#,
+            r#" { "b" : [ 1.50 , "t" ] } "#,
+            r#"{"a":1,}"#,
+            r#"[{"a":[]},{"a":{}}]"#,
+            "[1] 2",
+            r#""a""#,
+            "{\"a\":\"x\ty\"}",
+        ];
+        let steps = [
+            Place::Member("a".into()),
+            Place::Member("b".into()),
+            Place::Member("ad".into()),
+            Place::Element(0),
+            Place::Element(1),
+            Place::Element(-1),
+            Place::Element(i64::MIN),
+        ];
+        let mut found = 0;
+        for text in texts {
+            for first in &steps {
+                for second in &steps {
+                    for path in [vec![], vec![first], vec![first, second]] {
+                        let whole = Json::parse(text);
+                        let mut want = whole.as_ref();
+                        for place in &path {
+                            want = want.and_then(|json| match place {
+                                Place::Member(name) => json.member(name),
+                                Place::Element(at) => json.element(*at),
+                            });
+                        }
+                        let path: Vec<Place> = path.into_iter().cloned().collect();
+                        let got = Json::find(text, &path);
+                        found += usize::from(got.is_some());
+                        assert_eq!(got.and_then(Json::parse).as_ref(), want, "{text} {path:?}");
+                    }
+                }
+            }
+        }
+        assert!(found > 100, "{found}");
+    }
+
+    #[test]
+    fn compact_text_is_that_of_the_tree() {
+        for text in [
+            r#"{"a":[1,2.5,true,null,"x y"],"b":{}}"#,
+            r#"{ "a" : 1 }"#,
+            r#"{"a":1.50}"#,
+            r#"["\u0061","\/","é\n"]"#,
+            "[1e3]",
+            "-0",
+            r#"{"a":1,"a":2}"#,
+            "7",
+        ] {
+            let tree = Json::parse(text).map(|json| json.text());
+            let twice = text.contains(r#""a":1,"a""#);
+            if !twice {
+                assert_eq!(Some(&*Json::compact(text)), tree.as_deref(), "{text}");
+            }
+        }
+        assert_eq!(Json::compact("no json"), "\"no json\"");
     }
 
     #[test]

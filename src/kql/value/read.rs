@@ -156,9 +156,24 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// ISO 8601 (`2020-06-15`, `2020-06-15 13:45[:09[.5]][Z|+02:00]`), RFC 822 and 850 (`Mon, 15 Jun 20 13:45:09 GMT`,
-/// `15-Jun-20`), and month, day and year (`12-02-2022`, `1/2/2020 3:04 PM`). What has an offset becomes UTC.
+/// `15-Jun-20`), and month, day and year (`12-02-2022`, `1/2/2020 3:04 PM`). What has an offset becomes UTC. Kusto's
+/// documentation also has `2020, 6, 15` and `2020 - 06 - 15`.
 pub fn read_datetime(text: &str) -> Option<i64> {
     let text = text.trim();
+    let spaced = text.starts_with(|c: char| c.is_ascii_digit())
+        && (text.contains(',') || text.contains(" - "));
+    match spaced {
+        true => read_instant(
+            &text
+                .replace(", ", "-")
+                .replace(',', "-")
+                .replace(" - ", "-"),
+        ),
+        false => read_instant(text),
+    }
+}
+
+fn read_instant(text: &str) -> Option<i64> {
     let (date, time) = split_date(text)?;
     let days = date_days(date)?;
     let time = match time.trim() {
@@ -356,6 +371,9 @@ mod tests {
         );
         is("12-02-2022", "2022-12-02T00:00:00.0000000Z");
         is("1/2/2020 3:04:05 PM", "2020-01-02T15:04:05.0000000Z");
+        is("2025, 6, 14", "2025-06-14T00:00:00.0000000Z");
+        is("2025,6,14", "2025-06-14T00:00:00.0000000Z");
+        is("2017 - 08 - 01", "2017-08-01T00:00:00.0000000Z");
         for none in [
             "",
             "abc",
@@ -365,6 +383,9 @@ mod tests {
             "1577836800",
             "2020-01-01 1:2 é",
             "é-1-2020",
+            "2020,",
+            "1 - 2",
+            "2020, 6",
         ] {
             assert_eq!(read_datetime(none), None, "{none}");
         }

@@ -49,9 +49,9 @@ pub(super) fn show_real(value: f64) -> String {
     }
 }
 
-/// A decimal has no exponent, and no `.0` where it is whole.
+/// A decimal has no exponent, no `.0` where it is whole, and one zero.
 fn show_decimal(value: f64) -> String {
-    value.to_string()
+    (value + 0.0).to_string()
 }
 
 /// `2020-01-01T00:00:00.0000000Z`
@@ -112,6 +112,7 @@ mod tests {
         assert_eq!(show_real(1500.0), "1500.0");
         assert_eq!(show_real(0.1), "0.1");
         assert_eq!(show_real(1e300), "1e+300");
+        assert_eq!(show_decimal(-0.0), "0");
         assert_eq!(show_timespan(0), "00:00:00");
         assert_eq!(show_timespan(i64::MIN), "-10675199.02:48:05.4775808");
         assert_eq!(show_timespan(936_000_000_001), "1.02:00:00.0000001");

@@ -1,6 +1,7 @@
 //! The tables of the aggregate functions, and the types they take.
 
 mod numbers;
+mod sketches;
 mod values;
 
 use super::super::value::{Type, Value};
@@ -9,7 +10,7 @@ use super::percentile::{self, As};
 use super::{Accumulator, Aggregate};
 
 /// The tables.
-pub(super) const TABLES: [&[Aggregate]; 2] = [numbers::TABLE, values::TABLE];
+pub(super) const TABLES: [&[Aggregate]; 3] = [numbers::TABLE, values::TABLE, sketches::TABLE];
 
 fn first(types: &[Type]) -> Type {
     types.first().copied().unwrap_or(Type::Dynamic)

@@ -1,0 +1,50 @@
+//! What runs the subqueries of an expression.
+
+use super::Compiled;
+use crate::kql::ast::{self, Expr};
+use crate::kql::span::Fault;
+use crate::kql::value::{Type, Value};
+
+/// Runs the subqueries of an expression.
+pub trait Tables {
+    /// The first cell of a table, as `toscalar` gives it; null of an empty table.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the subquery.
+    fn scalar(&self, table: &Expr) -> Result<(Value, Type), Vec<Fault>>;
+
+    /// The first column of a table, for `in` and `has_any`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the subquery.
+    fn column(&self, table: &Expr) -> Result<(Vec<Value>, Type), Vec<Fault>>;
+
+    /// The names of the columns of a table, for `column_names_of`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the subquery.
+    fn columns(&self, table: &Expr) -> Result<Vec<String>, Vec<Fault>> {
+        let message = "the columns of a table are not known here";
+        Err(vec![Fault::new(table.span, message)])
+    }
+
+    /// Calls `run`, whose subqueries see these names too, the later before the earlier. They are those of a function of the query
+    /// around the subquery; what does not implement this does not see them.
+    fn knowing(&self, names: &[(String, Known)], run: &mut dyn FnMut()) {
+        let _ = names;
+        run();
+    }
+}
+
+/// What a name of one of the query's functions stands for in a subquery.
+pub enum Known<'k> {
+    /// A scalar that is the same for all rows.
+    Scalar(Compiled),
+    /// A table of `let`.
+    Table(&'k Expr),
+    /// A function of `let`.
+    Function(&'k ast::Function),
+}
