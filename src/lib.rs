@@ -7,7 +7,7 @@
 //! | layer | what it is |
 //! |---|---|
 //! | [`error`] | what went wrong, where and why |
-//! | [`diagnostic`], [`progress`], [`compact`] | messages about one place; how far a run is; JSON text as Kusto prints it |
+//! | [`diagnostic`], [`progress`] | messages about one place; how far a run is |
 //! | [`catalog`] | the known tables: columns, Kusto types, identity, paths of the audit record kept as columns |
 //! | [`ingest`], [`archive`] | bytes → typed rows; the folder of Delta tables. Neither knows the other |
 //! | [`kql`] | the Kusto query language: text → tree, and what its scalars mean |
@@ -55,7 +55,6 @@
 pub mod archive;
 pub mod catalog;
 pub mod cli;
-pub mod compact;
 pub mod convert;
 pub mod detect;
 pub mod diagnostic;

@@ -14,7 +14,6 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::json::{self, Raw};
 use super::time::{self, DateOrder};
 use crate::catalog::{EXTRA, Kusto, Origin, TIME, Table};
-use crate::compact::is_compact;
 
 /// A value on its way into a column.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -101,18 +100,8 @@ impl<'a> Row<'a> {
         true
     }
 
-    /// Sets a column that promises what `->>` gives: empty text is a value there. What is no string stands there as JSON without
-    /// blanks, as Kusto's `tostring` gives it.
+    /// Sets a column that promises what `->>` gives: empty text is a value there.
     pub fn set_path(&mut self, column: usize, value: Slot<'a>) {
-        let value = match value {
-            Slot::Json(json) if !is_compact(json) => {
-                match serde_json::from_str::<serde_json::Value>(json) {
-                    Ok(tree) => Slot::Text(tree.to_string().into()),
-                    Err(_) => Slot::Json(json),
-                }
-            }
-            value => value,
-        };
         if value != Slot::Empty && self.slots[column] == Slot::Empty {
             self.slots[column] = value;
             self.touched.push(column);

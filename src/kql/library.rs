@@ -53,7 +53,7 @@ impl Saved {
             function: Arc::new(function),
         };
         match function {
-            Some(mut function) if faults.is_empty() => {
+            Some(mut function) if faults.is_empty() && answers(&function.body) => {
                 if parameters.is_empty()
                     && let Some(inner) = last_called(&function.body)
                 {
@@ -89,6 +89,11 @@ impl Saved {
             }
         }
     }
+}
+
+/// Whether a body gives something, and does not only define.
+fn answers(body: &[Statement]) -> bool {
+    matches!(body.last().map(|s| &s.kind), Some(StatementKind::Query(_)))
 }
 
 /// The function of the body that its last statement calls.

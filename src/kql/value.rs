@@ -1,6 +1,7 @@
 //! Scalars as Kusto has them: what they are here; `calendar`, `json`, `order`, `read` and `show` say how they behave.
 
 mod calendar;
+mod compact;
 mod convert;
 mod json;
 mod order;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 pub use super::ast::Type;
 pub use calendar::{Civil, MAX_DATETIME_TICKS, days_from_civil};
+pub use compact::is_compact;
 pub use json::Place;
 pub use order::Key;
 pub use read::{read_bool, read_datetime, read_guid, read_long, read_real, read_timespan};

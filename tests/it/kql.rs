@@ -2,6 +2,7 @@
 //!
 //! How an answer is compared is written in the README beside the recorded answers.
 
+mod broken;
 mod compare;
 mod native;
 

@@ -7,7 +7,7 @@ use crate::project;
 /// Lowest first; modules of one line do not name each other.
 const LAYERS: [&[&str]; 10] = [
     &["error"],
-    &["diagnostic", "progress", "compact"],
+    &["diagnostic", "progress"],
     &["catalog"],
     &["ingest", "archive", "kql"],
     &["convert", "engine"],

@@ -5,7 +5,7 @@
 //! | `datetime`, `timespan` | `Int64`, ticks of 100 ns |
 //! | `decimal` | `Float64` |
 //! | `guid` | `Utf8` |
-//! | `dynamic` | `Utf8`, JSON text; null where there is none |
+//! | `dynamic` | `Utf8`, JSON text that keeps times and ids apart from strings ([`Json::stored_text`]); null where there is none |
 //! | others | their own |
 //!
 //! Which Kusto type a column has is known to the lowering; Arrow does not say it.
@@ -77,7 +77,7 @@ pub fn value(array: &ArrayRef, row: usize, ty: Type) -> Value {
 
 /// JSON text as a value; text that is no JSON is a string.
 pub fn dynamic(text: &str) -> Value {
-    match Json::parse(text) {
+    match Json::from_stored(text) {
         Some(json) => Value::dynamic(json),
         None => Value::dynamic(Json::String(text.into())),
     }
@@ -133,11 +133,13 @@ pub fn array<'v>(values: impl Iterator<Item = &'v Value>, ty: Type) -> ArrayRef 
             let mut b = StringBuilder::new();
             for v in values {
                 match v {
+                    // A string is never null.
+                    Value::Null if ty == Type::String => b.append_value(""),
                     Value::Null => b.append_null(),
                     Value::String(s) if ty != Type::Dynamic => b.append_value(s),
-                    Value::Dynamic(json) => b.append_value(json.text()),
+                    Value::Dynamic(json) => b.append_value(json.stored_text()),
                     Value::Guid(_) if ty == Type::Guid => b.append_value(v.text()),
-                    other => b.append_value(Json::from_value(other).text()),
+                    other => b.append_value(Json::from_value(other).stored_text()),
                 }
             }
             Arc::new(b.finish())

@@ -84,7 +84,7 @@ impl ScalarUDFImpl for Elements {
             for element in (self.elements)(&row) {
                 match element {
                     Json::Null => out.values().append_null(),
-                    other => out.values().append_value(other.text()),
+                    other => out.values().append_value(other.stored_text()),
                 }
             }
             out.append(true);
@@ -230,7 +230,7 @@ impl Lower<'_> {
                             vec![c.expr()],
                             vec![Type::Dynamic],
                             ty,
-                            move |row| row[0].convert(ty),
+                            move |row| row[0].cast(ty),
                         );
                         (c.name.clone(), ty, expr)
                     }

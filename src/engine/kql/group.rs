@@ -228,7 +228,7 @@ impl Lower<'_> {
         };
         if ordered {
             let batch = self.session.in_order(&grouped)?;
-            grouped = self.held(&grouped, batch)?;
+            grouped = self.held(&grouped, &batch)?;
         }
         self.results(&grouped, groups, &wholes, &calls)
     }

@@ -99,7 +99,7 @@ impl Lower<'_> {
         let mut expanded = self.mv_expand(&base, columns, limit, operator)?;
         // Elements come in the order of their array.
         expanded.ordered = true;
-        let applied = self.by_part(expanded, body)?;
+        let applied = self.by_part(&expanded, body)?;
         // What the query gives, beside what its row had: an array that was taken apart is gone.
         let again = self.renewed(&base)?;
         let (Some(left), Some(right)) = (applied.column(KEY), again.column(KEY)) else {
@@ -127,11 +127,10 @@ impl Lower<'_> {
             }
         }
         let mut out = self.fields.project(&joined, list)?;
-        if relation.ordered
-            && let Some(key) = out.column(KEY)
-        {
+        // A join has no order.
+        if let Some(key) = out.column(KEY) {
             out = out.with(out.builder().sort([key.expr().sort(true, true)])?)?;
-            out.ordered = true;
+            out.ordered = relation.ordered;
         }
         out.columns.retain(|c| c.name != KEY);
         Ok(out)
@@ -158,20 +157,20 @@ impl Lower<'_> {
         )];
         columns.extend(columns_of(relation));
         let keyed = self.fields.project_keeping(relation, columns)?;
-        let mut out = self.by_part(keyed, body)?;
+        let mut out = self.by_part(&keyed, body)?;
         out.columns.retain(|c| c.name != KEY);
         out.ordered = false;
         Ok(out)
     }
 
     /// The rows that parts give; the key is one of the columns.
-    fn by_part(&mut self, parts: Relation, body: &Pipeline) -> Result<Relation, Failure> {
+    fn by_part(&mut self, parts: &Relation, body: &Pipeline) -> Result<Relation, Failure> {
         if body.operators.iter().any(|o| fits(o) == Fits::No) {
-            return self.one_by_one(&parts, body);
+            return self.one_by_one(parts, body);
         }
         let mut relation = parts.clone();
         for operator in &body.operators {
-            relation = self.keyed(&parts, relation, operator)?;
+            relation = self.keyed(parts, relation, operator)?;
         }
         Ok(relation)
     }
@@ -325,7 +324,7 @@ impl Lower<'_> {
         let ordered = parts.ordered;
         let schema = parts.schema();
         let at = schema.iter().position(|c| c.0 == KEY).unwrap_or(0);
-        let mut own = schema.clone();
+        let mut own = schema;
         let key = own.remove(at);
         let empty = self.rows(&own, &[])?;
         let shape = self.applied(empty, body)?.schema();

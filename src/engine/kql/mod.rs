@@ -233,6 +233,7 @@ impl Session {
                     |row| Value::String(row[0].text().into()),
                 )
                 .alias(&c.name),
+                Type::Dynamic => native::to_output(c.expr()).alias(&c.name),
                 _ => c.expr().alias(&c.name),
             })
             .collect();

@@ -4,19 +4,20 @@
 //! row groups be passed over. A path that the archive keeps as a column is read from that column wherever its text is what counts.
 //! All else is evaluated row by row ([`row`]), with its paths found first: no JSON is read twice.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder, StringBuilder};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder, StringArray, StringBuilder};
 use arrow::datatypes::DataType;
 use datafusion::common::{Column as PlanColumn, Result, ScalarValue};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     binary_expr, when,
 };
-use datafusion::prelude::{in_list, lit};
+use datafusion::prelude::{coalesce, in_list, lit};
 
 use super::arrays;
 use super::relation::{Column, Relation};
@@ -25,10 +26,13 @@ use crate::kql::ast::{CompareOp, InKind};
 use crate::kql::eval::{Compiled, Node, PathStep};
 use crate::kql::function::Env;
 use crate::kql::operate::{List, Matcher};
-use crate::kql::value::{Json, Place, Type, Value, read_bool};
+use crate::kql::value::{Json, Place, Type, Value, is_compact, read_bool};
 
 /// Longer lists are looked up by hash.
 const SHORT_LIST: usize = 30;
+
+/// A `case` with more conditions and values is evaluated row by row.
+const MOST_BRANCHES: usize = 64;
 
 /// Where an expression stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,9 +54,19 @@ struct Document {
     text: Expr,
     /// Where it is a stored column: which.
     column: Option<usize>,
-    /// A JSON string stands for the JSON in it.
-    unwrap: bool,
+    kind: Kind,
     places: Vec<Place>,
+}
+
+/// What the text of a document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    /// The text of a `dynamic`.
+    Dynamic,
+    /// The same, read as its own text: a JSON string stands for the JSON in it.
+    Unwrapped,
+    /// Text that is read as JSON. Blank text is null.
+    Text,
 }
 
 impl Native<'_> {
@@ -98,7 +112,9 @@ impl Native<'_> {
         compiled.replace(&mut |part| {
             let path = matches!(part.node(), Node::Path(..));
             let text = matches!(part.node(), Node::Call(f, _) if f.name == "tostring");
-            let expr = (path || text).then(|| self.exact(part, For::Value))??;
+            // A function's arguments are on its stack, and nowhere else.
+            let alone = (path || text) && !part.has_local();
+            let expr = alone.then(|| self.exact(part, For::Value))??;
             let known = found.iter().position(|(other, _)| *other == expr);
             Some(
                 width
@@ -116,10 +132,13 @@ impl Native<'_> {
                 None => found[*at - width].clone(),
             })
             .unzip();
+        let random = compiled.is_random();
         let (compiled, env) = (compiled.over(&used), self.env.clone());
-        row::call(name, columns, types, ty, move |row| {
-            then(compiled.eval(&env, row))
-        })
+        let evaluate = move |row: &[Value]| then(compiled.eval(&env, row));
+        match random {
+            true => row::call_each_time(name, columns, types, ty, evaluate),
+            false => row::call(name, columns, types, ty, evaluate),
+        }
     }
 
     /// A value that is the same for all rows.
@@ -168,15 +187,22 @@ impl Native<'_> {
     }
 
     fn joined(&self, all: &[Compiled], op: Operator, why: For) -> Option<Expr> {
-        all.iter()
-            .map(|part| match (part.ty, why) {
+        match all {
+            [] => None,
+            [part] => Some(match (part.ty, why) {
                 (_, For::Filter) => self.filter(part),
                 (Type::Bool, For::Value) => self.value(part),
                 _ => self.rows("tobool", part.clone(), Type::Bool, |value| {
                     value.to_bool().map_or(Value::Null, Value::Bool)
                 }),
-            })
-            .reduce(|a, b| binary_expr(a, op, b))
+            }),
+            // Halves, so that a long chain makes no deep tree.
+            _ => {
+                let (left, right) = all.split_at(all.len() / 2);
+                let (left, right) = (self.joined(left, op, why)?, self.joined(right, op, why)?);
+                Some(binary_expr(left, op, right))
+            }
+        }
     }
 
     fn compare(&self, op: CompareOp, left: &Compiled, right: &Compiled, why: For) -> Option<Expr> {
@@ -198,6 +224,17 @@ impl Native<'_> {
                     && why == For::Filter
                 {
                     return Some(field(stored).eq(lit(wanted)));
+                }
+                if let Some(kept) = self.document(left).and_then(|d| self.kept(&d))
+                    && is_plain(&wanted)
+                {
+                    let text = |kept| coalesce(vec![kept, lit("")]);
+                    return match op {
+                        CompareOp::Equal if why == For::Filter => Some(kept.eq(lit(wanted))),
+                        CompareOp::Equal => Some(text(kept).eq(lit(wanted))),
+                        CompareOp::NotEqual => Some(text(kept).not_eq(lit(wanted))),
+                        _ => None,
+                    };
                 }
                 // A null is no empty string.
                 if left.ty == Type::Dynamic && wanted.is_empty() {
@@ -288,7 +325,9 @@ impl Native<'_> {
             }
             _ => to,
         };
-        if !ordered(value.ty) || from.is_null() || to.is_null() {
+        // What is no column would be computed twice.
+        let column = value.as_column().is_some();
+        if !column || !ordered(value.ty) || from.is_null() || to.is_null() {
             return None;
         }
         let bound = |op, bound: Value| {
@@ -309,9 +348,11 @@ impl Native<'_> {
             let certain = match op.kind {
                 // A bool in a dynamic equals more texts than its own.
                 InKind::In => list.texts().is_some_and(|texts| {
+                    // Arrays and bags are compared as they are, whatever the operator says of case.
+                    let nested = |t: &str| !op.case_sensitive && t.starts_with(['[', '{']);
                     texts
                         .iter()
-                        .all(|t| !t.is_empty() && read_bool(t).is_none())
+                        .all(|t| !t.is_empty() && read_bool(t).is_none() && !nested(t))
                 }),
                 InKind::HasAny | InKind::HasAll => list.holds_text("") == op.negated,
             };
@@ -351,7 +392,7 @@ impl Native<'_> {
                     .ok()
             }
             ("case", [branches @ .., last])
-                if branches.len() >= 2
+                if (2..=MOST_BRANCHES).contains(&branches.len())
                     && last.ty == ty
                     && branches
                         .chunks(2)
@@ -376,7 +417,7 @@ impl Native<'_> {
             Type::Dynamic => {
                 let document = self.document(compiled)?;
                 if let Some(kept) = self.kept(&document) {
-                    return Some(kept);
+                    return Some(printed(coalesce(vec![kept, lit("")])));
                 }
                 Some(find(document, Want::Text))
             }
@@ -384,7 +425,10 @@ impl Native<'_> {
         }
     }
 
-    /// The column in which the archive keeps a path.
+    /// The column in which the archive keeps a path, null where it is not there.
+    ///
+    /// It has strings as they are and all else as JSON, as it was logged ([`printed`]). A row that is made of another source has its
+    /// paths though it has no record.
     fn kept(&self, document: &Document) -> Option<Expr> {
         let column = self.over.columns.get(document.column?)?;
         let mut path = String::new();
@@ -392,13 +436,16 @@ impl Native<'_> {
             let Place::Member(name) = place else {
                 return None;
             };
+            if name.contains('.') {
+                return None;
+            }
             if !path.is_empty() {
                 path.push('.');
             }
             path.push_str(name);
         }
         let kept = column.paths.get(&path)?;
-        Some(datafusion::prelude::coalesce(vec![field(kept), lit("")]))
+        Some(field(kept))
     }
 
     /// Where the JSON of a dynamic expression stands.
@@ -407,20 +454,23 @@ impl Native<'_> {
             Node::Column(at) if compiled.ty == Type::Dynamic => Some(Document {
                 text: self.column(compiled)?.expr(),
                 column: Some(*at),
-                unwrap: false,
+                kind: Kind::Dynamic,
                 places: Vec::new(),
             }),
             Node::Path(base, steps) => {
-                let mut document = self.document(base)?;
+                let mut places = Vec::with_capacity(steps.len());
                 for step in steps {
-                    document.places.push(match step {
+                    places.push(match step {
                         PathStep::Member(name) => Place::Member(Arc::clone(name)),
                         PathStep::Index(index) => match self.fixed(index)? {
                             Value::String(name) => Place::Member(name),
-                            value => Place::Element(value.to_long()?),
+                            at @ (Value::Int(_) | Value::Long(_)) => Place::Element(at.to_long()?),
+                            _ => return None,
                         },
                     });
                 }
+                let mut document = self.document(base)?;
+                document.places.extend(places);
                 Some(document)
             }
             Node::Call(function, arguments)
@@ -443,14 +493,14 @@ impl Native<'_> {
                     return Some(Document {
                         text: self.column(dynamic)?.expr(),
                         column: Some(column),
-                        unwrap: true,
+                        kind: Kind::Unwrapped,
                         places: Vec::new(),
                     });
                 }
                 (one.ty == Type::String).then(|| Document {
                     text: self.value(one),
                     column: one.as_column(),
-                    unwrap: false,
+                    kind: Kind::Text,
                     places: Vec::new(),
                 })
             }
@@ -506,7 +556,7 @@ enum Want {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Find {
     places: Vec<Place>,
-    unwrap: bool,
+    kind: Kind,
     want: Want,
     signature: Signature,
 }
@@ -521,7 +571,7 @@ fn find(document: Document, want: Want) -> Expr {
     }
     let function = Find {
         places: document.places,
-        unwrap: document.unwrap,
+        kind: document.kind,
         want,
         signature: row::signature(2),
     };
@@ -549,36 +599,10 @@ impl ScalarUDFImpl for Find {
         let texts = texts.as_string::<i32>();
         let mut out = StringBuilder::with_capacity(texts.len(), texts.len() * 16);
         for text in texts {
-            let unwrapped;
-            let text = match text {
-                Some(text) if self.unwrap && text.trim_start().starts_with('"') => {
-                    match Json::parse(text) {
-                        Some(Json::String(inner)) => {
-                            unwrapped = inner;
-                            Some(&*unwrapped)
-                        }
-                        _ => Some(text),
-                    }
-                }
-                text => text,
-            };
-            let found = text.and_then(|text| match self.places.as_slice() {
-                [] => Some(text),
-                places => Json::find(text, places),
-            });
-            match (found, self.want) {
-                (None | Some("null"), Want::Json) => out.append_null(),
-                (None | Some("null"), Want::Text) => out.append_value(""),
-                (Some(json), Want::Json) => out.append_value(Json::compact(json)),
-                (Some(json), Want::Text) => match plain_string(json) {
-                    Some(inner) => out.append_value(inner),
-                    None => match Json::parse(json) {
-                        Some(Json::String(inner)) => out.append_value(inner),
-                        Some(_) => out.append_value(Json::compact(json)),
-                        // Text that is no JSON is a string.
-                        None => out.append_value(json),
-                    },
-                },
+            match text.and_then(|text| self.found(text)) {
+                Some(found) => out.append_value(found),
+                None if self.want == Want::Json => out.append_null(),
+                None => out.append_value(""),
             }
         }
         Ok(ColumnarValue::Array(Arc::new(out.finish())))
@@ -590,16 +614,92 @@ pub(super) fn element(array: Expr, at: usize) -> Expr {
     let document = Document {
         text: array,
         column: None,
-        unwrap: false,
+        kind: Kind::Dynamic,
         places: vec![Place::Element(at as i64)],
     };
     find(document, Want::Json)
 }
 
+impl Find {
+    /// What stands there; nothing for null.
+    fn found<'t>(&self, text: &'t str) -> Option<Cow<'t, str>> {
+        match self.kind {
+            Kind::Dynamic => self.wanted(at(text, &self.places)?),
+            Kind::Text => {
+                let text = match text.trim().is_empty() {
+                    true => return None,
+                    false => Json::as_stored(text),
+                };
+                match text {
+                    Cow::Borrowed(text) => self.wanted(at(text, &self.places)?),
+                    Cow::Owned(text) => self.owned(&text),
+                }
+            }
+            Kind::Unwrapped if text.trim_start().starts_with('"') => {
+                match Json::from_stored(text) {
+                    Some(Json::String(inner)) => {
+                        if inner.trim().is_empty() {
+                            return None;
+                        }
+                        self.owned(&Json::as_stored(&inner))
+                    }
+                    // A time or the like is read as its text.
+                    Some(other) => self.owned(&Json::String(other.show().into()).text()),
+                    None => self.wanted(at(text, &self.places)?),
+                }
+            }
+            Kind::Unwrapped if text.trim().is_empty() => None,
+            // Times and ids are printed, and read again as strings.
+            Kind::Unwrapped if text.contains('\u{1}') => self.owned(&Json::compact(text)),
+            Kind::Unwrapped => self.wanted(at(text, &self.places)?),
+        }
+    }
+
+    fn owned(&self, text: &str) -> Option<Cow<'static, str>> {
+        let found = at(text, &self.places)?;
+        self.wanted(found)
+            .map(|found| Cow::Owned(found.into_owned()))
+    }
+
+    fn wanted<'t>(&self, found: &'t str) -> Option<Cow<'t, str>> {
+        if self.want == Want::Json {
+            let json = Json::compact_stored(found);
+            return (json != "null").then_some(json);
+        }
+        if let Some(inner) = plain_string(found) {
+            return Some(Cow::Borrowed(inner));
+        }
+        match found {
+            "null" => None,
+            // Printing it would give the same.
+            bag if bag.starts_with(['{', '[']) && is_compact(bag) => Some(Cow::Borrowed(bag)),
+            _ => match Json::from_stored(found) {
+                Some(Json::Null) => None,
+                Some(value) => Some(Cow::Owned(value.show())),
+                // Text that is no JSON is a string.
+                None => Some(Cow::Borrowed(found)),
+            },
+        }
+    }
+}
+
+/// Whether no array or bag prints as this text, and it is not empty.
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with(['[', '{'])
+}
+
+/// What a path leads to; all of the text where there is no step.
+fn at<'t>(text: &'t str, places: &[Place]) -> Option<&'t str> {
+    match places {
+        [] => Some(text),
+        places => Json::find(text, places),
+    }
+}
+
 /// What a JSON string without escapes says.
 fn plain_string(json: &str) -> Option<&str> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    (!inner.contains(['\\', '"'])).then_some(inner)
+    (!inner.contains(['\\', '"', '\u{1}'])).then_some(inner)
 }
 
 fn first(args: ScalarFunctionArgs) -> Result<ArrayRef> {
@@ -716,5 +816,100 @@ impl ScalarUDFImpl for TextTest {
             });
         }
         Ok(ColumnarValue::Array(Arc::new(out.finish())))
+    }
+}
+
+/// JSON text of the archive as text that KQL keeps, or the other way round. Both are the same but for texts with a control character
+/// that marks times and ids.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Marks {
+    to_output: bool,
+    signature: Signature,
+}
+
+/// Text of a kept path as `tostring` prints it: arrays and bags without the blanks with which they were logged. A string that is such
+/// an array or bag itself is taken for one.
+fn printed(column: Expr) -> Expr {
+    ScalarUDF::from(Printed(row::signature(1))).call(vec![column])
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Printed(Signature);
+
+impl ScalarUDFImpl for Printed {
+    fn name(&self) -> &str {
+        "tostring"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.0
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let array = first(args)?;
+        let texts = array.as_string::<i32>();
+        let other = |text: &str| text.starts_with(['[', '{']) && !is_compact(text);
+        if !texts.iter().flatten().any(other) {
+            return Ok(ColumnarValue::Array(array));
+        }
+        let changed = texts.iter().map(|text| {
+            let text = text?;
+            let tree = other(text).then(|| Json::parse(text)).flatten();
+            Some(tree.map_or(Cow::Borrowed(text), |tree| Cow::Owned(tree.text())))
+        });
+        Ok(ColumnarValue::Array(Arc::new(
+            changed.collect::<StringArray>(),
+        )))
+    }
+}
+
+/// JSON text from outside, in which nothing can pass for a time or an id.
+pub(super) fn from_outside(column: Expr) -> Expr {
+    marks(column, false)
+}
+
+/// A dynamic column as JSON text for an output.
+pub(super) fn to_output(column: Expr) -> Expr {
+    marks(column, true)
+}
+
+fn marks(column: Expr, to_output: bool) -> Expr {
+    let function = Marks {
+        to_output,
+        signature: row::signature(1),
+    };
+    ScalarUDF::from(function).call(vec![column])
+}
+
+impl ScalarUDFImpl for Marks {
+    fn name(&self) -> &str {
+        "json"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let array = first(args)?;
+        let texts = array.as_string::<i32>();
+        if memchr::memchr(1, texts.values()).is_none() {
+            return Ok(ColumnarValue::Array(array));
+        }
+        let changed = texts.iter().map(|text| match self.to_output {
+            true => text.map(Json::compact),
+            false => text.map(Json::as_stored),
+        });
+        Ok(ColumnarValue::Array(Arc::new(
+            changed.collect::<StringArray>(),
+        )))
     }
 }

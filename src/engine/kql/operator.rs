@@ -15,6 +15,7 @@ use datafusion::prelude::lit;
 use super::relation::{Column, Relation};
 use super::statement::Lower;
 use super::{Failure, arrays, native, row};
+use crate::catalog::TIME;
 use crate::kql::ast::operator::{ColumnOrder, Direction, NamePattern, Nulls, Ordered, Reorder};
 use crate::kql::ast::{Call, Expr, ExprKind, NamedExpr, Operator, OperatorKind};
 use crate::kql::function::outputs;
@@ -426,6 +427,8 @@ impl Lower<'_> {
     ) -> Result<Relation, Failure> {
         let schema = relation.schema();
         let mut columns = columns_of(relation);
+        let width = columns.len();
+        // Places of the columns to sort by.
         let mut order = Vec::new();
         for (i, key) in keys.iter().enumerate() {
             let compiled = self.compile(&key.by.expr, &schema)?;
@@ -451,27 +454,34 @@ impl Lower<'_> {
                 let rank = when(value.clone().is_null(), lit(null))
                     .when(isnan(value.clone()), lit(1))
                     .otherwise(lit(number))?;
+                order.push((columns.len(), true, true));
                 columns.push((format!("\0rank{i}"), Type::Int, rank));
-                order.push((true, true));
             }
-            columns.push((format!("\0{i}"), ty, value));
-            order.push((ascending, nulls_first));
+            match compiled.as_column() {
+                Some(at) => order.push((at, ascending, nulls_first)),
+                None => {
+                    order.push((columns.len(), ascending, nulls_first));
+                    columns.push((format!("\0{i}"), ty, value));
+                }
+            }
         }
-        let width = relation.columns.len();
         let with_keys = self.fields.project(relation, columns)?;
-        let mut by: Vec<SortExpr> = with_keys.columns[width..]
-            .iter()
-            .zip(order)
-            .map(|(c, (ascending, nulls_first))| c.expr().sort(ascending, nulls_first))
-            .collect();
+        let all = &with_keys.columns;
         // Kusto leaves the order of equal rows open. Threads would make it another one in every run.
-        by.extend(
-            with_keys.columns[..width]
-                .iter()
-                .filter(|c| c.ty != Type::Dynamic)
-                .take(TIE_COLUMNS)
-                .map(|c| c.expr().sort(true, true)),
-        );
+        let keys: Vec<usize> = order.iter().map(|(at, ..)| *at).collect();
+        let ties = (0..width).filter(|at| {
+            let column = &all[*at];
+            // The same time under its other name.
+            let again = column.name == "Timestamp" && with_keys.column(TIME).is_some();
+            column.ty != Type::Dynamic && !keys.contains(at) && !again
+        });
+        let ties = ties.take(TIE_COLUMNS).map(|at| (at, true, true));
+        let mut by: Vec<SortExpr> = order
+            .iter()
+            .copied()
+            .chain(ties)
+            .map(|(at, ascending, nulls_first)| all[at].expr().sort(ascending, nulls_first))
+            .collect();
         let mut out = match (part, most) {
             (Some(part), Some(most)) => self.first_of_parts(&with_keys, by.clone(), part, most)?,
             _ => with_keys,

@@ -255,7 +255,7 @@ impl Lower<'_> {
     pub(super) fn made(&mut self, relation: &Relation) -> Result<Relation, Failure> {
         let plan = self.fields.project(relation, columns_of(relation))?;
         let batch = self.session.in_order(&plan)?;
-        let mut made = self.held(&plan, batch)?;
+        let mut made = self.held(&plan, &batch)?;
         made.ordered = relation.ordered;
         Ok(made)
     }

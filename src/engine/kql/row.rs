@@ -60,6 +60,21 @@ impl Hash for RowFunction {
     }
 }
 
+/// The same as [`call`], for a function that gives another value each time.
+pub(super) fn call_each_time(
+    name: &'static str,
+    columns: Vec<Expr>,
+    types: Vec<Type>,
+    ty: Type,
+    evaluate: impl Fn(&[Value]) -> Value + Send + Sync + 'static,
+) -> Expr {
+    let signature = match columns.len() {
+        0 => Signature::nullary(Volatility::Volatile),
+        n => Signature::any(n, Volatility::Volatile),
+    };
+    function(name, columns, types, ty, Box::new(evaluate), signature)
+}
+
 /// A call of a function of these columns. The name is for those who read the plan.
 pub(super) fn call(
     name: &'static str,
@@ -68,13 +83,25 @@ pub(super) fn call(
     ty: Type,
     evaluate: impl Fn(&[Value]) -> Value + Send + Sync + 'static,
 ) -> Expr {
+    let signature = signature(columns.len());
+    function(name, columns, types, ty, Box::new(evaluate), signature)
+}
+
+fn function(
+    name: &'static str,
+    columns: Vec<Expr>,
+    types: Vec<Type>,
+    ty: Type,
+    evaluate: Box<Evaluate>,
+    signature: Signature,
+) -> Expr {
     let function = RowFunction {
         id: next_id(),
         name,
-        signature: signature(columns.len()),
+        signature,
         types,
         ty,
-        evaluate: Box::new(evaluate),
+        evaluate,
     };
     ScalarUDF::from(function).call(columns)
 }

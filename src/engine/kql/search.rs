@@ -1,5 +1,7 @@
 //! `search` and `parse-kv`.
 
+use std::sync::Arc;
+
 use super::operator::columns_of;
 use super::relation::Relation;
 use super::statement::Lower;
@@ -8,6 +10,8 @@ use crate::kql::ast::operator::Setting;
 use crate::kql::ast::{
     Call, Expr, ExprKind, InKind, Literal, MatchKind, MatchOp, Operator, Schema, Span,
 };
+use crate::kql::key_value::{self, KeyValue};
+use crate::kql::operate;
 use crate::kql::value::{Type, Value};
 
 impl Lower<'_> {
@@ -36,7 +40,7 @@ impl Lower<'_> {
         }
         match parts.is_empty() {
             true => self.rows(&[("$table".into(), Type::String)], &[]),
-            false => self.united(parts, Some("$table"), false),
+            false => self.united(&parts, Some("$table"), false),
         }
     }
 
@@ -60,44 +64,39 @@ impl Lower<'_> {
         keys: &Schema,
         properties: &[Setting],
     ) -> Result<Relation, Failure> {
-        let mut text = |name: &str| -> Result<Option<String>, Failure> {
-            let Some(setting) = properties.iter().find(|p| p.name.text == name) else {
-                return Ok(None);
-            };
-            Ok(Some(self.constant(&setting.value)?.text().into_owned()))
-        };
-        for known in ["regex", "quote", "escape", "quotes", "greedy"] {
-            if let Some(setting) = properties.iter().find(|p| p.name.text == known) {
-                return Err(Failure::unsupported(setting.span, known));
+        let mut options = key_value::Options::default();
+        for property in properties {
+            let value = self.constant(&property.value)?;
+            let text = value.text().into_owned();
+            match property.name.text.as_str() {
+                "pair_delimiter" => options.pair_delimiter = Some(text),
+                "kv_delimiter" => options.kv_delimiter = Some(text),
+                "quote" => options.quotes.push(text),
+                "escape" => options.escapes.push(text),
+                "greedy" => options.greedy = value.to_bool() == Some(true),
+                "regex" => options.regex = Some(text),
+                other => return Err(Failure::unsupported(property.span, other)),
             }
         }
-        let pair = text("pair_delimiter")?.unwrap_or_else(|| " ".into());
-        let middle = text("kv_delimiter")?.unwrap_or_else(|| "=".into());
-        if pair.is_empty() || middle.is_empty() {
-            return Err(Failure::at(source.span, "a delimiter is empty"));
-        }
+        let names = keys.columns.iter().map(|k| k.name.text.clone()).collect();
+        let pairs =
+            KeyValue::new(names, &options).map_err(|message| Failure::at(source.span, message))?;
+        let pairs = Arc::new(pairs);
         let compiled = self.compile(source, &relation.schema())?;
         let input = self.expression(&compiled, relation);
         let input_ty = compiled.ty;
         let mut columns = columns_of(relation);
-        for key in &keys.columns {
+        for (at, key) in keys.columns.iter().enumerate() {
             let (name, ty) = (key.name.text.clone(), key.ty.ty);
-            let (pair, middle, own) = (pair.clone(), middle.clone(), name.clone());
+            let pairs = Arc::clone(&pairs);
             let expr = row::call(
                 "parse_kv",
                 vec![input.clone()],
                 vec![input_ty],
                 ty,
-                move |row| {
-                    let text = row[0].text();
-                    let found = text.split(pair.as_str()).find_map(|part| {
-                        let (key, value) = part.split_once(middle.as_str())?;
-                        (key.trim() == own).then(|| value.to_string())
-                    });
-                    match found {
-                        Some(value) => Value::string(value).convert(ty),
-                        None => Value::Null.fit(ty),
-                    }
+                move |row| match pairs.values(&row[0].text()).into_iter().nth(at).flatten() {
+                    Some(value) => Value::string(value).convert(ty),
+                    None => Value::Null.fit(ty),
                 },
             );
             match columns.iter_mut().find(|c| c.0 == name) {
@@ -165,12 +164,7 @@ fn any_column(
     let mut parts: Vec<Expr> = relation
         .columns
         .iter()
-        .filter(|c| {
-            matches!(
-                c.ty,
-                Type::String | Type::Dynamic | Type::Int | Type::Long | Type::Guid
-            )
-        })
+        .filter(|c| operate::is_searched(c.ty))
         .map(|c| Expr {
             kind: ExprKind::Match {
                 op: MatchOp {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::common::{Column as PlanColumn, DFSchema, TableReference};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlanBuilder};
@@ -12,7 +12,7 @@ use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlanBuilder};
 use super::operator::columns_of;
 use super::relation::{Column, Relation};
 use super::statement::Lower;
-use super::{Failure, arrays};
+use super::{Failure, arrays, native};
 use crate::catalog::{Kusto, Origin, Table, catalog};
 use crate::engine::views;
 use crate::kql::ast::{self, Expr, NamedExpr, Span};
@@ -73,7 +73,7 @@ impl Lower<'_> {
     }
 
     /// Collected rows of a relation as a relation.
-    pub(super) fn held(&mut self, of: &Relation, batch: RecordBatch) -> Result<Relation, Failure> {
+    pub(super) fn held(&mut self, of: &Relation, batch: &RecordBatch) -> Result<Relation, Failure> {
         let mut columns = Vec::new();
         let mut fields = Vec::new();
         for (column, array) in of.columns.iter().zip(batch.columns()) {
@@ -167,7 +167,7 @@ impl Lower<'_> {
             }
             values.push(compiled.eval(&self.env, &[]));
         }
-        let list = match ty {
+        let array: ArrayRef = match ty {
             Type::Real | Type::Decimal => {
                 let number = |v: &Value| match v {
                     Value::Real(x) | Value::Decimal(x) => Some(*x),
@@ -180,14 +180,14 @@ impl Lower<'_> {
                 else {
                     return Err(Failure::at(span, "range needs three numbers"));
                 };
-                if by == 0.0 || !((z - a) / by).is_finite() || (z - a) / by > MOST as f64 {
+                let steps = ((z - a) / by).floor();
+                if by == 0.0 || !steps.is_finite() || steps > MOST as f64 {
                     return Err(Failure::at(span, "range has no step, or too many"));
                 }
-                let steps = ((z - a) / by).floor();
-                (0..=steps.max(-1.0) as i64)
-                    .take_while(|_| steps >= 0.0)
-                    .map(|i| Value::Real(a + by * i as f64))
-                    .collect()
+                let steps = 0..(steps as i64 + 1).max(0);
+                Arc::new(Float64Array::from_iter_values(
+                    steps.map(|i| a + by * i as f64),
+                ))
             }
             ty => {
                 let number = |v: &Value| match v {
@@ -206,25 +206,24 @@ impl Lower<'_> {
                 if by == 0 || (z.saturating_sub(a)) / by > MOST {
                     return Err(Failure::at(span, "range has no step, or too many"));
                 }
-                let mut list = Vec::new();
-                let mut at = a;
-                while (by > 0 && at <= z) || (by < 0 && at >= z) {
-                    list.push(match ty {
-                        Type::DateTime => Value::DateTime(at),
-                        Type::Timespan => Value::Timespan(at),
-                        Type::Int => Value::Int(at as i32),
-                        _ => Value::Long(at),
-                    });
-                    match at.checked_add(by) {
-                        Some(next) => at = next,
-                        None => break,
-                    }
+                let within = |at: &i64| (by > 0 && *at <= z) || (by < 0 && *at >= z);
+                let all =
+                    std::iter::successors(Some(a), |at| at.checked_add(by)).take_while(within);
+                match ty {
+                    Type::Int => Arc::new(Int32Array::from_iter_values(all.map(|at| at as i32))),
+                    _ => Arc::new(Int64Array::from_iter_values(all)),
                 }
-                list
             }
         };
-        let rows: Vec<Vec<Value>> = list.into_iter().map(|v: Value| vec![v]).collect();
-        self.rows(&[(name.to_string(), ty)], &rows)
+        let field = self.fields.next(name);
+        let schema = Arc::new(Schema::new(vec![Field::new(
+            &field,
+            array.data_type().clone(),
+            true,
+        )]));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![array])
+            .map_err(|e| Failure::Engine(e.into()))?;
+        self.in_memory(schema, batch, vec![Column::new(name, ty, field)])
     }
 
     /// A table of the archive, a watchlist or a file.
@@ -274,7 +273,12 @@ impl Lower<'_> {
                 };
             }
             let column = PlanExpr::Column(PlanColumn::new(qualifier.cloned(), own.clone()));
-            let stored = matches!(ty, Type::DateTime | Type::String).then(|| {
+            // Times of another unit would be compared with others than they are.
+            let exact = matches!(
+                field.data_type(),
+                DataType::Timestamp(TimeUnit::Microsecond, _)
+            );
+            let stored = (ty == Type::String || exact).then(|| {
                 let field = self.fields.next(&format!("{own}_stored"));
                 exprs.push(column.clone().alias(&field));
                 field
@@ -285,6 +289,9 @@ impl Lower<'_> {
                     datafusion::prelude::cast(column, DataType::Utf8),
                     datafusion::prelude::lit(""),
                 ]),
+                Type::Dynamic => {
+                    native::from_outside(datafusion::prelude::cast(column, DataType::Utf8))
+                }
                 ty => datafusion::prelude::cast(column, arrays::arrow_type(ty)),
             };
             let field = self.fields.next(own);
@@ -332,7 +339,8 @@ impl Lower<'_> {
             if let Ok((qualifier, _)) = schema.qualified_field_with_unqualified_name(column.name) {
                 let field = self.fields.next(&format!("{}_stored", column.name));
                 let own = PlanColumn::new(qualifier.cloned(), column.name);
-                exprs.push(PlanExpr::Column(own).alias(&field));
+                let own = datafusion::prelude::cast(PlanExpr::Column(own), DataType::Utf8);
+                exprs.push(own.alias(&field));
                 paths.insert(path.to_string(), field);
             }
         }

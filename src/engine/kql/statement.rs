@@ -16,7 +16,7 @@ use crate::kql::ast::{
     self, Call, Expr, ExprKind, LetValue, NamedExpr, Operator, OperatorKind, ParameterType,
     Pipeline, Query, Source, Span, Statement, StatementKind,
 };
-use crate::kql::eval::{self, Compiled};
+use crate::kql::eval::{self, Compiled, Known};
 use crate::kql::function::Env;
 use crate::kql::span::{Fault, position};
 use crate::kql::value::{Type, Value};
@@ -699,5 +699,46 @@ impl eval::Tables for Subqueries<'_, '_> {
 
     fn column(&self, table: &Expr) -> Result<(Vec<Value>, Type), Vec<Fault>> {
         self.values(table)
+    }
+
+    fn columns(&self, table: &Expr) -> Result<Vec<String>, Vec<Fault>> {
+        let relation = self.lower.borrow_mut().table(table);
+        match relation {
+            Ok(relation) => Ok(relation.columns.into_iter().map(|c| c.name).collect()),
+            Err(failure) => {
+                *self.failed.borrow_mut() = Some(failure);
+                Err(vec![Fault::new(table.span, "the subquery cannot be run")])
+            }
+        }
+    }
+
+    fn knowing(&self, names: &[(String, Known)], run: &mut dyn FnMut()) {
+        if names.is_empty() {
+            return run();
+        }
+        self.lower.borrow_mut().names.push(HashMap::new());
+        let mut whole = true;
+        for (name, known) in names {
+            let mut lower = self.lower.borrow_mut();
+            let binding = match known {
+                Known::Scalar(value) => Ok(Binding::Scalar(value.eval(&lower.env, &[]), value.ty)),
+                Known::Table(expr) => lower.table(expr).map(Binding::Table),
+                Known::Function(function) => Ok(Binding::Function(Arc::new((*function).clone()))),
+            };
+            match binding {
+                Ok(binding) => {
+                    lower.scope().insert(name.clone(), binding);
+                }
+                Err(failure) => {
+                    *self.failed.borrow_mut() = Some(failure);
+                    whole = false;
+                    break;
+                }
+            }
+        }
+        if whole {
+            run();
+        }
+        self.lower.borrow_mut().names.pop();
     }
 }

@@ -64,19 +64,19 @@ impl Lower<'_> {
         if parts.is_empty() {
             return Err(missing.unwrap_or_else(|| Failure::at(operator.span, "union has no table")));
         }
-        self.united(parts, source.as_deref(), inner)
+        self.united(&parts, source.as_deref(), inner)
     }
 
     /// The rows of all parts; with a column that names the part, and the columns that all have in common only, where asked for.
     pub(super) fn united(
         &mut self,
-        parts: Vec<(String, Relation)>,
+        parts: &[(String, Relation)],
         source: Option<&str>,
         inner: bool,
     ) -> Result<Relation, Failure> {
         // A name with several types becomes a column for each.
         let mut columns: Vec<(String, Type, String)> = Vec::new();
-        for (_, part) in &parts {
+        for (_, part) in parts {
             for c in &part.columns {
                 if !columns.iter().any(|(n, t, _)| *n == c.name && *t == c.ty) {
                     columns.push((c.name.clone(), c.ty, c.name.clone()));
@@ -104,7 +104,7 @@ impl Lower<'_> {
         }
         let mut plan: Option<LogicalPlanBuilder> = None;
         let mut out: Option<Relation> = None;
-        for (label, part) in &parts {
+        for (label, part) in parts {
             let mut list: Columns = Vec::new();
             if let Some(source) = source {
                 list.push((source.to_string(), Type::String, lit(label.as_str())));

@@ -29,6 +29,22 @@ impl Compiled {
         fixed
     }
 
+    /// Whether it gives another value each time.
+    pub fn is_random(&self) -> bool {
+        let mut random = false;
+        self.visit(&mut |part| {
+            random |= matches!(&part.node, Node::Call(function, _) if function.is_random());
+        });
+        random
+    }
+
+    /// Whether it reads an argument or `let` of a function around it.
+    pub fn has_local(&self) -> bool {
+        let mut local = false;
+        self.visit(&mut |part| local |= matches!(part.node, Node::Local(_)));
+        local
+    }
+
     /// The same over rows that have these columns only.
     pub fn over(mut self, columns: &[usize]) -> Compiled {
         let to = |at| columns.iter().position(|c| *c == at).unwrap_or(at);

@@ -616,3 +616,20 @@ fn an_empty_query_has_no_statements() {
         assert_eq!(query(text).statements, []);
     }
 }
+
+#[test]
+fn a_search_for_a_star_finds_every_row() {
+    for text in ["T | search *", "T | search kind=case_sensitive *"] {
+        let OperatorKind::Search { predicate, .. } = operator(text).kind else {
+            panic!("{text}");
+        };
+        assert_eq!(predicate.kind, ExprKind::Literal(Literal::Bool(true)));
+    }
+}
+
+#[test]
+fn types_are_read_in_any_case() {
+    query("T | mv-apply t to typeof(DateTime), y to typeof(Double) on (take 1)");
+    query("datatable(a:String)['x']");
+    assert_eq!(faults("datatable(a:Text)['x']"), ["`Text` is not a type"]);
+}

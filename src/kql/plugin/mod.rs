@@ -3,8 +3,7 @@
 //! One table ([`all`]) drives calls, help and tests. A plugin says of which [`Form`] each argument is; whoever calls it compiles and
 //! evaluates them. Nothing here resolves names of tables or of columns, [`scan`] aside.
 //!
-//! Plugins whose algorithm is not documented (`autocluster`, `diffpatterns`), that need what is not here (`dcount_intersect`:
-//! `hll`), or that reach out (`http_request`, `python`) are not supported.
+//! Plugins whose algorithm is not documented (`autocluster`, `diffpatterns`), that need what is not here (`dcount_intersect`), or that reach out (`http_request`, `python`) are not supported.
 
 mod activity;
 mod bag;

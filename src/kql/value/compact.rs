@@ -1,16 +1,22 @@
 //! Whether JSON text is as short as Kusto prints it.
 //!
-//! Known to the ingest, which keeps values of paths as text, and to KQL, which prints `dynamic`.
 
-/// Whether JSON text has no blanks outside its strings, no escapes that have a shorter form, and whole numbers only: printing what
-/// it says would give the same text. `false` where that is not certain.
+/// An object with more keys is not looked through for one that stands there twice.
+const MOST_KEYS: usize = 200;
+
+/// Whether JSON text has no blanks outside its strings, no escapes that have a shorter form, no key twice in an object, and whole
+/// numbers only: printing what it says would give the same text. `false` where that is not certain.
 pub fn is_compact(json: &str) -> bool {
     let bytes = json.as_bytes();
     let mut at = 0;
+    // The keys of all objects around, and where those of each begin.
+    let mut keys: Vec<&[u8]> = Vec::new();
+    let mut objects = Vec::new();
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'"' => {
                 at += 1;
+                let start = at;
                 loop {
                     match bytes.get(at) {
                         Some(b'"') => break,
@@ -23,8 +29,18 @@ pub fn is_compact(json: &str) -> bool {
                         None => return false,
                     }
                 }
+                if bytes.get(at + 1) == Some(&b':') {
+                    let own = objects.last().copied().unwrap_or(0);
+                    let key = &bytes[start..at];
+                    if keys.len() - own >= MOST_KEYS || keys[own..].contains(&key) {
+                        return false;
+                    }
+                    keys.push(key);
+                }
             }
-            b'{' | b'}' | b'[' | b']' | b',' | b':' => {}
+            b'{' => objects.push(keys.len()),
+            b'}' => keys.truncate(objects.pop().unwrap_or(0)),
+            b'[' | b']' | b',' | b':' => {}
             b'a'..=b'z' => {
                 let word = [&b"true"[..], b"false", b"null"]
                     .into_iter()
@@ -60,7 +76,14 @@ mod tests {
 
     #[test]
     fn what_printing_would_change_is_not_compact() {
-        for text in ["{}", "[1,-2,0]", r#"{"a":"x y\n"}"#, "true", r#""a""#] {
+        for text in [
+            r#"{"a":{"a":1,"b":2},"b":[{"a":1},{"a":2}]}"#,
+            "{}",
+            "[1,-2,0]",
+            r#"{"a":"x y\n"}"#,
+            "true",
+            r#""a""#,
+        ] {
             assert!(is_compact(text), "{text}");
         }
         for text in [
@@ -77,6 +100,7 @@ mod tests {
             "\"a",
             "tru",
             "1234567890123456789",
+            r#"{"a":{"b":1},"a":2}"#,
         ] {
             assert!(!is_compact(text), "{text}");
         }
