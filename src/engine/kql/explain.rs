@@ -1,5 +1,6 @@
 //! What a KQL query is in SQL, and how it is run.
 
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::displayable;
 use datafusion::sql::unparser::Unparser;
 use datafusion::sql::unparser::dialect::PostgreSqlDialect;
@@ -16,23 +17,38 @@ impl Session {
     /// # Errors
     /// When the query is wrong or not supported.
     pub fn kql_explain(&self, query: &str, options: &Options) -> Result<String> {
-        let frame = self.kql_plan(query, options)?;
+        let shown = self.shown(query, options);
+        let (frame, parts) = shown.map_err(|failure| failure.told(query))?;
+        let mut out = String::new();
+        for (name, plan) in &parts {
+            out.push_str(&format!(
+                "-- {name} goes through these rows, one after the other\n{}\n\n",
+                self.sql_of(plan)?
+            ));
+        }
         let plan = self.context().state().optimize(frame.logical_plan())?;
+        out.push_str(&format!(
+            "-- SQL\n{}\n\n-- Plan\n{}\n",
+            self.sql_of(frame.logical_plan())?,
+            plan.display_indent()
+        ));
+        let physical = self.block_on(frame.create_physical_plan())?;
+        let physical = displayable(physical.as_ref()).indent(false).to_string();
+        out.push_str(&format!("\n-- Execution\n{physical}"));
+        Ok(out)
+    }
+
+    fn sql_of(&self, plan: &LogicalPlan) -> Result<String> {
+        let optimized = self.context().state().optimize(plan)?;
         let dialect = PostgreSqlDialect {};
         let unparser = Unparser::new(&dialect).with_pretty(true);
         // What the optimizer made is shorter; not all of it has a form in SQL.
         let sql = unparser
-            .plan_to_sql(&plan)
-            .or_else(|_| unparser.plan_to_sql(frame.logical_plan()));
-        let sql = match sql {
+            .plan_to_sql(&optimized)
+            .or_else(|_| unparser.plan_to_sql(plan));
+        Ok(match sql {
             Ok(sql) => format!("{sql:#}"),
             Err(e) => format!("-- this plan has no form in SQL: {e}"),
-        };
-        let physical = self.block_on(frame.create_physical_plan())?;
-        Ok(format!(
-            "-- SQL\n{sql}\n\n-- Plan\n{}\n-- Execution\n{}",
-            plan.display_indent(),
-            displayable(physical.as_ref()).indent(false)
-        ))
+        })
     }
 }

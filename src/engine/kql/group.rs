@@ -227,8 +227,7 @@ impl Lower<'_> {
             ordered: false,
         };
         if ordered {
-            let batch = self.session.in_order(&grouped)?;
-            grouped = self.held(&grouped, &batch)?;
+            grouped = self.made(&grouped)?;
         }
         self.results(&grouped, groups, &wholes, &calls)
     }

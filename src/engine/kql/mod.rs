@@ -5,7 +5,7 @@
 //! - `row`: expressions row by row, and aggregates, as functions of DataFusion.
 //! - `relation`: a table on its way through a query.
 //! - `statement`, `source`: what names mean, and where rows come from.
-//! - `operator`, `union`, `join`, `group`, `expand`, `keyed`, `parse`, `plugin`, `search`, `series`, `window`, `external`: the tabular
+//! - `operator`, `union`, `join`, `group`, `expand`, `keyed`, `later`, `parse`, `plugin`, `search`, `series`, `window`, `external`: the tabular
 //!   operators.
 //! - `state`: values of aggregates on their way between threads.
 //!
@@ -17,7 +17,6 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
-use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 
 use super::{Session, Source};
@@ -36,6 +35,7 @@ mod external;
 mod group;
 mod join;
 mod keyed;
+mod later;
 mod library;
 mod native;
 mod operator;
@@ -101,7 +101,18 @@ pub(super) enum Failure {
     Engine(Error),
 }
 
+/// What is made when a query runs, and of which rows.
+type Parts = Vec<(String, Arc<LogicalPlan>)>;
+
 impl Failure {
+    /// As an error of that query.
+    fn told(self, query: &str) -> Error {
+        match self {
+            Failure::Faults(faults) => Error::Query(render(&faults, query)),
+            Failure::Engine(e) => e,
+        }
+    }
+
     fn at(span: Span, message: impl Into<String>) -> Failure {
         Failure::Faults(vec![Fault::new(span, message)])
     }
@@ -181,10 +192,7 @@ impl Session {
     /// When the query is wrong, not supported, or fails.
     pub fn kql(&self, query: &str, options: &Options) -> Result<Answer> {
         self.kql_rows(query, options)
-            .map_err(|failure| match failure {
-                Failure::Faults(faults) => Error::Query(render(&faults, query)),
-                Failure::Engine(e) => e,
-            })
+            .map_err(|failure| failure.told(query))
     }
 
     /// Whether a KQL query would run. Nothing is read where the options say so.
@@ -212,14 +220,13 @@ impl Session {
     /// # Errors
     /// When the query is wrong or not supported.
     pub fn kql_plan(&self, query: &str, options: &Options) -> Result<DataFrame> {
-        self.shown(query, options).map_err(|failure| match failure {
-            Failure::Faults(faults) => Error::Query(render(&faults, query)),
-            Failure::Engine(e) => e,
-        })
+        let shown = self.shown(query, options);
+        let (frame, _) = shown.map_err(|failure| failure.told(query))?;
+        Ok(frame)
     }
 
-    fn shown(&self, query: &str, options: &Options) -> Result<DataFrame, Failure> {
-        let relation = self.lowered(query, options)?;
+    fn shown(&self, query: &str, options: &Options) -> Result<(DataFrame, Parts), Failure> {
+        let (relation, parts) = self.lowered(query, options)?;
         let columns: Vec<datafusion::logical_expr::Expr> = relation
             .columns
             .iter()
@@ -238,42 +245,24 @@ impl Session {
             })
             .collect();
         let plan = relation.builder().project(columns)?.build()?;
-        Ok(self.block_on(self.context().execute_logical_plan(plan))?)
+        let frame = DataFrame::new(self.context().state(), plan);
+        Ok((frame, parts))
     }
 
-    fn lowered(&self, query: &str, options: &Options) -> Result<relation::Relation, Failure> {
+    fn lowered(
+        &self,
+        query: &str,
+        options: &Options,
+    ) -> Result<(relation::Relation, Parts), Failure> {
         let (tree, faults) = kql::parse(query);
-        statement::Lower::new(self, query, &faults, options).query(&tree)
+        let mut lower = statement::Lower::new(self, query, &faults, options);
+        let relation = lower.query(&tree)?;
+        Ok((relation, lower.made_of))
     }
 
     fn kql_rows(&self, query: &str, options: &Options) -> Result<Answer, Failure> {
-        let relation = self.lowered(query, options)?;
+        let (relation, _) = self.lowered(query, options)?;
         self.rows_of(&relation)
-    }
-
-    /// All rows of a plan, in one batch and in their order.
-    fn in_order(&self, relation: &relation::Relation) -> Result<RecordBatch, Failure> {
-        let state = self.context().state();
-        let mut plan = relation.plan.as_ref();
-        while let LogicalPlan::Projection(projection) = plan {
-            plan = &projection.input;
-        }
-        // The result of a sort is in order. Anything else may be gone through by several threads, and come in any.
-        let state = match plan {
-            LogicalPlan::Sort(_) | LogicalPlan::TableScan(_) => state,
-            _ => {
-                let config = state.config().clone().with_target_partitions(1);
-                // Both share their tables: they are not to be made anew.
-                let config = config.with_create_default_catalog_and_schema(false);
-                SessionStateBuilder::new_from_existing(state)
-                    .with_config(config)
-                    .build()
-            }
-        };
-        let frame = DataFrame::new(state, relation.plan.as_ref().clone());
-        let schema = Arc::clone(frame.schema().inner());
-        let batches = self.block_on(frame.collect())?;
-        arrow::compute::concat_batches(&schema, &batches).map_err(|e| Failure::Engine(e.into()))
     }
 
     fn rows_of(&self, relation: &relation::Relation) -> Result<Answer, Failure> {

@@ -1,7 +1,6 @@
 //! `evaluate`, `scan`, `reduce`, `top-hitters` and `sample-distinct`.
 
 use super::Failure;
-use super::operator::columns_of;
 use super::relation::Relation;
 use super::statement::Lower;
 use crate::kql::aggregate;
@@ -142,8 +141,10 @@ impl Lower<'_> {
         let columns = relation.schema();
         let env = self.env.clone();
         let scan = self.scoped(&columns, |scope| scan::compile(tree, id, scope, &env))?;
-        let made = scan.run(&env, &self.answer(relation)?);
-        let mut made = self.rows(&made.columns, &made.rows)?;
+        let columns = scan.columns().to_vec();
+        let mut made = self.later("scan", relation, &columns, move |rows| {
+            Ok(scan.run(&env, &rows).rows)
+        })?;
         made.ordered = relation.ordered;
         Ok(made)
     }
@@ -173,11 +174,6 @@ impl Lower<'_> {
         }
         let mut columns = relation.schema();
         let compiled = self.compile(&by.expr, &columns)?;
-        let mut rows = self.answer(relation)?;
-        let values: Vec<Value> = rows
-            .iter()
-            .map(|row| compiled.eval(&self.env, row))
-            .collect();
         let source = match operator.setting("kind").map(|s| &s.value.kind) {
             None => false,
             Some(ExprKind::Name(kind)) if kind == "source" => true,
@@ -188,15 +184,24 @@ impl Lower<'_> {
                 ));
             }
         };
-        if !source {
-            let made = reduce.rows(&values);
-            return self.rows(&made.columns, &made.rows);
-        }
-        for (row, pattern) in rows.iter_mut().zip(reduce.patterns(&values)) {
-            row.push(pattern);
-        }
-        columns.push(("Pattern".into(), Type::String));
-        self.rows(&columns, &rows)
+        let env = self.env.clone();
+        let result = match source {
+            true => {
+                columns.push(("Pattern".into(), Type::String));
+                columns
+            }
+            false => reduce.rows(&[]).columns,
+        };
+        self.later("reduce", relation, &result, move |mut rows| {
+            let values: Vec<Value> = rows.iter().map(|row| compiled.eval(&env, row)).collect();
+            if !source {
+                return Ok(reduce.rows(&values).rows);
+            }
+            for (row, pattern) in rows.iter_mut().zip(reduce.patterns(&values)) {
+                row.push(pattern);
+            }
+            Ok(rows)
+        })
     }
 
     /// `top-hitters`: exact here, where Kusto counts roughly.
@@ -249,15 +254,6 @@ impl Lower<'_> {
         let most = self.count(count)?;
         let distinct = self.distinct(relation, std::slice::from_ref(of))?;
         distinct.with(distinct.builder().limit(0, Some(most))?)
-    }
-
-    /// The same rows, collected now and kept in memory in their order.
-    pub(super) fn made(&mut self, relation: &Relation) -> Result<Relation, Failure> {
-        let plan = self.fields.project(relation, columns_of(relation))?;
-        let batch = self.session.in_order(&plan)?;
-        let mut made = self.held(&plan, &batch)?;
-        made.ordered = relation.ordered;
-        Ok(made)
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::Failure;
 use super::group::{Found, lift};
+use super::later::Rows;
 use super::relation::Relation;
 use super::statement::Lower;
 use crate::kql::aggregate::{self, Accumulator};
@@ -106,104 +107,35 @@ impl Lower<'_> {
         for (item, default) in &make.series {
             all.push(self.series(item, default.as_ref(), &schema)?);
         }
-        let rows = self.answer(relation)?;
-        let env = self.env.clone();
-        let places: Vec<Option<f64>> = rows.iter().map(|r| number(&axis.eval(&env, r))).collect();
-        let seen = || places.iter().flatten().copied();
-        let first = from.unwrap_or_else(|| {
-            let least = seen().fold(f64::INFINITY, f64::min);
-            (least / step).floor() * step
-        });
-        let last = to.unwrap_or_else(|| seen().fold(f64::NEG_INFINITY, f64::max));
-        let steps = match (rows.is_empty() && (from.is_none() || to.is_none()), to) {
-            (true, _) => 0,
-            (false, None) => ((last - first) / step).floor() as i64 + 1,
-            (false, Some(_)) if inclusive => ((last - first) / step).floor() as i64 + 1,
-            (false, Some(_)) => ((last - first) / step).ceil() as i64,
-        };
-        if !(0..=MOST).contains(&steps) {
-            return Err(Failure::at(
-                operator.span,
-                format!("a series of {steps} steps; 0 to {MOST} are possible"),
-            ));
-        }
-        let steps = steps as usize;
-        let mut order: Vec<Vec<Value>> = Vec::new();
-        let mut index: HashMap<Vec<Key>, usize> = HashMap::new();
-        type Bins = Vec<Vec<Option<Vec<Box<dyn Accumulator>>>>>;
-        let mut groups: Vec<Bins> = Vec::new();
-        let empty = || -> Bins {
-            all.iter()
-                .map(|_| (0..steps).map(|_| None).collect())
-                .collect()
-        };
         let nonempty = matches!(
             operator.setting("kind").map(|s| &s.value.kind),
             Some(ExprKind::Name(kind)) if kind == "nonempty"
         );
-        if nonempty && rows.is_empty() && by.is_empty() {
-            order.push(Vec::new());
-            groups.push(empty());
-        }
-        for (row, at) in rows.iter().zip(&places) {
-            let Some(at) = at else { continue };
-            let bin = ((at - first) / step).floor();
-            if bin < 0.0 || bin >= steps as f64 {
-                continue;
-            }
-            let key: Vec<Value> = by.iter().map(|(_, c)| c.eval(&env, row)).collect();
-            let own: Vec<Key> = key.iter().map(Value::key).collect();
-            let group = *index.entry(own).or_insert_with(|| {
-                order.push(key);
-                groups.push(empty());
-                groups.len() - 1
-            });
-            for (series, bins) in all.iter().zip(&mut groups[group]) {
-                let accumulators = bins[bin as usize].get_or_insert_with(|| {
-                    series
-                        .calls
-                        .iter()
-                        .map(|c| c.aggregate.accumulator(&c.types, &c.constants))
-                        .collect()
-                });
-                for (call, accumulator) in series.calls.iter().zip(accumulators) {
-                    let values: Vec<Value> =
-                        call.arguments.iter().map(|a| a.eval(&env, row)).collect();
-                    accumulator.add(&values);
-                }
-            }
-        }
-        let axis_values: Vec<Json> = (0..steps)
-            .map(|i| Json::from_value(&place(axis.ty, first + step * i as f64)))
-            .collect();
         let mut columns: Vec<(String, Type)> =
             by.iter().map(|(name, c)| (name.clone(), c.ty)).collect();
         columns.extend(all.iter().map(|s| (s.name.clone(), Type::Dynamic)));
         columns.push((axis_name, Type::Dynamic));
-        let mut out = Vec::new();
-        for (key, group) in order.into_iter().zip(groups) {
-            let mut row = key;
-            for (series, bins) in all.iter().zip(group) {
-                let values = bins
-                    .into_iter()
-                    .map(|bin| match bin {
-                        None => Json::from_value(&series.default),
-                        Some(mut accumulators) => {
-                            let values: Vec<Value> = accumulators
-                                .iter_mut()
-                                .zip(&series.calls)
-                                .map(|(a, c)| a.finish().fit(c.ty))
-                                .collect();
-                            Json::from_value(&series.whole.eval(&env, &values))
-                        }
-                    })
-                    .collect();
-                row.push(Value::dynamic(Json::Array(values)));
-            }
-            row.push(Value::dynamic(Json::Array(axis_values.clone())));
-            out.push(row);
-        }
-        self.rows(&columns, &out)
+        let by = by.into_iter().map(|(_, c)| c).collect();
+        let mut line = Line {
+            axis,
+            from,
+            to,
+            step,
+            inclusive,
+            nonempty,
+            by,
+            all,
+            env: self.env.clone(),
+        };
+        let read = line.only_read();
+        let mut input = relation.clone();
+        input.columns = read
+            .iter()
+            .map(|at| relation.columns[*at].clone())
+            .collect();
+        self.later("make_series", &input, &columns, move |rows| {
+            line.rows(&rows)
+        })
     }
 
     /// `top-nested`: the greatest of each level within those of the level above.
@@ -242,11 +174,13 @@ impl Lower<'_> {
                 ascending: item.by.direction == Some(Direction::Ascending),
             });
         }
-        let rows = self.answer(relation)?;
-        let mut out = Vec::new();
-        let all: Vec<usize> = (0..rows.len()).collect();
-        nest(&self.env, &levels, &rows, &all, &mut Vec::new(), &mut out);
-        self.rows(&columns, &out)
+        let env = self.env.clone();
+        self.later("top_nested", relation, &columns, move |rows| {
+            let mut out = Vec::new();
+            let all: Vec<usize> = (0..rows.len()).collect();
+            nest(&env, &levels, &rows, &all, &mut Vec::new(), &mut out);
+            Ok(out)
+        })
     }
 
     fn series(
@@ -304,6 +238,136 @@ impl Lower<'_> {
             whole,
             default,
         })
+    }
+}
+
+/// A `make-series` ready to go through rows.
+struct Line {
+    axis: Compiled,
+    from: Option<f64>,
+    to: Option<f64>,
+    step: f64,
+    inclusive: bool,
+    nonempty: bool,
+    by: Vec<Compiled>,
+    all: Vec<Series>,
+    env: Env,
+}
+
+impl Line {
+    /// Positions of the columns that are read; from now on it reads rows of these only.
+    fn only_read(&mut self) -> Vec<usize> {
+        let calls = self.all.iter_mut().flat_map(|s| &mut s.calls);
+        let arguments = calls.flat_map(|c| &mut c.arguments);
+        let mut parts: Vec<&mut Compiled> = arguments.chain(&mut self.by).collect();
+        parts.push(&mut self.axis);
+        let mut read: Vec<usize> = parts.iter().flat_map(|p| p.columns()).collect();
+        read.sort_unstable();
+        read.dedup();
+        for part in parts {
+            *part = part.clone().over(&read);
+        }
+        read
+    }
+
+    fn rows(&self, rows: &[Vec<Value>]) -> Result<Rows, String> {
+        let (env, step) = (&self.env, self.step);
+        let places: Vec<Option<f64>> = rows
+            .iter()
+            .map(|r| number(&self.axis.eval(env, r)))
+            .collect();
+        let seen = || places.iter().flatten().copied();
+        let first = self.from.unwrap_or_else(|| {
+            let least = seen().fold(f64::INFINITY, f64::min);
+            (least / step).floor() * step
+        });
+        let last = self
+            .to
+            .unwrap_or_else(|| seen().fold(f64::NEG_INFINITY, f64::max));
+        let steps = match (
+            rows.is_empty() && (self.from.is_none() || self.to.is_none()),
+            self.to,
+        ) {
+            (true, _) => 0,
+            (false, None) => ((last - first) / step).floor() as i64 + 1,
+            (false, Some(_)) if self.inclusive => ((last - first) / step).floor() as i64 + 1,
+            (false, Some(_)) => ((last - first) / step).ceil() as i64,
+        };
+        if !(0..=MOST).contains(&steps) {
+            return Err(format!(
+                "make-series: a series of {steps} steps; 0 to {MOST} are possible"
+            ));
+        }
+        let steps = steps as usize;
+        let mut order: Vec<Vec<Value>> = Vec::new();
+        let mut index: HashMap<Vec<Key>, usize> = HashMap::new();
+        type Bins = Vec<Vec<Option<Vec<Box<dyn Accumulator>>>>>;
+        let mut groups: Vec<Bins> = Vec::new();
+        let empty = || -> Bins {
+            self.all
+                .iter()
+                .map(|_| (0..steps).map(|_| None).collect())
+                .collect()
+        };
+        if self.nonempty && rows.is_empty() && self.by.is_empty() {
+            order.push(Vec::new());
+            groups.push(empty());
+        }
+        for (row, at) in rows.iter().zip(&places) {
+            let Some(at) = at else { continue };
+            let bin = ((at - first) / step).floor();
+            if bin < 0.0 || bin >= steps as f64 {
+                continue;
+            }
+            let key: Vec<Value> = self.by.iter().map(|c| c.eval(env, row)).collect();
+            let own: Vec<Key> = key.iter().map(Value::key).collect();
+            let group = *index.entry(own).or_insert_with(|| {
+                order.push(key);
+                groups.push(empty());
+                groups.len() - 1
+            });
+            for (series, bins) in self.all.iter().zip(&mut groups[group]) {
+                let accumulators = bins[bin as usize].get_or_insert_with(|| {
+                    series
+                        .calls
+                        .iter()
+                        .map(|c| c.aggregate.accumulator(&c.types, &c.constants))
+                        .collect()
+                });
+                for (call, accumulator) in series.calls.iter().zip(accumulators) {
+                    let values: Vec<Value> =
+                        call.arguments.iter().map(|a| a.eval(env, row)).collect();
+                    accumulator.add(&values);
+                }
+            }
+        }
+        let axis_values: Vec<Json> = (0..steps)
+            .map(|i| Json::from_value(&place(self.axis.ty, first + step * i as f64)))
+            .collect();
+        let mut out = Vec::new();
+        for (key, group) in order.into_iter().zip(groups) {
+            let mut row = key;
+            for (series, bins) in self.all.iter().zip(group) {
+                let values = bins
+                    .into_iter()
+                    .map(|bin| match bin {
+                        None => Json::from_value(&series.default),
+                        Some(mut accumulators) => {
+                            let values: Vec<Value> = accumulators
+                                .iter_mut()
+                                .zip(&series.calls)
+                                .map(|(a, c)| a.finish().fit(c.ty))
+                                .collect();
+                            Json::from_value(&series.whole.eval(env, &values))
+                        }
+                    })
+                    .collect();
+                row.push(Value::dynamic(Json::Array(values)));
+            }
+            row.push(Value::dynamic(Json::Array(axis_values.clone())));
+            out.push(row);
+        }
+        Ok(out)
     }
 }
 

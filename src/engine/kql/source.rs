@@ -72,24 +72,6 @@ impl Lower<'_> {
         self.in_memory(schema, batch, out)
     }
 
-    /// Collected rows of a relation as a relation.
-    pub(super) fn held(&mut self, of: &Relation, batch: &RecordBatch) -> Result<Relation, Failure> {
-        let mut columns = Vec::new();
-        let mut fields = Vec::new();
-        for (column, array) in of.columns.iter().zip(batch.columns()) {
-            let field = self.fields.next(&column.name);
-            fields.push(Field::new(&field, array.data_type().clone(), true));
-            columns.push(Column::new(&column.name, column.ty, field));
-        }
-        if fields.is_empty() {
-            fields.push(Field::new(self.fields.next(""), DataType::Boolean, true));
-        }
-        let schema = Arc::new(Schema::new(fields));
-        let batch = RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())
-            .map_err(|e| Failure::Engine(e.into()))?;
-        self.in_memory(schema, batch, columns)
-    }
-
     fn in_memory(
         &self,
         schema: SchemaRef,

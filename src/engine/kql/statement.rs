@@ -9,7 +9,7 @@ use datafusion::logical_expr::Expr as PlanExpr;
 use super::native::Native;
 use super::relation::{Fields, Relation};
 use super::window::children;
-use super::{Failure, Options};
+use super::{Failure, Options, Parts};
 use crate::catalog::TIME;
 use crate::engine::Session;
 use crate::kql::ast::{
@@ -40,6 +40,8 @@ pub(super) struct Lower<'s> {
     pub(super) env: Env,
     /// Whether the query has columns that depend on the data.
     pub(super) open: bool,
+    /// What is made when the query runs, and of which rows.
+    pub(super) made_of: Parts,
     /// The name that `as` gave to the rows at hand.
     pub(super) label: Option<String>,
     /// Rows of an answer, at most.
@@ -77,6 +79,7 @@ impl<'s> Lower<'s> {
                 geography: options.geography.clone(),
             },
             open: false,
+            made_of: Vec::new(),
             label: None,
             most: None,
             syntax,

@@ -6,6 +6,8 @@ use super::Failure;
 use super::relation::Relation;
 use super::statement::Lower;
 use crate::kql::ast::{Call, Expr, ExprKind, NamedExpr};
+use crate::kql::eval::Compiled;
+use crate::kql::function::Env;
 use crate::kql::value::{Type, Value};
 
 /// Begins the names of columns that hold what a window function gave.
@@ -43,12 +45,20 @@ impl Lower<'_> {
                 "rows must be sorted or serialized before a function looks at other rows",
             ));
         }
-        let mut rows = self.answer(&relation)?;
         let mut columns = relation.schema();
+        let mut steps = Vec::new();
         for item in &mut items {
-            self.compute(&mut item.expr, &mut columns, &mut rows)?;
+            self.steps(&mut item.expr, &mut columns, &mut steps)?;
         }
-        let mut made = self.rows(&columns, &rows)?;
+        let mut made = self.later("window", &relation, &columns, move |mut rows| {
+            for step in &steps {
+                let values = step.values(&rows);
+                for (row, value) in rows.iter_mut().zip(values) {
+                    row.push(value);
+                }
+            }
+            Ok(rows)
+        })?;
         made.ordered = true;
         Ok((made, items))
     }
@@ -59,14 +69,14 @@ impl Lower<'_> {
     }
 
     /// Puts columns in the place of window functions, the innermost first.
-    fn compute(
+    fn steps(
         &mut self,
         expr: &mut Expr,
         columns: &mut Vec<(String, Type)>,
-        rows: &mut [Vec<Value>],
+        steps: &mut Vec<Window>,
     ) -> Result<(), Failure> {
         for inner in children(expr) {
-            self.compute(inner, columns, rows)?;
+            self.steps(inner, columns, steps)?;
         }
         let ExprKind::Call(call) = &expr.kind else {
             return Ok(());
@@ -74,151 +84,164 @@ impl Lower<'_> {
         if !is_window(&call.name.text) {
             return Ok(());
         }
-        let (ty, values) = self.window(call, columns, rows)?;
+        let window = self.window(call, columns)?;
         let name = format!("{MARK}{}", columns.len());
-        columns.push((name.clone(), ty));
-        for (row, value) in rows.iter_mut().zip(values) {
-            row.push(value);
-        }
+        columns.push((name.clone(), window.ty));
+        steps.push(window);
         expr.kind = ExprKind::Name(name);
         Ok(())
     }
 
-    fn window(
-        &mut self,
-        call: &Call,
-        columns: &[(String, Type)],
-        rows: &[Vec<Value>],
-    ) -> Result<(Type, Vec<Value>), Failure> {
+    fn window(&mut self, call: &Call, columns: &[(String, Type)]) -> Result<Window, Failure> {
         let env = self.env.clone();
         let mut arguments = Vec::new();
         for argument in &call.arguments {
             arguments.push(self.compile(&argument.expr, columns)?);
         }
         let wrong = |what: &str| Failure::at(call.span, format!("`{}` {what}", call.name.text));
-        let restarts = |at: usize, row: &[Value]| {
-            arguments
-                .get(at)
-                .is_some_and(|restart| restart.holds(&env, row))
+        let constant = |at: usize| arguments.get(at).map(|a| a.eval(&env, &[]));
+        let first = arguments.first().map(|a| a.ty);
+        let (kind, ty) = match (call.name.text.as_str(), first) {
+            ("row_number", _) => match constant(0).map(|n| n.to_long()) {
+                None => (Kind::Number(1), Type::Long),
+                Some(Some(first)) => (Kind::Number(first), Type::Long),
+                Some(None) => return Err(wrong("starts with a whole number")),
+            },
+            ("prev" | "next", Some(ty)) => match constant(1).map(|n| n.to_long()) {
+                Some(Some(..=0) | None) => return Err(wrong("takes a distance above 0")),
+                distance => {
+                    let distance = distance.flatten().unwrap_or(1) as usize;
+                    let back = call.name.text == "prev";
+                    (Kind::Neighbour { back, distance }, ty)
+                }
+            },
+            ("row_cumsum", Some(Type::Int | Type::Long)) => (Kind::Sum, Type::Long),
+            ("row_cumsum", Some(ty @ (Type::Real | Type::Decimal | Type::Timespan))) => {
+                (Kind::Sum, ty)
+            }
+            ("row_cumsum", _) => return Err(wrong("takes a number")),
+            ("row_rank_dense", Some(_)) => (Kind::Rank { dense: true }, Type::Long),
+            ("row_rank_min", Some(_)) => (Kind::Rank { dense: false }, Type::Long),
+            ("row_window_session", Some(Type::DateTime)) => match (constant(1), constant(2)) {
+                (Some(Value::Timespan(longest)), Some(Value::Timespan(gap))) => {
+                    (Kind::Session { longest, gap }, Type::DateTime)
+                }
+                _ => return Err(wrong("takes timespans for the longest session and gap")),
+            },
+            ("row_window_session", _) => return Err(wrong("takes a datetime")),
+            (_, None) => return Err(wrong("takes a column")),
+            (name, _) => return Err(Failure::unsupported(call.name.span, name)),
         };
-        let mut out = Vec::with_capacity(rows.len());
-        match call.name.text.as_str() {
-            "row_number" => {
-                let first = match arguments.first() {
-                    None => 1,
-                    Some(start) => match start.eval(&env, &[]).to_long() {
-                        Some(n) => n,
-                        None => return Err(wrong("starts with a whole number")),
-                    },
-                };
+        Ok(Window {
+            kind,
+            ty,
+            arguments,
+            env,
+        })
+    }
+}
+
+/// A window function, ready to go through rows.
+struct Window {
+    kind: Kind,
+    ty: Type,
+    arguments: Vec<Compiled>,
+    env: Env,
+}
+
+/// What a window function does.
+enum Kind {
+    /// Counts rows, from here.
+    Number(i64),
+    /// Looks at another row.
+    Neighbour { back: bool, distance: usize },
+    /// Adds up.
+    Sum,
+    /// Counts values that come one after the other.
+    Rank { dense: bool },
+    /// Finds where a session began; in ticks.
+    Session { longest: i64, gap: i64 },
+}
+
+impl Window {
+    fn argument(&self, at: usize, row: &[Value]) -> Value {
+        self.arguments
+            .get(at)
+            .map_or(Value::Null, |argument| argument.eval(&self.env, row))
+    }
+
+    /// Its value in each row.
+    fn values(&self, rows: &[Vec<Value>]) -> Vec<Value> {
+        let restarts = |at: usize, row: &[Value]| self.argument(at, row).to_bool() == Some(true);
+        match self.kind {
+            Kind::Number(first) => {
                 let mut next = first;
-                for row in rows {
+                let number = |row: &Vec<Value>| {
                     if restarts(1, row) {
                         next = first;
                     }
-                    out.push(Value::Long(next));
                     next = next.wrapping_add(1);
-                }
-                Ok((Type::Long, out))
+                    Value::Long(next.wrapping_sub(1))
+                };
+                rows.iter().map(number).collect()
             }
-            "prev" | "next" => {
-                let Some(value) = arguments.first() else {
-                    return Err(wrong("takes a column"));
-                };
-                let distance = match arguments.get(1) {
-                    None => 1,
-                    Some(d) => match d.eval(&env, &[]).to_long() {
-                        Some(n) if n > 0 => n as usize,
-                        _ => return Err(wrong("takes a distance above 0")),
-                    },
-                };
-                let ty = value.ty;
-                for at in 0..rows.len() {
-                    let other = match call.name.text.as_str() {
-                        "prev" => at.checked_sub(distance),
-                        _ => at.checked_add(distance).filter(|o| *o < rows.len()),
+            Kind::Neighbour { back, distance } => {
+                let value = |at: usize| {
+                    let other = match back {
+                        true => at.checked_sub(distance),
+                        false => at.checked_add(distance).filter(|o| *o < rows.len()),
                     };
-                    out.push(match other {
-                        Some(other) => value.eval(&env, &rows[other]),
-                        None => match arguments.get(2) {
-                            Some(default) => default.eval(&env, &rows[at]).fit(ty),
-                            None => Value::Null.fit(ty),
-                        },
-                    });
-                }
-                Ok((ty, out))
+                    match other {
+                        Some(other) => self.argument(0, &rows[other]),
+                        None => self.argument(2, &rows[at]).fit(self.ty),
+                    }
+                };
+                (0..rows.len()).map(value).collect()
             }
-            "row_cumsum" => {
-                let Some(value) = arguments.first() else {
-                    return Err(wrong("takes a number"));
-                };
-                let ty = match value.ty {
-                    Type::Int | Type::Long => Type::Long,
-                    Type::Real | Type::Decimal | Type::Timespan => value.ty,
-                    _ => return Err(wrong("takes a number")),
-                };
+            Kind::Sum => {
                 let (mut whole, mut real) = (0i64, 0f64);
-                for row in rows {
+                let sum = |row: &Vec<Value>| {
                     if restarts(1, row) {
                         (whole, real) = (0, 0.0);
                     }
-                    let value = value.eval(&env, row);
-                    match (ty, &value) {
-                        (Type::Real | Type::Decimal, v) => real += v.to_real().unwrap_or(0.0),
-                        (Type::Timespan, Value::Timespan(t)) => whole = whole.wrapping_add(*t),
-                        (_, v) => whole = whole.wrapping_add(v.to_long().unwrap_or(0)),
-                    }
-                    out.push(match ty {
+                    let value = self.argument(0, row);
+                    real += value.to_real().unwrap_or(0.0);
+                    whole = whole.wrapping_add(match value {
+                        Value::Timespan(ticks) => ticks,
+                        Value::Real(_) | Value::Decimal(_) => 0,
+                        other => other.to_long().unwrap_or(0),
+                    });
+                    match self.ty {
                         Type::Real => Value::Real(real),
                         Type::Decimal => Value::Decimal(real),
                         Type::Timespan => Value::Timespan(whole),
                         _ => Value::Long(whole),
-                    });
-                }
-                Ok((ty, out))
-            }
-            "row_rank_dense" | "row_rank_min" => {
-                let Some(value) = arguments.first() else {
-                    return Err(wrong("takes a column"));
+                    }
                 };
-                let dense = call.name.text == "row_rank_dense";
+                rows.iter().map(sum).collect()
+            }
+            Kind::Rank { dense } => {
                 let (mut rank, mut position) = (0i64, 0i64);
                 let mut last: Option<Value> = None;
-                for row in rows {
+                let rank = |row: &Vec<Value>| {
                     if restarts(1, row) {
                         (rank, position, last) = (0, 0, None);
                     }
                     position += 1;
-                    let own = value.eval(&env, row);
+                    let own = self.argument(0, row);
                     if last.as_ref() != Some(&own) {
                         rank = if dense { rank + 1 } else { position };
                         last = Some(own);
                     }
-                    out.push(Value::Long(rank));
-                }
-                Ok((Type::Long, out))
+                    Value::Long(rank)
+                };
+                rows.iter().map(rank).collect()
             }
-            "row_window_session" => {
-                let [time, longest, gap, ..] = arguments.as_slice() else {
-                    return Err(wrong("takes a time, a longest session and a longest gap"));
-                };
-                let ticks = |value: Value| match value {
-                    Value::DateTime(t) | Value::Timespan(t) => Some(t),
-                    _ => None,
-                };
-                let (Some(longest), Some(gap)) =
-                    (ticks(longest.eval(&env, &[])), ticks(gap.eval(&env, &[])))
-                else {
-                    return Err(wrong("takes timespans for the longest session and gap"));
-                };
-                if time.ty != Type::DateTime {
-                    return Err(wrong("takes a datetime"));
-                }
+            Kind::Session { longest, gap } => {
                 let mut session: Option<(i64, i64)> = None;
-                for row in rows {
-                    let Some(now) = ticks(time.eval(&env, row)) else {
-                        out.push(Value::Null);
-                        continue;
+                let began = |row: &Vec<Value>| {
+                    let Value::DateTime(now) = self.argument(0, row) else {
+                        return Value::Null;
                     };
                     let first = match session {
                         Some((first, last))
@@ -231,11 +254,10 @@ impl Lower<'_> {
                         _ => now,
                     };
                     session = Some((first, now));
-                    out.push(Value::DateTime(first));
-                }
-                Ok((Type::DateTime, out))
+                    Value::DateTime(first)
+                };
+                rows.iter().map(began).collect()
             }
-            name => Err(Failure::unsupported(call.name.span, name)),
         }
     }
 }
