@@ -4,7 +4,7 @@ use super::sql::{Answer, named, text_of};
 use super::ui::{Ui, answer, counted};
 use super::{Exit, Global, Window, now, time};
 use crate::archive::Archive;
-use crate::engine::kql::{Options, Verdict, functions, geography};
+use crate::engine::kql::{Options, Purpose, Verdict, functions, geography};
 use crate::engine::output::visible;
 use crate::engine::{Session, Source};
 use crate::error::{Error, Result};
@@ -86,7 +86,10 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
             None => Vec::new(),
         },
         geography: args.geoip.as_deref().map(geography).transpose()?,
-        plan_only: !args.check.is_empty(),
+        purpose: match args.check.is_empty() {
+            true => Purpose::Run,
+            false => Purpose::Check,
+        },
     };
     if !args.check.is_empty() {
         return check(&session, args, &how);

@@ -5,7 +5,7 @@ use datafusion::physical_plan::displayable;
 use datafusion::sql::unparser::Unparser;
 use datafusion::sql::unparser::dialect::PostgreSqlDialect;
 
-use super::Options;
+use super::{Options, Purpose};
 use crate::engine::Session;
 use crate::error::Result;
 
@@ -17,8 +17,12 @@ impl Session {
     /// # Errors
     /// When the query is wrong or not supported.
     pub fn kql_explain(&self, query: &str, options: &Options) -> Result<String> {
-        let shown = self.shown(query, options);
-        let (frame, parts) = shown.map_err(|failure| failure.told(query))?;
+        let named = Options {
+            purpose: Purpose::Explain,
+            ..options.clone()
+        };
+        let shown = self.shown(query, &named);
+        let (asked, parts) = shown.map_err(|failure| failure.told(query))?;
         let mut out = String::new();
         for (name, plan) in &parts {
             out.push_str(&format!(
@@ -26,10 +30,11 @@ impl Session {
                 self.sql_of(plan)?
             ));
         }
+        let sql = self.sql_of(asked.logical_plan())?;
+        let frame = self.kql_plan(query, options)?;
         let plan = self.context().state().optimize(frame.logical_plan())?;
         out.push_str(&format!(
-            "-- SQL\n{}\n\n-- Plan\n{}\n",
-            self.sql_of(frame.logical_plan())?,
+            "-- SQL\n{sql}\n\n-- Plan\n{}\n",
             plan.display_indent()
         ));
         let physical = self.block_on(frame.create_physical_plan())?;

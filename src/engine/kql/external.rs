@@ -1,9 +1,9 @@
 //! `externaldata`: lists that a rule fetches from the web. Here they are files of a folder, found by the last part of the address;
 //! nothing is fetched.
 
-use super::Failure;
 use super::relation::Relation;
 use super::statement::Lower;
+use super::{Failure, Purpose};
 use crate::ingest::csv::{self, Fields, Next};
 use crate::kql::ast::{ExprKind, ExternalData, Literal, Span};
 use crate::kql::value::{Json, Type, Value};
@@ -26,7 +26,7 @@ impl Lower<'_> {
             .iter()
             .map(|c| (c.name.text.clone(), c.ty.ty))
             .collect();
-        if self.options.plan_only {
+        if self.options.purpose != Purpose::Run {
             return self.rows(&columns, &[]);
         }
         let Some(folder) = self.options.external.clone() else {

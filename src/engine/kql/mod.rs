@@ -3,7 +3,7 @@
 //! - `arrays`: Kusto's scalars in Arrow's columns.
 //! - `native`: expressions column by column, in DataFusion's own terms where they mean the same.
 //! - `row`: expressions row by row, and aggregates, as functions of DataFusion.
-//! - `relation`: a table on its way through a query.
+//! - `relation`: a table on its way through a query; `narrow`: which of its columns the query can show.
 //! - `statement`, `source`: what names mean, and where rows come from.
 //! - `operator`, `union`, `join`, `group`, `expand`, `keyed`, `later`, `parse`, `plugin`, `search`, `series`, `window`, `external`: the tabular
 //!   operators.
@@ -37,6 +37,7 @@ mod join;
 mod keyed;
 mod later;
 mod library;
+mod narrow;
 mod native;
 mod operator;
 mod parse;
@@ -68,8 +69,20 @@ pub struct Options {
     pub functions: Vec<Saved>,
     /// Where addresses are.
     pub geography: Option<Arc<dyn Geography>>,
-    /// Nothing is to be read: only whether a query would run is asked.
-    pub plan_only: bool,
+    /// What is wanted of a query.
+    pub purpose: Purpose,
+}
+
+/// What is wanted of a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Purpose {
+    /// Its rows.
+    #[default]
+    Run,
+    /// Whether it would run: lists and files that it asks for may be missing.
+    Check,
+    /// What it is in SQL: tables are only named.
+    Explain,
 }
 
 /// The rows of a query.
@@ -255,6 +268,15 @@ impl Session {
         options: &Options,
     ) -> Result<(relation::Relation, Parts), Failure> {
         let (tree, faults) = kql::parse(query);
+        if options.functions.is_empty() && narrow::names_its_columns(&tree, query) {
+            let mut lower = statement::Lower::new(self, query, &faults, options);
+            lower.narrow = true;
+            match lower.query(&tree) {
+                // What is wrong is told with all columns in view.
+                Err(Failure::Faults(_)) => {}
+                outcome => return Ok((outcome?, lower.made_of)),
+            }
+        }
         let mut lower = statement::Lower::new(self, query, &faults, options);
         let relation = lower.query(&tree)?;
         Ok((relation, lower.made_of))

@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     binary_expr, when,
 };
-use datafusion::prelude::{coalesce, in_list, lit};
+use datafusion::prelude::{in_list, lit};
 
 use super::arrays;
 use super::relation::{Column, Relation};
@@ -228,7 +228,6 @@ impl Native<'_> {
                 if let Some(kept) = self.document(left).and_then(|d| self.kept(&d))
                     && is_plain(&wanted)
                 {
-                    let text = |kept| coalesce(vec![kept, lit("")]);
                     return match op {
                         CompareOp::Equal if why == For::Filter => Some(kept.eq(lit(wanted))),
                         CompareOp::Equal => Some(text(kept).eq(lit(wanted))),
@@ -417,7 +416,7 @@ impl Native<'_> {
             Type::Dynamic => {
                 let document = self.document(compiled)?;
                 if let Some(kept) = self.kept(&document) {
-                    return Some(printed(coalesce(vec![kept, lit("")])));
+                    return Some(printed(text(kept)));
                 }
                 Some(find(document, Want::Text))
             }
@@ -911,5 +910,40 @@ impl ScalarUDFImpl for Marks {
         Ok(ColumnarValue::Array(Arc::new(
             changed.collect::<StringArray>(),
         )))
+    }
+}
+
+/// A stored column of text as a string of Kusto, which is never null.
+pub(super) fn text(column: Expr) -> Expr {
+    ScalarUDF::from(Text(row::signature(1))).call(vec![column])
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Text(Signature);
+
+impl ScalarUDFImpl for Text {
+    fn name(&self) -> &str {
+        "text"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.0
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let array = arrow::compute::cast(&first(args)?, &DataType::Utf8)?;
+        if array.null_count() == 0 {
+            return Ok(ColumnarValue::Array(array));
+        }
+        let texts = array.as_string::<i32>();
+        let mut out = StringBuilder::with_capacity(texts.len(), texts.value_data().len());
+        for value in texts {
+            out.append_value(value.unwrap_or(""));
+        }
+        Ok(ColumnarValue::Array(Arc::new(out.finish())))
     }
 }

@@ -100,6 +100,8 @@ impl Relation {
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     taken: HashSet<String>,
+    /// Fields of each stem.
+    numbers: HashMap<String, usize>,
 }
 
 impl Fields {
@@ -110,13 +112,17 @@ impl Fields {
             true => column,
             false => "c",
         };
-        let mut name = stem.to_string();
-        let mut number = self.taken.len();
-        while !self.taken.insert(name.clone()) {
-            name = format!("{stem}_{number}");
-            number += 1;
+        let number = self.numbers.entry(stem.to_string()).or_insert(0);
+        loop {
+            *number += 1;
+            let name = match *number {
+                1 => stem.to_string(),
+                n => format!("{stem}_{n}"),
+            };
+            if self.taken.insert(name.clone()) {
+                return name;
+            }
         }
-        name
     }
 
     /// A projection of a relation to these columns, and nothing beside them.

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::common::{Column as PlanColumn, DFSchema, TableReference};
+use datafusion::dataframe::DataFrame;
+use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlanBuilder};
 
 use super::operator::columns_of;
 use super::relation::{Column, Relation};
 use super::statement::Lower;
-use super::{Failure, arrays, native};
-use crate::catalog::{Kusto, Origin, Table, catalog};
+use super::{Failure, Purpose, arrays, native};
+use crate::catalog::{Kusto, Origin, TIME, Table, catalog};
 use crate::engine::views;
 use crate::kql::ast::{self, Expr, NamedExpr, Span};
 use crate::kql::span::Fault;
@@ -215,7 +217,7 @@ impl Lower<'_> {
             return Err(Failure::Faults(vec![fault]).hint_near(name, &self.session.names()));
         }
         let session = self.session;
-        let frame: crate::error::Result<_> = session.block_on(async {
+        let frame: crate::error::Result<DataFrame> = session.block_on(async {
             // A name as text would be put into lower case.
             let reference = || TableReference::bare(name);
             if !session.context().table_exist(reference())? {
@@ -223,16 +225,22 @@ impl Lower<'_> {
             }
             Ok(session.context().table(reference()).await?)
         });
-        self.stored(frame?, name, span)
+        let frame = match self.options.purpose {
+            Purpose::Run | Purpose::Check => frame?,
+            // What a view is made of would hide the query.
+            Purpose::Explain => {
+                let schema = Arc::clone(frame?.schema().inner());
+                let table = provider_as_source(Arc::new(EmptyTable::new(schema)));
+                let plan = LogicalPlanBuilder::scan(TableReference::bare(name), table, None)?;
+                let plan = plan.build()?;
+                DataFrame::new(session.context().state(), plan)
+            }
+        };
+        self.stored(frame, name, span)
     }
 
     /// A table of DataFusion with Kusto's types.
-    fn stored(
-        &mut self,
-        frame: datafusion::dataframe::DataFrame,
-        name: &str,
-        span: Span,
-    ) -> Result<Relation, Failure> {
+    fn stored(&mut self, frame: DataFrame, name: &str, span: Span) -> Result<Relation, Failure> {
         let known = catalog().get(name).or_else(|| catalog().foreign(name));
         let frame = match known {
             Some(table) => views::with_hidden(frame, table, &self.text)?,
@@ -242,6 +250,9 @@ impl Lower<'_> {
         let mut columns = Vec::new();
         for (qualifier, field) in frame.schema().iter() {
             let own = field.name();
+            if self.narrow && known.is_some() && own != TIME && !self.text.contains(own.as_str()) {
+                continue;
+            }
             let Some(mut ty) = arrays::kusto_type(field.data_type()) else {
                 // The fingerprint, which is bytes.
                 continue;
@@ -267,10 +278,7 @@ impl Lower<'_> {
             });
             let typed = match ty {
                 Type::DateTime => super::operator::ticks(column),
-                Type::String => datafusion::prelude::coalesce(vec![
-                    datafusion::prelude::cast(column, DataType::Utf8),
-                    datafusion::prelude::lit(""),
-                ]),
+                Type::String => native::text(column),
                 Type::Dynamic => {
                     native::from_outside(datafusion::prelude::cast(column, DataType::Utf8))
                 }
@@ -321,8 +329,7 @@ impl Lower<'_> {
             if let Ok((qualifier, _)) = schema.qualified_field_with_unqualified_name(column.name) {
                 let field = self.fields.next(&format!("{}_stored", column.name));
                 let own = PlanColumn::new(qualifier.cloned(), column.name);
-                let own = datafusion::prelude::cast(PlanExpr::Column(own), DataType::Utf8);
-                exprs.push(own.alias(&field));
+                exprs.push(PlanExpr::Column(own).alias(&field));
                 paths.insert(path.to_string(), field);
             }
         }
@@ -337,7 +344,7 @@ impl Lower<'_> {
             .find(|w| w.eq_ignore_ascii_case(name))
             .cloned()
         else {
-            if self.options.plan_only {
+            if self.options.purpose != Purpose::Run {
                 self.open = true;
                 return self.rows(&[("SearchKey".into(), Type::String)], &[]);
             }

@@ -9,7 +9,7 @@ use datafusion::logical_expr::Expr as PlanExpr;
 use super::native::Native;
 use super::relation::{Fields, Relation};
 use super::window::children;
-use super::{Failure, Options, Parts};
+use super::{Failure, Options, Parts, Purpose};
 use crate::catalog::TIME;
 use crate::engine::Session;
 use crate::kql::ast::{
@@ -40,6 +40,8 @@ pub(super) struct Lower<'s> {
     pub(super) env: Env,
     /// Whether the query has columns that depend on the data.
     pub(super) open: bool,
+    /// Only columns that the text names can be seen.
+    pub(super) narrow: bool,
     /// What is made when the query runs, and of which rows.
     pub(super) made_of: Parts,
     /// The name that `as` gave to the rows at hand.
@@ -79,6 +81,7 @@ impl<'s> Lower<'s> {
                 geography: options.geography.clone(),
             },
             open: false,
+            narrow: false,
             made_of: Vec::new(),
             label: None,
             most: None,
@@ -364,7 +367,7 @@ impl<'s> Lower<'s> {
             OperatorKind::Search { predicate, .. } => {
                 let tables = self.all_tables(operator.span)?;
                 // Which tables there are is for the data to say.
-                self.open |= self.options.plan_only;
+                self.open |= self.options.purpose == Purpose::Check;
                 self.search(tables, predicate, operator)
             }
             _ => Err(Failure::unsupported(
@@ -607,7 +610,7 @@ impl<'s> Lower<'s> {
             .iter()
             .map(|(name, f)| (name.clone(), f.as_ref()))
             .collect();
-        let geography = self.env.geography.is_some() || self.options.plan_only;
+        let geography = self.env.geography.is_some() || self.options.purpose != Purpose::Run;
         let tables = Subqueries {
             lower: RefCell::new(self),
             failed: RefCell::new(None),

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use coldtrail::engine::kql::Options;
+use coldtrail::engine::kql::{Options, Purpose};
 use coldtrail::engine::{self, Session, Source};
 use coldtrail::kql::{aggregate, function, manual, parse, plugin};
 
@@ -131,7 +131,7 @@ fn no_text_makes_the_engine_panic_or_hang() {
     for n in 0..RUN {
         let text = seed.broken(examples[seed.0 as usize % examples.len()], &examples);
         let options = Options {
-            plan_only: n % 2 == 0,
+            purpose: [Purpose::Run, Purpose::Check][n % 2],
             ..Options::default()
         };
         let started = Instant::now();
