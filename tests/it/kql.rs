@@ -25,13 +25,13 @@ use super::shared;
 use compare::difference;
 
 /// Cases that count and are right, at least.
-const IN_EQUAL: usize = 756;
+const IN_EQUAL: usize = 758;
 /// Cases that count and are answered otherwise than Kusto answers them.
 const IN_DIFFERENT: usize = 0;
 /// Cases that count and are refused though Kusto answers them, at most.
-const IN_REFUSED: usize = 2;
+const IN_REFUSED: usize = 0;
 /// Cases that do not count and are right, at least.
-const OUT_EQUAL: usize = 32;
+const OUT_EQUAL: usize = 33;
 
 /// Recorded answers that are wrong or arbitrary, each with the reason: line of the file, id, why.
 const ARBITRARY: &[(usize, &str, &str)] = &[

@@ -208,7 +208,7 @@ impl Lower<'_> {
             });
             list.push((index, Type::Dynamic, expr));
         }
-        let prepared = self.fields.project(relation, list)?;
+        let prepared = self.fields.project_untyped(relation, list)?;
         let fields: Vec<PlanColumn> = expanded
             .iter()
             .map(|(at, _)| PlanColumn::from_name(&prepared.columns[*at].field))

@@ -221,15 +221,16 @@ impl Lower<'_> {
             .map(Column::expr)
             .collect();
         let plan = prepared.builder().aggregate(keys, list)?.build()?;
-        let mut grouped = Relation {
+        let grouped = Relation {
             plan: Arc::new(plan),
             columns: out,
             ordered: false,
         };
-        if ordered {
-            grouped = self.made(&grouped)?;
+        let results = self.results(&grouped, groups, &wholes, &calls)?;
+        match ordered {
+            true => self.made(&results),
+            false => Ok(results),
         }
-        self.results(&grouped, groups, &wholes, &calls)
     }
 
     /// The columns of the result: groups, then what is made of the aggregates.

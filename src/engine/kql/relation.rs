@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use datafusion::common::Column as PlanColumn;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use arrow::datatypes::Field;
+use datafusion::common::{Column as PlanColumn, DFSchema};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Projection};
 
 use super::{Failure, arrays};
 use crate::kql::ast::Span;
@@ -96,6 +97,15 @@ impl Relation {
     }
 }
 
+/// How columns are projected.
+#[derive(Clone, Copy, PartialEq)]
+enum Project {
+    Only,
+    /// With what is stored of them.
+    Keeping,
+    Untyped,
+}
+
 /// Gives fields of plans their names.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
@@ -131,7 +141,16 @@ impl Fields {
         from: &Relation,
         columns: Vec<(String, Type, Expr)>,
     ) -> Result<Relation, Failure> {
-        self.projected(from, columns, false)
+        self.projected(from, columns, Project::Only)
+    }
+
+    /// The same, of columns that are not all of the type of their Kusto type.
+    pub fn project_untyped(
+        &mut self,
+        from: &Relation,
+        columns: Vec<(String, Type, Expr)>,
+    ) -> Result<Relation, Failure> {
+        self.projected(from, columns, Project::Untyped)
     }
 
     /// A projection of a relation to these columns. What is stored of those that stay as they are stays in the plan.
@@ -140,14 +159,14 @@ impl Fields {
         from: &Relation,
         columns: Vec<(String, Type, Expr)>,
     ) -> Result<Relation, Failure> {
-        self.projected(from, columns, true)
+        self.projected(from, columns, Project::Keeping)
     }
 
     fn projected(
         &mut self,
         from: &Relation,
         columns: Vec<(String, Type, Expr)>,
-        keeping: bool,
+        how: Project,
     ) -> Result<Relation, Failure> {
         let mut exprs = Vec::new();
         let mut out = Vec::new();
@@ -155,7 +174,9 @@ impl Fields {
         for (name, ty, expr) in columns {
             let mut column = Column::new(&name, ty, self.next(&name));
             let same = match &expr {
-                Expr::Column(c) if keeping => from.columns.iter().find(|f| f.field == c.name),
+                Expr::Column(c) if how == Project::Keeping => {
+                    from.columns.iter().find(|f| f.field == c.name)
+                }
                 _ => None,
             };
             if let Some(same) = same {
@@ -173,12 +194,31 @@ impl Fields {
         }
         kept.sort();
         kept.dedup();
-        exprs.extend(
-            kept.into_iter()
-                .map(|field| Expr::Column(PlanColumn::from_name(field))),
-        );
+        let input = from.plan.schema();
+        // Finding out the schema of a wide projection takes long, and here it is known.
+        let typed = !out.is_empty() && how != Project::Untyped;
+        let plain = typed && input.iter().all(|(table, _)| table.is_none());
+        let mut fields: Vec<Field> = out
+            .iter()
+            .map(|c| Field::new(&c.field, arrays::arrow_type(c.ty), true))
+            .collect();
+        for field in kept {
+            if plain {
+                fields.push(input.field_with_unqualified_name(field)?.as_ref().clone());
+            }
+            exprs.push(Expr::Column(PlanColumn::from_name(field)));
+        }
+        let plan = match plain {
+            true => {
+                let schema = DFSchema::from_unqualified_fields(fields.into(), HashMap::new())?;
+                let input = Arc::clone(&from.plan);
+                let projection = Projection::try_new_with_schema(exprs, input, Arc::new(schema))?;
+                LogicalPlan::Projection(projection)
+            }
+            false => from.builder().project(exprs)?.build()?,
+        };
         Ok(Relation {
-            plan: Arc::new(from.builder().project(exprs)?.build()?),
+            plan: Arc::new(plan),
             columns: out,
             ordered: from.ordered,
         })

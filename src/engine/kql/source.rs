@@ -271,7 +271,8 @@ impl Lower<'_> {
                 field.data_type(),
                 DataType::Timestamp(TimeUnit::Microsecond, _)
             );
-            let stored = (ty == Type::String || exact).then(|| {
+            let mentioned = self.text.contains(own.as_str());
+            let stored = (mentioned && (ty == Type::String || exact)).then(|| {
                 let field = self.fields.next(&format!("{own}_stored"));
                 exprs.push(column.clone().alias(&field));
                 field
