@@ -98,3 +98,97 @@ fn lists_of_the_web_are_files_of_a_folder() {
         "Address,Why\n192.0.2.1,\"a, b\"\n"
     );
 }
+
+#[test]
+fn a_check_for_programs_tells_every_fault_with_its_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("a file");
+    };
+    write("a.kql", "SigninLogs | where ResultType != '0' | count");
+    // Faults of the text, of names and of functions, in different operators.
+    write(
+        "b.kql",
+        "let t = AuditLogs | where Nope == 1;\nSigninLogs | extend x = strlenn(UserId)\n| where y > 1 | wher z == 2\n| join (t) on UserId",
+    );
+    write(
+        "c.kql",
+        "SigninLogs | evaluate bag_unpack(DeviceDetail) | where operatingSystem == 'x'",
+    );
+    let out = run(&[
+        "kql",
+        "-f",
+        "json",
+        "--check",
+        &folder.path().to_string_lossy(),
+    ]);
+    assert_eq!(out.status.code(), Some(2));
+    let said: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    let short: Vec<String> = said
+        .as_array()
+        .expect("an array")
+        .iter()
+        .map(|one| {
+            let errors = one["errors"].as_array().expect("errors").iter();
+            let errors: Vec<String> = errors
+                .map(|e| {
+                    format!(
+                        "{}:{} {}",
+                        e["line"],
+                        e["column"],
+                        e["message"].as_str().expect("text")
+                    )
+                })
+                .collect();
+            let file = one["file"].as_str().expect("a file");
+            let file = file.rsplit(['/', '\\']).next().expect("a name");
+            format!("{file} {} {errors:#?}", one["ok"])
+        })
+        .collect();
+    insta::assert_snapshot!(short.join("\n"));
+}
+
+#[test]
+fn saved_functions_come_from_a_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("a file");
+    };
+    write(
+        "Above.kql",
+        "// parameters: least:long = 1\nNumbers | where n > least",
+    );
+    write("Numbers.kql", "datatable(n:long)[1, 2, 3]");
+    write(
+        "parser.yaml",
+        "ParserName: vimNumbers\nEquivalentBuiltInParser: _Im_Numbers\nParserParams:\n  - Name: disabled\n    Type: bool\n    Default: false\nParserQuery: |\n  let parser = (disabled:bool = false) { Numbers | where not(disabled) };\n  parser(disabled = disabled)\n",
+    );
+    write("Broken.kql", "Numbers | where nope == 1");
+    let here = folder.path().to_string_lossy().into_owned();
+    let ask = |query: &str| run(&["kql", "-f", "csv", "--saved-functions", &here, query]);
+    let answer = |query: &str| String::from_utf8_lossy(&ask(query).stdout).into_owned();
+    assert_eq!(
+        answer("Above(2) | union (Above) | sort by n asc"),
+        "n\n2\n3\n3\n"
+    );
+    assert_eq!(answer("_Im_Numbers(disabled = true) | count"), "Count\n0\n");
+    assert_eq!(answer("vimNumbers | count"), "Count\n3\n");
+    let refused = ask("Broken | count");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        said.contains("in `Broken`") && said.contains("line 1: no column or variable `nope`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_query_is_explained_in_sql() {
+    let query = "CloudAppEvents | where TimeGenerated > datetime(2026-05-01) and ActionType has 'Label' \
+                 | where tostring(RawEventData.SensitivityLabelEventData.OldSensitivityLabelId) == 'abc' \
+                 | extend Kind = toint(RawEventData.Version) | summarize n = count(), Kinds = make_set(Kind) by AccountDisplayName | top 5 by n";
+    let out = run(&["kql", "--explain", query]);
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    let (sql, rest) = said.split_once("-- Plan").expect("SQL and a plan");
+    assert!(rest.contains("-- Execution"), "{rest}");
+    insta::assert_snapshot!(sql);
+}

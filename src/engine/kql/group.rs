@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::logical_expr::Expr as PlanExpr;
+use datafusion::prelude::lit;
 
 use super::operator::fresh;
 use super::relation::{Column, Relation};
@@ -126,6 +127,18 @@ impl Lower<'_> {
             };
             let mut own_names = Vec::new();
             for (a, (argument, name)) in arguments.into_iter().enumerate() {
+                // `*` stands for many columns: they need no compiling.
+                if aggregate.results == Results::Arguments
+                    && let ExprKind::Name(column) = &argument.kind
+                    && let Some(column) = relation.column(column)
+                {
+                    own_names.push(name);
+                    call.places.push(input.len());
+                    call.types.push(column.ty);
+                    call.constants.push(None);
+                    input.push((format!("\0{i}.{a}"), column.ty, column.expr()));
+                    continue;
+                }
                 let compiled = self.compile(&argument, &schema)?;
                 let ty = compiled.ty;
                 let constant = compiled
@@ -177,7 +190,7 @@ impl Lower<'_> {
                 call.places.push(input.len());
                 call.types.push(Type::Bool);
                 call.constants.push(None);
-                input.push((format!("\0{i}"), Type::Bool, datafusion::prelude::lit(true)));
+                input.push((format!("\0{i}"), Type::Bool, lit(true)));
             }
             calls.push(call);
         }
@@ -192,7 +205,7 @@ impl Lower<'_> {
         let prepared = self.fields.project(relation, input)?;
         let mut list = Vec::new();
         let mut out: Vec<Column> = prepared.columns[..groups].to_vec();
-        for (i, call) in calls.iter().enumerate() {
+        for (i, (call, one)) in calls.iter().zip(&found).enumerate() {
             let columns = call
                 .places
                 .iter()
@@ -203,16 +216,17 @@ impl Lower<'_> {
                 _ => None,
             };
             let field = self.fields.next(call.aggregate.name);
-            list.push(
-                row::aggregate_call(
+            let made = match (call.aggregate.name, one.call.arguments.is_empty()) {
+                ("count", true) => datafusion::functions_aggregate::expr_fn::count(lit(1)),
+                _ => row::aggregate_call(
                     call.aggregate,
                     columns,
                     call.types.clone(),
                     call.constants.clone(),
                     ty,
-                )
-                .alias(&field),
-            );
+                ),
+            };
+            list.push(made.alias(&field));
             let ty = ty.unwrap_or(Type::Dynamic);
             out.push(Column::new(format!("\0{i}"), ty, field));
         }

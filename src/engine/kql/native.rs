@@ -15,7 +15,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::{Column as PlanColumn, Result, ScalarValue};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    binary_expr, when,
+    Volatility, binary_expr, when,
 };
 use datafusion::prelude::{in_list, lit};
 
@@ -945,5 +945,32 @@ impl ScalarUDFImpl for Text {
             out.append_value(value.unwrap_or(""));
         }
         Ok(ColumnarValue::Array(Arc::new(out.finish())))
+    }
+}
+
+/// The same column, of which the planner knows nothing: it sorts the parts of a union one by one, leaves out what is constant in each, and
+/// then misses it.
+pub(super) fn apart(column: Expr) -> Expr {
+    ScalarUDF::from(Apart(Signature::any(1, Volatility::Volatile))).call(vec![column])
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Apart(Signature);
+
+impl ScalarUDFImpl for Apart {
+    fn name(&self) -> &str {
+        "tie"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.0
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        Ok(types.first().cloned().unwrap_or(DataType::Null))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        Ok(ColumnarValue::Array(first(args)?))
     }
 }

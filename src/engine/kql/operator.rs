@@ -15,7 +15,6 @@ use datafusion::prelude::lit;
 use super::relation::{Column, Relation};
 use super::statement::Lower;
 use super::{Failure, arrays, native, row};
-use crate::catalog::TIME;
 use crate::kql::ast::operator::{ColumnOrder, Direction, NamePattern, Nulls, Ordered, Reorder};
 use crate::kql::ast::{Call, Expr, ExprKind, NamedExpr, Operator, OperatorKind};
 use crate::kql::function::outputs;
@@ -465,22 +464,23 @@ impl Lower<'_> {
                 }
             }
         }
-        let with_keys = self.fields.project(relation, columns)?;
-        let all = &with_keys.columns;
         // Kusto leaves the order of equal rows open. Threads would make it another one in every run.
         let keys: Vec<usize> = order.iter().map(|(at, ..)| *at).collect();
-        let ties = (0..width).filter(|at| {
-            let column = &all[*at];
-            // The same time under its other name.
-            let again = column.name == "Timestamp" && with_keys.column(TIME).is_some();
-            column.ty != Type::Dynamic && !keys.contains(at) && !again
-        });
-        let ties = ties.take(TIE_COLUMNS).map(|at| (at, true, true));
+        let ties: Vec<usize> = (0..width)
+            .filter(|at| columns[*at].1 != Type::Dynamic && !keys.contains(at))
+            .take(TIE_COLUMNS)
+            .collect();
+        for at in ties {
+            order.push((columns.len(), true, true));
+            let (_, ty, expr) = &columns[at];
+            columns.push((format!("\0tie{at}"), *ty, native::apart(expr.clone())));
+        }
+        let with_keys = self.fields.project(relation, columns)?;
         let mut by: Vec<SortExpr> = order
             .iter()
-            .copied()
-            .chain(ties)
-            .map(|(at, ascending, nulls_first)| all[at].expr().sort(ascending, nulls_first))
+            .map(|(at, ascending, nulls_first)| {
+                with_keys.columns[*at].expr().sort(*ascending, *nulls_first)
+            })
             .collect();
         let mut out = match (part, most) {
             (Some(part), Some(most)) => self.first_of_parts(&with_keys, by.clone(), part, most)?,

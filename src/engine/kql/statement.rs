@@ -114,6 +114,7 @@ impl<'s> Lower<'s> {
         }
         // What only follows from another fault is none of its own.
         told.retain(|f| f.missing.is_none() || !broken.contains(f.span.of(&self.text)));
+        told.sort_by_key(|f| f.span);
         told.dedup();
         match last {
             _ if !told.is_empty() => Err(Failure::Faults(told)),
