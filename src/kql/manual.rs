@@ -14,7 +14,7 @@ pub struct Entry {
     pub kind: Kind,
     /// One line: how it is written and what it gives.
     pub doc: &'static str,
-    /// A query that runs without data; empty where there is none, as for tables of an archive.
+    /// A query, which runs without data but for what comes from an archive or a folder.
     pub example: &'static str,
     /// The whole answer of the example: names of columns, then rows; cells joined by `, `, rows by `; `, nothing for null.
     pub answer: &'static str,
@@ -97,13 +97,13 @@ pub const TABLE: &[Entry] = &[
         "range x from 1 to 7 step 3", "x; 1; 4; 7"),
     entry(Source, "externaldata",
         r#"externaldata(column:type, …)[address, …] with (format = "csv", ignoreFirstRecord = true): the records of files in the folder of `--external-data`; nothing is fetched"#,
-        "", ""),
+        r#"externaldata(name:string, n:long)["https://example.com/list.csv"] with (format="csv")"#, "name, n; a, 1; b, 2"),
     entry(Source, "table",
         r#"table("name"): the table of that name in the archive"#,
-        "", ""),
+        r#"table("Numbers") | where n > 1"#, "n; 2"),
     entry(Source, "_GetWatchlist",
         r#"_GetWatchlist("alias"): the rows of a watchlist in the archive, the key as `SearchKey`"#,
-        "", ""),
+        r#"_GetWatchlist("VIPs") | project UserPrincipalName, SearchKey"#, "UserPrincipalName, SearchKey; ann@contoso.com, ann@contoso.com"),
     entry(Source, "search",
         r#"search kind = case_sensitive in (table, …) condition: rows in which some column has a term; `column:"term"`, `"a*"` and `and`, `or`, `not` may stand in it; `$table` says where from"#,
         r#"let T = view () { datatable(user:string, n:long)["ann", 1, "bob", 2] }; search in (T) "Ann""#,
@@ -579,7 +579,7 @@ pub const TABLE: &[Entry] = &[
         r#"print a = 1, b = "x", c = 2.5 | project p = bag_pack_columns(a, b)"#, r#"p; {"a":1,"b":"x"}"#),
     entry(Function, "ingestion_time",
         "ingestion_time(): when the row was taken in; exports do not say, so the time of the event",
-        "", ""),
+        "datatable(TimeGenerated:datetime)[datetime(2026-05-01)] | project t = ingestion_time()", "t; 2026-05-01T00:00:00.0000000Z"),
     entry(Function, "typeof",
         "typeof(type): the type, after `to` in `mv-expand` and for `extract`",
         r#"print x = extract("port=([0-9]+)", 1, "port=22", typeof(long)) + 1"#, "x; 23"),

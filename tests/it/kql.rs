@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use coldtrail::engine::kql::{self, Options};
+use coldtrail::engine::{self, Session};
 use coldtrail::kql::ast::{ExprKind, Source, StatementKind};
 use coldtrail::kql::function::{Geography, Location};
 use coldtrail::kql::value::{Type, UNIX_EPOCH_TICKS, Value};
@@ -109,8 +111,8 @@ fn places_of_addresses_are_asked_only_where_they_are_known() {
 }
 
 /// The whole answer: names of columns, then rows; cells joined by `, `, rows by `; `.
-fn whole(query: &str) -> String {
-    match catch_unwind(AssertUnwindSafe(|| kql::run(query, &options()))) {
+fn whole(session: &Session, query: &str, options: &Options) -> String {
+    match catch_unwind(AssertUnwindSafe(|| session.kql(query, options))) {
         Ok(Ok(answer)) => {
             let names = answer.columns.into_iter().map(|c| c.0).collect::<Vec<_>>();
             let cells = |row: Vec<Value>| row.iter().map(Value::show).collect::<Vec<_>>();
@@ -126,13 +128,37 @@ fn whole(query: &str) -> String {
     }
 }
 
+/// A table, a list and a watchlist that examples ask for.
+fn surroundings(folder: &Path) -> (Session, Options) {
+    let numbers = folder.join("numbers.csv");
+    std::fs::write(&numbers, "n\n1\n2\n").expect("a file");
+    std::fs::write(folder.join("list.csv"), "a,1\nb,2\n").expect("a file");
+    let files = vec![("Numbers".to_string(), numbers)];
+    let engine = engine::Options {
+        files,
+        ..engine::Options::default()
+    };
+    let mut session =
+        Session::open(engine::Source::Memory(Vec::new()), &engine).expect("a session");
+    let names: ArrayRef = Arc::new(StringArray::from(vec!["ann@contoso.com"]));
+    let batch = RecordBatch::try_from_iter([("UserPrincipalName", names)]).expect("rows");
+    session.add_watchlist("VIPs", batch).expect("a watchlist");
+    let options = Options {
+        external: Some(folder.to_path_buf()),
+        ..options()
+    };
+    (session, options)
+}
+
 #[test]
 fn examples_of_the_manual_give_the_answers_beside_them() {
     let entries = manual::all().map(|e| (e.name, e.example, e.answer));
     let plugins = plugin::all().map(|p| (p.name, p.example, p.answer));
+    let folder = tempfile::tempdir().expect("a folder");
+    let (session, options) = surroundings(folder.path());
     let mut wrong = String::new();
-    for (name, example, answer) in entries.chain(plugins).filter(|e| !e.1.is_empty()) {
-        let found = whole(example);
+    for (name, example, answer) in entries.chain(plugins) {
+        let found = whole(&session, example, &options);
         if found != answer {
             writeln!(
                 wrong,

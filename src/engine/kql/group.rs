@@ -1,15 +1,18 @@
 //! `summarize`: aggregates over groups, and scalars made of aggregates.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::logical_expr::Expr as PlanExpr;
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::DFSchema;
+use datafusion::logical_expr::{Aggregate as AggregatePlan, Expr as PlanExpr, LogicalPlan};
 use datafusion::prelude::lit;
 
 use super::operator::fresh;
 use super::relation::{Column, Relation};
 use super::statement::Lower;
 use super::window::children;
-use super::{Failure, row};
+use super::{Failure, arrays, row};
 use crate::kql::aggregate::{self, Aggregate, Results};
 use crate::kql::ast::{Call, Expr, ExprKind, NamedExpr, Span};
 use crate::kql::naming::{self, From};
@@ -204,6 +207,7 @@ impl Lower<'_> {
         }
         let prepared = self.fields.project(relation, input)?;
         let mut list = Vec::new();
+        let mut packed = Vec::new();
         let mut out: Vec<Column> = prepared.columns[..groups].to_vec();
         for (i, (call, one)) in calls.iter().zip(&found).enumerate() {
             let columns = call
@@ -227,6 +231,8 @@ impl Lower<'_> {
                 ),
             };
             list.push(made.alias(&field));
+            // Several values come packed.
+            packed.push(ty.is_none().then_some(DataType::Binary));
             let ty = ty.unwrap_or(Type::Dynamic);
             out.push(Column::new(format!("\0{i}"), ty, field));
         }
@@ -234,7 +240,18 @@ impl Lower<'_> {
             .iter()
             .map(Column::expr)
             .collect();
-        let plan = prepared.builder().aggregate(keys, list)?.build()?;
+        let fields: Vec<Field> = out
+            .iter()
+            .zip(keys.iter().map(|_| None).chain(packed))
+            .map(|(c, packed)| {
+                let ty = packed.unwrap_or_else(|| arrays::arrow_type(c.ty));
+                Field::new(&c.field, ty, true)
+            })
+            .collect();
+        let schema = DFSchema::from_unqualified_fields(fields.into(), HashMap::new())?;
+        let input = Arc::clone(&prepared.plan);
+        let plan = AggregatePlan::try_new_with_schema(input, keys, list, Arc::new(schema))?;
+        let plan = LogicalPlan::Aggregate(plan);
         let grouped = Relation {
             plan: Arc::new(plan),
             columns: out,

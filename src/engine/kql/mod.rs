@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field};
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
@@ -27,6 +28,7 @@ use crate::kql::function::Geography;
 use crate::kql::library::Saved;
 use crate::kql::span::{Fault, Missing, render};
 use crate::kql::value::{Type, Value};
+use relation::projection;
 
 mod arrays;
 mod expand;
@@ -257,7 +259,18 @@ impl Session {
                 _ => c.expr().alias(&c.name),
             })
             .collect();
-        let plan = relation.builder().project(columns)?.build()?;
+        let fields = relation.columns.iter().map(|c| {
+            let ty = match c.ty {
+                Type::DateTime => arrays::timestamp_type(),
+                Type::Timespan => DataType::Utf8,
+                ty => arrays::arrow_type(ty),
+            };
+            Field::new(&c.name, ty, true)
+        });
+        let plan = match columns.is_empty() {
+            true => relation.plan.as_ref().clone(),
+            false => projection(columns, Arc::clone(&relation.plan), fields.collect())?,
+        };
         let frame = DataFrame::new(self.context().state(), plan);
         Ok((frame, parts))
     }

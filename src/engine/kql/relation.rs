@@ -195,7 +195,6 @@ impl Fields {
         kept.sort();
         kept.dedup();
         let input = from.plan.schema();
-        // Finding out the schema of a wide projection takes long, and here it is known.
         let typed = !out.is_empty() && how != Project::Untyped;
         let plain = typed && input.iter().all(|(table, _)| table.is_none());
         let mut fields: Vec<Field> = out
@@ -209,12 +208,7 @@ impl Fields {
             exprs.push(Expr::Column(PlanColumn::from_name(field)));
         }
         let plan = match plain {
-            true => {
-                let schema = DFSchema::from_unqualified_fields(fields.into(), HashMap::new())?;
-                let input = Arc::clone(&from.plan);
-                let projection = Projection::try_new_with_schema(exprs, input, Arc::new(schema))?;
-                LogicalPlan::Projection(projection)
-            }
+            true => projection(exprs, Arc::clone(&from.plan), fields)?,
             false => from.builder().project(exprs)?.build()?,
         };
         Ok(Relation {
@@ -223,6 +217,17 @@ impl Fields {
             ordered: from.ordered,
         })
     }
+}
+
+/// A projection whose fields are known. Finding them out takes long for many columns.
+pub(super) fn projection(
+    exprs: Vec<Expr>,
+    input: Arc<LogicalPlan>,
+    fields: Vec<Field>,
+) -> Result<LogicalPlan, Failure> {
+    let schema = DFSchema::from_unqualified_fields(fields.into(), HashMap::new())?;
+    let projection = Projection::try_new_with_schema(exprs, input, Arc::new(schema))?;
+    Ok(LogicalPlan::Projection(projection))
 }
 
 /// A null of this type.

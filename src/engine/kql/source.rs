@@ -12,7 +12,7 @@ use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlanBuilder};
 
 use super::operator::columns_of;
-use super::relation::{Column, Relation};
+use super::relation::{Column, Relation, projection};
 use super::statement::Lower;
 use super::{Failure, Purpose, arrays, native};
 use crate::catalog::{Kusto, Origin, TIME, Table, catalog};
@@ -247,6 +247,7 @@ impl Lower<'_> {
             None => frame,
         };
         let mut exprs: Vec<PlanExpr> = Vec::new();
+        let mut fields: Vec<Field> = Vec::new();
         let mut columns = Vec::new();
         for (qualifier, field) in frame.schema().iter() {
             let own = field.name();
@@ -271,10 +272,12 @@ impl Lower<'_> {
                 field.data_type(),
                 DataType::Timestamp(TimeUnit::Microsecond, _)
             );
+            let stored_type = field.data_type();
             let mentioned = self.text.contains(own.as_str());
             let stored = (mentioned && (ty == Type::String || exact)).then(|| {
                 let field = self.fields.next(&format!("{own}_stored"));
                 exprs.push(column.clone().alias(&field));
+                fields.push(Field::new(&field, stored_type.clone(), true));
                 field
             });
             let typed = match ty {
@@ -287,12 +290,13 @@ impl Lower<'_> {
             };
             let field = self.fields.next(own);
             exprs.push(typed.alias(&field));
+            fields.push(Field::new(&field, arrays::arrow_type(ty), true));
             columns.push(Column {
                 stored,
                 ..Column::new(own, ty, field)
             });
         }
-        let paths = self.paths(known, frame.schema(), &mut exprs);
+        let paths = self.paths(known, frame.schema(), &mut exprs, &mut fields);
         if let Some(record) = known.and_then(|t| Some(t.columns[t.record?].name))
             && let Some(column) = columns.iter_mut().find(|c| c.name == record)
         {
@@ -301,9 +305,8 @@ impl Lower<'_> {
         if columns.is_empty() {
             return Err(Failure::at(span, format!("table `{name}` has no columns")));
         }
-        let plan = LogicalPlanBuilder::from(frame.into_unoptimized_plan())
-            .project(exprs)?
-            .build()?;
+        let input = Arc::new(frame.into_unoptimized_plan());
+        let plan = projection(exprs, input, fields)?;
         Ok(Relation {
             plan: Arc::new(plan),
             columns,
@@ -317,6 +320,7 @@ impl Lower<'_> {
         table: Option<&Table>,
         schema: &DFSchema,
         exprs: &mut Vec<PlanExpr>,
+        fields: &mut Vec<Field>,
     ) -> HashMap<String, String> {
         let mut paths = HashMap::new();
         for column in table.into_iter().flat_map(|t| &t.columns) {
@@ -327,10 +331,13 @@ impl Lower<'_> {
             if !mentioned || column.kusto != Kusto::String {
                 continue;
             }
-            if let Ok((qualifier, _)) = schema.qualified_field_with_unqualified_name(column.name) {
+            if let Ok((qualifier, stored)) =
+                schema.qualified_field_with_unqualified_name(column.name)
+            {
                 let field = self.fields.next(&format!("{}_stored", column.name));
                 let own = PlanColumn::new(qualifier.cloned(), column.name);
                 exprs.push(PlanExpr::Column(own).alias(&field));
+                fields.push(Field::new(&field, stored.data_type().clone(), true));
                 paths.insert(path.to_string(), field);
             }
         }
