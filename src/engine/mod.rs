@@ -400,6 +400,8 @@ fn context(options: &Options) -> Result<SessionContext> {
     settings.sql_parser.enable_ident_normalization = false;
     // Gives `->>` the precedence it has in PostgreSQL: `a->>'x' = 'y'` compares the value.
     settings.sql_parser.dialect = datafusion::common::config::Dialect::PostgreSQL;
+    // Rows that have an order would lose it. Files and groups are still gone through in parallel.
+    settings.optimizer.enable_round_robin_repartition = false;
     settings.execution.parquet.pushdown_filters = true;
     settings.execution.parquet.reorder_filters = true;
     settings.execution.time_zone = Some("+00:00".into());

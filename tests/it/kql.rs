@@ -5,6 +5,7 @@
 mod broken;
 mod compare;
 mod native;
+mod order;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -158,6 +158,15 @@ impl Lower<'_> {
         limit: Option<&Expr>,
         operator: &Operator,
     ) -> Result<Relation, Failure> {
+        // Rows that are taken apart lose an order that only the planner knows of.
+        let made;
+        let relation = match relation.ordered {
+            true => {
+                made = self.made(relation)?;
+                &made
+            }
+            false => relation,
+        };
         let most = match limit {
             Some(limit) => self.count(limit)?,
             None => usize::MAX,

@@ -20,6 +20,8 @@ use crate::kql::value::{Key, Type, Value};
 
 /// The column that says to which part a row belongs.
 const KEY: &str = "\0key";
+/// Where a row stands among those that the parts gave.
+const PLACE: &str = "\0place";
 /// Marks the parts that have rows.
 const HIT: &str = "\0hit";
 
@@ -100,6 +102,7 @@ impl Lower<'_> {
         // Elements come in the order of their array.
         expanded.ordered = true;
         let applied = self.by_part(&expanded, body)?;
+        let (applied, place) = self.placed(&applied)?;
         // What the query gives, beside what its row had: an array that was taken apart is gone.
         let again = self.renewed(&base)?;
         let (Some(left), Some(right)) = (applied.column(KEY), again.column(KEY)) else {
@@ -113,7 +116,14 @@ impl Lower<'_> {
                     && matches!(&c.item.expr.kind, ExprKind::Name(n) if n == name)
             })
         };
-        let mut list: Columns = vec![(KEY.into(), Type::Long, left.expr())];
+        let mut list: Columns = vec![
+            (KEY.into(), Type::Long, left.expr()),
+            (
+                PLACE.into(),
+                Type::Long,
+                datafusion::prelude::cast(place, super::arrays::arrow_type(Type::Long)),
+            ),
+        ];
         for column in again.columns.iter().filter(|c| c.name != KEY) {
             match applied.column(&column.name) {
                 Some(own) => list.push((own.name.clone(), own.ty, own.expr())),
@@ -128,11 +138,11 @@ impl Lower<'_> {
         }
         let mut out = self.fields.project(&joined, list)?;
         // A join has no order.
-        if let Some(key) = out.column(KEY) {
-            out = out.with(out.builder().sort([key.expr().sort(true, true)])?)?;
-            out.ordered = relation.ordered;
-        }
-        out.columns.retain(|c| c.name != KEY);
+        let by = [KEY, PLACE].iter().filter_map(|name| out.column(name));
+        let by: Vec<SortExpr> = by.map(|c| c.expr().sort(true, true)).collect();
+        out = out.with(out.builder().sort(by)?)?;
+        out.ordered = relation.ordered;
+        out.columns.retain(|c| c.name != KEY && c.name != PLACE);
         Ok(out)
     }
 
@@ -238,10 +248,27 @@ impl Lower<'_> {
             }
             OperatorKind::Take(count) => {
                 let most = self.count(count)?;
-                self.first_of_parts(&relation, Vec::new(), KEY, most)
+                let ordered = relation.ordered;
+                let (rows, place) = self.placed(&relation)?;
+                let order = vec![place.sort(true, false)];
+                let mut out = self.first_of_parts(&rows, order.clone(), KEY, most)?;
+                out = out.with(out.builder().sort(order)?)?;
+                out.ordered = ordered;
+                Ok(out)
             }
             _ => self.operator(relation, operator),
         }
+    }
+
+    /// The same rows, with a number for their place where they stand.
+    fn placed(&mut self, relation: &Relation) -> Result<(Relation, PlanExpr), Failure> {
+        let made = match relation.ordered {
+            true => self.made(relation)?,
+            false => relation.clone(),
+        };
+        let place = self.fields.next("place");
+        let rows = made.with(made.builder().window([row_number().alias(&place)])?)?;
+        Ok((rows, datafusion::prelude::col(format!("\"{place}\""))))
     }
 
     /// The first so many rows of each part.
@@ -362,14 +389,10 @@ impl Lower<'_> {
     /// The rows, collected and numbered.
     fn numbered(&mut self, relation: &Relation) -> Result<Relation, Failure> {
         let made = self.made(relation)?;
-        let numbers = row_number();
-        let field = self.fields.next("row");
-        let mut numbered = made.with(made.builder().window([numbers.alias(&field)])?)?;
-        let number = super::relation::Column::new(KEY, Type::Long, field);
-        let cast = datafusion::prelude::cast(number.expr(), super::arrays::arrow_type(Type::Long));
+        let (numbered, place) = self.placed(&made)?;
+        let cast = datafusion::prelude::cast(place, super::arrays::arrow_type(Type::Long));
         let mut columns: Columns = vec![(KEY.into(), Type::Long, cast)];
         columns.extend(columns_of(&numbered));
-        numbered.columns.push(number);
         let numbered = self.fields.project(&numbered, columns)?;
         let mut held = self.made(&numbered)?;
         held.ordered = relation.ordered;

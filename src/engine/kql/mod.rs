@@ -11,6 +11,7 @@
 //!
 //! What is not supported is refused by name, with its place; nothing is left out in silence.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -242,6 +243,11 @@ impl Session {
 
     fn shown(&self, query: &str, options: &Options) -> Result<(DataFrame, Parts), Failure> {
         let (relation, parts) = self.lowered(query, options)?;
+        let mut names = HashSet::new();
+        if let Some(twice) = relation.columns.iter().find(|c| !names.insert(&c.name)) {
+            let message = format!("two columns of the answer are called `{}`", twice.name);
+            return Err(Failure::at(Span::default(), message));
+        }
         let columns: Vec<datafusion::logical_expr::Expr> = relation
             .columns
             .iter()

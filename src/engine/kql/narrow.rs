@@ -3,7 +3,9 @@
 //! Tables of the archive have up to two hundred columns, and each step of a plan costs time for each of them. A query that ends in
 //! columns that it names itself sees no other.
 
-use crate::kql::ast::{ExprKind, OperatorKind, Query, StatementKind};
+use crate::kql::ast::{
+    Expr, ExprKind, LetValue, Operator, OperatorKind, Query, Statement, StatementKind,
+};
 use crate::kql::lexer::{TokenKind, lex};
 
 /// Words that look at all columns there are.
@@ -33,20 +35,39 @@ const BEFORE_STAR: [&str; 12] = [
     "with",
 ];
 
+/// Words behind which the first column of a table counts, whatever its name.
+const BEFORE_TABLES: [&str; 7] = ["toscalar", "in", "!in", "in~", "!in~", "has_any", "has_all"];
+
 /// Whether a query can only show columns that its text names.
 pub(super) fn names_its_columns(query: &Query, text: &str) -> bool {
-    let Some(last) = query.statements.last() else {
+    let Some((last, lets)) = query.statements.split_last() else {
         return false;
     };
     let StatementKind::Query(expr) = &last.kind else {
         return false;
     };
-    let ExprKind::Pipeline(pipeline) = &expr.kind else {
-        return false;
+    let open = |statement: &Statement| match &statement.kind {
+        StatementKind::Let {
+            value: LetValue::Expr(expr),
+            ..
+        } => !is_closed(expr),
+        _ => true,
     };
-    let closes = |kind: &OperatorKind| {
+    let (tokens, _) = lex(text);
+    let words: Vec<(TokenKind, &str)> = tokens.iter().map(|t| (t.kind, t.span.of(text))).collect();
+    let asks_tables = words.iter().any(|(_, word)| BEFORE_TABLES.contains(word));
+    is_closed(expr) && !has_stars(&words) && !(asks_tables && lets.iter().any(open))
+}
+
+/// Whether a table has only columns that are named where it is written.
+fn is_closed(expr: &Expr) -> bool {
+    let ExprKind::Pipeline(pipeline) = &expr.kind else {
+        // A scalar, or a table as it is.
+        return !matches!(expr.kind, ExprKind::Name(_) | ExprKind::Call(_));
+    };
+    let closes = |o: &Operator| {
         matches!(
-            kind,
+            o.kind,
             OperatorKind::Project(_)
                 | OperatorKind::ProjectKeep(_)
                 | OperatorKind::Summarize { .. }
@@ -56,30 +77,49 @@ pub(super) fn names_its_columns(query: &Query, text: &str) -> bool {
                 | OperatorKind::TopNested(_)
         )
     };
-    pipeline.operators.iter().any(|o| closes(&o.kind)) && !has_stars(text)
+    // What may follow brings no other table.
+    let keeps = |o: &Operator| {
+        matches!(
+            o.kind,
+            OperatorKind::Where(_)
+                | OperatorKind::Extend(_)
+                | OperatorKind::Sort(_)
+                | OperatorKind::Top { .. }
+                | OperatorKind::Take(_)
+                | OperatorKind::Sample(_)
+                | OperatorKind::ProjectAway(_)
+                | OperatorKind::ProjectRename(_)
+                | OperatorKind::ProjectReorder(_)
+                | OperatorKind::Serialize(_)
+                | OperatorKind::MvExpand { .. }
+                | OperatorKind::Parse { .. }
+                | OperatorKind::ParseKv { .. }
+                | OperatorKind::Render { .. }
+        )
+    };
+    let closing = pipeline.operators.iter().rposition(closes);
+    closing.is_some_and(|at| pipeline.operators[at + 1..].iter().all(keeps))
 }
 
 /// Whether something in the text may stand for columns that it does not name.
-fn has_stars(text: &str) -> bool {
+fn has_stars(words: &[(TokenKind, &str)]) -> bool {
     use TokenKind as T;
-    let (tokens, _) = lex(text);
-    let word = |at: usize| tokens[at].span.of(text);
     let operand = |kind: TokenKind| {
         matches!(
             kind,
             T::Word | T::Long | T::Real | T::Timespan | T::String | T::Typed | T::Bool
         )
     };
-    (0..tokens.len()).any(|at| match word(at) {
+    words.iter().enumerate().any(|(at, (_, word))| match *word {
         "*" => {
             let before = at.checked_sub(1).is_some_and(|at| {
-                let kind = tokens[at].kind;
+                let (kind, word) = words[at];
                 matches!(kind, T::RightParen | T::RightBracket)
-                    || operand(kind) && !BEFORE_STAR.contains(&word(at))
+                    || operand(kind) && !BEFORE_STAR.contains(&word)
             });
-            let after = tokens
+            let after = words
                 .get(at + 1)
-                .is_some_and(|t| t.kind == T::LeftParen || operand(t.kind));
+                .is_some_and(|(kind, _)| *kind == T::LeftParen || operand(*kind));
             !(before && after)
         }
         word => ALL_COLUMNS.contains(&word),
@@ -103,6 +143,14 @@ mod tests {
                 "let x = T | where a > 0; x | join (U) on k | distinct b",
                 true,
             ),
+            ("T | count | union U", false),
+            (
+                "T | summarize c = count() by k | join kind=inner (U | take 1) on k",
+                false,
+            ),
+            ("let s = toscalar(T | take 1); print s | project s", false),
+            ("let x = T | where b > 1; U | where a in (x) | count", false),
+            ("let x = T | project b; U | where a in (x) | count", true),
             ("T | where a == 1", false),
             ("T | take 5 | sort by a", false),
             ("T | summarize arg_max(t, *) by k", false),

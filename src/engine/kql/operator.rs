@@ -489,7 +489,11 @@ impl Lower<'_> {
         let parts = part.and_then(|part| out.column(part)).map(Column::expr);
         by.splice(0..0, parts.map(|part| part.sort(true, true)));
         let most = most.filter(|_| part.is_none());
-        out = out.with(out.builder().sort_with_limit(by, most)?)?;
+        let builder = match most {
+            Some(0) => out.builder().limit(0, Some(0))?,
+            most => out.builder().sort_with_limit(by, most)?,
+        };
+        out = out.with(builder)?;
         out.columns.truncate(width);
         out.ordered = true;
         Ok(out)

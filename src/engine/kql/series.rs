@@ -17,6 +17,8 @@ use crate::kql::value::{Json, Key, Type, Value};
 
 /// Steps that a series may have.
 const MOST: i64 = 1_000_000;
+/// Values of all series of an answer, at most.
+const MOST_VALUES: usize = 50_000_000;
 
 /// An aggregate of a series: its arguments over the rows.
 struct Call {
@@ -46,12 +48,23 @@ fn number(value: &Value) -> Option<f64> {
     }
 }
 
-fn place(ty: Type, at: f64) -> Value {
+/// The same where it is whole: ticks, or a whole number.
+fn whole(value: &Value) -> Option<i64> {
+    match value {
+        Value::DateTime(n) | Value::Timespan(n) | Value::Long(n) => Some(*n),
+        Value::Int(n) => Some(i64::from(*n)),
+        _ => None,
+    }
+}
+
+/// A place on the axis, counted from an origin: an `f64` does not hold ticks since the year 1.
+fn place(ty: Type, origin: i64, at: f64) -> Value {
+    let whole = origin.saturating_add(at as i64);
     match ty {
-        Type::DateTime => Value::DateTime(at as i64),
-        Type::Timespan => Value::Timespan(at as i64),
+        Type::DateTime => Value::DateTime(whole),
+        Type::Timespan => Value::Timespan(whole),
         Type::Real | Type::Decimal => Value::Real(at),
-        _ => Value::Long(at as i64),
+        _ => Value::Long(whole),
     }
 }
 
@@ -68,13 +81,14 @@ impl Lower<'_> {
             [name] => name.text.clone(),
             _ => naming::column_name(&make.on.expr).unwrap_or_else(|| "Column1".into()),
         };
-        let mut bound = |expr: Option<&Expr>| -> Result<Option<f64>, Failure> {
-            match expr {
-                None => Ok(None),
-                Some(expr) => match number(&self.constant(expr)?) {
-                    Some(n) => Ok(Some(n)),
-                    None => Err(Failure::at(expr.span, "a place on the axis is needed")),
-                },
+        let mut bound = |expr: Option<&Expr>| -> Result<Option<Value>, Failure> {
+            let Some(expr) = expr else {
+                return Ok(None);
+            };
+            let value = self.constant(expr)?;
+            match number(&value) {
+                Some(_) => Ok(Some(value)),
+                None => Err(Failure::at(expr.span, "a place on the axis is needed")),
             }
         };
         let (from, to, step, inclusive) = match &make.range {
@@ -91,7 +105,12 @@ impl Lower<'_> {
                 true,
             ),
         };
+        let ty = match (axis.ty, &step) {
+            (Type::Int | Type::Long, Some(Value::Real(_) | Value::Decimal(_))) => Type::Real,
+            (ty, _) => ty,
+        };
         let step = step
+            .and_then(|step| number(&step))
             .filter(|s| *s > 0.0)
             .ok_or_else(|| Failure::at(operator.span, "the step of a series must be above 0"))?;
         let mut by = Vec::new();
@@ -117,6 +136,7 @@ impl Lower<'_> {
         columns.push((axis_name, Type::Dynamic));
         let by = by.into_iter().map(|(_, c)| c).collect();
         let mut line = Line {
+            ty,
             axis,
             from,
             to,
@@ -243,9 +263,11 @@ impl Lower<'_> {
 
 /// A `make-series` ready to go through rows.
 struct Line {
+    /// The type of the axis.
+    ty: Type,
     axis: Compiled,
-    from: Option<f64>,
-    to: Option<f64>,
+    from: Option<Value>,
+    to: Option<Value>,
     step: f64,
     inclusive: bool,
     nonempty: bool,
@@ -272,28 +294,37 @@ impl Line {
 
     fn rows(&self, rows: &[Vec<Value>]) -> Result<Rows, String> {
         let (env, step) = (&self.env, self.step);
-        let places: Vec<Option<f64>> = rows
-            .iter()
-            .map(|r| number(&self.axis.eval(env, r)))
-            .collect();
+        let values: Vec<Value> = rows.iter().map(|r| self.axis.eval(env, r)).collect();
+        let is_whole = !matches!(self.ty, Type::Real | Type::Decimal);
+        let origin = match &self.from {
+            _ if !is_whole => 0,
+            Some(from) => whole(from).unwrap_or(0),
+            None => {
+                let least = values.iter().filter_map(whole).min().unwrap_or(0);
+                let step = (step as i64).max(1);
+                least.div_euclid(step).saturating_mul(step)
+            }
+        };
+        let at = |value: &Value| match is_whole {
+            true => Some(whole(value)?.saturating_sub(origin) as f64),
+            false => number(value),
+        };
+        let places: Vec<Option<f64>> = values.iter().map(at).collect();
         let seen = || places.iter().flatten().copied();
-        let first = self.from.unwrap_or_else(|| {
+        let first = self.from.as_ref().and_then(at).unwrap_or_else(|| {
             let least = seen().fold(f64::INFINITY, f64::min);
             (least / step).floor() * step
         });
-        let last = self
-            .to
-            .unwrap_or_else(|| seen().fold(f64::NEG_INFINITY, f64::max));
-        let steps = match (
-            rows.is_empty() && (self.from.is_none() || self.to.is_none()),
-            self.to,
-        ) {
-            (true, _) => 0,
-            (false, None) => ((last - first) / step).floor() as i64 + 1,
-            (false, Some(_)) if self.inclusive => ((last - first) / step).floor() as i64 + 1,
-            (false, Some(_)) => ((last - first) / step).ceil() as i64,
+        let to = self.to.as_ref().and_then(at);
+        let last = to.unwrap_or_else(|| seen().fold(f64::NEG_INFINITY, f64::max));
+        let nothing = seen().next().is_none() && (self.from.is_none() || to.is_none());
+        let steps = match to {
+            _ if nothing => 0.0,
+            None => ((last - first) / step).floor() + 1.0,
+            Some(_) if self.inclusive => ((last - first) / step).floor() + 1.0,
+            Some(_) => ((last - first) / step).ceil(),
         };
-        if !(0..=MOST).contains(&steps) {
+        if !(0.0..=MOST as f64).contains(&steps) {
             return Err(format!(
                 "make-series: a series of {steps} steps; 0 to {MOST} are possible"
             ));
@@ -321,6 +352,12 @@ impl Line {
             }
             let key: Vec<Value> = self.by.iter().map(|c| c.eval(env, row)).collect();
             let own: Vec<Key> = key.iter().map(Value::key).collect();
+            if !index.contains_key(&own) && (groups.len() + 1).saturating_mul(steps) > MOST_VALUES {
+                return Err(format!(
+                    "make-series: series of {steps} steps for more than {} groups are too many",
+                    groups.len()
+                ));
+            }
             let group = *index.entry(own).or_insert_with(|| {
                 order.push(key);
                 groups.push(empty());
@@ -342,7 +379,7 @@ impl Line {
             }
         }
         let axis_values: Vec<Json> = (0..steps)
-            .map(|i| Json::from_value(&place(self.axis.ty, first + step * i as f64)))
+            .map(|i| Json::from_value(&place(self.ty, origin, first + step * i as f64)))
             .collect();
         let mut out = Vec::new();
         for (key, group) in order.into_iter().zip(groups) {

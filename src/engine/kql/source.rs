@@ -187,7 +187,8 @@ impl Lower<'_> {
                         "range needs numbers, times or timespans of one kind",
                     ));
                 };
-                if by == 0 || (z.saturating_sub(a)) / by > MOST {
+                let steps = z.saturating_sub(a).checked_div(by);
+                if steps.is_none_or(|steps| steps > MOST) {
                     return Err(Failure::at(span, "range has no step, or too many"));
                 }
                 let within = |at: &i64| (by > 0 && *at <= z) || (by < 0 && *at >= z);

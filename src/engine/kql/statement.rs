@@ -103,7 +103,10 @@ impl<'s> Lower<'s> {
                 Ok(Some(relation)) => last = Some(relation),
                 Ok(None) => {}
                 Err(Failure::Faults(faults)) => {
-                    told.extend(faults);
+                    // What only follows from another fault is none of its own.
+                    let known =
+                        |f: &Fault| f.missing.is_some() && broken.contains(f.span.of(&self.text));
+                    told.extend(faults.into_iter().filter(|f| !known(f)));
                     if let StatementKind::Let { name, .. } = &statement.kind {
                         broken.insert(name.text.as_str());
                         self.scope().insert(name.text.clone(), Binding::Broken);
@@ -112,8 +115,6 @@ impl<'s> Lower<'s> {
                 Err(failure) => return Err(failure),
             }
         }
-        // What only follows from another fault is none of its own.
-        told.retain(|f| f.missing.is_none() || !broken.contains(f.span.of(&self.text)));
         told.sort_by_key(|f| f.span);
         told.dedup();
         match last {
@@ -285,6 +286,7 @@ impl<'s> Lower<'s> {
             Source::Missing => return Err(Failure::at(pipeline.span, "a source is missing")),
         };
         let mut told: Option<Vec<Fault>> = None;
+        self.label = None;
         for operator in &pipeline.operators {
             let inside =
                 |f: &Fault| operator.span.start <= f.span.start && f.span.start < operator.span.end;
@@ -505,6 +507,13 @@ impl<'s> Lower<'s> {
             };
             scope.insert(parameter.name.text.clone(), binding);
         }
+        // A body sees what is known where the function stands, and not what its caller knows.
+        let own =
+            |binding: &Binding| matches!(binding, Binding::Function(f) if Arc::ptr_eq(f, function));
+        let at = self.names.iter().rposition(|names| names.values().any(own));
+        let hidden = self
+            .names
+            .split_off(at.map_or(self.names.len(), |at| at + 1));
         self.names.push(scope);
         self.depth += 1;
         let mut last = None;
@@ -521,6 +530,7 @@ impl<'s> Lower<'s> {
         }
         self.depth -= 1;
         self.names.pop();
+        self.names.extend(hidden);
         match (failed, last) {
             (Some(e), _) => Err(self.inside(function, e, span)),
             (None, Some(relation)) => Ok(relation),
@@ -632,7 +642,11 @@ impl<'s> Lower<'s> {
 
     /// The values of the first column of a subquery.
     fn values(&mut self, expr: &Expr) -> Result<(Vec<Value>, Type), Failure> {
-        let relation = self.table(expr)?;
+        // Its first column counts, whatever its name.
+        let narrow = std::mem::replace(&mut self.narrow, false);
+        let relation = self.table(expr);
+        self.narrow = narrow;
+        let relation = relation?;
         let Some(first) = relation.columns.first() else {
             return Err(Failure::at(expr.span, "the subquery has no column"));
         };

@@ -54,7 +54,9 @@ impl Lower<'_> {
                 }
                 continue;
             }
-            match self.table(expr) {
+            let table = self.table(expr);
+            self.label = None;
+            match table {
                 Ok(relation) => parts.push((name, relation)),
                 // Only what does not exist is passed over.
                 Err(failure) if fuzzy && failure.is_missing_table() => missing = Some(failure),

@@ -197,7 +197,10 @@ impl Compiler<'_> {
         let mut full_only = false;
         if call.name.text == "pack_all" {
             for (column, (name, _)) in self.columns().into_iter().zip(self.scope.columns) {
-                pairs.extend([key(name), column]);
+                // Columns of the engine's own.
+                if !name.starts_with('\0') {
+                    pairs.extend([key(name), column]);
+                }
             }
             if let Some(argument) = call.arguments.first() {
                 let argument = self.expr(&argument.expr)?;

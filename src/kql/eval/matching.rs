@@ -54,7 +54,7 @@ impl Compiler<'_> {
     fn searched_columns(&self) -> Vec<Option<Compiled>> {
         let columns = self.scope.columns.iter().enumerate();
         columns
-            .filter(|(_, (_, ty))| operate::is_searched(*ty))
+            .filter(|(_, (name, ty))| !name.starts_with('\0') && operate::is_searched(*ty))
             .map(|(at, (_, ty))| {
                 let node = Node::Column(at);
                 let column = Compiled { ty: *ty, node };
