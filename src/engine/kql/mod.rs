@@ -1,6 +1,7 @@
 //! KQL on DataFusion: each tabular operator takes a plan and gives a plan; scalars are evaluated by [`crate::kql`].
 //!
 //! - `arrays`: Kusto's scalars in Arrow's columns.
+//! - `unary`: functions of one column, between what is stored, Kusto and an output.
 //! - `native`: expressions column by column, in DataFusion's own terms where they mean the same.
 //! - `row`: expressions row by row, and aggregates, as functions of DataFusion.
 //! - `relation`: a table on its way through a query; `narrow`: which of its columns the query can show.
@@ -32,6 +33,7 @@ use crate::kql::value::{Type, Value};
 use relation::projection;
 
 mod arrays;
+
 mod expand;
 mod explain;
 mod external;
@@ -53,6 +55,7 @@ mod series;
 mod source;
 mod state;
 mod statement;
+mod unary;
 mod union;
 mod window;
 
@@ -252,7 +255,7 @@ impl Session {
             .columns
             .iter()
             .map(|c| match c.ty {
-                Type::DateTime => operator::timestamps(c.expr()).alias(&c.name),
+                Type::DateTime => unary::timestamps(c.expr()).alias(&c.name),
                 Type::Timespan => row::call(
                     "tostring",
                     vec![c.expr()],
@@ -261,7 +264,7 @@ impl Session {
                     |row| Value::String(row[0].text().into()),
                 )
                 .alias(&c.name),
-                Type::Dynamic => native::to_output(c.expr()).alias(&c.name),
+                Type::Dynamic => unary::to_output(c.expr()).alias(&c.name),
                 _ => c.expr().alias(&c.name),
             })
             .collect();

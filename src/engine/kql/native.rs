@@ -10,18 +10,19 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder, StringArray, StringBuilder};
+use arrow::array::{Array, AsArray, BooleanBuilder, StringBuilder};
 use arrow::datatypes::DataType;
 use datafusion::common::{Column as PlanColumn, Result, ScalarValue};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility, binary_expr, when,
+    binary_expr, when,
 };
 use datafusion::prelude::{in_list, lit};
 
 use super::arrays;
 use super::relation::{Column, Relation};
 use super::row;
+use super::unary::{first, printed, text};
 use crate::kql::ast::{CompareOp, InKind};
 use crate::kql::eval::{Compiled, Node, PathStep};
 use crate::kql::function::Env;
@@ -701,12 +702,6 @@ fn plain_string(json: &str) -> Option<&str> {
     (!inner.contains(['\\', '"', '\u{1}'])).then_some(inner)
 }
 
-fn first(args: ScalarFunctionArgs) -> Result<ArrayRef> {
-    let rows = args.number_rows;
-    let mut columns = args.args;
-    columns.swap_remove(0).into_array(rows)
-}
-
 /// A string operator with its right side.
 enum Test {
     Match(Arc<Matcher>),
@@ -815,162 +810,5 @@ impl ScalarUDFImpl for TextTest {
             });
         }
         Ok(ColumnarValue::Array(Arc::new(out.finish())))
-    }
-}
-
-/// JSON text of the archive as text that KQL keeps, or the other way round. Both are the same but for texts with a control character
-/// that marks times and ids.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Marks {
-    to_output: bool,
-    signature: Signature,
-}
-
-/// Text of a kept path as `tostring` prints it: arrays and bags without the blanks with which they were logged. A string that is such
-/// an array or bag itself is taken for one.
-fn printed(column: Expr) -> Expr {
-    ScalarUDF::from(Printed(row::signature(1))).call(vec![column])
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Printed(Signature);
-
-impl ScalarUDFImpl for Printed {
-    fn name(&self) -> &str {
-        "tostring"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.0
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let array = first(args)?;
-        let texts = array.as_string::<i32>();
-        let other = |text: &str| text.starts_with(['[', '{']) && !is_compact(text);
-        if !texts.iter().flatten().any(other) {
-            return Ok(ColumnarValue::Array(array));
-        }
-        let changed = texts.iter().map(|text| {
-            let text = text?;
-            let tree = other(text).then(|| Json::parse(text)).flatten();
-            Some(tree.map_or(Cow::Borrowed(text), |tree| Cow::Owned(tree.text())))
-        });
-        Ok(ColumnarValue::Array(Arc::new(
-            changed.collect::<StringArray>(),
-        )))
-    }
-}
-
-/// JSON text from outside, in which nothing can pass for a time or an id.
-pub(super) fn from_outside(column: Expr) -> Expr {
-    marks(column, false)
-}
-
-/// A dynamic column as JSON text for an output.
-pub(super) fn to_output(column: Expr) -> Expr {
-    marks(column, true)
-}
-
-fn marks(column: Expr, to_output: bool) -> Expr {
-    let function = Marks {
-        to_output,
-        signature: row::signature(1),
-    };
-    ScalarUDF::from(function).call(vec![column])
-}
-
-impl ScalarUDFImpl for Marks {
-    fn name(&self) -> &str {
-        "json"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let array = first(args)?;
-        let texts = array.as_string::<i32>();
-        if memchr::memchr(1, texts.values()).is_none() {
-            return Ok(ColumnarValue::Array(array));
-        }
-        let changed = texts.iter().map(|text| match self.to_output {
-            true => text.map(Json::compact),
-            false => text.map(Json::as_stored),
-        });
-        Ok(ColumnarValue::Array(Arc::new(
-            changed.collect::<StringArray>(),
-        )))
-    }
-}
-
-/// A stored column of text as a string of Kusto, which is never null.
-pub(super) fn text(column: Expr) -> Expr {
-    ScalarUDF::from(Text(row::signature(1))).call(vec![column])
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Text(Signature);
-
-impl ScalarUDFImpl for Text {
-    fn name(&self) -> &str {
-        "text"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.0
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let array = arrow::compute::cast(&first(args)?, &DataType::Utf8)?;
-        if array.null_count() == 0 {
-            return Ok(ColumnarValue::Array(array));
-        }
-        let texts = array.as_string::<i32>();
-        let mut out = StringBuilder::with_capacity(texts.len(), texts.value_data().len());
-        for value in texts {
-            out.append_value(value.unwrap_or(""));
-        }
-        Ok(ColumnarValue::Array(Arc::new(out.finish())))
-    }
-}
-
-/// The same column, of which the planner knows nothing: it sorts the parts of a union one by one, leaves out what is constant in each, and
-/// then misses it.
-pub(super) fn apart(column: Expr) -> Expr {
-    ScalarUDF::from(Apart(Signature::any(1, Volatility::Volatile))).call(vec![column])
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Apart(Signature);
-
-impl ScalarUDFImpl for Apart {
-    fn name(&self) -> &str {
-        "tie"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.0
-    }
-
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        Ok(types.first().cloned().unwrap_or(DataType::Null))
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        Ok(ColumnarValue::Array(first(args)?))
     }
 }

@@ -2,19 +2,13 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
-use datafusion::common::Result as PlanResult;
 use datafusion::functions::math::expr_fn::isnan;
-use datafusion::logical_expr::when;
-use datafusion::logical_expr::{
-    ColumnarValue, Expr as PlanExpr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    SortExpr, Volatility,
-};
+use datafusion::logical_expr::{Expr as PlanExpr, SortExpr, when};
 use datafusion::prelude::lit;
 
 use super::relation::{Column, Relation};
 use super::statement::Lower;
-use super::{Failure, arrays, native, row};
+use super::{Failure, native, row, unary};
 use crate::kql::ast::operator::{ColumnOrder, Direction, NamePattern, Nulls, Ordered, Reorder};
 use crate::kql::ast::{Call, Expr, ExprKind, NamedExpr, Operator, OperatorKind};
 use crate::kql::function::outputs;
@@ -25,64 +19,6 @@ pub(super) type Columns = Vec<(String, Type, PlanExpr)>;
 
 /// Columns that decide about rows which the query's own keys leave equal. More would make long rows dear to sort.
 const TIE_COLUMNS: usize = 8;
-
-/// Microseconds of a stored column as ticks.
-pub(super) fn ticks(column: PlanExpr) -> PlanExpr {
-    ScalarUDF::from(Ticks(Signature::any(1, Volatility::Immutable))).call(vec![column])
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Ticks(Signature);
-
-impl ScalarUDFImpl for Ticks {
-    fn name(&self) -> &str {
-        "ticks"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.0
-    }
-
-    fn return_type(&self, _: &[DataType]) -> PlanResult<DataType> {
-        Ok(DataType::Int64)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> PlanResult<ColumnarValue> {
-        let rows = args.number_rows;
-        let mut columns = args.args;
-        let array = columns.swap_remove(0).into_array(rows)?;
-        Ok(ColumnarValue::Array(arrays::ticks(&array)?))
-    }
-}
-
-/// Ticks as a timestamp, for output.
-pub(super) fn timestamps(column: PlanExpr) -> PlanExpr {
-    ScalarUDF::from(Timestamps(Signature::any(1, Volatility::Immutable))).call(vec![column])
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Timestamps(Signature);
-
-impl ScalarUDFImpl for Timestamps {
-    fn name(&self) -> &str {
-        "timestamps"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.0
-    }
-
-    fn return_type(&self, _: &[DataType]) -> PlanResult<DataType> {
-        Ok(arrays::timestamp_type())
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> PlanResult<ColumnarValue> {
-        let rows = args.number_rows;
-        let mut columns = args.args;
-        let array = columns.swap_remove(0).into_array(rows)?;
-        Ok(ColumnarValue::Array(arrays::timestamps(&array)))
-    }
-}
 
 /// The columns as they are.
 pub(super) fn columns_of(relation: &Relation) -> Columns {
@@ -473,7 +409,7 @@ impl Lower<'_> {
         for at in ties {
             order.push((columns.len(), true, true));
             let (_, ty, expr) = &columns[at];
-            columns.push((format!("\0tie{at}"), *ty, native::apart(expr.clone())));
+            columns.push((format!("\0tie{at}"), *ty, unary::apart(expr.clone())));
         }
         let with_keys = self.fields.project(relation, columns)?;
         let mut by: Vec<SortExpr> = order

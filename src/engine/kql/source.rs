@@ -14,7 +14,7 @@ use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlanBuilder};
 use super::operator::columns_of;
 use super::relation::{Column, Relation, projection};
 use super::statement::Lower;
-use super::{Failure, Purpose, arrays, native};
+use super::{Failure, Purpose, arrays, unary};
 use crate::catalog::{Kusto, Origin, TIME, Table, catalog};
 use crate::engine::views;
 use crate::kql::ast::{self, Expr, NamedExpr, Span};
@@ -282,10 +282,10 @@ impl Lower<'_> {
                 field
             });
             let typed = match ty {
-                Type::DateTime => super::operator::ticks(column),
-                Type::String => native::text(column),
+                Type::DateTime => unary::ticks(column),
+                Type::String => unary::text(column),
                 Type::Dynamic => {
-                    native::from_outside(datafusion::prelude::cast(column, DataType::Utf8))
+                    unary::from_outside(datafusion::prelude::cast(column, DataType::Utf8))
                 }
                 ty => datafusion::prelude::cast(column, arrays::arrow_type(ty)),
             };

@@ -1,6 +1,6 @@
 //! Outliers of a series, and its parts: season, trend and the rest.
 //!
-//! All is as documented, and outliers as Kusto's developers have told (https://stackoverflow.com/questions/75264555). What is
+//! All is as documented, and outliers as Kusto's developers have told (<https://stackoverflow.com/questions/75264555>). What is
 //! not: a period is sought in the series without its trend, which would hide or feign one; what is left of an exact model is
 //! 0, not its rounding error; outside of a range of no width an outlier is infinite.
 
