@@ -8,7 +8,7 @@ use datafusion::common::DFSchema;
 use datafusion::logical_expr::{Aggregate as AggregatePlan, Expr as PlanExpr, LogicalPlan};
 use datafusion::prelude::lit;
 
-use super::operator::fresh;
+use super::operator::{columns_of, fresh};
 use super::relation::{Column, Relation};
 use super::statement::Lower;
 use super::window::children;
@@ -34,6 +34,36 @@ struct Grouped {
     types: Vec<Type>,
     constants: Vec<Option<Value>>,
     parts: Vec<Part>,
+}
+
+impl Grouped {
+    /// Whether its values come packed in one column.
+    fn is_packed(&self) -> bool {
+        self.parts.first().is_some_and(|p| p.element.is_some())
+    }
+}
+
+/// The aggregate whose place an expression is.
+fn aggregate_named(expr: &Expr) -> Option<usize> {
+    match &expr.kind {
+        ExprKind::Name(name) => name.strip_prefix('\0')?.parse().ok(),
+        _ => None,
+    }
+}
+
+/// The column with the first of several values of an aggregate.
+fn first_of(aggregate: usize) -> String {
+    format!("\0first{aggregate}")
+}
+
+/// Puts the first value in the place of aggregates of several.
+fn name_firsts(expr: &mut Expr, calls: &[Grouped]) {
+    match aggregate_named(expr) {
+        Some(index) if calls[index].is_packed() => expr.kind = ExprKind::Name(first_of(index)),
+        _ => children(expr)
+            .into_iter()
+            .for_each(|inner| name_firsts(inner, calls)),
+    }
 }
 
 /// One result column of an aggregate call.
@@ -272,6 +302,21 @@ impl Lower<'_> {
         wholes: &[(&NamedExpr, Expr)],
         calls: &[Grouped],
     ) -> Result<Relation, Failure> {
+        // Inside an expression, an aggregate of several values stands for its first.
+        let mut columns = columns_of(grouped);
+        for (index, call) in calls.iter().enumerate().filter(|(_, c)| c.is_packed()) {
+            let packed = grouped.columns[groups + index].expr();
+            let ty = call.parts[0].ty;
+            columns.push((first_of(index), ty, row::element(packed, 0, ty)));
+        }
+        let with_firsts;
+        let grouped = match calls.iter().any(Grouped::is_packed) {
+            true => {
+                with_firsts = self.fields.project_untyped(grouped, columns)?;
+                &with_firsts
+            }
+            false => grouped,
+        };
         let mut result: Vec<(String, Type, PlanExpr)> = grouped.columns[..groups]
             .iter()
             .map(|c| (c.name.clone(), c.ty, c.expr()))
@@ -279,11 +324,8 @@ impl Lower<'_> {
         let schema = grouped.schema();
         let mut unnamed = 0;
         for (item, expr) in wholes {
-            if let ExprKind::Name(name) = &expr.kind
-                && let Some(index) = name
-                    .strip_prefix('\0')
-                    .and_then(|n| n.parse::<usize>().ok())
-                && calls[index].parts.iter().any(|p| p.element.is_some())
+            if let Some(index) = aggregate_named(expr)
+                && calls[index].is_packed()
             {
                 let source = &grouped.columns[groups + index];
                 for (p, part) in calls[index].parts.iter().enumerate() {
@@ -301,7 +343,9 @@ impl Lower<'_> {
                 }
                 continue;
             }
-            let compiled = self.compile(expr, &schema)?;
+            let mut expr = expr.clone();
+            name_firsts(&mut expr, calls);
+            let compiled = self.compile(&expr, &schema)?;
             let name = match item.names.as_slice() {
                 [name] => name.text.clone(),
                 [] => naming::column_name(&item.expr).unwrap_or_else(|| {

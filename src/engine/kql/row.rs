@@ -68,10 +68,7 @@ pub(super) fn call_each_time(
     ty: Type,
     evaluate: impl Fn(&[Value]) -> Value + Send + Sync + 'static,
 ) -> Expr {
-    let signature = match columns.len() {
-        0 => Signature::nullary(Volatility::Volatile),
-        n => Signature::any(n, Volatility::Volatile),
-    };
+    let signature = signature_of(columns.len(), Volatility::Volatile);
     function(name, columns, types, ty, Box::new(evaluate), signature)
 }
 
@@ -108,9 +105,13 @@ fn function(
 
 /// A signature for so many columns of any type.
 pub(super) fn signature(columns: usize) -> Signature {
+    signature_of(columns, Volatility::Immutable)
+}
+
+fn signature_of(columns: usize, volatility: Volatility) -> Signature {
     match columns {
-        0 => Signature::nullary(Volatility::Immutable),
-        n => Signature::any(n, Volatility::Immutable),
+        0 => Signature::nullary(volatility),
+        n => Signature::any(n, volatility),
     }
 }
 

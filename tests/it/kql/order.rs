@@ -95,6 +95,14 @@ fn names_are_those_where_they_stand() {
 #[test]
 fn extremes_are_answered_or_refused() {
     for (query, answer) in [
+        (
+            "range v from 1 to 10 step 1 | summarize -percentile(v, 50), r = round(percentile(v, 90), 1), percentile(v, 20)",
+            "Column1, r, percentile_v_20; -5, 9, 2",
+        ),
+        (
+            "datatable(k:long, v:string)[1, 'a', 2, 'b'] | summarize s = strcat(take_any(v), '!') by k | sort by k asc",
+            "k, s; 1, a!; 2, b!",
+        ),
         ("range x from 1 to 3 step 1 | top 0 by x", "x"),
         (
             "range x from 1 to 3 step 1 | top-hitters 0 of x | count",
