@@ -426,11 +426,15 @@ impl<'s> Lower<'s> {
             .map(|(name, _)| name.clone())
     }
 
-    /// Tables whose name is like a pattern.
+    /// Tables whose name is like a pattern: those with rows, and where there is none of these, those that are known.
     pub(super) fn tables_like(&self, pattern: &str) -> Vec<String> {
-        let mut names = self.session.names();
-        names.extend(self.views());
-        names.retain(|n| super::operator::matches(pattern, n));
+        let like = |n: &String| super::operator::matches(pattern, n);
+        let with_rows: Vec<String> = self.searched().into_iter().filter(like).collect();
+        // Everything that is known has too many columns for one table.
+        if !with_rows.is_empty() || pattern.chars().all(|c| c == '*') {
+            return with_rows;
+        }
+        let mut names: Vec<String> = self.session.names().into_iter().filter(like).collect();
         names.sort();
         names.dedup();
         names
