@@ -8,7 +8,8 @@
 //!
 //! [`value`], [`operate`], [`function`], [`aggregate`] and [`naming`] are what Kusto's scalars, operators, functions and result names
 //! mean. Tables are not known here: tabular operators are lowered to DataFusion by the engine, those of [`plugin`] aside, which turn
-//! rows in memory into rows.
+//! rows in memory into rows. [`key_value`] is what `parse-kv` finds in text, [`sketch`] what `hll` and `tdigest` keep, [`library`] a saved
+//! function, and [`manual`] the help on what has no table of its own.
 //!
 //! Lexer and parser know no tables, columns, functions or types of expressions, and neither imports anything but the standard library:
 //! a query that parses may still name what does not exist or what is not supported. Both take linear time, never panic, and

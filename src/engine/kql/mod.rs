@@ -9,6 +9,8 @@
 //! - `operator`, `union`, `join`, `group`, `expand`, `keyed`, `later`, `parse`, `plugin`, `search`, `series`, `window`, `external`: the tabular
 //!   operators.
 //! - `state`: values of aggregates on their way between threads.
+//! - `library`, `places`: saved functions of a folder, and where addresses are.
+//! - `explain`: what a query is in SQL.
 //!
 //! What is not supported is refused by name, with its place; nothing is left out in silence.
 
@@ -33,7 +35,6 @@ use crate::kql::value::{Type, Value};
 use relation::projection;
 
 mod arrays;
-
 mod expand;
 mod explain;
 mod external;
