@@ -23,6 +23,9 @@ fn queries_over_an_archive_and_over_nothing() {
     for query in [
         // The same event in an audit export and in CloudAppEvents counts once.
         "UnifiedAuditLog | count",
+        "CloudAppEvents | summarize max(TimeGenerated), min(TimeGenerated)",
+        "SigninLogs | summarize max(TimeGenerated)",
+        "SigninLogs | summarize min(strlen(UserPrincipalName))",
         "LabelEvents | where Action in ('LabelRemoved', 'LabelDowngraded') | summarize n = count() by Action, UserId | sort by n",
         "CloudAppEvents | where ActionType == 'SensitivityLabelUpdated' and TimeGenerated between (datetime(2026-05-20) .. 1d) \
          | extend Old = tostring(RawEventData.SensitivityLabelEventData.OldSensitivityLabelId) | summarize count(), dcount(Old) by bin(TimeGenerated, 1d)",

@@ -12,7 +12,7 @@ use crate::error::Result;
 impl Session {
     /// A KQL query as SQL, and its plan.
     ///
-    /// The SQL says what the query means. Functions of Kusto in it (`has`, `json_path_text`, …) are not functions of `coldtrail sql`.
+    /// The SQL says what the query means. Functions of Kusto in it (`kql_has`, `json_path_text`, …) are not functions of `coldtrail sql`.
     ///
     /// # Errors
     /// When the query is wrong or not supported.

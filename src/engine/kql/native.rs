@@ -710,6 +710,7 @@ enum Test {
 
 /// A string operator on a column of text that has no nulls.
 struct TextTest {
+    name: String,
     test: Test,
     signature: Signature,
 }
@@ -736,7 +737,17 @@ fn test(text: Expr, test: Test) -> Expr {
         Test::List(list) => list.op().negated,
     };
     let arguments: Vec<Expr> = std::iter::once(text).chain(shown).collect();
+    let name = match &test {
+        Test::Match(matcher) => matcher.name(),
+        Test::List(list) => match (list.op().kind, list.op().case_sensitive) {
+            (InKind::In, true) => "in",
+            (InKind::In, false) => "in~",
+            (InKind::HasAny, _) => "has_any",
+            (InKind::HasAll, _) => "has_all",
+        },
+    };
     let call = ScalarUDF::from(TextTest {
+        name: row::own_name(name),
         signature: row::signature(arguments.len()),
         test,
     })
@@ -759,7 +770,7 @@ impl TextTest {
 
 impl fmt::Debug for TextTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(&self.name)
     }
 }
 
@@ -779,15 +790,7 @@ impl Hash for TextTest {
 
 impl ScalarUDFImpl for TextTest {
     fn name(&self) -> &str {
-        match &self.test {
-            Test::Match(matcher) => matcher.name(),
-            Test::List(list) => match (list.op().kind, list.op().case_sensitive) {
-                (InKind::In, true) => "in",
-                (InKind::In, false) => "in~",
-                (InKind::HasAny, _) => "has_any",
-                (InKind::HasAll, _) => "has_all",
-            },
-        }
+        &self.name
     }
 
     fn signature(&self) -> &Signature {

@@ -21,6 +21,11 @@ use super::{arrays, state};
 use crate::kql::aggregate::{self, Aggregate};
 use crate::kql::value::{Json, Type, Value};
 
+/// A name that DataFusion has for nothing of its own: it goes by names, and would take Kusto's `max` for the one that it knows.
+pub(super) fn own_name(name: &str) -> String {
+    format!("kql_{name}")
+}
+
 /// Two functions are equal when they are the same one.
 fn next_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -33,7 +38,7 @@ type Evaluate = dyn Fn(&[Value]) -> Value + Send + Sync;
 /// A function of some columns.
 pub(super) struct RowFunction {
     id: u64,
-    name: &'static str,
+    name: String,
     types: Vec<Type>,
     ty: Type,
     evaluate: Box<Evaluate>,
@@ -94,7 +99,7 @@ fn function(
 ) -> Expr {
     let function = RowFunction {
         id: next_id(),
-        name,
+        name: own_name(name),
         signature,
         types,
         ty,
@@ -117,7 +122,7 @@ fn signature_of(columns: usize, volatility: Volatility) -> Signature {
 
 impl ScalarUDFImpl for RowFunction {
     fn name(&self) -> &str {
-        self.name
+        &self.name
     }
 
     fn signature(&self) -> &Signature {
@@ -150,6 +155,7 @@ impl ScalarUDFImpl for RowFunction {
 /// An aggregate over some columns.
 pub(super) struct RowAggregate {
     id: u64,
+    name: String,
     aggregate: &'static Aggregate,
     types: Vec<Type>,
     constants: Vec<Option<Value>>,
@@ -188,6 +194,7 @@ pub(super) fn aggregate_call(
 ) -> Expr {
     let function = RowAggregate {
         id: next_id(),
+        name: own_name(aggregate.name),
         signature: signature(columns.len()),
         aggregate,
         types,
@@ -199,7 +206,7 @@ pub(super) fn aggregate_call(
 
 impl AggregateUDFImpl for RowAggregate {
     fn name(&self) -> &str {
-        self.aggregate.name
+        &self.name
     }
 
     fn signature(&self) -> &Signature {
