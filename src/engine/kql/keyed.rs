@@ -271,7 +271,7 @@ impl Lower<'_> {
         Ok((rows, datafusion::prelude::col(format!("\"{place}\""))))
     }
 
-    /// The first so many rows of each part.
+    /// The first so many rows of each part, in this order.
     pub(super) fn first_of_parts(
         &mut self,
         relation: &Relation,
@@ -281,11 +281,7 @@ impl Lower<'_> {
     ) -> Result<Relation, Failure> {
         let part: Vec<PlanExpr> = relation.column(part).iter().map(|c| c.expr()).collect();
         let place = self.fields.next("place");
-        let numbered = row_number().partition_by(part);
-        let numbered = match order.is_empty() {
-            true => numbered.build()?,
-            false => numbered.order_by(order).build()?,
-        };
+        let numbered = row_number().partition_by(part).order_by(order).build()?;
         let most = lit(u64::try_from(most).unwrap_or(u64::MAX));
         let builder = relation
             .builder()
@@ -388,14 +384,14 @@ impl Lower<'_> {
 
     /// The rows, collected and numbered.
     fn numbered(&mut self, relation: &Relation) -> Result<Relation, Failure> {
-        let made = self.made(relation)?;
-        let (numbered, place) = self.placed(&made)?;
+        let (numbered, place) = self.placed(relation)?;
         let cast = datafusion::prelude::cast(place, super::arrays::arrow_type(Type::Long));
         let mut columns: Columns = vec![(KEY.into(), Type::Long, cast)];
         columns.extend(columns_of(&numbered));
         let numbered = self.fields.project(&numbered, columns)?;
+        // Numbers are given once, however often the rows are read.
         let mut held = self.made(&numbered)?;
-        held.ordered = relation.ordered;
+        held.ordered = false;
         Ok(held)
     }
 }
