@@ -32,11 +32,7 @@ fn main() {
         return;
     }
     let arguments: Vec<String> = std::env::args().collect();
-    let size: u64 = arguments
-        .iter()
-        .position(|a| a == "--size")
-        .and_then(|i| arguments.get(i + 1))
-        .map_or(200, |n| n.parse().expect("--size takes megabytes"));
+    let size = generate::size();
     if let Some(i) = arguments.iter().position(|a| a == "--write") {
         let folder = PathBuf::from(arguments.get(i + 1).expect("--write takes a folder"));
         std::fs::create_dir_all(&folder).expect("a folder for the input");

@@ -100,12 +100,7 @@ fn median(mut times: Vec<f64>) -> f64 {
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let size: u64 = arguments
-        .iter()
-        .position(|a| a == "--size")
-        .and_then(|i| arguments.get(i + 1))
-        .map_or(200, |n| n.parse().expect("--size takes megabytes"));
+    let size = generate::size();
     let folder = std::env::temp_dir().join(format!("coldtrail-bench-kql-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let archive = archive(&folder, size);

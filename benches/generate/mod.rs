@@ -2,6 +2,16 @@
 
 use std::io::Write;
 
+/// What `--size` says, in megabytes; 200 when not given.
+pub fn size() -> u64 {
+    let arguments: Vec<String> = std::env::args().collect();
+    arguments
+        .iter()
+        .position(|a| a == "--size")
+        .and_then(|i| arguments.get(i + 1))
+        .map_or(200, |n| n.parse().expect("--size takes megabytes"))
+}
+
 /// A small generator of numbers, the same on every machine.
 pub struct Seed(pub u64);
 
