@@ -196,11 +196,15 @@ impl From<datafusion::error::DataFusionError> for Error {
         }
         // The backtrace and the layers around the cause are for DataFusion's own developers.
         let text = root.strip_backtrace();
-        let text = ["Error during planning: ", "SQL error: ", "Schema error: "]
-            .iter()
-            .fold(text.as_str(), |t, prefix| {
-                t.strip_prefix(prefix).unwrap_or(t)
-            });
+        let layers = [
+            "Error during planning: ",
+            "Execution error: ",
+            "SQL error: ",
+            "Schema error: ",
+        ];
+        let text = layers.iter().fold(text.as_str(), |t, prefix| {
+            t.strip_prefix(prefix).unwrap_or(t)
+        });
         Error::Query(match text {
             t if t.starts_with("DDL not supported")
                 || t.starts_with("DML not supported")

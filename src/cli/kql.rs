@@ -214,7 +214,7 @@ fn check(session: &Session, args: &Args, how: &Options) -> Result<Exit> {
                 "{open} of those that would run name columns that depend on the data\n"
             ));
         }
-        let all = counted(good + open, "query").replace("querys", "queries");
+        let all = counted(good + open, "query");
         out.push_str(&format!("{all} would run, {bad} would not\n"));
         answer(&out)?;
     }

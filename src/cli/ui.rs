@@ -237,8 +237,12 @@ pub(super) fn count(n: u64) -> String {
 
 /// `1 file`, `2 files`.
 pub(super) fn counted(n: u64, one: &str) -> String {
-    let many = if n == 1 { "" } else { "s" };
-    format!("{} {one}{many}", count(n))
+    let n_of = count(n);
+    match (n, one.strip_suffix('y')) {
+        (1, _) => format!("{n_of} {one}"),
+        (_, Some(stem)) => format!("{n_of} {stem}ies"),
+        (_, None) => format!("{n_of} {one}s"),
+    }
 }
 
 /// Microseconds as ISO 8601.
@@ -284,5 +288,6 @@ mod tests {
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(count(12), "12");
         assert_eq!(counted(1, "file"), "1 file");
+        assert_eq!(counted(2, "query"), "2 queries");
     }
 }

@@ -326,7 +326,7 @@ impl Line {
         };
         if !(0.0..=MOST as f64).contains(&steps) {
             return Err(format!(
-                "make-series: a series of {steps} steps; 0 to {MOST} are possible"
+                "make-series: a series of {steps:e} steps; 0 to {MOST} are possible"
             ));
         }
         let steps = steps as usize;
