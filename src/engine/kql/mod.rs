@@ -2,10 +2,11 @@
 //!
 //! - `arrays`: Kusto's scalars in Arrow's columns.
 //! - `unary`: functions of one column, between what is stored, Kusto and an output.
-//! - `native`: expressions column by column, in DataFusion's own terms where they mean the same.
+//! - `native`: expressions column by column, in DataFusion's own terms where they mean the same; `path`, `matching`: JSON paths and string
+//!   operators on whole columns.
 //! - `row`: expressions row by row, and aggregates, as functions of DataFusion.
 //! - `relation`: a table on its way through a query; `narrow`: which of its columns the query can show.
-//! - `statement`, `source`: what names mean, and where rows come from.
+//! - `statement`, `scalar`, `source`: what names mean, scalars with their subqueries, and where rows come from.
 //! - `operator`, `union`, `join`, `group`, `expand`, `keyed`, `later`, `parse`, `plugin`, `search`, `series`, `window`, `external`: the tabular
 //!   operators.
 //! - `state`: values of aggregates on their way between threads.
@@ -43,14 +44,17 @@ mod join;
 mod keyed;
 mod later;
 mod library;
+mod matching;
 mod narrow;
 mod native;
 mod operator;
 mod parse;
+mod path;
 mod places;
 mod plugin;
 mod relation;
 mod row;
+mod scalar;
 mod search;
 mod series;
 mod source;

@@ -4,30 +4,24 @@
 //! row groups be passed over. A path that the archive keeps as a column is read from that column wherever its text is what counts.
 //! All else is evaluated row by row ([`row`]), with its paths found first: no JSON is read twice.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanBuilder, StringBuilder};
-use arrow::datatypes::DataType;
-use datafusion::common::{Column as PlanColumn, Result, ScalarValue};
-use datafusion::logical_expr::{
-    ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    binary_expr, when,
-};
+use datafusion::common::{Column as PlanColumn, ScalarValue};
+use datafusion::logical_expr::{Expr, Operator, binary_expr, when};
 use datafusion::prelude::{in_list, lit};
 
 use super::arrays;
+use super::matching::{Test, test};
+use super::path::{Document, Kind, Want, find};
 use super::relation::{Column, Relation};
 use super::row;
-use super::unary::{first, printed, text};
+use super::unary::{printed, text};
 use crate::kql::ast::{CompareOp, InKind};
 use crate::kql::eval::{Compiled, Node, PathStep};
 use crate::kql::function::Env;
-use crate::kql::operate::{List, Matcher};
-use crate::kql::value::{Json, Place, Type, Value, is_compact, read_bool};
+use crate::kql::operate::List;
+use crate::kql::value::{Place, Type, Value, read_bool};
 
 /// Longer lists are looked up by hash.
 const SHORT_LIST: usize = 30;
@@ -48,26 +42,6 @@ enum For {
 pub(super) struct Native<'a> {
     pub over: &'a Relation,
     pub env: &'a Env,
-}
-
-/// JSON text in a column, and where in it.
-struct Document {
-    text: Expr,
-    /// Where it is a stored column: which.
-    column: Option<usize>,
-    kind: Kind,
-    places: Vec<Place>,
-}
-
-/// What the text of a document is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Kind {
-    /// The text of a `dynamic`.
-    Dynamic,
-    /// The same, read as its own text: a JSON string stands for the JSON in it.
-    Unwrapped,
-    /// Text that is read as JSON. Blank text is null.
-    Text,
 }
 
 impl Native<'_> {
@@ -543,275 +517,7 @@ fn turned(op: CompareOp) -> CompareOp {
     }
 }
 
-/// What is wanted of a place in JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Want {
-    /// The JSON; null where there is none.
-    Json,
-    /// Its text; empty where there is none.
-    Text,
-}
-
-/// What stands at a place of JSON text, which is not read into memory for it.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Find {
-    places: Vec<Place>,
-    kind: Kind,
-    want: Want,
-    signature: Signature,
-}
-
-fn find(document: Document, want: Want) -> Expr {
-    let mut path = String::from("$");
-    for place in &document.places {
-        match place {
-            Place::Member(name) => path.extend([".", name]),
-            Place::Element(at) => path.push_str(&format!("[{at}]")),
-        }
-    }
-    let function = Find {
-        places: document.places,
-        kind: document.kind,
-        want,
-        signature: row::signature(2),
-    };
-    ScalarUDF::from(function).call(vec![document.text, lit(path)])
-}
-
-impl ScalarUDFImpl for Find {
-    fn name(&self) -> &str {
-        match self.want {
-            Want::Json => "json_path",
-            Want::Text => "json_path_text",
-        }
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let texts = first(args)?;
-        let texts = texts.as_string::<i32>();
-        let mut out = StringBuilder::with_capacity(texts.len(), texts.len() * 16);
-        for text in texts {
-            match text.and_then(|text| self.found(text)) {
-                Some(found) => out.append_value(found),
-                None if self.want == Want::Json => out.append_null(),
-                None => out.append_value(""),
-            }
-        }
-        Ok(ColumnarValue::Array(Arc::new(out.finish())))
-    }
-}
-
-/// An element of a column of arrays.
-pub(super) fn element(array: Expr, at: usize) -> Expr {
-    let document = Document {
-        text: array,
-        column: None,
-        kind: Kind::Dynamic,
-        places: vec![Place::Element(at as i64)],
-    };
-    find(document, Want::Json)
-}
-
-impl Find {
-    /// What stands there; nothing for null.
-    fn found<'t>(&self, text: &'t str) -> Option<Cow<'t, str>> {
-        match self.kind {
-            Kind::Dynamic => self.wanted(at(text, &self.places)?),
-            Kind::Text => {
-                let text = match text.trim().is_empty() {
-                    true => return None,
-                    false => Json::as_stored(text),
-                };
-                match text {
-                    Cow::Borrowed(text) => self.wanted(at(text, &self.places)?),
-                    Cow::Owned(text) => self.owned(&text),
-                }
-            }
-            Kind::Unwrapped if text.trim_start().starts_with('"') => {
-                match Json::from_stored(text) {
-                    Some(Json::String(inner)) => {
-                        if inner.trim().is_empty() {
-                            return None;
-                        }
-                        self.owned(&Json::as_stored(&inner))
-                    }
-                    // A time or the like is read as its text.
-                    Some(other) => self.owned(&Json::String(other.show().into()).text()),
-                    None => self.wanted(at(text, &self.places)?),
-                }
-            }
-            Kind::Unwrapped if text.trim().is_empty() => None,
-            // Times and ids are printed, and read again as strings.
-            Kind::Unwrapped if text.contains('\u{1}') => self.owned(&Json::compact(text)),
-            Kind::Unwrapped => self.wanted(at(text, &self.places)?),
-        }
-    }
-
-    fn owned(&self, text: &str) -> Option<Cow<'static, str>> {
-        let found = at(text, &self.places)?;
-        self.wanted(found)
-            .map(|found| Cow::Owned(found.into_owned()))
-    }
-
-    fn wanted<'t>(&self, found: &'t str) -> Option<Cow<'t, str>> {
-        if self.want == Want::Json {
-            let json = Json::compact_stored(found);
-            return (json != "null").then_some(json);
-        }
-        if let Some(inner) = plain_string(found) {
-            return Some(Cow::Borrowed(inner));
-        }
-        match found {
-            "null" => None,
-            // Printing it would give the same.
-            bag if bag.starts_with(['{', '[']) && is_compact(bag) => Some(Cow::Borrowed(bag)),
-            _ => match Json::from_stored(found) {
-                Some(Json::Null) => None,
-                Some(value) => Some(Cow::Owned(value.show())),
-                // Text that is no JSON is a string.
-                None => Some(Cow::Borrowed(found)),
-            },
-        }
-    }
-}
-
 /// Whether no array or bag prints as this text, and it is not empty.
 fn is_plain(text: &str) -> bool {
     !text.is_empty() && !text.starts_with(['[', '{'])
-}
-
-/// What a path leads to; all of the text where there is no step.
-fn at<'t>(text: &'t str, places: &[Place]) -> Option<&'t str> {
-    match places {
-        [] => Some(text),
-        places => Json::find(text, places),
-    }
-}
-
-/// What a JSON string without escapes says.
-fn plain_string(json: &str) -> Option<&str> {
-    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    (!inner.contains(['\\', '"', '\u{1}'])).then_some(inner)
-}
-
-/// A string operator with its right side.
-enum Test {
-    Match(Arc<Matcher>),
-    List(Arc<List>),
-}
-
-/// A string operator on a column of text that has no nulls.
-struct TextTest {
-    name: String,
-    test: Test,
-    signature: Signature,
-}
-
-fn test(text: Expr, test: Test) -> Expr {
-    /// So many terms of a list are shown in a plan.
-    const SHOWN: usize = 30;
-    let shown = match &test {
-        Test::Match(matcher) => vec![lit(matcher.needle())],
-        Test::List(list) => {
-            let mut texts: Vec<&str> = list
-                .texts()
-                .into_iter()
-                .flatten()
-                .map(String::as_str)
-                .collect();
-            texts.extend(list.terms());
-            texts.sort_unstable();
-            texts.into_iter().take(SHOWN).map(lit).collect()
-        }
-    };
-    let negated = match &test {
-        Test::Match(matcher) => matcher.negated(),
-        Test::List(list) => list.op().negated,
-    };
-    let arguments: Vec<Expr> = std::iter::once(text).chain(shown).collect();
-    let name = match &test {
-        Test::Match(matcher) => matcher.name(),
-        Test::List(list) => match (list.op().kind, list.op().case_sensitive) {
-            (InKind::In, true) => "in",
-            (InKind::In, false) => "in~",
-            (InKind::HasAny, _) => "has_any",
-            (InKind::HasAll, _) => "has_all",
-        },
-    };
-    let call = ScalarUDF::from(TextTest {
-        name: row::own_name(name),
-        signature: row::signature(arguments.len()),
-        test,
-    })
-    .call(arguments);
-    match negated {
-        true => datafusion::logical_expr::not(call),
-        false => call,
-    }
-}
-
-impl TextTest {
-    /// Which operator it is: two are equal where these are the same.
-    fn identity(&self) -> usize {
-        match &self.test {
-            Test::Match(matcher) => Arc::as_ptr(matcher) as usize,
-            Test::List(list) => Arc::as_ptr(list) as usize,
-        }
-    }
-}
-
-impl fmt::Debug for TextTest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
-    }
-}
-
-impl PartialEq for TextTest {
-    fn eq(&self, other: &Self) -> bool {
-        self.identity() == other.identity()
-    }
-}
-
-impl Eq for TextTest {}
-
-impl Hash for TextTest {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.identity().hash(state);
-    }
-}
-
-impl ScalarUDFImpl for TextTest {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Boolean)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let texts = first(args)?;
-        let texts = texts.as_string::<i32>();
-        let mut out = BooleanBuilder::with_capacity(texts.len());
-        for text in texts {
-            let text = text.unwrap_or("");
-            out.append_value(match &self.test {
-                Test::Match(matcher) => matcher.matches(text),
-                Test::List(list) => list.holds_text(text) != list.op().negated,
-            });
-        }
-        Ok(ColumnarValue::Array(Arc::new(out.finish())))
-    }
 }

@@ -8,7 +8,7 @@ use datafusion::prelude::lit;
 
 use super::relation::{Column, Relation};
 use super::statement::Lower;
-use super::{Failure, native, row, unary};
+use super::{Failure, path, row, unary};
 use crate::kql::ast::operator::{ColumnOrder, Direction, NamePattern, Nulls, Ordered, Reorder};
 use crate::kql::ast::{Call, Expr, ExprKind, NamedExpr, Operator, OperatorKind};
 use crate::kql::function::outputs;
@@ -477,7 +477,7 @@ fn several(
             ),
         };
         let ty = *ty;
-        let element = native::element(whole.clone(), i);
+        let element = path::element(whole.clone(), i);
         let expr = match ty {
             Type::Dynamic => element,
             _ => row::call(

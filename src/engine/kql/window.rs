@@ -263,13 +263,11 @@ impl Window {
 }
 
 pub(super) fn has_window(expr: &Expr) -> bool {
-    let mut copy = expr.clone();
-    if let ExprKind::Call(call) = &copy.kind
-        && is_window(&call.name.text)
-    {
-        return true;
+    fn inside(expr: &mut Expr) -> bool {
+        matches!(&expr.kind, ExprKind::Call(call) if is_window(&call.name.text))
+            || children(expr).into_iter().any(inside)
     }
-    children(&mut copy).into_iter().any(|c| has_window(c))
+    inside(&mut expr.clone())
 }
 
 /// The scalar expressions inside an expression.
