@@ -53,6 +53,20 @@ pub enum Error {
     /// A file of the archive is missing or damaged.
     #[error("the archive is damaged: {0}")]
     Damaged(String),
+    /// Logs, ledger and files of an archive do not agree: writing on would make that final.
+    #[error("`{path}` lacks something that was there: {what}")]
+    Behind {
+        /// The archive.
+        path: PathBuf,
+        /// In what they do not agree.
+        what: String,
+    },
+    /// An archive never stood still while it was looked at.
+    #[error("`{0}` is being written all the time")]
+    Busy(PathBuf),
+    /// A query needs more than memory and cannot use the disk.
+    #[error("cannot write temporary files: {0}")]
+    Temporary(String),
     /// A query is wrong, or failed.
     #[error("{0}")]
     Query(String),
@@ -118,6 +132,18 @@ impl Error {
             Error::Strict { .. } => {
                 Some("nothing was added; without --strict it goes to quarantine".into())
             }
+            Error::Behind { path, .. } => Some(format!(
+                "nothing was changed; `coldtrail archive repair -a {}` makes log and ledger agree with the files that are there",
+                path.display()
+            )),
+            Error::Delta { .. } => {
+                Some("`coldtrail archive repair` makes a log again that cannot be read".into())
+            }
+            Error::Busy(_) => Some("try again".into()),
+            Error::Temporary(_) => Some(
+                "a query beyond --memory-limit uses the folder that TMPDIR names: make room there, name another, or raise the limit"
+                    .into(),
+            ),
             Error::NotAnArchive { .. } => {
                 Some("`coldtrail ingest EXPORTS -a ARCHIVE` makes one".into())
             }
@@ -175,6 +201,53 @@ fn edits(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
+/// What failed below a query that is not wrong itself.
+enum Origin {
+    /// A file that one of our tables reads.
+    File { path: PathBuf, reason: String },
+    /// A file of the archive: nothing else is read through an object store or as Parquet while a query runs.
+    Archive,
+    /// The disk that takes what does not fit into memory: nothing else does input and output of its own.
+    Disk(String),
+}
+
+fn origin(error: &datafusion::error::DataFusionError) -> Option<Origin> {
+    use arrow::error::ArrowError;
+    use datafusion::error::DataFusionError;
+    use parquet::errors::ParquetError;
+    let mut disk = None;
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(at) = next {
+        if let Some(Error::Unusable { path, reason }) = at.downcast_ref::<Error>() {
+            return Some(Origin::File {
+                path: path.clone(),
+                reason: reason.clone(),
+            });
+        }
+        let in_parquet = matches!(
+            at.downcast_ref::<ArrowError>(),
+            Some(ArrowError::ParquetError(_))
+        );
+        if in_parquet || at.is::<object_store::Error>() || at.is::<ParquetError>() {
+            return Some(Origin::Archive);
+        }
+        next = match at.downcast_ref::<std::io::Error>() {
+            // Its source would pass over the error that it holds.
+            Some(io) => {
+                let inner = io
+                    .get_ref()
+                    .map(|e| e as &(dyn std::error::Error + 'static));
+                if !inner.is_some_and(|e| e.is::<DataFusionError>()) {
+                    disk.get_or_insert_with(|| io.to_string());
+                }
+                inner
+            }
+            None => at.source(),
+        };
+    }
+    disk.map(Origin::Disk)
+}
+
 impl From<datafusion::error::DataFusionError> for Error {
     fn from(error: datafusion::error::DataFusionError) -> Self {
         use datafusion::common::SchemaError;
@@ -191,8 +264,11 @@ impl From<datafusion::error::DataFusionError> for Error {
                 known: valid_fields.iter().map(|c| c.name.clone()).collect(),
             };
         }
-        if matches!(root, E::ObjectStore(_) | E::ParquetError(_) | E::IoError(_)) {
-            return Error::Damaged(root.strip_backtrace());
+        match origin(&error) {
+            Some(Origin::File { path, reason }) => return Error::Unusable { path, reason },
+            Some(Origin::Archive) => return Error::Damaged(root.strip_backtrace()),
+            Some(Origin::Disk(reason)) => return Error::Temporary(reason),
+            None => {}
         }
         // The backtrace and the layers around the cause are for DataFusion's own developers.
         let text = root.strip_backtrace();
@@ -221,5 +297,67 @@ impl From<datafusion::error::DataFusionError> for Error {
                 None => t.to_string(),
             },
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use arrow::error::ArrowError;
+    use datafusion::error::DataFusionError as E;
+    use parquet::errors::ParquetError;
+
+    use super::*;
+
+    fn not_found() -> object_store::Error {
+        object_store::Error::NotFound {
+            path: "archive/T/ct-1.parquet".into(),
+            source: Box::new(io::Error::from(io::ErrorKind::NotFound)),
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_no_damage_of_the_archive() {
+        let full = || E::IoError(io::Error::from(io::ErrorKind::StorageFull));
+        // As the writer of Arrow's own files wraps it.
+        let wrapped = || E::ArrowError(Box::new(ArrowError::from(io::Error::from(full()))), None);
+        for error in [
+            full(),
+            wrapped(),
+            wrapped().context("External Sorter"),
+            E::Shared(std::sync::Arc::new(wrapped())),
+        ] {
+            let told = Error::from(error);
+            assert_eq!(
+                told.to_string(),
+                "cannot write temporary files: no storage space"
+            );
+            assert!(told.hint().expect("a hint").contains("TMPDIR"));
+        }
+    }
+
+    #[test]
+    fn files_of_the_archive_that_cannot_be_read_are_its_damage() {
+        for error in [
+            E::ObjectStore(Box::new(not_found())),
+            E::ParquetError(Box::new(ParquetError::External(Box::new(not_found())))),
+            E::ParquetError(Box::new(ParquetError::EOF("cut off".into()))),
+            E::ArrowError(Box::new(ArrowError::ParquetError("no page".into())), None),
+            E::IoError(io::Error::other(not_found())),
+        ] {
+            let told = Error::from(error);
+            assert!(matches!(told, Error::Damaged(_)), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_a_table_says_of_its_file_is_said() {
+        let own = Error::Unusable {
+            path: "VIPs.csv".into(),
+            reason: "row 2 has 1 column".into(),
+        };
+        let told = Error::from(E::External(Box::new(own)).context("planning"));
+        assert_eq!(told.to_string(), "`VIPs.csv`: row 2 has 1 column");
     }
 }

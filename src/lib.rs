@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`error`] | what went wrong, where and why |
 //! | [`diagnostic`], [`progress`] | messages about one place; how far a run is |
+//! | [`text`] | bytes and text: the one reader of JSON |
 //! | [`catalog`] | the known tables: columns, Kusto types, identity, paths of the audit record kept as columns |
 //! | [`ingest`], [`archive`] | bytes → typed rows; the folder of Delta tables. Neither knows the other |
 //! | [`kql`] | the Kusto query language: text → tree, and what its scalars mean |
@@ -66,3 +67,4 @@ pub mod progress;
 pub mod proof;
 pub mod report;
 pub mod rules;
+pub mod text;

@@ -1,20 +1,21 @@
-//! Many small files of one day become one; what they replace is deleted.
+//! Many small files of one day become one.
 //!
-//! One commit takes the old files out of the log and the new one in: a reader sees either, never both. Rows are not touched.
+//! One commit takes the old files out of the log and the new one in: a reader of the log sees either, never both. Rows are not touched, and the
+//! archive's digest stays; the log says which it is.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-
-use arrow::array::{RecordBatch, new_null_array};
 
 use super::delta::FileEntry;
-use super::{Archive, keys, ledger, part};
-use crate::catalog::{Table, catalog};
+use super::pending::{Deed, Plan, Step};
+use super::{Archive, part};
+use crate::catalog::Table;
 use crate::error::Result;
 use crate::progress::Progress;
 
-/// Files that become one file, in bytes on disk: in memory they take about eight times as much.
+/// Files that become one file, in bytes on disk: in memory they mostly take about eight times as much.
 const MERGED_BYTES: u64 = 16 << 20;
+/// Rows of a merged file: where they compress well, few bytes are many rows.
+const MERGED_ROWS: u64 = 1 << 17;
 /// Files from this size on stay as they are.
 const LARGE_BYTES: u64 = MERGED_BYTES / 2;
 
@@ -29,63 +30,69 @@ pub struct Compacted {
     pub bytes: (u64, u64),
 }
 
-/// Merges the small files of every table and day, and deletes those that were merged.
+/// Merges the small files of every table and day. Those that were merged stay aside for a day, for readers that began before.
 ///
 /// # Errors
-/// When a file cannot be read or written.
+/// When a file cannot be read or written, or logs and ledger do not agree.
 pub fn compact(archive: &Archive, now: i64, progress: &dyn Progress) -> Result<Vec<Compacted>> {
     let lock = archive.lock(|| progress.step("waiting for an ingest into this archive"))?;
-    let ledger = ledger::read(archive)?;
-    archive.clean(&ledger, &lock)?;
+    let snapshot = archive.begin(now, &lock)?;
+    let info = serde_json::json!({"digest": snapshot.ledger.digest()});
     let mut out = Vec::new();
-    for table in catalog().tables() {
-        let files = archive.files_of(table, &ledger)?;
+    for (table, files) in snapshot.tables() {
         let before = (files.len(), files.iter().map(|f| f.size).sum());
         let mut after = before;
-        let mut number = next_number(&files);
-        let mut days: BTreeMap<Option<String>, Vec<FileEntry>> = BTreeMap::new();
-        for file in files {
-            days.entry(file.date.clone()).or_default().push(file);
+        // Another program may have merged the last one: the moment makes the name new all the same.
+        let mut number = next_number(files).max(u64::try_from(now).unwrap_or(0));
+        let mut days: BTreeMap<Option<&str>, Vec<&FileEntry>> = BTreeMap::new();
+        // Files of other programs are not ours to replace.
+        for file in files.iter().filter(|f| part::is_own(f.name())) {
+            days.entry(file.date.as_deref()).or_default().push(file);
         }
-        let (mut old, mut new) = (Vec::new(), Vec::new());
+        // Each commit has a moment of its own.
+        let mut plan = Plan::new(Deed::Compact, now + out.len() as i64, now);
+        let mut step = Step {
+            table: table.name.into(),
+            add: Vec::new(),
+            remove: Vec::new(),
+            info: info.clone(),
+        };
         for group in days.into_values().flat_map(groups) {
             progress.step(&format!("merging files of {}", table.name));
             let merged = merge(archive, table, &group, number)?;
             number += 1;
             after.0 -= group.len() - 1;
             after.1 = after.1 + merged.size - group.iter().map(|f| f.size).sum::<u64>();
-            new.push(merged);
-            old.extend(group);
+            step.add.push(merged);
+            step.remove.extend(group.iter().map(|f| f.path.clone()));
         }
-        if new.is_empty() {
+        if step.add.is_empty() {
             continue;
         }
-        for part in &new {
-            part::publish(archive.root(), table, part)?;
-        }
-        archive.logs().replace(table, &old, &new, now / 1000)?;
+        plan.steps.push(step);
+        archive.carry_out(&plan, &lock)?;
         out.push(Compacted {
             table: table.name,
             files: (before.0, after.0),
             bytes: (before.1, after.1),
         });
     }
-    archive.clean(&ledger, &lock)?;
     Ok(out)
 }
 
 /// Files of one day in groups that are worth a file of their own, in the order in which they were written.
-fn groups(files: Vec<FileEntry>) -> Vec<Vec<FileEntry>> {
-    let mut out: Vec<Vec<FileEntry>> = Vec::new();
-    let mut bytes = 0;
+fn groups(files: Vec<&FileEntry>) -> Vec<Vec<&FileEntry>> {
+    let mut out: Vec<Vec<&FileEntry>> = Vec::new();
+    let (mut bytes, mut rows) = (0, 0);
     for file in files.into_iter().filter(|f| f.size < LARGE_BYTES) {
         match out.last_mut() {
-            Some(group) if bytes + file.size <= MERGED_BYTES => {
+            Some(group) if bytes + file.size <= MERGED_BYTES && rows + file.rows <= MERGED_ROWS => {
                 bytes += file.size;
+                rows += file.rows;
                 group.push(file);
             }
             _ => {
-                bytes = file.size;
+                (bytes, rows) = (file.size, file.rows);
                 out.push(vec![file]);
             }
         }
@@ -98,7 +105,7 @@ fn groups(files: Vec<FileEntry>) -> Vec<Vec<FileEntry>> {
 fn next_number(files: &[FileEntry]) -> u64 {
     files
         .iter()
-        .filter_map(|f| part::merged_number(f.path.rsplit('/').next()?))
+        .filter_map(|f| part::merged_number(f.name()))
         .max()
         .map_or(1, |n| n + 1)
 }
@@ -106,38 +113,14 @@ fn next_number(files: &[FileEntry]) -> u64 {
 fn merge(
     archive: &Archive,
     table: &'static Table,
-    group: &[FileEntry],
+    group: &[&FileEntry],
     number: u64,
 ) -> Result<part::Part> {
     let mut batches = Vec::new();
     for file in group {
-        let path = archive.root().join(table.name).join(&file.path);
-        batches.extend(read(&path, table)?);
+        batches.extend(part::read(archive.store(), table, &file.path, None)?);
     }
     let date = group.first().and_then(|f| f.date.as_deref());
-    part::write(
-        &archive.staging(),
-        table,
-        date,
-        &part::merged_name(number),
-        &batches,
-    )
-}
-
-/// Reads a file; columns that it is too old to have are empty.
-fn read(path: &Path, table: &Table) -> Result<Vec<RecordBatch>> {
-    let schema = table.schema();
-    let mut out = Vec::new();
-    for batch in keys::read_columns(path, None)? {
-        let columns = schema
-            .fields()
-            .iter()
-            .map(|field| match batch.column_by_name(field.name()) {
-                Some(column) => arrow::compute::cast(column, field.data_type()),
-                None => Ok(new_null_array(field.data_type(), batch.num_rows())),
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        out.push(RecordBatch::try_new(schema.clone(), columns)?);
-    }
-    Ok(out)
+    let name = part::merged_name(number);
+    part::write(&archive.staging(), table, date, &name, &batches)
 }

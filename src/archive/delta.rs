@@ -1,23 +1,48 @@
-//! The tables' logs: Delta Lake, through `deltalake-core`. Files are written elsewhere; here they are added and removed.
+//! The tables' logs: Delta Lake, through `deltalake-core`. Files are written elsewhere; here they are added and replaced.
+//!
+//! A table is made with its first files, in one commit. Every commit says which batch it belongs to (`txn` of the application
+//! [`INGEST`] or [`COMPACT`]), so that one that was cut off is completed once, and carries the ledger's entries of its rows: from them a lost ledger is
+//! made again. No path of this machine stands in a log.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use chrono::{DateTime, NaiveDateTime};
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
-use deltalake_core::kernel::transaction::CommitBuilder;
+use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
 use deltalake_core::kernel::{
-    Action, Add, MetadataExt, Remove, StructField, StructType, Transaction,
+    Action, Add, LogicalFileView, MetadataExt, Protocol, Remove, StructField, StructType,
+    Transaction, new_metadata,
 };
+use deltalake_core::logstore::{StorageConfig, logstore_with};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
-use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use deltalake_core::{DeltaTable, DeltaTableError};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
+use super::ledger::Entry;
 use super::part::{self, Part};
-use crate::catalog::{DATE, Table};
+use super::store::{self, Store};
+use crate::catalog::{DATE, TIME, Table, catalog};
 use crate::error::{Error, Result};
 
 /// Tag of a file in the log: SHA-256 of its bytes.
-const SHA256: &str = "sha256";
+pub const SHA256: &str = "sha256";
+/// Application in the log of commits that add rows; their version is the batch.
+pub(super) const INGEST: &str = "coldtrail";
+/// Application in the log of commits that merge files.
+pub(super) const COMPACT: &str = "coldtrail-compact";
+/// Application in the log of commits that repair.
+pub(super) const REPAIR: &str = "coldtrail-repair";
+/// Where a commit's own words stand in its `commitInfo`.
+pub(super) const INFO: &str = "coldtrail";
+
+/// Setting of a table that says which version of the archive's form it has.
+const FORMAT_KEY: &str = "coldtrail.format";
+/// Version of the archive's form: 1 is that of coldtrail 0.1.0, which has no such setting.
+const FORMAT: u32 = 2;
 
 /// A file of a table, as its log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,22 +55,56 @@ pub struct FileEntry {
     pub rows: u64,
     /// Earliest and latest event, in microseconds.
     pub times: Option<(i64, i64)>,
+    /// Whether no row can have a time outside of [`FileEntry::times`]. Other programs do not always say.
+    pub bounded: bool,
     /// Day of the folder.
     pub date: Option<String>,
-    /// Batch that wrote it.
-    pub batch: Option<i64>,
-    /// SHA-256 of its bytes; files of older versions have none.
+    /// SHA-256 of its bytes; other programs, and older versions, do not say.
     pub sha256: Option<String>,
+}
+
+impl FileEntry {
+    /// Its own name.
+    pub fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or("")
+    }
+
+    /// A file that is about to be added.
+    pub(super) fn of_part(part: &Part) -> FileEntry {
+        FileEntry {
+            path: part.path.clone(),
+            size: part.size,
+            rows: part.rows,
+            times: part.times,
+            bounded: true,
+            date: part.date.clone(),
+            sha256: Some(part.sha256.clone()),
+        }
+    }
+}
+
+/// A change of one table.
+pub(super) struct Change<'c> {
+    pub table: &'static Table,
+    pub remove: &'c [FileEntry],
+    pub add: &'c [Part],
+    /// [`INGEST`] or [`COMPACT`], and its version.
+    pub mark: (&'static str, i64),
+    /// What the commit says of itself.
+    pub info: Value,
+    /// In microseconds.
+    pub now: i64,
 }
 
 /// Opens and writes the logs of an archive's tables.
 pub struct Logs {
     root: PathBuf,
+    store: Store,
     runtime: Runtime,
 }
 
 impl Logs {
-    pub(super) fn new(root: &Path) -> Result<Logs> {
+    pub(super) fn new(root: &Path, store: Store) -> Result<Logs> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -53,198 +112,363 @@ impl Logs {
             .map_err(Error::io("start threads for", root))?;
         Ok(Logs {
             root: root.to_path_buf(),
+            store,
             runtime,
         })
     }
 
+    /// The table, not loaded yet.
+    fn table(&self, name: &str) -> Result<DeltaTable, DeltaTableError> {
+        // The store begins at the archive's folder; the scheme only says that it is no place of the network.
+        let url = url::Url::parse(&format!("memory:///{name}/"))
+            .map_err(|e| DeltaTableError::generic(format!("table `{name}`: {e}")))?;
+        let store = Arc::new(self.store.clone());
+        Ok(DeltaTable::new(logstore_with(
+            store,
+            &url,
+            StorageConfig::default(),
+        )?))
+    }
+
     fn open(&self, name: &str) -> Result<Option<DeltaTable>> {
-        let folder = self.root.join(name);
-        if !folder.join("_delta_log").is_dir() {
+        if !self.root.join(name).join("_delta_log").is_dir() {
             return Ok(None);
         }
-        let failed = failure(name);
         let table = self.runtime.block_on(async {
-            let url = url(&folder)?;
-            match DeltaTableBuilder::from_url(url)?.load().await {
-                Ok(table) => Ok(Some(table)),
-                // A log folder without a commit: creation was cut off.
+            let mut table = self.table(name)?;
+            match table.load().await {
+                Ok(()) => Ok(Some(table)),
+                // A log folder without a commit: its first one was cut off.
                 Err(DeltaTableError::NotATable(_)) => Ok(None),
                 Err(e) => Err(e),
             }
         });
-        table.map_err(failed)
+        table.map_err(failure(name))
     }
 
     /// Files of a table; none where there is no table.
     ///
     /// # Errors
-    /// When the log cannot be read.
+    /// When the log cannot be read, or names what coldtrail cannot read.
     pub fn files(&self, name: &str) -> Result<Vec<FileEntry>> {
         let Some(table) = self.open(name)? else {
             return Ok(Vec::new());
         };
         let state = table.snapshot().map_err(failure(name))?;
-        Ok(state
-            .log_data()
-            .iter()
-            .map(|file| {
-                let path = file.path().into_owned();
-                let stats: serde_json::Value = file
-                    .stats()
-                    .and_then(|s| serde_json::from_str(&s).ok())
-                    .unwrap_or_default();
-                let time = |which: &str| {
-                    stats[which][crate::catalog::TIME]
-                        .as_str()
-                        .and_then(|t| chrono::DateTime::parse_from_rfc3339(t).ok())
-                        .map(|t| t.timestamp_micros())
-                };
-                #[expect(deprecated, reason = "nothing else gives the tags of a file")]
-                let tags = file.add_action().tags;
-                FileEntry {
-                    sha256: tags.and_then(|mut t| t.remove(SHA256)).flatten(),
-                    size: u64::try_from(file.size()).unwrap_or(0),
-                    rows: stats["numRecords"].as_u64().unwrap_or(0),
-                    times: time("minValues").zip(time("maxValues")),
-                    date: file.partition_values_map().get(DATE).cloned().flatten(),
-                    batch: part::batch_of(path.rsplit('/').next().unwrap_or("")),
-                    path,
-                }
-            })
-            .collect())
-    }
-
-    /// Adds files to a table in one commit, making the table where there is none and adding columns that its schema lacks.
-    ///
-    /// # Errors
-    /// When the log cannot be written.
-    pub fn add(
-        &self,
-        table: &Table,
-        parts: &[Part],
-        now: i64,
-        applications: &[String],
-    ) -> Result<()> {
-        let mut actions: Vec<Action> = Vec::new();
-        let existing = match self.open(table.name)? {
-            Some(found) => found,
-            None => self.make(table)?,
-        };
-        let failed = failure(table.name);
-        let schema = schema(table).map_err(&failed)?;
-        let state = existing.snapshot().map_err(&failed)?;
-        let stored: StructType = state.schema().as_ref().clone();
-        let missing: Vec<StructField> = schema
-            .fields()
-            .filter(|f| stored.field(f.name()).is_none())
-            .cloned()
-            .collect();
-        if !missing.is_empty() {
-            let wider = StructType::try_new(stored.fields().cloned().chain(missing))
-                .map_err(|e| failed(DeltaTableError::generic(e.to_string())))?;
-            let metadata = state.metadata().clone().with_schema(&wider);
-            let metadata = metadata.map_err(|e| failed(DeltaTableError::from(e)))?;
-            actions.push(Action::Metadata(metadata));
+        // The library keeps the settings to itself, but for their JSON.
+        let metadata = serde_json::to_value(state.metadata())
+            .map_err(|e| Error::Damaged(format!("the log of `{name}`: {e}")))?;
+        let format = metadata["configuration"][FORMAT_KEY].as_str();
+        let format = format.and_then(|v| v.parse::<u32>().ok());
+        if format.is_some_and(|f| f > FORMAT) {
+            return Err(Error::Unusable {
+                path: self.root.join(name),
+                reason: "a newer version of coldtrail wrote it".into(),
+            });
         }
-        actions.extend(parts.iter().map(|p| Action::Add(add(table, p, now))));
-        let transactions: Vec<Transaction> = applications
-            .iter()
-            .map(|id| Transaction::new_with_last_update(id, 1, Some(now)))
-            .collect();
-        let operation = DeltaOperation::Write {
-            mode: SaveMode::Append,
-            partition_by: table.by_day.then(|| vec![DATE.to_string()]),
-            predicate: None,
-        };
-        self.commit(&existing, actions, transactions, operation)
-            .map_err(failed)
+        let files = state.log_data();
+        files.iter().map(|file| self.entry(name, &file)).collect()
     }
 
-    /// Takes files out of a table and deletes them.
+    /// The version that an application wrote last into a table's log.
+    pub(super) fn mark(&self, name: &str, application: &str) -> Result<Option<i64>> {
+        let Some(table) = self.open(name)? else {
+            return Ok(None);
+        };
+        let found = self.runtime.block_on(async {
+            let log = table.log_store();
+            table
+                .snapshot()?
+                .transaction_version(log.as_ref(), application)
+                .await
+        });
+        found.map_err(failure(name))
+    }
+
+    /// Names and types of a table's columns, as its log has them; nothing where there is no table.
     ///
     /// # Errors
-    /// When the log cannot be written or a file cannot be deleted.
-    pub fn remove(&self, table: &Table, files: &[FileEntry]) -> Result<()> {
-        let Some(existing) = self.open(table.name)? else {
-            return Ok(());
+    /// When the log cannot be read.
+    pub fn columns(&self, name: &str) -> Result<Option<Vec<(String, String)>>> {
+        let Some(table) = self.open(name)? else {
+            return Ok(None);
         };
-        let actions = files.iter().map(|f| remove(table, f, true)).collect();
-        let operation = DeltaOperation::Delete { predicate: None };
-        self.commit(&existing, actions, Vec::new(), operation)
-            .map_err(failure(table.name))?;
-        for file in files {
-            let path = self.root.join(table.name).join(&file.path);
-            if path.exists() {
-                std::fs::remove_file(&path).map_err(Error::io("remove", &path))?;
-            }
+        let state = table.snapshot().map_err(failure(name))?;
+        let schema = state.schema();
+        Ok(Some(schema.fields().map(name_and_type).collect()))
+    }
+
+    fn entry(&self, table: &str, file: &LogicalFileView) -> Result<FileEntry> {
+        #[expect(deprecated, reason = "nothing else gives the tags of a file")]
+        let tags = file.add_action().tags;
+        self.described(
+            table,
+            Described {
+                path: file.path().into_owned(),
+                size: file.size(),
+                stats: file.stats(),
+                sha256: tags.and_then(|mut t| t.remove(SHA256)).flatten(),
+                date: file.partition_values_map().get(DATE).cloned().flatten(),
+                deletes: file.deletion_vector_descriptor().is_some(),
+            },
+        )
+    }
+
+    fn described(&self, table: &str, file: Described) -> Result<FileEntry> {
+        let path = file.path;
+        if !store::is_inside(&path) {
+            return Err(Error::Damaged(format!(
+                "the log of `{table}` names `{path}`, which is no path inside the table"
+            )));
         }
-        Ok(())
-    }
-
-    /// Puts files in the place of others, in one commit that changes no row. The others stay on disk.
-    ///
-    /// # Errors
-    /// When the log cannot be written.
-    pub fn replace(&self, table: &Table, old: &[FileEntry], new: &[Part], now: i64) -> Result<()> {
-        let failed = failure(table.name);
-        let Some(existing) = self.open(table.name)? else {
-            return Ok(());
+        if file.deletes {
+            return Err(Error::Damaged(format!(
+                "another program deleted rows of `{table}/{path}` by a deletion vector, which coldtrail does not read"
+            )));
+        }
+        let stats: Value = match file.stats {
+            None => Value::Null,
+            Some(text) => serde_json::from_str(&text).map_err(|e| {
+                Error::Damaged(format!(
+                    "the log of `{table}`: statistics of `{path}` are not JSON: {e}"
+                ))
+            })?,
         };
-        let mut actions: Vec<Action> = old.iter().map(|f| remove(table, f, false)).collect();
-        actions.extend(new.iter().map(|p| {
-            Action::Add(Add {
-                data_change: false,
-                ..add(table, p, now)
-            })
-        }));
-        let operation = DeltaOperation::Optimize {
-            predicate: None,
-            target_size: 0,
+        let own = part::is_own(path.rsplit('/').next().unwrap_or(""));
+        let (least, greatest) = (&stats["minValues"][TIME], &stats["maxValues"][TIME]);
+        let times = bound(least, Bound::Least).zip(bound(greatest, Bound::Greatest));
+        // Our own files without bounds have no row with a time.
+        let silent = least.is_null() && greatest.is_null();
+        let rows = match stats["numRecords"].as_u64() {
+            Some(rows) => rows,
+            // Other programs need not say.
+            None => part::count(&self.store, &format!("{table}/{path}"))?,
         };
-        self.commit(&existing, actions, Vec::new(), operation)
-            .map_err(failed)
-    }
-
-    fn commit(
-        &self,
-        table: &DeltaTable,
-        actions: Vec<Action>,
-        transactions: Vec<Transaction>,
-        operation: DeltaOperation,
-    ) -> Result<(), DeltaTableError> {
-        self.runtime.block_on(async {
-            let properties = deltalake_core::kernel::transaction::CommitProperties::default()
-                // The log is evidence: its old entries stay.
-                .with_cleanup_expired_logs(Some(false))
-                .with_application_transactions(transactions);
-            CommitBuilder::from(properties)
-                .with_actions(actions)
-                .build(Some(table.snapshot()?), table.log_store(), operation)
-                .await?;
-            Ok(())
+        Ok(FileEntry {
+            sha256: file.sha256,
+            size: u64::try_from(file.size).unwrap_or(0),
+            rows,
+            times,
+            bounded: own && (times.is_some() || silent),
+            date: file.date,
+            path,
         })
     }
 
-    fn make(&self, table: &Table) -> Result<DeltaTable> {
-        let folder = self.root.join(table.name);
-        std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
-        let failed = failure(table.name);
-        let schema = schema(table).map_err(&failed)?;
-        let made = self.runtime.block_on(async {
-            let create = DeltaTable::try_from_url(url(&folder)?)
-                .await?
-                .create()
-                .with_table_name(table.name)
-                .with_comment(table.doc)
-                .with_columns(schema.fields().cloned());
-            if table.by_day {
-                create.with_partition_columns([DATE]).await
-            } else {
-                create.await
+    /// Files that were in a table once, by its commits: other programs leave them where they were.
+    ///
+    /// # Errors
+    /// When a commit cannot be read or is not JSON.
+    pub fn removed(&self, name: &str) -> Result<HashSet<String>> {
+        let mut out = HashSet::new();
+        for path in commits(&self.root.join(name))? {
+            for action in actions(&path)? {
+                out.extend(action["remove"]["path"].as_str().map(decoded));
             }
-        });
-        made.map_err(failed)
+        }
+        Ok(out)
     }
+
+    /// What is wrong with the hint at the last checkpoint, which readers begin with.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn hint(&self, name: &str) -> Result<Option<String>> {
+        let folder = self.root.join(name).join("_delta_log");
+        let path = folder.join("_last_checkpoint");
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Error::io("read", &path)(e)),
+        };
+        let hint: Value = match serde_json::from_slice(&text) {
+            Ok(hint) => hint,
+            Err(e) => return Ok(Some(format!("not JSON: {e}"))),
+        };
+        let Some(version) = hint["version"].as_u64() else {
+            return Ok(Some("it names no version".into()));
+        };
+        let begin = format!("{version:020}.checkpoint");
+        let mut there = false;
+        for file in std::fs::read_dir(&folder).map_err(Error::io("read", &folder))? {
+            let name = file.map_err(Error::io("read", &folder))?.file_name();
+            there |= name.to_string_lossy().starts_with(&begin);
+        }
+        Ok((!there).then(|| format!("there is no checkpoint of version {version}")))
+    }
+
+    /// Files of a table by its commits alone, without its checkpoints; nothing where its first commits are not there any more.
+    ///
+    /// # Errors
+    /// When a commit cannot be read or is not JSON.
+    pub fn replayed(&self, name: &str) -> Result<Option<Vec<FileEntry>>> {
+        let mut files: BTreeMap<String, FileEntry> = BTreeMap::new();
+        for (expected, path) in commits(&self.root.join(name))?.into_iter().enumerate() {
+            if version_of(&path) != Some(expected as u64) {
+                return Ok(None);
+            }
+            for action in actions(&path)? {
+                let path = |action: &Value| action["path"].as_str().map(decoded);
+                if let Some(path) = path(&action["remove"]) {
+                    files.remove(&path);
+                }
+                let add = &action["add"];
+                let Some(path) = path(add) else { continue };
+                let text = |value: &Value| value.as_str().map(str::to_string);
+                let entry = self.described(
+                    name,
+                    Described {
+                        size: add["size"].as_i64().unwrap_or(0),
+                        stats: text(&add["stats"]),
+                        sha256: text(&add["tags"][SHA256]),
+                        date: text(&add["partitionValues"][DATE]),
+                        deletes: !add["deletionVector"].is_null(),
+                        path: path.clone(),
+                    },
+                )?;
+                files.insert(path, entry);
+            }
+        }
+        Ok(Some(files.into_values().collect()))
+    }
+
+    /// Changes a table in one commit. Makes the table where there is none, and adds columns that its schema lacks.
+    ///
+    /// # Errors
+    /// When the log cannot be written, or the table was changed by another program so that the change makes no sense any more.
+    pub(super) fn commit(&self, change: &Change<'_>) -> Result<()> {
+        let table = change.table;
+        let failed = failure(table.name);
+        let existing = self.open(table.name)?;
+        let mut actions: Vec<Action> = Vec::new();
+        let schema = schema(table).map_err(&failed)?;
+        let target = match &existing {
+            None => {
+                actions.extend(made(table, &schema).map_err(&failed)?);
+                self.table(table.name).map_err(&failed)?
+            }
+            Some(existing) => {
+                actions.extend(wider(existing, &schema).map_err(&failed)?);
+                existing.clone()
+            }
+        };
+        let merges = change.mark.0 == COMPACT;
+        actions.extend(change.remove.iter().map(|f| remove(table, f)));
+        actions.extend(change.add.iter().map(|part| {
+            Action::Add(Add {
+                data_change: !merges,
+                ..add(table, part, change.now / 1000)
+            })
+        }));
+        let operation = match merges {
+            true => DeltaOperation::Optimize {
+                predicate: None,
+                target_size: 0,
+            },
+            false => DeltaOperation::Write {
+                mode: SaveMode::Append,
+                partition_by: table.by_day.then(|| vec![DATE.to_string()]),
+                predicate: None,
+            },
+        };
+        let mark = Transaction::new_with_last_update(
+            change.mark.0,
+            change.mark.1,
+            Some(change.now / 1000),
+        );
+        let properties = CommitProperties::default()
+            // The log is evidence: its old entries stay.
+            .with_cleanup_expired_logs(Some(false))
+            .with_metadata([(INFO.to_string(), change.info.clone())])
+            .with_application_transaction(mark);
+        let done = self.runtime.block_on(async {
+            let before = match &existing {
+                Some(table) => Some(table.snapshot()? as &dyn TableReference),
+                None => None,
+            };
+            CommitBuilder::from(properties)
+                .with_actions(actions)
+                .build(before, target.log_store(), operation)
+                .await
+        });
+        done.map(|_| ()).map_err(failed)
+    }
+}
+
+/// A file as an `add` action says it.
+struct Described {
+    path: String,
+    size: i64,
+    stats: Option<String>,
+    sha256: Option<String>,
+    date: Option<String>,
+    deletes: bool,
+}
+
+/// A path as it is on the disk: logs escape it like an address.
+fn decoded(path: &str) -> String {
+    percent_decode_str(path).decode_utf8_lossy().into_owned()
+}
+
+/// The commits of a table in order.
+pub(super) fn commits(table: &Path) -> Result<Vec<PathBuf>> {
+    let folder = table.join("_delta_log");
+    let mut out = Vec::new();
+    if folder.is_dir() {
+        for file in std::fs::read_dir(&folder).map_err(Error::io("read", &folder))? {
+            let path = file.map_err(Error::io("read", &folder))?.path();
+            if version_of(&path).is_some() {
+                out.push(path);
+            }
+        }
+    }
+    out.sort();
+    Ok(out)
+}
+
+/// The version in the name of a commit.
+fn version_of(path: &Path) -> Option<u64> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".json")?;
+    name.parse().ok().filter(|_| name.len() == 20)
+}
+
+/// The actions of a commit.
+fn actions(path: &Path) -> Result<Vec<Value>> {
+    let text = std::fs::read(path).map_err(Error::io("read", path))?;
+    let lines = text.split(|b| *b == b'\n').filter(|l| !l.is_empty());
+    let read = |line| {
+        serde_json::from_slice(line).map_err(|e| Error::Unusable {
+            path: path.to_path_buf(),
+            reason: format!("not JSON: {e}"),
+        })
+    };
+    lines.map(read).collect()
+}
+
+/// The ledger's entries that the commits of the tables carry, by number.
+///
+/// # Errors
+/// When a log cannot be opened; a commit that is not JSON is passed over.
+pub(super) fn logged_entries(root: &Path) -> Result<BTreeMap<i64, Entry>> {
+    let mut out = BTreeMap::new();
+    for table in catalog().tables() {
+        for path in commits(&root.join(table.name))? {
+            // Entries of a commit that is damaged are worked out from the rows.
+            let Ok(actions) = actions(&path) else {
+                continue;
+            };
+            for action in actions {
+                let entries = action["commitInfo"][INFO]["entries"]
+                    .as_str()
+                    .unwrap_or("[]");
+                // Another version's entries may have another form: those are worked out from the rows.
+                if let Ok(entries) = serde_json::from_str::<Vec<Entry>>(entries) {
+                    out.extend(entries.into_iter().map(|e| (e.id, e)));
+                }
+            }
+        }
+    }
+    Ok(out)
 }
 
 fn failure(name: &str) -> impl Fn(DeltaTableError) -> Error {
@@ -255,10 +479,38 @@ fn failure(name: &str) -> impl Fn(DeltaTableError) -> Error {
     }
 }
 
-fn url(folder: &Path) -> Result<url::Url, DeltaTableError> {
-    url::Url::from_directory_path(folder).map_err(|()| {
-        DeltaTableError::generic(format!("`{}` is not an absolute path", folder.display()))
-    })
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    Least,
+    Greatest,
+}
+
+/// A bound in microseconds. Statistics are in milliseconds, and other writers cut the rest off, also of the greatest.
+fn bound(value: &Value, which: Bound) -> Option<i64> {
+    let text = value.as_str()?;
+    let time = match DateTime::parse_from_rfc3339(text) {
+        Ok(time) => time.timestamp_micros(),
+        Err(_) => ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"]
+            .iter()
+            .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())?
+            .and_utc()
+            .timestamp_micros(),
+    };
+    let cut = which == Bound::Greatest && time.rem_euclid(1000) == 0;
+    time.checked_add(if cut { 999 } else { 0 })
+}
+
+fn name_and_type(field: &StructField) -> (String, String) {
+    (field.name().clone(), field.data_type().to_string())
+}
+
+/// Names and types that a table's log should have.
+///
+/// # Errors
+/// When a column has a type that Delta Lake lacks, a fault of coldtrail.
+pub fn columns_of(table: &Table) -> Result<Vec<(String, String)>> {
+    let schema = schema(table).map_err(failure(table.name))?;
+    Ok(schema.fields().map(name_and_type).collect())
 }
 
 fn schema(table: &Table) -> Result<StructType, DeltaTableError> {
@@ -279,6 +531,43 @@ fn schema(table: &Table) -> Result<StructType, DeltaTableError> {
     StructType::try_new(fields).map_err(|e| DeltaTableError::generic(e.to_string()))
 }
 
+/// What the first commit of a table says of it.
+fn made(table: &Table, schema: &StructType) -> Result<[Action; 2], DeltaTableError> {
+    let days = table.by_day.then_some(DATE);
+    // Other programs would delete old commits after 30 days when they write.
+    let settings = [
+        ("delta.enableExpiredLogCleanup", "false".to_string()),
+        (FORMAT_KEY, FORMAT.to_string()),
+    ];
+    let metadata = new_metadata(schema, days, settings)?
+        .with_name(table.name.to_string())?
+        .with_description(table.doc.to_string())?;
+    let protocol: Protocol = serde_json::from_value(serde_json::json!({
+        "minReaderVersion": 1,
+        "minWriterVersion": 2,
+    }))
+    .map_err(|e| DeltaTableError::generic(e.to_string()))?;
+    Ok([Action::Protocol(protocol), Action::Metadata(metadata)])
+}
+
+/// Metadata with the columns that an older table lacks; nothing where it has all.
+fn wider(existing: &DeltaTable, schema: &StructType) -> Result<Option<Action>, DeltaTableError> {
+    let state = existing.snapshot()?;
+    let stored: StructType = state.schema().as_ref().clone();
+    let missing: Vec<StructField> = schema
+        .fields()
+        .filter(|f| stored.field(f.name()).is_none())
+        .cloned()
+        .collect();
+    if missing.is_empty() {
+        return Ok(None);
+    }
+    let wider = StructType::try_new(stored.fields().cloned().chain(missing))
+        .map_err(|e| DeltaTableError::generic(e.to_string()))?;
+    let metadata = state.metadata().clone().with_schema(&wider)?;
+    Ok(Some(Action::Metadata(metadata)))
+}
+
 fn partition(table: &Table, date: Option<&str>) -> HashMap<String, Option<String>> {
     if table.by_day {
         HashMap::from([(DATE.to_string(), date.map(str::to_string))])
@@ -287,10 +576,10 @@ fn partition(table: &Table, date: Option<&str>) -> HashMap<String, Option<String
     }
 }
 
-fn remove(table: &Table, file: &FileEntry, data_change: bool) -> Action {
+fn remove(table: &Table, file: &FileEntry) -> Action {
     Action::Remove(Remove {
         path: file.path.clone(),
-        data_change,
+        data_change: false,
         deletion_timestamp: Some(0),
         extended_file_metadata: Some(true),
         partition_values: Some(partition(table, file.date.as_deref())),
@@ -305,11 +594,11 @@ fn add(table: &Table, part: &Part, now: i64) -> Add {
         let text = |t: i64, up: bool| {
             // Delta keeps milliseconds in statistics; the upper bound is rounded up so that it stays a bound.
             let ms = t.div_euclid(1000) + i64::from(up && t.rem_euclid(1000) != 0);
-            chrono::DateTime::from_timestamp_millis(ms)
+            DateTime::from_timestamp_millis(ms)
                 .map(|t| t.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
         };
-        stats["minValues"] = serde_json::json!({crate::catalog::TIME: text(first, false)});
-        stats["maxValues"] = serde_json::json!({crate::catalog::TIME: text(last, true)});
+        stats["minValues"] = serde_json::json!({TIME: text(first, false)});
+        stats["maxValues"] = serde_json::json!({TIME: text(last, true)});
     }
     Add {
         path: part.path.clone(),

@@ -1,18 +1,13 @@
 //! Which events a table has: their identities and fingerprints, read back from its files.
 
-use std::fs::File;
-use std::path::Path;
-
 use arrow::array::{Array, AsArray, RecordBatch};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
-use super::{Archive, ledger::Ledger};
+use super::{Archive, Snapshot, part};
 use crate::catalog::{FINGERPRINT, Table};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Halves of a 128-bit hash: 24 bytes an entry instead of the 32 that a `u128` key would take.
 type Halves = [u64; 2];
@@ -109,11 +104,11 @@ impl Keys {
 /// When a file cannot be read.
 pub fn load(
     archive: &Archive,
+    snapshot: &Snapshot,
     table: &'static Table,
-    ledger: &Ledger,
     id_key: fn(&str) -> Option<u128>,
 ) -> Result<Keys> {
-    let files = archive.files_of(table, ledger)?;
+    let files = snapshot.files(table);
     let names: Vec<&str> = table
         .identity
         .map(|i| table.columns[i].name)
@@ -122,10 +117,7 @@ pub fn load(
         .collect();
     let parts: Vec<Result<Vec<RecordBatch>>> = files
         .par_iter()
-        .map(|f| {
-            let path = archive.root().join(table.name).join(&f.path);
-            read_columns(&path, Some(&names))
-        })
+        .map(|f| part::read(archive.store(), table, &f.path, Some(&names)))
         .collect();
     let mut keys = Keys::default();
     for part in parts {
@@ -166,23 +158,4 @@ pub fn load(
 /// Identity of an event whose identity column is empty: its content.
 pub fn content_id(print: u128) -> u128 {
     print.rotate_left(64) ^ 0x006e_6f20_6964
-}
-
-/// Reads a Parquet file of the archive, all columns or some.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn read_columns(path: &Path, names: Option<&[&str]>) -> Result<Vec<RecordBatch>> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
-    let failed = |source| Error::Parquet {
-        path: path.to_path_buf(),
-        source: Box::new(source),
-    };
-    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
-    if let Some(names) = names {
-        let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
-        builder = builder.with_projection(mask);
-    }
-    let reader = builder.with_batch_size(8192).build().map_err(failed)?;
-    reader.map(|batch| batch.map_err(Error::from)).collect()
 }

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::delta::FileEntry;
 use super::{Archive, part};
 use crate::catalog;
 use crate::error::{Error, Result};
@@ -17,10 +20,17 @@ use crate::error::{Error, Result};
 /// Name of the ledger's table.
 pub const TABLE: &str = "Ingests";
 
+/// What a watchlist's entry says under `Kind`.
+pub const WATCHLIST: &str = "watchlist";
+/// The version that writes entries.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// How reading a file ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Status {
     /// All of it was read.
+    #[default]
     Complete,
     /// It breaks off; what could be read was.
     Incomplete,
@@ -40,7 +50,8 @@ impl Status {
 }
 
 /// One file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Entry {
     /// Number of the ingest.
     pub id: i64,
@@ -80,12 +91,56 @@ pub struct Entry {
     pub note: String,
     /// When it was read, in microseconds.
     pub at: i64,
+    /// SHA-256 of the file's absolute path; empty for what has none. Tells files of one name in two folders apart and names none.
+    pub path_key: String,
+    /// When the file was changed last, in microseconds; 0 where that is not known.
+    pub modified: i64,
+    /// Version of coldtrail that read it.
+    pub version: String,
+    /// Digest of the rows that it added, per table, as [`super::digest::RowSet`] makes it.
+    pub rows: BTreeMap<String, String>,
+    /// SHA-256 of the entry before and of what this one says: the archive's digest after it. Empty in entries of older versions.
+    pub chain: String,
 }
 
 impl Entry {
     /// Events added.
     pub fn events(&self) -> u64 {
         self.tables.values().sum()
+    }
+
+    /// Whether it is a watchlist that was taken, and no file of records.
+    pub fn is_watchlist(&self) -> bool {
+        self.kind == WATCHLIST
+    }
+
+    /// Rows that it added to a table.
+    pub fn rows_of(&self, table: &str) -> u64 {
+        match table {
+            "Quarantine" => self.quarantined,
+            "Revisions" => self.revisions,
+            _ => self.tables.get(table).copied().unwrap_or(0),
+        }
+    }
+
+    /// The archive's digest after this entry. It speaks of content: not of when, where and by whom the file was read.
+    pub fn chained(&self, before: &str) -> String {
+        let own_name = self.file.rsplit('/').next().unwrap_or("");
+        let mut text = format!(
+            "{before}\n{}\n{own_name}\n{}\n{}\n{}\n{} {} {} {}\n",
+            self.id,
+            self.sha256,
+            self.bytes,
+            self.status.name(),
+            self.records,
+            self.duplicates,
+            self.revisions,
+            self.quarantined,
+        );
+        for (table, digest) in &self.rows {
+            text.push_str(&format!("{table} {} {digest}\n", self.rows_of(table)));
+        }
+        hex::encode(Sha256::digest(text.as_bytes()))
     }
 }
 
@@ -94,36 +149,46 @@ impl Entry {
 pub struct Ledger {
     /// The files, by number.
     pub entries: Vec<Entry>,
-    batches: HashSet<i64>,
     by_hash: HashMap<String, i64>,
+    /// Places in [`Ledger::entries`] of the last entry of each path, and of each hash that was not read whole.
+    by_path: HashMap<String, usize>,
+    unfinished: HashMap<String, usize>,
+    sizes: HashSet<u64>,
 }
 
 impl Ledger {
-    /// Whether this batch was committed.
-    pub fn has_batch(&self, batch: i64) -> bool {
-        self.batches.contains(&batch)
-    }
-
     /// The ingest of a file with this hash, if it was read whole.
     pub fn ingest_of(&self, sha256: &str) -> Option<i64> {
         self.by_hash.get(sha256).copied()
     }
 
-    /// The ingest of a file of this name and size that was read whole after it was changed last.
-    pub fn ingest_since(&self, file: &str, bytes: u64, changed: SystemTime) -> Option<i64> {
-        let changed = changed.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-        let changed = i64::try_from(changed.as_micros()).ok()?;
-        self.entries
-            .iter()
-            .find(|e| {
-                e.file == file && e.bytes == bytes && e.status == Status::Complete && e.at > changed
-            })
+    /// The last entry of a file with this hash that this version could not read, or not whole.
+    pub fn unfinished_of(&self, sha256: &str) -> Option<&Entry> {
+        self.entries.get(*self.unfinished.get(sha256)?)
+    }
+
+    /// The last entry of the file at a path.
+    pub fn entry_of_path(&self, path_key: &str) -> Option<&Entry> {
+        self.entries.get(*self.by_path.get(path_key)?)
+    }
+
+    /// An entry by its number.
+    pub fn entry(&self, id: i64) -> Option<&Entry> {
+        let at = self.entries.binary_search_by_key(&id, |e| e.id).ok()?;
+        self.entries.get(at)
+    }
+
+    /// The ingest of the file at this path, if neither its size nor its time have changed since.
+    pub fn ingest_since(&self, path_key: &str, bytes: u64, modified: i64) -> Option<i64> {
+        self.entry_of_path(path_key)
+            .filter(|e| e.bytes == bytes && e.modified == modified && modified != 0)
+            .filter(|e| e.status != Status::Unreadable)
             .map(|e| e.id)
     }
 
     /// Whether a file of this size was read: only then is it worth hashing.
     pub fn has_size(&self, bytes: u64) -> bool {
-        self.entries.iter().any(|e| e.bytes == bytes)
+        self.sizes.contains(&bytes)
     }
 
     /// The next free number.
@@ -131,33 +196,67 @@ impl Ledger {
         self.entries.iter().map(|e| e.id).max().unwrap_or(0) + 1
     }
 
-    fn add(&mut self, entry: Entry) {
-        self.batches.insert(entry.batch);
-        if entry.status == Status::Complete {
-            self.by_hash.entry(entry.sha256.clone()).or_insert(entry.id);
+    /// The files of records: all entries but the watchlists.
+    pub fn exports(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|e| !e.is_watchlist())
+    }
+
+    /// Rows that a table should have.
+    pub fn rows_of(&self, table: &str) -> u64 {
+        self.entries.iter().map(|e| e.rows_of(table)).sum()
+    }
+
+    /// The archive's digest: that of its last entry.
+    pub fn digest(&self) -> &str {
+        self.entries.last().map_or("", |e| &e.chain)
+    }
+
+    /// The watchlists that were taken last, by file name.
+    pub fn watchlists(&self) -> BTreeMap<&str, &Entry> {
+        let lists = self.entries.iter().filter(|e| e.is_watchlist());
+        lists
+            .map(|e| (e.file.rsplit('/').next().unwrap_or(""), e))
+            .collect()
+    }
+
+    fn of(mut entries: Vec<Entry>) -> Ledger {
+        entries.sort_by_key(|e| e.id);
+        let mut ledger = Ledger::default();
+        for (at, entry) in entries
+            .iter()
+            .enumerate()
+            .filter(|(_, e)| !e.is_watchlist())
+        {
+            ledger.sizes.insert(entry.bytes);
+            if !entry.path_key.is_empty() {
+                ledger.by_path.insert(entry.path_key.clone(), at);
+            }
+            if entry.status == Status::Complete {
+                let known = ledger.by_hash.entry(entry.sha256.clone());
+                known.or_insert(entry.id);
+            } else if !entry.sha256.is_empty() && entry.version == VERSION {
+                ledger.unfinished.insert(entry.sha256.clone(), at);
+            }
         }
-        self.entries.push(entry);
+        ledger.entries = entries;
+        ledger
     }
 }
 
-/// Reads the ledger.
+/// Reads the ledger from its files.
 ///
 /// # Errors
 /// When the table cannot be read.
-pub fn read(archive: &Archive) -> Result<Ledger> {
-    let mut files = archive.logs().files(TABLE)?;
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    let mut ledger = Ledger::default();
+pub fn read(archive: &Archive, files: &[FileEntry]) -> Result<Ledger> {
+    let mut entries = Vec::new();
     for file in files {
-        let path = archive.root().join(TABLE).join(&file.path);
-        for batch in super::keys::read_columns(&path, None)? {
+        for batch in part::read(archive.store(), catalog::table(TABLE), &file.path, None)? {
             for row in 0..batch.num_rows() {
-                ledger.add(entry(&path, &batch, row)?);
+                entries.push(entry(Path::new(&file.path), &batch, row)?);
             }
         }
     }
-    ledger.entries.sort_by_key(|e| e.id);
-    Ok(ledger)
+    Ok(Ledger::of(entries))
 }
 
 fn entry(path: &Path, batch: &RecordBatch, row: usize) -> Result<Entry> {
@@ -182,13 +281,8 @@ fn entry(path: &Path, batch: &RecordBatch, row: usize) -> Result<Entry> {
             .filter(|c| c.is_valid(row))
             .map(|c| c.value(row))
     };
-    let tables = serde_json::from_str(&text("Tables")).map_err(|e| Error::Unusable {
-        path: path.to_path_buf(),
-        reason: format!(
-            "ledger, ingest {}: column `Tables`: {e}",
-            long(catalog::INGEST_ID)
-        ),
-    })?;
+    let tables = serde_json::from_str(&text("Tables"))
+        .map_err(|e| unusable(path, &format!("column `Tables`: {e}")))?;
     Ok(Entry {
         id: long(catalog::INGEST_ID),
         batch: long("Batch"),
@@ -213,30 +307,32 @@ fn entry(path: &Path, batch: &RecordBatch, row: usize) -> Result<Entry> {
         },
         note: text("Note"),
         at: time("IngestedAt").unwrap_or(0),
+        path_key: text("PathKey"),
+        modified: long("Modified"),
+        version: text("Version"),
+        rows: match text("RowDigests").as_str() {
+            "" => BTreeMap::new(),
+            digests => serde_json::from_str(digests)
+                .map_err(|e| unusable(path, &format!("column `RowDigests`: {e}")))?,
+        },
+        chain: text("Chain"),
     })
 }
 
-/// Writes entries and commits them: from then on their batch is part of the archive.
+fn unusable(path: &Path, reason: &str) -> Error {
+    Error::Unusable {
+        path: path.to_path_buf(),
+        reason: format!("ledger: {reason}"),
+    }
+}
+
+/// Writes entries to a staged file of the ledger.
 ///
 /// # Errors
-/// When the table cannot be written.
-pub fn commit(archive: &Archive, entries: &[Entry]) -> Result<()> {
+/// When it cannot be written.
+pub(super) fn write(archive: &Archive, entries: &[Entry], name: &str) -> Result<part::Part> {
     let table = catalog::table(TABLE);
-    let Some(first) = entries.first() else {
-        return Ok(());
-    };
-    let name = part::name(first.batch, 0);
-    let rows = [batch(entries)?];
-    let part = part::write(&archive.staging(), table, None, &name, &rows)?;
-    part::publish(archive.root(), table, &part)?;
-    let applications: Vec<String> = entries
-        .iter()
-        .filter(|e| e.status == Status::Complete)
-        .map(|e| format!("sha256:{}", e.sha256))
-        .collect();
-    archive
-        .logs()
-        .add(table, &[part], first.at / 1000, &applications)
+    part::write(&archive.staging(), table, None, name, &[batch(entries)?])
 }
 
 fn batch(entries: &[Entry]) -> Result<RecordBatch> {
@@ -279,7 +375,13 @@ fn batch(entries: &[Entry]) -> Result<RecordBatch> {
             "Status" => text(|e| e.status.name().to_string()),
             "Note" => text(|e| e.note.clone()),
             "IngestedAt" => time(|e| Some(e.at)),
-            "Version" => text(|_| env!("CARGO_PKG_VERSION").to_string()),
+            "Version" => text(|e| e.version.clone()),
+            "PathKey" => text(|e| e.path_key.clone()),
+            "Modified" => long(|e| e.modified as u64),
+            "RowDigests" => {
+                text(|e| serde_json::to_string(&e.rows).expect("names and digests are JSON"))
+            }
+            "Chain" => text(|e| e.chain.clone()),
             other => unreachable!("the ledger has no column {other}"),
         })
         .collect();

@@ -3,26 +3,30 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::interleave_record_batch;
-use arrow::datatypes::TimestampMicrosecondType;
-use parquet::arrow::ArrowWriter;
+use arrow::datatypes::{Schema, SchemaRef, TimestampMicrosecondType};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::digest::{self, RowSets};
+use super::store::{STAGED, Store};
 use crate::catalog::{FINGERPRINT, Kusto, RECORD, TIME, Table};
 use crate::error::{Error, Result};
 
 /// A file that was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// Path below the table's folder, with `/`.
     pub path: String,
-    /// Where it lies until it is committed.
-    pub staged: PathBuf,
     /// Bytes.
     pub size: u64,
     /// Rows.
@@ -33,6 +37,9 @@ pub struct Part {
     pub date: Option<String>,
     /// SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
+    /// What its rows say, by ingest.
+    #[serde(skip)]
+    pub sets: RowSets,
 }
 
 /// Passes bytes on to a file and hashes them.
@@ -55,32 +62,43 @@ impl Write for Hashed<'_> {
     }
 }
 
-/// Batch in the name of a part, `part-<batch>-<number>.parquet`.
-pub fn batch_of(name: &str) -> Option<i64> {
-    name.strip_prefix("part-")?
-        .strip_suffix(".parquet")?
-        .split_once('-')?
-        .0
-        .parse()
-        .ok()
-}
-
 /// Name of a part.
 pub fn name(batch: i64, number: u64) -> String {
-    format!("part-{batch:06}-{number:05}.parquet")
+    format!("ct-{batch:06}-{number:05}.parquet")
 }
 
 /// Name of a file that replaces others.
 pub fn merged_name(number: u64) -> String {
-    format!("merged-{number:06}.parquet")
+    format!("ct-merged-{number:06}.parquet")
 }
 
 /// Number in the name of a merged file.
 pub fn merged_number(name: &str) -> Option<u64> {
-    name.strip_prefix("merged-")?
-        .strip_suffix(".parquet")?
-        .parse()
-        .ok()
+    let number = name
+        .strip_prefix("ct-merged-")
+        .or_else(|| name.strip_prefix("merged-"))?;
+    digits(number.strip_suffix(".parquet")?)
+}
+
+/// Batch in the name of a part.
+pub fn batch_of(name: &str) -> Option<i64> {
+    let numbers = name
+        .strip_prefix("ct-")
+        .or_else(|| name.strip_prefix("part-"))?;
+    let (batch, number) = numbers.strip_suffix(".parquet")?.split_once('-')?;
+    digits(number)?;
+    i64::try_from(digits(batch)?).ok()
+}
+
+/// A number of digits and nothing else: other writers' names have letters there.
+fn digits(text: &str) -> Option<u64> {
+    let all = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| all)
+}
+
+/// Whether coldtrail gives such names to files, or version 0.1.0 did.
+pub fn is_own(name: &str) -> bool {
+    batch_of(name).is_some() || merged_number(name).is_some()
 }
 
 /// Rows handed to the Parquet writer at once.
@@ -151,9 +169,9 @@ pub fn write(
         (true, None) => "date=__HIVE_DEFAULT_PARTITION__/".to_string(),
     };
     let path = format!("{folder}{name}");
-    let staged = staging.join(table.name).join(&path);
-    let parent = staged.parent().unwrap_or(staging);
-    fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+    let waiting = staging.join(table.name);
+    fs::create_dir_all(&waiting).map_err(Error::io("create", &waiting))?;
+    let staged = waiting.join(format!("{name}{STAGED}"));
     let file = File::create(&staged).map_err(Error::io("create", &staged))?;
     let failed = |source| Error::Parquet {
         path: staged.clone(),
@@ -166,6 +184,10 @@ pub fn write(
     let mut writer =
         ArrowWriter::try_new(&mut out, table.schema(), Some(properties(table))).map_err(failed)?;
     let (order, times) = order(table, batches);
+    let mut sets = RowSets::new();
+    for batch in batches {
+        digest::add_rows(&mut sets, table, batch);
+    }
     match order {
         None => {
             for batch in batches {
@@ -191,7 +213,7 @@ pub fn write(
         times,
         date: date.map(str::to_string),
         sha256,
-        staged,
+        sets,
     })
 }
 
@@ -234,13 +256,103 @@ fn order(
     )
 }
 
-/// Moves a staged file to its place.
+/// Rows of a Parquet file of the archive, from its footer.
 ///
 /// # Errors
-/// When it cannot be moved.
-pub fn publish(root: &Path, table: &Table, part: &Part) -> Result<()> {
-    let target = root.join(table.name).join(&part.path);
-    let parent = target.parent().unwrap_or(root);
-    fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
-    fs::rename(&part.staged, &target).map_err(Error::io("move", &target))
+/// When it cannot be read.
+pub(super) fn count(store: &Store, name: &str) -> Result<u64> {
+    let file = store.open(name).map_err(Error::io("open", name))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failure(name))?;
+    Ok(u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0))
+}
+
+/// Reads a Parquet file of a table, all columns or some. Columns have the table's types, whoever wrote the file; those that it lacks are
+/// empty.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read(
+    store: &Store,
+    table: &'static Table,
+    path: &str,
+    names: Option<&[&str]>,
+) -> Result<Vec<RecordBatch>> {
+    let name = format!("{}/{path}", table.name);
+    let file = store.open(&name).map_err(Error::io("open", &name))?;
+    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failure(&name))?;
+    if let Some(names) = names {
+        let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
+        builder = builder.with_projection(mask);
+    }
+    let reader = builder.with_batch_size(WRITE_ROWS).build();
+    let reader = reader.map_err(failure(&name))?;
+    let all = table.schema();
+    let schema: SchemaRef = match names {
+        None => all,
+        Some(names) => {
+            let fields = names.iter().map(|n| all.field_with_name(n).cloned());
+            Arc::new(Schema::new(fields.collect::<Result<Vec<_>, _>>()?))
+        }
+    };
+    reader.map(|batch| conform(&schema, &batch?)).collect()
+}
+
+/// The same rows in the columns of a schema.
+///
+/// # Errors
+/// When a column cannot be had in the type that it should have.
+pub fn conform(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
+    let columns = schema
+        .fields()
+        .iter()
+        .map(|field| match batch.column_by_name(field.name()) {
+            Some(column) => arrow::compute::cast(column, field.data_type()),
+            None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(
+        Arc::clone(schema),
+        columns,
+        &rows,
+    )?)
+}
+
+fn failure(name: &str) -> impl Fn(ParquetError) -> Error {
+    let path = PathBuf::from(name);
+    move |source| Error::Parquet {
+        path: path.clone(),
+        source: Box::new(source),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_names_of_our_own_are_ours() {
+        for own in [
+            name(7, 3),
+            merged_name(2),
+            "part-000009-00003.parquet".into(),
+            "merged-000001.parquet".into(),
+        ] {
+            assert!(is_own(&own), "{own}");
+        }
+        assert_eq!(batch_of(&name(7, 3)), Some(7));
+        for other in [
+            // Spark, Fabric and delta-rs.
+            "part-00000-3b1b7d2c-5a0e-4d4b-9c5e-0d7c1f6f0a11-c000.zstd.parquet",
+            "part-00000-3b1b7d2c.parquet",
+            "part-00001.parquet",
+            "ct-1-2.parquet.part",
+            "ct--1-2.parquet",
+            "ct-+1-2.parquet",
+            "ct-merged-.parquet",
+            "data_0.parquet",
+        ] {
+            assert!(!is_own(other), "{other}");
+        }
+    }
 }

@@ -542,6 +542,26 @@ fn ledger_tables() -> Vec<Table> {
                 ("Note", String, "Why it is not complete, and warnings"),
                 ("IngestedAt", DateTime, "When it was read"),
                 ("Version", String, "Version of coldtrail that read it"),
+                (
+                    "PathKey",
+                    String,
+                    "SHA-256 of the file's absolute path: tells files of one name apart and names none",
+                ),
+                (
+                    "Modified",
+                    Long,
+                    "When the file was changed last, in microseconds since 1970",
+                ),
+                (
+                    "RowDigests",
+                    Dynamic,
+                    "Digest of the rows that it added, per table",
+                ),
+                (
+                    "Chain",
+                    String,
+                    "Digest of the archive's content after this ingest: SHA-256 of the one before and of what this one added",
+                ),
             ],
         ),
         make(

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use super::ui::{Ui, answer, bytes_text};
 use super::{Exit, Global, hunt, ingest, now};
-use crate::archive::{Archive, ledger};
+use crate::archive::Archive;
 use crate::convert::Choice;
 use crate::error::{Error, Result};
 use crate::ingest::input;
@@ -34,7 +34,9 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         hunt::refuse_existing(file, clobber)?;
     }
     let archive = Archive::create(&path("archive"))?;
-    found.leave_out(archive.root());
+    let mut targets = vec![args.output.as_path(), archive.root()];
+    targets.extend(results.iter().map(PathBuf::as_path));
+    found.leave_out(&targets);
     let (summary, text) = ingest::read(&archive, &found, &args.reading, Choice::New, ui)?;
     answer(&text)?;
     if !Archive::exists(archive.root()) {
@@ -54,7 +56,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let report = report::html(
         &session,
         &archive,
-        &ledger::read(&archive)?,
+        &archive.snapshot()?.ledger,
         &hunt,
         &report::Heading {
             archive: path("archive").display().to_string(),

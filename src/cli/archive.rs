@@ -2,7 +2,8 @@ use std::path::PathBuf;
 
 use super::ui::{Ui, answer, bytes_text, count, table};
 use super::{Exit, now};
-use crate::archive::{Archive, compact};
+use crate::archive::{Archive, compact, repair};
+use crate::engine::output::visible;
 use crate::error::Result;
 
 /// Look after an archive
@@ -15,12 +16,13 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Compact(Compact),
+    Repair(Repair),
 }
 
-/// Merge the small files of each table and day, and delete those that were merged
+/// Merge the small files of each table and day
 ///
-/// Nightly ingests leave a file a table, day and run. No row changes; the tables' logs say what was merged. Not while a query of
-/// another program reads the archive: the files that it began to read would be gone.
+/// Nightly ingests leave a file a table, day and run. No row changes and the digest of the content stays; the tables' logs say what was merged. What was
+/// merged lies in `_retired` for a day, for queries that began before. Not while another program reads the archive: it would miss the files that it began to read.
 #[derive(Debug, clap::Args)]
 struct Compact {
     /// The archive
@@ -28,8 +30,47 @@ struct Compact {
     archive: PathBuf,
 }
 
+/// Make logs, ledger and files agree again
+///
+/// For an archive that an ingest refuses: after a power cut without sync, a copy that lacks folders, a log that was emptied. A log
+/// that cannot be read is made again from the files, the ledger from the commits and the rows of the tables. Rows that are gone are said, and their export
+/// counts as not read. Nothing is deleted: what is taken out of use lies in `_aside`. Ends with exit code 10 when something is still wrong.
+#[derive(Debug, clap::Args)]
+struct Repair {
+    /// The archive
+    #[arg(short, long, value_name = "DIR")]
+    archive: PathBuf,
+}
+
 pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
-    let Command::Compact(args) = &args.command;
+    match &args.command {
+        Command::Compact(args) => compact(args, ui),
+        Command::Repair(args) => repair(args, ui),
+    }
+}
+
+fn repair(args: &Repair, ui: &Ui) -> Result<Exit> {
+    let archive = Archive::open(&args.archive)?;
+    let bar = ui.progress();
+    let done = repair::repair(&archive, now(), &bar);
+    bar.done();
+    let done = done?;
+    let lines: String = done
+        .told
+        .iter()
+        .map(|l| format!("{}\n", visible(l)))
+        .collect();
+    match done.told.is_empty() {
+        true => ui.say("nothing to repair"),
+        false => answer(&lines)?,
+    }
+    Ok(match done.whole {
+        true => Exit::Done,
+        false => Exit::Incomplete,
+    })
+}
+
+fn compact(args: &Compact, ui: &Ui) -> Result<Exit> {
     let archive = Archive::open(&args.archive)?;
     let bar = ui.progress();
     let done = compact::compact(&archive, now(), &bar);

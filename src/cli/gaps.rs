@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::ui::{Ui, answer, count, counted, table, time_text};
 use super::{Exit, Global, Window};
-use crate::archive::{Archive, ledger};
+use crate::archive::Archive;
 use crate::engine::{Session, Source, output};
 use crate::error::Result;
 use crate::proof::gaps::{self, Finding, Kind, Report, Scope};
@@ -42,7 +42,7 @@ pub(super) fn run(args: &Args, global: &Global, _ui: &Ui) -> Result<Exit> {
         from: args.window.from,
         to: args.window.to,
     };
-    let report = gaps::find(&session, &ledger::read(&archive)?, &scope)?;
+    let report = gaps::find(&session, &archive.snapshot()?.ledger, &scope)?;
     let text = match args.format.as_str() {
         "json" => {
             // Texts and numbers have no way to fail.

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use super::ui::{Ui, answer, counted, table};
 use super::{Exit, Global, Window, severity};
-use crate::archive::{Archive, ledger};
+use crate::archive::Archive;
 use crate::detect::{self, Finding, Hunt, Status};
 use crate::diagnostic::Level;
 use crate::engine::{Session, Source};
@@ -60,7 +60,7 @@ pub(super) fn sweep(
             ui.warn(&format!("`{}`: {}", said.subject, said.message));
         }
     }
-    let ledger = ledger::read(archive)?;
+    let ledger = archive.snapshot()?.ledger;
     let options = global.engine(Some(&hunting.window))?;
     let mut session = Session::open(Source::Archive(archive), &options)?;
     let bar = ui.progress();

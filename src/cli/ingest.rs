@@ -7,13 +7,13 @@ use chrono_tz::Tz;
 use super::ui::{Ui, answer, bytes_text, count, counted, time_text};
 use super::{Exit, now};
 use crate::archive::Archive;
-use crate::archive::ledger::Status;
+use crate::archive::ledger::{Entry, Status};
 use crate::catalog::catalog;
 use crate::convert::{self, Choice, Fault, Options, Summary};
 use crate::engine::output::visible;
 use crate::error::Result;
 use crate::ingest::detect::{Hints, Rows};
-use crate::ingest::input::{self, Found};
+use crate::ingest::input::{self, Found, PassedOver};
 use crate::ingest::time::DateOrder;
 use crate::progress::Progress;
 
@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// Read nothing: say for every file what it would be taken for, and why
     #[arg(long)]
     dry_run: bool,
-    /// Pass over files that have not changed since they were read, told by name, size and time, without hashing them
+    /// Pass over files that have not changed since they were read, told by path, size and time, without hashing them
     #[arg(long, conflicts_with = "again")]
     since_last: bool,
     /// Read files again that were read before; events that are there already count as duplicates
@@ -131,15 +131,33 @@ pub(super) fn read(
     let summary = convert::ingest(archive, found, &options, &progress);
     bar.done();
     let summary = summary?;
-    for folder in &found.passed_over {
-        ui.say(&format!(
-            "passed over `{}`: it holds {}",
-            visible(&folder.display().to_string()),
-            input::PASS_OVER
-        ));
-    }
-    let text = describe(&summary, started.elapsed().as_secs_f64(), ui.verbose);
+    let mut text = describe(&summary, started.elapsed().as_secs_f64(), ui.verbose);
+    text.push_str(&passed_over(found));
     Ok((summary, text))
+}
+
+/// Says what was found and is no input: some of each kind, and how many more there are.
+fn passed_over(found: &Found) -> String {
+    const SHOWN: usize = 5;
+    let kind = |passed: &PassedOver| std::mem::discriminant(&passed.why);
+    let mut out = String::new();
+    for alike in found.passed_over.chunk_by(|a, b| kind(a) == kind(b)) {
+        for passed in alike.iter().take(SHOWN) {
+            let (name, why) = (passed.name(), passed.why.to_string());
+            out.push_str(&format!(
+                "passed over  {}: {}\n",
+                visible(&name),
+                visible(&why)
+            ));
+        }
+        if let Some(more) = alike.len().checked_sub(SHOWN).filter(|n| *n > 0) {
+            out.push_str(&format!(
+                "             and {} more of that kind\n",
+                count(more as u64)
+            ));
+        }
+    }
+    out
 }
 
 pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
@@ -148,7 +166,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
         return dry_run(args, &mut found);
     }
     let archive = Archive::create(&args.archive)?;
-    found.leave_out(archive.root());
+    found.leave_out(&[archive.root()]);
     let choice = match (args.again, args.since_last) {
         (true, _) => Choice::Again,
         (_, true) => Choice::SinceLast,
@@ -166,7 +184,7 @@ fn dry_run(args: &Args, found: &mut Found) -> Result<Exit> {
         false => None,
     };
     if let Some(archive) = &archive {
-        found.leave_out(archive.root());
+        found.leave_out(&[archive.root()]);
     }
     let mut out = String::new();
     let mut exit = Exit::Done;
@@ -192,12 +210,19 @@ fn dry_run(args: &Args, found: &mut Found) -> Result<Exit> {
             line("note", &plan.note);
         }
     }
-    for file in &found.watchlists {
-        out.push_str(&format!(
-            "{}\n    taken for  watchlist\n",
-            visible(&file.display().to_string())
-        ));
+    let clobber = args.reading.clobber;
+    for (file, outcome) in convert::plan_watchlists(archive.as_ref(), found, clobber) {
+        out.push_str(&format!("{}\n    taken for  watchlist\n", visible(&file)));
+        match outcome {
+            Ok(Some(rows)) => out.push_str(&format!("    rows       {}\n", count(rows))),
+            Ok(None) => out.push_str("    known      the same list is there already\n"),
+            Err(reason) => {
+                exit = Exit::Incomplete;
+                out.push_str(&format!("    refused    {}\n", visible(&reason)));
+            }
+        }
     }
+    out.push_str(&passed_over(found));
     answer(&out)?;
     Ok(exit)
 }
@@ -253,16 +278,19 @@ fn describe(summary: &Summary, seconds: f64, verbose: bool) -> String {
         );
     }
     line("quarantined", count(summary.sum(|e| e.quarantined)));
-    for (reason, (n, place)) in &summary.reasons {
+    for (reason, n, place) in summary.reasons.top() {
         line(
             "",
             format!(
                 "{:>10}  {} (first: {})",
-                count(*n),
+                count(n),
                 visible(reason),
                 visible(place)
             ),
         );
+    }
+    if let Some((n, reasons)) = summary.reasons.rest() {
+        line("", format!("{:>10}  for {reasons} other reasons", count(n)));
     }
     if let Some((first, last)) = summary.times() {
         line(
@@ -273,6 +301,9 @@ fn describe(summary: &Summary, seconds: f64, verbose: bool) -> String {
     if !summary.watchlists.is_empty() {
         line("watchlists", visible(&summary.watchlists.join(", ")));
     }
+    for (file, reason) in &summary.refused {
+        line("refused", format!("{}: {}", visible(file), visible(reason)));
+    }
     line(
         "took",
         format!(
@@ -280,24 +311,45 @@ fn describe(summary: &Summary, seconds: f64, verbose: bool) -> String {
             bytes as f64 / 1e6 / seconds.max(0.001)
         ),
     );
-    for entry in &summary.entries {
-        let bad = entry.status != Status::Complete;
-        if bad || !entry.note.is_empty() {
-            line(
-                if bad { entry.status.name() } else { "note" },
-                format!("{}: {}", visible(&entry.file), visible(&entry.note)),
-            );
-        } else if verbose {
-            line(
-                "read",
-                format!(
-                    "{}: {} ({})",
-                    visible(&entry.file),
-                    entry.kind,
-                    entry.container
-                ),
-            );
-        }
+    for (what, text) in about_files(summary, verbose) {
+        line(what, text);
     }
     out
+}
+
+/// What is to be said of single files: first of those that could not be read, now or before.
+fn about_files(summary: &Summary, verbose: bool) -> Vec<(&'static str, String)> {
+    /// Lines that are shown unless more are asked for: there may be a hundred thousand files.
+    const SHOWN: usize = 100;
+    fn told(entry: &Entry) -> String {
+        format!("{}: {}", visible(&entry.file), visible(&entry.note))
+    }
+    let is_whole = |e: &&Entry| e.status == Status::Complete;
+    let (whole, broken): (Vec<&Entry>, Vec<&Entry>) = summary.entries.iter().partition(is_whole);
+    let mut lines: Vec<(&'static str, String)> = Vec::new();
+    lines.extend(broken.into_iter().map(|e| (e.status.name(), told(e))));
+    for known in &summary.known {
+        if known.status != Status::Complete {
+            let (file, note) = (visible(&known.file), visible(&known.note));
+            let text = format!("{file}: {note} (read before, as ingest {})", known.ingest);
+            lines.push((known.status.name(), text));
+        }
+    }
+    let (plain, noted): (Vec<&Entry>, Vec<&Entry>) =
+        whole.into_iter().partition(|e| e.note.is_empty());
+    lines.extend(noted.into_iter().map(|e| ("note", told(e))));
+    if verbose {
+        lines.extend(plain.into_iter().map(|e| {
+            let text = format!("{}: {} ({})", visible(&e.file), e.kind, e.container);
+            ("read", text)
+        }));
+    } else if let Some(more) = lines.len().checked_sub(SHOWN).filter(|n| *n > 0) {
+        lines.truncate(SHOWN);
+        let more = count(more as u64);
+        lines.push((
+            "",
+            format!("and {more} more: SELECT File, Status, Note FROM Ingests"),
+        ));
+    }
+    lines
 }

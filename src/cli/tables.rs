@@ -24,7 +24,7 @@ pub(super) struct Args {
     columns: Option<String>,
 }
 
-pub(super) fn run(args: &Args, global: &Global, _ui: &Ui) -> Result<Exit> {
+pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     if let Some(name) = &args.columns {
         return columns(name);
     }
@@ -33,9 +33,9 @@ pub(super) fn run(args: &Args, global: &Global, _ui: &Ui) -> Result<Exit> {
         return Ok(Exit::Usage);
     };
     let archive = Archive::open(path)?;
-    let stored = archive.tables()?;
+    let stored = archive.snapshot()?;
     let mut rows = Vec::new();
-    for (t, files) in &stored {
+    for (t, files) in stored.tables() {
         let mut groups: Vec<(String, Vec<_>)> = Vec::new();
         for file in files {
             let day = match (args.days, &file.date) {
@@ -75,6 +75,7 @@ pub(super) fn run(args: &Args, global: &Global, _ui: &Ui) -> Result<Exit> {
     header.extend(["rows", "files", "size", "first", "last"]);
     let right: Vec<usize> = (1..4).map(|i| i + usize::from(args.days)).collect();
     let mut text = table(&header, &rows, &right);
+    let mut exit = Exit::Done;
     if !args.days {
         let session = Session::open(Source::Archive(&archive), &global.engine(None)?)?;
         let mut rows = Vec::new();
@@ -84,9 +85,18 @@ pub(super) fn run(args: &Args, global: &Global, _ui: &Ui) -> Result<Exit> {
             "CloudAppEvents",
             "OfficeActivity",
         ] {
-            let (_, batches) = session.collect(&format!(
+            let outcome = session.collect(&format!(
                 "SELECT count(*), min(\"TimeGenerated\"), max(\"TimeGenerated\") FROM \"{name}\""
-            ))?;
+            ));
+            let (_, batches) = match outcome {
+                // A watchlist that it needs: the rest can be shown.
+                Err(e @ Error::Unusable { .. }) => {
+                    ui.warn(&format!("`{name}` cannot be asked: {e}"));
+                    exit = Exit::Incomplete;
+                    continue;
+                }
+                outcome => outcome?,
+            };
             let cell = |c: usize| -> Result<String> {
                 batches.first().map_or(Ok(String::new()), |b| {
                     crate::engine::output::cell(b.column(c), 0)
@@ -107,7 +117,7 @@ pub(super) fn run(args: &Args, global: &Global, _ui: &Ui) -> Result<Exit> {
         ));
     }
     answer(&text)?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 fn columns(name: &str) -> Result<Exit> {

@@ -3,15 +3,16 @@ use std::path::PathBuf;
 use super::Exit;
 use super::ui::{Ui, answer, count, counted, table};
 use crate::archive::Archive;
-use crate::engine::output;
+use crate::engine::output::{self, visible};
 use crate::error::{Error, Result};
 use crate::proof::verify::{self, Problem, Report};
 
 /// Prove that an archive is still what was written
 ///
 /// Hashes its files and the exports that are still there, counts rows against the ledger, and converts the raw records once more
-/// to compare them with the columns beside them. Changes nothing. Ends with exit code 1 when something does not hold. The last line is
-/// one hash for all files: noted elsewhere, it proves that none of them changed since.
+/// to compare them with the columns beside them. Changes nothing. Ends with exit code 1 when something does not hold. The last lines are
+/// two hashes. Noted elsewhere, the one of the content proves that no row and no watchlist changed since; an ingest extends it, `archive
+/// compact` leaves it as it is. The other is of the files as they lie there.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The archive
@@ -53,6 +54,9 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
     })
 }
 
+/// Exports that are named when they are not found.
+const SHOWN: usize = 10;
+
 fn describe(report: &Report) -> String {
     let rows: Vec<Vec<String>> = report
         .tallies
@@ -73,11 +77,31 @@ fn describe(report: &Report) -> String {
         text.push('\n');
         text.push_str(&problems(report));
     }
+    if !report.missing.is_empty() {
+        text.push('\n');
+        for file in report.missing.iter().take(SHOWN) {
+            text.push_str(&format!("not found, so not checked: {}\n", visible(file)));
+        }
+        let more = report.missing.len().saturating_sub(SHOWN) as u64;
+        if more > 0 {
+            text.push_str(&format!("and {} more\n", counted(more, "export")));
+        }
+    }
+    if report.leftovers > 0 {
+        text.push_str(&format!(
+            "\n{} of a run that was cut off or is under way in `_staging`: no damage, the next ingest completes or removes them\n",
+            counted(report.leftovers, "file")
+        ));
+    }
     text.push_str(&format!(
-        "\n{}\ndigest of all files: {}\n",
+        "\n{}\ndigest of the content: {}\ndigest of all files: {}\n",
         match report.count() {
             0 => "no problems".to_string(),
             n => counted(n, "problem"),
+        },
+        match report.content.as_str() {
+            "" => "none: an older version wrote the archive",
+            digest => digest,
         },
         report.digest
     ));

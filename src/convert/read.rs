@@ -1,12 +1,14 @@
 //! The thread that reads inputs, tells what they are and cuts them into blocks.
 
-use std::sync::mpsc;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, mpsc};
 
-use super::{Choice, Event, Finish, Message, Planned};
-use crate::archive::ledger::{Ledger, Status};
+use super::caught::caught;
+use super::message::{Event, Finish, Message, Place};
+use super::permits::Permits;
+use super::{Choice, Planned, ReadBefore};
+use crate::archive::ledger::{self, Entry, Ledger, Status};
 use crate::error::{Error, Result};
-use crate::ingest::block::{Blocks, Pool};
+use crate::ingest::block::{Block, Blocks, Pool};
 use crate::ingest::detect::{self, Detected, Format, Hints};
 use crate::ingest::input::Input;
 use crate::ingest::stream::{self, Packing, Stream};
@@ -14,52 +16,12 @@ use crate::ingest::time::Evidence;
 use crate::ingest::zip;
 use crate::progress::{Progress, Silent};
 
-/// Bytes that may be in flight; can be opened for good.
-pub(super) struct Permits {
-    limit: usize,
-    taken: Mutex<Option<usize>>,
-    changed: Condvar,
-}
+/// What a block takes at least, whatever is in it: a table's builders have room for a thousand rows.
+const BLOCK_MIN: usize = 512 << 10;
 
-impl Permits {
-    pub(super) fn new(limit: usize) -> Self {
-        Permits {
-            limit,
-            taken: Mutex::new(Some(0)),
-            changed: Condvar::new(),
-        }
-    }
-
-    /// Waits until so many bytes more may be in flight. What is more than the limit goes alone.
-    fn take(&self, bytes: usize) {
-        let mut taken = self.taken.lock().expect("nobody panics with a permit");
-        while taken.is_some_and(|t| t > 0 && t + bytes > self.limit) {
-            taken = self
-                .changed
-                .wait(taken)
-                .expect("nobody panics with a permit");
-        }
-        if let Some(t) = taken.as_mut() {
-            *t += bytes;
-        }
-    }
-
-    pub(super) fn give(&self, bytes: usize) {
-        if let Some(t) = self
-            .taken
-            .lock()
-            .expect("nobody panics with a permit")
-            .as_mut()
-        {
-            *t -= bytes;
-        }
-        self.changed.notify_one();
-    }
-
-    pub(super) fn open(&self) {
-        *self.taken.lock().expect("nobody panics with a permit") = None;
-        self.changed.notify_all();
-    }
+/// What a block takes while it is in flight: a buffer is as large as what was read ahead, also for a file of one record.
+fn weight(block: &Block) -> usize {
+    block.bytes.capacity().max(BLOCK_MIN)
 }
 
 /// Tells the merging thread that the reading thread is gone, should it panic.
@@ -104,6 +66,7 @@ pub(super) fn recognise(
 ) -> Result<Recognised> {
     let stream = stream::open(input, progress)?;
     let (packing, encoding) = (stream.packing, stream.encoding);
+    let encoding_note = stream.encoding_note;
     let offset = stream.offset;
     let mut blocks = Blocks::new(stream, offset, Arc::clone(pool));
     let detected = detect::detect(blocks.head(), hints);
@@ -132,11 +95,10 @@ pub(super) fn recognise(
         Detected::Empty(why) => (None, Status::Complete, why.to_string()),
         Detected::Unknown(why) => (None, Status::Unreadable, why),
     };
-    if encoding == "Windows-1252" && format.is_some() {
-        let lossy = "neither UTF-8 nor UTF-16: read as Windows-1252";
+    if !encoding_note.is_empty() && format.is_some() {
         note = match note.as_str() {
-            "" => lossy.into(),
-            note => format!("{note}; {lossy}"),
+            "" => encoding_note.into(),
+            note => format!("{note}; {encoding_note}"),
         };
     }
     Ok(Recognised {
@@ -163,6 +125,11 @@ pub(super) fn plan(input: &Input, ledger: &Ledger, hints: &Hints, out: &mut Vec<
     if planned.known.is_some() {
         return out.push(planned);
     }
+    if let Input::Pipe(_) = input {
+        // What looks at it takes from it, and may wait for ever.
+        planned.note = "a pipe is read once: what it holds is told when it is read".into();
+        return out.push(planned);
+    }
     let found = match recognise(input, hints, Arc::new(Silent), &Arc::default()) {
         Ok(found) => found,
         Err(e) => {
@@ -175,6 +142,10 @@ pub(super) fn plan(input: &Input, ledger: &Ledger, hints: &Hints, out: &mut Vec<
         planned.container = "zip archive".into();
         return match zip::members(input) {
             Ok(members) => {
+                planned.note = about(&members, 0);
+                if members.damage.is_some() {
+                    planned.status = Status::Incomplete;
+                }
                 out.push(planned);
                 for member in &members.inputs {
                     plan(member, ledger, hints, out);
@@ -209,14 +180,55 @@ pub(super) fn plan(input: &Input, ledger: &Ledger, hints: &Hints, out: &mut Vec<
     out.push(planned);
 }
 
-/// The ingest in which exactly this content was read.
+/// What is to be said of the members of a zip archive, of which so many were not read whole.
+fn about(members: &zip::Members, broken: usize) -> String {
+    let mut notes = Vec::new();
+    if members.passed_over > 0 {
+        notes.push(format!("passed over: {}", members.passed_over));
+    }
+    if !members.watchlists.is_empty() {
+        let names = members.watchlists.join(", ");
+        notes.push(format!(
+            "watchlists are taken from folders only, unpack {names}"
+        ));
+    }
+    if members.renamed > 0 {
+        notes.push(format!(
+            "members whose name another one has: {}, told apart by a number such as ` (2)`",
+            members.renamed
+        ));
+    }
+    if broken > 0 {
+        notes.push(format!("not read whole: {broken}"));
+    }
+    if members.stray > 0 {
+        notes.push(format!(
+            "bytes that belong to none of them: {}",
+            members.stray
+        ));
+    }
+    notes.extend(members.damage.clone());
+    notes.join("; ")
+}
+
+/// The ingest in which exactly this content was read whole.
 fn known(input: &Input, ledger: &Ledger) -> Option<i64> {
-    if !ledger.has_size(input.size()?) {
+    ledger.ingest_of(&hash(input, ledger)?)
+}
+
+/// The hash of an input's content, where the ledger may know it.
+fn hash(input: &Input, ledger: &Ledger) -> Option<String> {
+    let size = input.size()?;
+    // What is neither file nor member may have no end.
+    let ends = match input {
+        Input::File(path) => path.is_file(),
+        other => !other.is_pipe(),
+    };
+    if !ends || !ledger.has_size(size) {
         return None;
     }
     // What cannot be read is said when it is opened.
-    let sha256 = stream::sha256(input).ok()?;
-    ledger.ingest_of(&sha256)
+    stream::sha256(input).ok()
 }
 
 /// Why an input cannot be read; its name is said beside it.
@@ -237,7 +249,7 @@ fn settle_order(input: &Input, format: &mut Format) -> Result<(), String> {
         return Ok(());
     }
     const ASK: &str = "dates such as 3/4/2026 throughout: day or month first? Say --date-order mdy or --date-order dmy";
-    if *input == Input::Stdin {
+    if input.is_pipe() {
         return Err(ASK.into());
     }
     let stream = stream::open(input, Arc::new(Silent)).map_err(|e| e.to_string())?;
@@ -271,7 +283,8 @@ impl Reader {
         let _alarm = Alarm(self.send.clone());
         let mut order = 0;
         for input in &self.inputs {
-            match self.read(input, &mut order) {
+            let read = caught(|| self.read(input, &mut order));
+            match read.unwrap_or_else(|fault| Ok(self.panicked(input, &fault, &mut order))) {
                 Ok(Read::Whole | Read::Partly) => {}
                 Ok(Read::Unheard) => return,
                 Err(e) => {
@@ -283,44 +296,106 @@ impl Reader {
         let _ = self.send.send(Event::InOrder(order, Message::Done));
     }
 
+    /// Enters an input that could not be read by a fault of coldtrail.
+    fn panicked(&self, input: &Input, fault: &str, order: &mut u64) -> Read {
+        let digest = stream::sha256(input).map(|hash| (input.size().unwrap_or(0), hash));
+        let finish = Box::new(Finish {
+            digest,
+            failure: None,
+            status: Status::Incomplete,
+            note: format!("reading failed: {fault}"),
+        });
+        let input = input.name();
+        match self.tell(order, Message::Panicked { input, finish }) {
+            true => Read::Partly,
+            false => Read::Unheard,
+        }
+    }
+
     fn tell(&self, order: &mut u64, message: Message) -> bool {
         let sent = self.send.send(Event::InOrder(*order, message)).is_ok();
         *order += 1;
         sent
     }
 
-    /// The ingest in which this input was read.
-    fn known(&self, input: &Input) -> Option<i64> {
-        match self.choice {
-            Choice::Again => return None,
-            Choice::SinceLast if let Input::File(path) = input => {
-                let data = std::fs::metadata(path).ok()?;
-                let changed = data.modified().ok()?;
-                let seen = self.ledger.ingest_since(&input.name(), data.len(), changed);
-                if seen.is_some() {
-                    return seen;
-                }
-            }
-            Choice::SinceLast | Choice::New => {}
+    /// The entry of the ingest in which this input was read, where reading it again could give no more than that did.
+    fn known(&self, input: &Input, place: &Place) -> Option<&Entry> {
+        if self.choice == Choice::Again {
+            return None;
         }
-        known(input, &self.ledger)
+        let unchanged = || {
+            let Place {
+                key,
+                bytes,
+                modified,
+            } = place;
+            let id = self.ledger.ingest_since(key, *bytes, *modified)?;
+            self.ledger.entry(id).filter(|e| self.is_settled(e))
+        };
+        if self.choice == Choice::SinceLast
+            && let Some(entry) = unchanged()
+        {
+            return Some(entry);
+        }
+        match hash(input, &self.ledger) {
+            Some(hash) => match self.ledger.ingest_of(&hash) {
+                Some(id) => self.ledger.entry(id),
+                None => self
+                    .ledger
+                    .unfinished_of(&hash)
+                    .filter(|e| self.is_settled(e)),
+            },
+            None => self.fails_again(input, place),
+        }
+    }
+
+    /// Whether what was read of a file is all that this version can read with what the user says now.
+    fn is_settled(&self, entry: &Entry) -> bool {
+        let hints = &self.hints;
+        let told = hints.order.is_some() || hints.zone.is_some() || hints.rows.is_some();
+        let members = format!("{}/", entry.file);
+        let is_unreadable = |e: &Entry| e.status == Status::Unreadable;
+        match entry.status {
+            Status::Complete => true,
+            _ if entry.version != ledger::VERSION => false,
+            // The order of dates, a zone or a table may be what was missing.
+            Status::Unreadable => !told,
+            Status::Incomplete => {
+                let mut all = self.ledger.entries.iter();
+                !told || !all.any(|e| is_unreadable(e) && e.file.starts_with(&members))
+            }
+        }
+    }
+
+    /// The last entry of a file that broke off and could not be hashed, where it cannot be hashed now for the same reason.
+    fn fails_again(&self, input: &Input, place: &Place) -> Option<&Entry> {
+        let last = self.ledger.entry_of_path(&place.key)?;
+        let broke_off = last.sha256.is_empty() && last.records > 0;
+        if !broke_off || !self.is_settled(last) || !matches!(input, Input::File(p) if p.is_file()) {
+            return None;
+        }
+        let why = reason_of(&stream::sha256(input).err()?);
+        last.note.contains(&why).then_some(last)
     }
 
     fn read(&self, input: &Input, order: &mut u64) -> Result<Read> {
         let name = input.name();
         self.progress.input(&name);
-        if let Some(ingest) = self.known(input) {
+        let place = Place::of(input);
+        if let Some(entry) = self.known(input, &place) {
             if matches!(input, Input::File(_)) {
                 self.progress.read_bytes(input.size().unwrap_or(0));
             }
-            let told = self.tell(
-                order,
-                Message::Known {
-                    input: name,
-                    ingest,
-                },
-            );
-            return Ok(if told { Read::Whole } else { Read::Unheard });
+            let whole = entry.status == Status::Complete;
+            let known = Box::new(ReadBefore::of(name, entry));
+            return Ok(match self.tell(order, Message::Known(known)) {
+                false => Read::Unheard,
+                true if whole => Read::Whole,
+                true => Read::Partly,
+            });
+        }
+        if !place.key.is_empty() && !self.tell(order, Message::Place(name.clone(), place)) {
+            return Ok(Read::Unheard);
         }
         // Members count as their archive, which is read at the end.
         let progress: Arc<dyn Progress> = match input {
@@ -360,8 +435,8 @@ impl Reader {
                 _ => {}
             }
             while let Some(block) = blocks.next_block(&format.container) {
-                self.permits.take(block.bytes.len());
-                let event = Event::Convert(*order, Arc::clone(format), Box::new(block));
+                let permit = self.permits.take(weight(&block));
+                let event = Event::Convert(*order, Arc::clone(format), Box::new(block), permit);
                 *order += 1;
                 if self.send.send(event).is_err() {
                     return Ok(Read::Unheard);
@@ -410,20 +485,9 @@ impl Reader {
             }
         }
         let mut note = format!("zip archive, members: {}", members.inputs.len());
-        if members.passed_over > 0 {
-            note.push_str(&format!(", passed over: {}", members.passed_over));
-        }
-        if !members.watchlists.is_empty() {
-            let names = members.watchlists.join(", ");
-            note.push_str(&format!(
-                "; watchlists are taken from folders only, unpack {names}"
-            ));
-        }
-        if broken > 0 {
-            note.push_str(&format!("; not read whole: {broken}"));
-        }
-        if let Some(damage) = &members.damage {
-            note.push_str(&format!("; {damage}"));
+        let more = about(&members, broken);
+        if !more.is_empty() {
+            note.push_str(&format!("; {more}"));
         }
         let status = if broken == 0 && members.damage.is_none() {
             Status::Complete

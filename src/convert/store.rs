@@ -5,65 +5,42 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Int64Array, RecordBatch, StringArray,
+    Array, ArrayRef, AsArray, BinaryArray, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
-use arrow::compute::{concat_batches, filter, filter_record_batch};
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
+use parquet::errors::ParquetError;
+use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::pieces::{Piece, TablePieces};
-use super::{Added, Event};
+use super::caught::caught;
+use super::message::Event;
+use super::pieces::Piece;
+use super::waiting::{Day, PART_BYTES, Picked, Waiting};
+use super::watchlists::Taken;
+use crate::archive::digest::RowSets;
 use crate::archive::keys::{self, Keys, Known};
-use crate::archive::ledger::{self, Entry, Ledger};
+use crate::archive::ledger::{self, Entry};
 use crate::archive::part::{self, Part};
-use crate::archive::{Archive, delta};
+use crate::archive::{Archive, Lock, Snapshot};
 use crate::catalog::{self, FINGERPRINT, INGEST_ID, RECORD, TIME, Table};
 use crate::error::{Error, Result};
 use crate::ingest::Reject;
 use crate::ingest::rows::id_key;
 
-/// Rows of a table and day are written when they take this many bytes in memory.
-const PART_BYTES: usize = 24 << 20;
-/// Rows that wait, over all tables and days; beyond it the largest group is written.
-const WAITING_BYTES: usize = 56 << 20;
+/// Memory of rows that wait, over all tables; beyond it the table with the most is written.
+const WAITING_BYTES: usize = 64 << 20;
 /// Rows that are being written; beyond it no more blocks are merged.
 const WRITING_BYTES: u64 = 80 << 20;
 
-/// Rows of a batch that are new. They are copied out on the core that writes them: here it would hold up all others.
-struct Picked {
-    batch: RecordBatch,
-    mask: Option<BooleanArray>,
-}
-
-impl Picked {
-    fn rows(self) -> Result<RecordBatch> {
-        Ok(match self.mask {
-            Some(mask) => filter_record_batch(&self.batch, &mask)?,
-            None => self.batch,
-        })
-    }
-}
-
-#[derive(Default)]
-struct Bucket {
-    batches: Vec<Picked>,
-    bytes: usize,
-    /// Batches since they were joined last.
-    small: usize,
-}
-
-/// Batches of one table and day that are joined to one.
-const COALESCE: usize = 32;
-/// What an array takes beside its values.
-const ARRAY_BYTES: usize = 256;
-
-fn memory_of(batch: &RecordBatch) -> usize {
-    batch
-        .columns()
-        .iter()
-        .map(|c| ARRAY_BYTES + c.to_data().get_slice_memory_size().unwrap_or(0))
-        .sum()
+/// What became of rows.
+pub(super) struct Added {
+    pub table: &'static Table,
+    pub events: u64,
+    pub duplicates: u64,
+    pub revisions: u64,
+    pub untimed: u64,
+    pub times: Option<(i64, i64)>,
 }
 
 /// Rows for `Quarantine`.
@@ -79,11 +56,13 @@ struct Rejected {
     bytes: usize,
 }
 
-type Group = (&'static str, Option<i32>);
-
 pub(super) struct Store<'a> {
     archive: &'a Archive,
-    ledger: Arc<Ledger>,
+    lock: &'a Lock,
+    snapshot: Arc<Snapshot>,
+    /// The archive's digest so far.
+    chain: String,
+    watchlists: Vec<Taken>,
     now: i64,
     staging: PathBuf,
     next_id: i64,
@@ -92,7 +71,8 @@ pub(super) struct Store<'a> {
     next_part: u64,
     keys: HashMap<&'static str, Keys>,
     revisions: Option<HashSet<u128>>,
-    buckets: BTreeMap<Group, Bucket>,
+    buckets: BTreeMap<&'static str, Waiting>,
+    /// Bytes in all of them.
     waiting: usize,
     rejected: Rejected,
     writing: u64,
@@ -101,12 +81,15 @@ pub(super) struct Store<'a> {
 }
 
 impl<'a> Store<'a> {
-    pub fn new(archive: &'a Archive, ledger: Arc<Ledger>, now: i64) -> Self {
+    pub fn new(archive: &'a Archive, lock: &'a Lock, snapshot: Arc<Snapshot>, now: i64) -> Self {
         Store {
             staging: archive.staging(),
-            next_id: ledger.next_id(),
+            next_id: snapshot.ledger.next_id(),
+            chain: snapshot.ledger.digest().to_string(),
+            watchlists: Vec::new(),
             archive,
-            ledger,
+            lock,
+            snapshot,
             now,
             batch: None,
             next_part: 0,
@@ -119,6 +102,11 @@ impl<'a> Store<'a> {
             jobs: 0,
             parts: BTreeMap::new(),
         }
+    }
+
+    /// Watchlists that are taken with the next commit.
+    pub fn take(&mut self, watchlists: Vec<Taken>) {
+        self.watchlists = watchlists;
     }
 
     /// A number for a file.
@@ -141,17 +129,72 @@ impl<'a> Store<'a> {
         self.jobs > 0
     }
 
+    /// Takes back the number of a file that is not entered: the last one that was given.
+    pub fn give_back(&mut self, id: i64) {
+        self.next_id = id;
+        if self.batch == Some(id) {
+            self.batch = None;
+        }
+    }
+
     /// Drops repeats of a block's rows of one table and keeps the rest for writing.
     pub fn add(
         &mut self,
         entry: &Entry,
         base: u64,
-        rows: &TablePieces,
+        rows: &Piece,
         contents: &mut hashbrown::HashMap<(&'static str, u128), u32>,
     ) -> Result<Added> {
         let table = rows.table;
+        let mut added = Added {
+            table,
+            events: 0,
+            duplicates: 0,
+            revisions: 0,
+            untimed: 0,
+            times: None,
+        };
+        let mut new: Vec<(Day, u32)> = Vec::with_capacity(rows.records.len());
+        let mut differs: Vec<usize> = Vec::new();
+        for (row, known) in self.known(rows, contents)?.into_iter().enumerate() {
+            match known {
+                Known::New => {
+                    new.push((rows.day(row), row as u32));
+                    match rows.times[row] {
+                        Some(t) => {
+                            let bounds = added.times.unwrap_or((t, t));
+                            added.times = Some((bounds.0.min(t), bounds.1.max(t)));
+                        }
+                        None => added.untimed += 1,
+                    }
+                }
+                Known::Same => added.duplicates += 1,
+                Known::Differs => differs.push(row),
+            }
+        }
+        added.events = new.len() as u64;
+        if new.is_empty() && differs.is_empty() {
+            return Ok(added);
+        }
+        let schema = Arc::clone(self.bucket(table).schema());
+        let batch = with_lineage(rows, &schema, entry.id, base)?;
+        if !differs.is_empty() {
+            added.revisions = self.revise(table, &batch, &rows.prints, &differs)?;
+            added.duplicates += differs.len() as u64 - added.revisions;
+        }
+        self.keep(table, batch, new)?;
+        Ok(added)
+    }
+
+    /// Which rows the archive has, or this ingest had before.
+    fn known(
+        &mut self,
+        rows: &Piece,
+        contents: &mut hashbrown::HashMap<(&'static str, u128), u32>,
+    ) -> Result<Vec<Known>> {
+        let table = rows.table;
         if !self.keys.contains_key(table.name) {
-            let loaded = keys::load(self.archive, table, &self.ledger, id_key)?;
+            let loaded = keys::load(self.archive, &self.snapshot, table, id_key)?;
             self.keys.insert(table.name, loaded);
         }
         let keys = self.keys.get_mut(table.name).expect("it was loaded above");
@@ -168,96 +211,34 @@ impl<'a> Store<'a> {
                 }
             });
         }
-        let mut added = Added {
-            table,
-            events: 0,
-            duplicates: 0,
-            revisions: 0,
-            untimed: 0,
-            times: None,
-        };
-        for piece in &rows.pieces {
-            self.add_piece(entry, base, rows, piece, &known, &mut added)?;
-        }
-        Ok(added)
+        Ok(known)
     }
 
-    fn add_piece(
+    fn bucket(&mut self, table: &'static Table) -> &mut Waiting {
+        let new = || Waiting::new(table);
+        self.buckets.entry(table.name).or_insert_with(new)
+    }
+
+    fn keep(
         &mut self,
-        entry: &Entry,
-        base: u64,
-        rows: &TablePieces,
-        piece: &Piece,
-        known: &[Known],
-        added: &mut Added,
+        table: &'static Table,
+        batch: RecordBatch,
+        rows: Vec<(Day, u32)>,
     ) -> Result<()> {
-        let table = rows.table;
-        let known: Vec<Known> = piece.rows.iter().map(|i| known[*i as usize]).collect();
-        let new = known.iter().filter(|k| **k == Known::New).count();
-        let differs: Vec<usize> = (0..known.len())
-            .filter(|i| known[*i] == Known::Differs)
-            .collect();
-        added.events += new as u64;
-        added.duplicates += (known.len() - new - differs.len()) as u64;
-        let batch = with_lineage(rows, piece, entry.id, base)?;
-        if !differs.is_empty() {
-            let prints: Vec<u128> = piece
-                .rows
-                .iter()
-                .map(|i| rows.prints[*i as usize])
-                .collect();
-            let revised = self.revise(table, &batch, &prints, &differs)?;
-            added.revisions += revised;
-            added.duplicates += differs.len() as u64 - revised;
-        }
-        if new == 0 {
-            return Ok(());
-        }
-        if piece.day.is_none() {
-            added.untimed += new as u64;
-        }
-        let (picked, times) = if new == known.len() {
-            (whole(batch), piece.times)
-        } else {
-            let mask: BooleanArray = known.iter().map(|k| Some(*k == Known::New)).collect();
-            let times = filter(batch.column(table.at(TIME)), &mask)?;
-            let times = times.as_primitive::<TimestampMicrosecondType>();
-            let bounds = arrow::compute::min(times).zip(arrow::compute::max(times));
-            let mask = Some(mask);
-            let mut picked = Picked { batch, mask };
-            // Where most rows are repeats, what waits must not hold them.
-            if new * 2 < known.len() {
-                picked = whole(picked.rows()?);
-            }
-            (picked, bounds)
-        };
-        added.times = match (added.times, times) {
-            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-            (a, b) => a.or(b),
-        };
-        self.keep(table, piece.day, picked)
+        self.bucket(table).add(batch, rows)?;
+        self.weigh();
+        Ok(())
     }
 
-    fn keep(&mut self, table: &'static Table, day: Option<i32>, rows: Picked) -> Result<()> {
-        let bytes = memory_of(&rows.batch);
-        let bucket = self.buckets.entry((table.name, day)).or_default();
-        bucket.batches.push(rows);
-        bucket.bytes += bytes;
-        self.waiting += bytes;
-        bucket.small += 1;
-        if bucket.small >= COALESCE {
-            // Many small batches of many columns take more memory for the columns than for what is in them.
-            let parts = std::mem::take(&mut bucket.batches);
-            let parts: Vec<RecordBatch> =
-                parts.into_iter().map(Picked::rows).collect::<Result<_>>()?;
-            let joined = concat_batches(&table.schema(), &parts)?;
-            self.waiting -= bucket.bytes;
-            bucket.bytes = memory_of(&joined);
-            self.waiting += bucket.bytes;
-            bucket.batches = vec![whole(joined)];
-            bucket.small = 0;
-        }
-        Ok(())
+    /// Keeps all rows of a table that has no days.
+    fn keep_whole(&mut self, table: &'static Table, batch: RecordBatch) -> Result<()> {
+        let rows = (0..batch.num_rows() as u32).map(|row| (None, row));
+        let rows = rows.collect();
+        self.keep(table, batch, rows)
+    }
+
+    fn weigh(&mut self) {
+        self.waiting = self.buckets.values().map(Waiting::bytes).sum();
     }
 
     /// Keeps repeats whose content differs; returns how many were not known yet.
@@ -339,16 +320,16 @@ impl<'a> Store<'a> {
             })
             .collect();
         let rows = RecordBatch::try_new(side.schema(), columns)?;
-        self.keep(side, None, whole(rows))?;
+        self.keep_whole(side, rows)?;
         Ok(fresh.len() as u64)
     }
 
     fn load_revisions(&self) -> Result<HashSet<u128>> {
         let side = catalog::table("Revisions");
         let mut out = HashSet::new();
-        for file in self.archive.files_of(side, &self.ledger)? {
-            let path = self.archive.root().join(side.name).join(&file.path);
-            for batch in keys::read_columns(&path, Some(&["Table", FINGERPRINT]))? {
+        for file in self.snapshot.files(side) {
+            let names = Some(&["Table", FINGERPRINT][..]);
+            for batch in part::read(self.archive.store(), side, &file.path, names)? {
                 let table = batch.column(0).as_string::<i32>();
                 let print = batch.column(1).as_binary::<i32>();
                 for row in 0..batch.num_rows() {
@@ -403,66 +384,60 @@ impl<'a> Store<'a> {
             text(q.content),
         ];
         let batch = RecordBatch::try_new(side.schema(), columns)?;
-        self.keep(side, None, whole(batch))
+        self.keep_whole(side, batch)
     }
 
-    /// Writes groups that are large enough, and the largest ones when too much waits.
+    /// Writes days that have enough rows for a file, and the tables that hold most when too much waits.
     pub fn write_full(&mut self, send: &mpsc::Sender<Event>) {
-        let full: Vec<Group> = self
-            .buckets
-            .iter()
-            .filter(|(_, b)| b.bytes >= PART_BYTES)
-            .map(|(g, _)| *g)
-            .collect();
-        for group in full {
-            self.write(group, send);
+        let full = self.buckets.values_mut().flat_map(Waiting::take_full);
+        let mut picked: Vec<Picked> = full.collect();
+        self.weigh();
+        while self.waiting > WAITING_BYTES
+            && let Some(most) = self.buckets.values_mut().max_by_key(|w| w.bytes())
+        {
+            picked.extend(most.take_all());
+            self.weigh();
         }
-        while self.waiting > WAITING_BYTES {
-            let Some(group) = self
-                .buckets
-                .iter()
-                .max_by_key(|(_, b)| b.bytes)
-                .map(|(g, _)| *g)
-            else {
-                break;
-            };
-            self.write(group, send);
+        for rows in picked {
+            self.write(rows, send);
         }
     }
 
     /// Writes everything that waits.
     pub fn flush(&mut self, send: &mpsc::Sender<Event>) -> Result<()> {
         self.keep_rejected()?;
-        let groups: Vec<Group> = self.buckets.keys().copied().collect();
-        for group in groups {
-            self.write(group, send);
+        let all = self.buckets.values_mut().flat_map(Waiting::take_all);
+        let picked: Vec<Picked> = all.collect();
+        self.weigh();
+        for rows in picked {
+            self.write(rows, send);
         }
         Ok(())
     }
 
-    fn write(&mut self, group: Group, send: &mpsc::Sender<Event>) {
-        let Some(bucket) = self.buckets.remove(&group) else {
-            return;
-        };
-        self.waiting -= bucket.bytes;
-        self.writing += bucket.bytes as u64;
+    fn write(&mut self, picked: Picked, send: &mpsc::Sender<Event>) {
+        let bytes = picked.bytes as u64;
+        self.writing += bytes;
         self.jobs += 1;
         let name = part::name(self.batch(), self.next_part);
         self.next_part += 1;
         let (staging, send) = (self.staging.clone(), send.clone());
         rayon::spawn(move || {
-            let (table, day) = (catalog::table(group.0), group.1);
-            let date = day.and_then(date_text);
-            let rows: Result<Vec<RecordBatch>> =
-                bucket.batches.into_iter().map(Picked::rows).collect();
-            let part =
-                rows.and_then(|rows| part::write(&staging, table, date.as_deref(), &name, &rows));
+            let table = picked.table;
+            let part = guarded(table, &name, || {
+                let date = picked.day.and_then(date_text);
+                let rows = picked.rows()?;
+                part::write(&staging, table, date.as_deref(), &name, &rows)
+            });
             // Nobody listens any more when the ingest failed elsewhere.
-            let _ = send.send(Event::Written(
-                bucket.bytes as u64,
-                Box::new((group.0, part)),
-            ));
+            let _ = send.send(Event::Written(bytes, Box::new((table.name, part))));
         });
+    }
+
+    /// Removes what was staged. Not after a commit has begun: what is staged belongs to the archive then.
+    pub fn discard(&self) {
+        // What stays, the next ingest removes.
+        let _ = std::fs::remove_dir_all(&self.staging);
     }
 
     pub fn written(&mut self, bytes: u64, outcome: (&'static str, Result<Part>)) -> Result<()> {
@@ -473,35 +448,71 @@ impl<'a> Store<'a> {
         Ok(())
     }
 
-    /// Commits what was written: the tables first, the ledger last.
-    pub fn commit(&mut self, entries: &[Entry]) -> Result<()> {
+    /// Commits what was written, as a whole. The watchlists' entries follow those of the files.
+    pub fn commit(&mut self, entries: &mut Vec<Entry>) -> Result<()> {
+        let first = entries.first().map_or(self.next_id, |e| e.batch);
+        for taken in std::mem::take(&mut self.watchlists) {
+            entries.push(self.stage(first, &taken)?);
+        }
         if entries.is_empty() {
             return Ok(());
         }
-        let applications: Vec<String> = entries
-            .iter()
-            .map(|e| format!("sha256:{}", e.sha256))
-            .collect();
-        for (name, mut parts) in std::mem::take(&mut self.parts) {
-            let table = catalog::table(name);
-            parts.sort_by(|a, b| a.path.cmp(&b.path));
-            for part in &parts {
-                part::publish(self.archive.root(), table, part)?;
-            }
-            let logs: &delta::Logs = self.archive.logs();
-            logs.add(table, &parts, self.now / 1000, &applications)?;
-        }
-        ledger::commit(self.archive, entries)?;
-        if self.staging.exists() {
-            std::fs::remove_dir_all(&self.staging).map_err(Error::io("remove", &self.staging))?;
-        }
+        let parts = std::mem::take(&mut self.parts);
+        self.seal(entries, &parts);
+        self.archive
+            .add_batch(self.lock, self.now, entries, parts)?;
         self.batch = None;
         Ok(())
     }
+
+    /// Writes a watchlist where it waits, and gives the entry for it.
+    fn stage(&mut self, batch: i64, taken: &Taken) -> Result<Entry> {
+        self.archive.stage_watchlist(&taken.name, &taken.content)?;
+        let id = self.next_id;
+        self.next_id += 1;
+        Ok(Entry {
+            id,
+            batch,
+            file: taken.name.clone(),
+            sha256: hex::encode(Sha256::digest(&taken.content)),
+            bytes: taken.content.len() as u64,
+            container: "CSV".into(),
+            kind: ledger::WATCHLIST.into(),
+            note: format!("{} rows", taken.rows),
+            at: self.now,
+            version: ledger::VERSION.into(),
+            ..Entry::default()
+        })
+    }
+
+    /// Writes into the entries what their rows say, and how the archive's digest goes on.
+    fn seal(&mut self, entries: &mut [Entry], parts: &BTreeMap<&'static str, Vec<Part>>) {
+        for (table, parts) in parts {
+            let mut sets = RowSets::new();
+            for (ingest, set) in parts.iter().flat_map(|p| &p.sets) {
+                sets.entry(*ingest).or_default().add(set);
+            }
+            for entry in entries.iter_mut() {
+                if let Some(set) = sets.get(&entry.id) {
+                    entry.rows.insert(table.to_string(), set.digest());
+                }
+            }
+        }
+        for entry in entries {
+            entry.chain = entry.chained(&self.chain);
+            self.chain = entry.chain.clone();
+        }
+    }
 }
 
-fn whole(batch: RecordBatch) -> Picked {
-    Picked { batch, mask: None }
+/// Writes a file; a panic on the way is an error that names it.
+fn guarded(table: &Table, name: &str, write: impl FnOnce() -> Result<Part>) -> Result<Part> {
+    caught(write).unwrap_or_else(|fault| {
+        Err(Error::Parquet {
+            path: PathBuf::from(table.name).join(name),
+            source: Box::new(ParquetError::General(fault)),
+        })
+    })
 }
 
 /// Bytes as text; those that are not UTF-8 as `\xFF`, so that none is lost.
@@ -527,23 +538,21 @@ fn prints_array(prints: impl Iterator<Item = u128>) -> ArrayRef {
     Arc::new(BinaryArray::from_iter_values(bytes.iter()))
 }
 
-/// Fills the lineage columns.
+/// The rows with their lineage.
 pub(super) fn with_lineage(
-    rows: &TablePieces,
-    piece: &Piece,
+    rows: &Piece,
+    schema: &SchemaRef,
     ingest: i64,
     base: u64,
 ) -> Result<RecordBatch> {
     let table = rows.table;
-    let mut columns = piece.columns.clone();
-    let picked = || piece.rows.iter().map(|i| *i as usize);
-    columns[table.at(INGEST_ID)] =
-        Arc::new(Int64Array::from_value(ingest, piece.rows.len())) as ArrayRef;
+    let mut columns = rows.columns.clone();
+    columns[table.at(INGEST_ID)] = Arc::new(Int64Array::from_value(ingest, rows.records.len()));
     columns[table.at(RECORD)] = Arc::new(Int64Array::from_iter_values(
-        picked().map(|i| base as i64 + rows.records[i] + 1),
+        rows.records.iter().map(|r| base as i64 + r + 1),
     ));
-    columns[table.at(FINGERPRINT)] = prints_array(picked().map(|i| rows.prints[i]));
-    Ok(RecordBatch::try_new(table.schema(), columns)?)
+    columns[table.at(FINGERPRINT)] = prints_array(rows.prints.iter().copied());
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
 }
 
 fn row_json(row: &RecordBatch) -> Result<String> {
@@ -562,4 +571,25 @@ fn row_json(row: &RecordBatch) -> Result<String> {
 fn date_text(day: i32) -> Option<String> {
     let date = chrono::NaiveDate::from_epoch_days(day)?;
     Some(date.format("%Y-%m-%d").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writer_that_panics_is_an_error_that_names_its_table() {
+        let table = catalog::table("UnifiedAuditLog");
+        let failed = guarded(table, "ct-000001-00000.parquet", || {
+            panic!("no such column")
+        });
+        let said = failed.expect_err("it panicked").to_string();
+        for part in [
+            "UnifiedAuditLog",
+            "ct-000001-00000.parquet",
+            "this is a fault of coldtrail (no such column)",
+        ] {
+            assert!(said.contains(part), "{said}");
+        }
+    }
 }

@@ -170,7 +170,7 @@ pub fn sweep(
         }
     }
     for (name, need) in ready.iter().flat_map(|r| &r.watchlists) {
-        if !session.watchlists().contains(name) {
+        if !session.has_watchlist(name) {
             session.add_watchlist(name, watchlist::from_rows(&need.columns, &[])?)?;
         }
     }
@@ -259,10 +259,9 @@ fn outcome(rule: &Rule, status: Status, findings: usize) -> Outcome {
 
 /// Says which watchlist a rule lacks.
 fn missing_watchlist(rule: &Rule, present: &[String]) -> Option<String> {
-    let (name, need) = rule
-        .watchlists
-        .iter()
-        .find(|(name, need)| need.required && !present.contains(name))?;
+    let (name, need) = rule.watchlists.iter().find(|(name, need)| {
+        need.required && !present.iter().any(|p| p.eq_ignore_ascii_case(name))
+    })?;
     Some(format!(
         "it needs the watchlist `watchlists/{name}.csv` ({})",
         need.columns.join(", ")

@@ -11,6 +11,8 @@ use crate::catalog::audit;
 use crate::error::Result;
 use crate::ingest::ip;
 
+mod paths;
+
 /// Registers JSON paths (`->`, `->>`, `json_get_str` …) and coldtrail's own functions.
 ///
 /// # Errors
@@ -19,6 +21,7 @@ pub fn register(context: &SessionContext) -> Result<()> {
     let mut state = context.state_ref().read().clone();
     datafusion_functions_json::register_all(&mut state)?;
     *context.state_ref().write() = state;
+    context.add_analyzer_rule(Arc::new(paths::ReadAlike::new()));
     name_of_number(context, "record_type_name", |n| {
         audit::record_type_name(n).map(str::to_string)
     });
@@ -29,9 +32,19 @@ pub fn register(context: &SessionContext) -> Result<()> {
             .map(|s| (*s).to_string())
     });
     text_to_text(context, "clean_ip", ip::clean);
+    text_to_text(context, "event_key", event_key);
     number_of_name(context, "record_type_number", audit::record_type);
     number_of_name(context, "user_type_number", audit::user_type);
     Ok(())
+}
+
+/// The identity of an event whatever the spelling of its id: blanks and braces around it and the case of its letters do not count.
+/// Nothing for an id that says nothing.
+fn event_key(id: &str) -> Option<String> {
+    let id = id.trim();
+    let bare = id.strip_prefix('{').and_then(|id| id.strip_suffix('}'));
+    let id = bare.map_or(id, str::trim);
+    (!id.is_empty()).then(|| id.to_ascii_lowercase())
 }
 
 fn name_of_number(context: &SessionContext, name: &str, of: fn(i32) -> Option<String>) {

@@ -14,7 +14,10 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
-use datafusion::catalog::MemorySchemaProvider;
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
+    MemorySchemaProvider, SchemaProvider,
+};
 use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::{MemTable, TableProvider};
@@ -22,11 +25,13 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::prelude::{SessionConfig, SessionContext, col};
+use datafusion::prelude::{SessionConfig, SessionContext, col, lit};
+use datafusion::scalar::ScalarValue;
 
 use crate::archive::Archive;
-use crate::catalog::{Table, catalog};
+use crate::catalog::{TIME, Table, catalog};
 use crate::error::{Error, Result};
+use watchlist::Watchlists;
 
 pub mod functions;
 pub mod kql;
@@ -50,7 +55,48 @@ pub struct Options {
     pub files: Vec<(String, PathBuf)>,
 }
 
-/// Schema of the stored tables, which the views read.
+/// The times of an answer.
+#[derive(Debug, Clone, Copy)]
+struct TimeRange {
+    from: Option<i64>,
+    to: Option<i64>,
+}
+
+impl TimeRange {
+    fn of(options: &Options) -> TimeRange {
+        TimeRange {
+            from: options.from,
+            to: options.to,
+        }
+    }
+
+    fn is_all(self) -> bool {
+        self.from.is_none() && self.to.is_none()
+    }
+
+    /// The rows whose time, which is in this column, is in the range.
+    fn of_rows(self, mut rows: DataFrame, time: &str) -> Result<DataFrame> {
+        let column = || col(format!("\"{time}\""));
+        let at = |t| {
+            lit(ScalarValue::TimestampMicrosecond(
+                Some(t),
+                Some("UTC".into()),
+            ))
+        };
+        if let Some(from) = self.from {
+            rows = rows.filter(column().gt_eq(at(from)))?;
+        }
+        if let Some(to) = self.to {
+            rows = rows.filter(column().lt(at(to)))?;
+        }
+        Ok(rows)
+    }
+}
+
+/// The one catalog of a session, and the schema of its views.
+const CATALOG: &str = "archive";
+const PUBLIC: &str = "public";
+/// Schema of the stored tables.
 const STORED: &str = "stored";
 /// Schema of the watchlists.
 const WATCHLISTS: &str = "watchlists";
@@ -66,6 +112,10 @@ pub enum Source<'a> {
 /// An open session.
 pub struct Session {
     context: SessionContext,
+    /// Tables and views with the rows of all times. Views are made of these and cut last: which copy of an event counts must not
+    /// depend on the range, or an event whose copies have times on both sides of its edge would count on both.
+    whole: SessionContext,
+    range: TimeRange,
     runtime: tokio::runtime::Runtime,
     /// Stored tables that have rows.
     present: Vec<&'static Table>,
@@ -77,7 +127,7 @@ impl Session {
     /// Opens a session.
     ///
     /// # Errors
-    /// When the archive, a watchlist or a file cannot be read.
+    /// When the archive or a file cannot be read. A watchlist is read when a query names it.
     pub fn open(source: Source<'_>, options: &Options) -> Result<Session> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -85,37 +135,39 @@ impl Session {
             .build()
             .map_err(Error::io("start threads for", "queries"))?;
         let context = context(options)?;
+        functions::register(&context)?;
+        let lists = match &source {
+            Source::Archive(archive) => Watchlists::of(&archive.root().join(WATCHLISTS)),
+            Source::Memory(_) => Watchlists::default(),
+        };
         let mut session = Session {
+            whole: beside(&context)?,
             context,
+            range: TimeRange::of(options),
             runtime,
             present: Vec::new(),
-            watchlists: Vec::new(),
+            watchlists: lists.names(),
             files: Vec::new(),
         };
-        let catalog_list = session
-            .context
-            .catalog("archive")
-            .ok_or_else(|| Error::Query("the session has no catalog".into()))?;
-        for schema in [STORED, WATCHLISTS] {
-            catalog_list.register_schema(schema, Arc::new(MemorySchemaProvider::new()))?;
+        let lists: Arc<dyn SchemaProvider> = Arc::new(lists);
+        for context in [&session.context, &session.whole] {
+            let schemas = context
+                .catalog(CATALOG)
+                .ok_or_else(|| Error::Query("the session has no catalog".into()))?;
+            schemas.register_schema(STORED, Arc::new(MemorySchemaProvider::new()))?;
+            schemas.register_schema(WATCHLISTS, Arc::clone(&lists))?;
         }
-        functions::register(&session.context)?;
         match source {
             Source::Archive(archive) => {
-                let stored = archive.tables()?;
+                let store = Arc::new(archive.store().clone());
+                let url = table::store_url()?;
+                session.context.register_object_store(url.as_ref(), store);
+                let snapshot = archive.snapshot()?;
                 for table in catalog().tables() {
-                    let files = stored
-                        .iter()
-                        .find(|(t, _)| std::ptr::eq(*t, table))
-                        .map(|(_, f)| f.clone())
-                        .unwrap_or_default();
+                    let files = snapshot.files(table).to_vec();
                     let has_rows = !files.is_empty();
-                    let folder = archive.root().join(table.name);
-                    let provider = Arc::new(table::ArchiveTable::new(table, &folder, files));
+                    let provider = Arc::new(table::ArchiveTable::new(table, files));
                     session.store(table, provider, has_rows, options)?;
-                }
-                for (name, batch) in watchlist::read_all(&archive.root().join(WATCHLISTS))? {
-                    session.add_watchlist(&name, batch)?;
                 }
             }
             Source::Memory(mut rows) => {
@@ -144,28 +196,17 @@ impl Session {
         has_rows: bool,
         options: &Options,
     ) -> Result<()> {
-        let reference = TableReference::partial(STORED, table.name);
-        let provider = if table.by_day && (options.from.is_some() || options.to.is_some()) {
-            let frame = self.context.read_table(provider)?;
-            let time = || col(format!("\"{}\"", crate::catalog::TIME));
-            let at = |t: i64| {
-                datafusion::prelude::lit(datafusion::scalar::ScalarValue::TimestampMicrosecond(
-                    Some(t),
-                    Some("UTC".into()),
-                ))
-            };
-            let mut cut = frame;
-            if let Some(from) = options.from {
-                cut = cut.filter(time().gt_eq(at(from)))?;
-            }
-            if let Some(to) = options.to {
-                cut = cut.filter(time().lt(at(to)))?;
-            }
-            cut.into_view()
-        } else {
-            provider
+        let reference = || TableReference::partial(STORED, table.name);
+        self.whole
+            .register_table(reference(), Arc::clone(&provider))?;
+        let range = TimeRange::of(options);
+        let provider = match table.by_day && !range.is_all() {
+            true => range
+                .of_rows(self.context.read_table(provider)?, TIME)?
+                .into_view(),
+            false => provider,
         };
-        self.context.register_table(reference, provider)?;
+        self.context.register_table(reference(), provider)?;
         if has_rows {
             self.present.push(table);
         }
@@ -184,9 +225,14 @@ impl Session {
         Ok(())
     }
 
-    /// Names of the watchlists.
+    /// Names of the watchlists, whether they can be read or not.
     pub fn watchlists(&self) -> &[String] {
         &self.watchlists
+    }
+
+    /// Whether there is a watchlist of that name, in whatever case.
+    pub fn has_watchlist(&self, name: &str) -> bool {
+        self.watchlists.iter().any(|w| w.eq_ignore_ascii_case(name))
     }
 
     fn add_file(&mut self, name: &str, path: &Path) -> Result<()> {
@@ -371,6 +417,20 @@ impl Session {
     pub(super) fn context(&self) -> &SessionContext {
         &self.context
     }
+
+    /// Registers what all can ask under a name: its rows in the session's range, by the column with their times.
+    async fn publish(&self, name: &str, time: Option<&str>) -> Result<()> {
+        let reference = || TableReference::bare(name);
+        let view = match time.filter(|_| !self.range.is_all()) {
+            Some(time) => self
+                .range
+                .of_rows(self.whole.table(reference()).await?, time)?
+                .into_view(),
+            None => self.whole.table_provider(reference()).await?,
+        };
+        self.context.register_table(reference(), view)?;
+        Ok(())
+    }
 }
 
 /// Whether a type has a union of JSON types inside a list or structure.
@@ -390,9 +450,22 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(4, usize::from)
 }
 
+/// A context with the same functions, runtime and settings, and a catalog of its own, so that its tables are none of those that a
+/// query can name.
+fn beside(context: &SessionContext) -> Result<SessionContext> {
+    let catalog = MemoryCatalogProvider::new();
+    catalog.register_schema(PUBLIC, Arc::new(MemorySchemaProvider::new()))?;
+    let catalogs = MemoryCatalogProviderList::new();
+    catalogs.register_catalog(CATALOG.into(), Arc::new(catalog));
+    let state = SessionStateBuilder::new_from_existing(context.state())
+        .with_catalog_list(Arc::new(catalogs))
+        .build();
+    Ok(SessionContext::new_with_state(state))
+}
+
 fn context(options: &Options) -> Result<SessionContext> {
     let mut config = SessionConfig::new()
-        .with_default_catalog_and_schema("archive", "public")
+        .with_default_catalog_and_schema(CATALOG, PUBLIC)
         .with_information_schema(true)
         .with_target_partitions(options.threads.unwrap_or_else(threads).max(1));
     let settings = config.options_mut();

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -27,21 +27,30 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use crate::archive::delta::FileEntry;
 use crate::catalog::{TIME, Table};
 use crate::error::{Error, Result};
+use crate::ingest::input;
 
 /// Files of one table. Files whose times cannot match a query are not opened.
 #[derive(Debug)]
 pub struct ArchiveTable {
     schema: SchemaRef,
-    folder: PathBuf,
+    name: &'static str,
     files: Vec<FileEntry>,
 }
 
+/// Under which the archive's folder is registered as an object store.
+///
+/// # Errors
+/// Never: the name is one.
+pub fn store_url() -> PlanResult<ObjectStoreUrl> {
+    ObjectStoreUrl::parse("archive://folder")
+}
+
 impl ArchiveTable {
-    /// These files, below the table's folder.
-    pub fn new(table: &Table, folder: &Path, files: Vec<FileEntry>) -> Self {
+    /// These files of the table.
+    pub fn new(table: &Table, files: Vec<FileEntry>) -> Self {
         ArchiveTable {
             schema: table.schema(),
-            folder: folder.to_path_buf(),
+            name: table.name,
             files,
         }
     }
@@ -75,8 +84,9 @@ impl TableProvider for ArchiveTable {
         let window = filters.iter().fold(Window::default(), Window::narrow);
         let mut rows = 0;
         let mut group = Vec::new();
-        for file in self.files.iter().filter(|f| window.touches(f.times)) {
-            let path = object_store::path::Path::from_absolute_path(self.folder.join(&file.path))
+        let touched = |f: &&FileEntry| !f.bounded || window.touches(f.times);
+        for file in self.files.iter().filter(touched) {
+            let path = object_store::path::Path::parse(format!("{}/{}", self.name, file.path))
                 .map_err(|e| datafusion::error::DataFusionError::External(Box::new(e)))?;
             let meta = object_store::ObjectMeta {
                 location: path,
@@ -106,13 +116,12 @@ impl TableProvider for ArchiveTable {
         let mut statistics = Statistics::new_unknown(&self.schema);
         statistics.num_rows = Precision::Inexact(rows);
         let partitions = state.config_options().execution.target_partitions;
-        let config =
-            FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
-                .with_file_groups(FileGroup::new(group).split_files(partitions))
-                .with_statistics(statistics)
-                .with_projection_indices(projection.cloned())?
-                .with_limit(limit)
-                .build();
+        let config = FileScanConfigBuilder::new(store_url()?, Arc::new(source))
+            .with_file_groups(FileGroup::new(group).split_files(partitions))
+            .with_statistics(statistics)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
         Ok(DataSourceExec::from_data_source(config))
     }
 }
@@ -216,8 +225,9 @@ fn literal(e: &Expr) -> Option<i64> {
 /// Reads a CSV, JSON or Parquet file that the user named, told by content.
 ///
 /// # Errors
-/// When the file cannot be read as any of these.
+/// When it is no file, or cannot be read as any of these.
 pub fn from_file(path: &Path) -> Result<Arc<dyn TableProvider>> {
+    input::regular(path)?;
     let mut head = [0; 512];
     let mut file = File::open(path).map_err(Error::io("open", path))?;
     let n = file.read(&mut head).map_err(Error::io("read", path))?;

@@ -11,8 +11,8 @@ use super::audit;
 use super::ip;
 use super::json::{self, Fault, Value};
 use super::rows::{Row, Slot, TableRows, id_key};
-use super::time::{self, DateOrder};
-use crate::catalog::{TIME, Table};
+use super::time::{self, Clocks, DateOrder, Local};
+use crate::catalog::{Origin, TIME, Table};
 
 /// Where the values under one name go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +48,11 @@ pub enum Half {
     Clock,
 }
 
-const TIME_RANKS: usize = 3;
+/// Names of the event's time, by rank.
+const TIMES: [&str; 3] = ["_OriginalTimeGenerated", "Timestamp", "TimeGenerated"];
+
+/// Names of one file whose columns are remembered: hostile input may have endless different ones.
+const MAX_NAMES: usize = 65_536;
 
 /// Whether a column's name says that its times are local: `TimeGenerated [Local Time]`, `Timestamp Local time`.
 pub fn is_local(name: &str) -> bool {
@@ -123,10 +127,14 @@ pub fn bare_name(name: &str) -> &str {
 pub struct Filler<'a> {
     table: &'static Table,
     row: Row<'a>,
-    times: [Slot<'a>; TIME_RANKS],
+    times: [Slot<'a>; TIMES.len()],
     date: Cow<'a, str>,
     clock: Cow<'a, str>,
-    targets: HashMap<String, Target>,
+    targets: HashMap<String, Named>,
+    /// Number of the row that is being set, from 1.
+    number: u64,
+    /// Local times of the row that are not one instant.
+    clocks: Clocks,
     time: usize,
     promoted: Option<usize>,
     /// The promoted column was read together with the row.
@@ -136,6 +144,13 @@ pub struct Filler<'a> {
     quoted: bool,
     order: Option<DateOrder>,
     zone: Option<Tz>,
+}
+
+/// What is known of a name.
+struct Named {
+    target: Target,
+    /// The row in which it stood last.
+    row: u64,
 }
 
 /// `'joe@contoso.com'` and `{id}` without their marks; `-` is nothing.
@@ -164,6 +179,8 @@ impl<'a> Filler<'a> {
             date: Cow::Borrowed(""),
             clock: Cow::Borrowed(""),
             targets: HashMap::new(),
+            number: 1,
+            clocks: Clocks::default(),
             time: table.at(TIME),
             promoted: (table.name == "CloudAppEvents")
                 .then_some(table.record)
@@ -185,12 +202,7 @@ impl<'a> Filler<'a> {
         };
         match target {
             Target::Skip => {}
-            Target::Local(inner) => {
-                let utc = self
-                    .zone
-                    .and_then(|zone| time::in_zone(value.text(), self.order, zone));
-                self.set(inner, utc.map_or(value, audit::micros));
-            }
+            Target::Local(inner) => self.set_local(inner, value),
             // Log Analytics' own: `_OriginalItemId` of a search job, `_ItemId`.
             Target::Extra(name) if name.starts_with('_') => self.transport(name, &value),
             Target::Extra(name) => self.row.extra(name, &value),
@@ -217,6 +229,54 @@ impl<'a> Filler<'a> {
                 }
             }
         }
+    }
+
+    /// Sets a time that is in the user's zone. One that the clock there never showed is kept as it came, and is no time.
+    fn set_local(&mut self, target: &Target, value: Slot<'a>) {
+        let local = self
+            .zone
+            .and_then(|zone| time::in_zone(value.text(), self.order, zone));
+        let utc = match local {
+            None => return self.set(target, value),
+            Some(Local::At(t)) => t,
+            Some(Local::Twice(t)) => {
+                self.clocks.repeated += 1;
+                t
+            }
+            Some(Local::Never) => {
+                self.clocks.skipped += 1;
+                let name = match target {
+                    Target::Column(i) => self.table.columns[*i].name,
+                    Target::Time(rank) => TIMES[usize::from(*rank)],
+                    // Only columns and times are local.
+                    _ => TIME,
+                };
+                return self.row.extra(&format!("{name} [Local Time]"), &value);
+            }
+        };
+        self.set(target, audit::micros(utc));
+    }
+
+    /// Makes room for the last of equal keys: what the earlier one set is kept beside the columns.
+    fn take_back(&mut self, key: &str, target: &Target) {
+        let earlier = match target {
+            Target::Column(i) => {
+                if self.promoted == Some(*i) {
+                    self.walked = false;
+                    for (path, column) in self.table.columns.iter().enumerate() {
+                        if matches!(column.origin, Origin::Path(_)) {
+                            self.row.take(path);
+                        }
+                    }
+                }
+                self.row.take(*i)
+            }
+            Target::Time(rank) => std::mem::take(&mut self.times[usize::from(*rank)]),
+            Target::Local(inner) => return self.take_back(key, inner),
+            // Both are kept under their name, where the last counts again; or there is nothing to keep.
+            Target::Extra(_) | Target::HalfTime(_) | Target::Skip => return,
+        };
+        self.row.extra(key, &earlier);
     }
 
     /// Sets a column of this name where the table has one and the row no value for it; says whether it did.
@@ -262,20 +322,23 @@ impl<'a> Filler<'a> {
             return Ok(());
         }
         let mut targets = std::mem::take(&mut self.targets);
-        if !targets.contains_key(key) {
-            // Hostile input may have endless different keys.
-            if targets.len() > 4096 {
-                targets.clear();
-            }
-            targets.insert(key.to_string(), target(self.table, key));
+        if targets.len() > MAX_NAMES {
+            targets.clear();
         }
-        let target = &targets[key];
-        let read = match (target, self.promoted) {
+        let named = targets.entry_ref(key).or_insert_with(|| Named {
+            target: target(self.table, key),
+            row: 0,
+        });
+        if named.row == self.number {
+            self.take_back(key, &named.target);
+        }
+        named.row = self.number;
+        let read = match (&named.target, self.promoted) {
             (Target::Column(i), Some(column)) if *i == column && value.is_object() => {
                 self.walked = true;
                 audit::promote_value(value, column, &mut self.row)
             }
-            _ => value.raw().map(|raw| self.set(target, raw.into())),
+            (target, _) => value.raw().map(|raw| self.set(target, raw.into())),
         };
         self.targets = targets;
         read
@@ -284,6 +347,8 @@ impl<'a> Filler<'a> {
     /// Forgets the values set so far.
     pub fn clear(&mut self) {
         self.row.clear();
+        self.number += 1;
+        self.clocks = Clocks::default();
         self.walked = false;
         self.times = Default::default();
         self.date = Cow::Borrowed("");
@@ -310,8 +375,7 @@ impl<'a> Filler<'a> {
                 || slot.text() != self.row.get(self.time).text()
             {
                 // Two times that differ, such as a search job's: the other one is kept as it came.
-                let name = ["_OriginalTimeGenerated", "Timestamp", "TimeGenerated"][rank];
-                self.row.extra_quietly(name, &slot);
+                self.row.extra_quietly(TIMES[rank], &slot);
             }
         }
         if !taken && !self.date.is_empty() {
@@ -354,6 +418,7 @@ impl<'a> Filler<'a> {
             .and_then(|i| id_key(self.row.get(i).text()));
         rows.push(&mut self.row, record, None);
         rows.identify(id);
+        rows.clocks.add(self.clocks);
         self.clear();
     }
 

@@ -6,7 +6,7 @@
 
 use memchr::memchr3;
 
-use super::swar;
+use crate::text::swar;
 
 /// Contents of fields, one after the other, without quotes.
 #[derive(Debug, Default)]

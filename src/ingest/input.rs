@@ -1,7 +1,15 @@
-//! Inputs: files, folders, patterns, members of zip archives and standard input. Finds them and names them; [`super::stream`] opens them.
+//! Inputs: files, folders, patterns, pipes, members of zip archives and standard input. Finds them and names them; [`super::stream`]
+//! opens them.
+//!
+//! A folder of evidence was filled by others. Links that lead out of it are not followed, pipes and devices in it are not opened, and
+//! what coldtrail wrote itself ([`super::own`]) is no evidence; all of that is said ([`Found::passed_over`]).
 
-use std::path::{Path, PathBuf};
+use std::collections::{HashSet, VecDeque};
+use std::fmt;
+use std::fs::FileType;
+use std::path::{Component, Path, PathBuf};
 
+use super::own;
 use super::zip::Member;
 use crate::error::{Error, Result};
 
@@ -12,15 +20,18 @@ pub enum Input {
     File(PathBuf),
     /// A member of a zip archive.
     Member(Member),
+    /// A pipe that the user named, such as the `/dev/fd/63` of a shell's `<(…)`.
+    Pipe(PathBuf),
     /// Standard input.
     Stdin,
 }
 
 impl Input {
-    /// Its name, with `/` between folders on every system, so that a ledger reads alike everywhere.
+    /// Its name, with `/` between folders on every system, so that a ledger reads alike everywhere. Bytes that are no text are `\xNN`,
+    /// so that two names stay two.
     pub fn name(&self) -> String {
         match self {
-            Input::File(path) => path.to_string_lossy().replace('\\', "/"),
+            Input::File(path) | Input::Pipe(path) => name_of(path),
             Input::Member(member) => member.name.clone(),
             Input::Stdin => "-".into(),
         }
@@ -31,7 +42,86 @@ impl Input {
         match self {
             Input::File(path) => std::fs::metadata(path).ok().map(|m| m.len()),
             Input::Member(member) => Some(member.size),
-            Input::Stdin => None,
+            Input::Pipe(_) | Input::Stdin => None,
+        }
+    }
+
+    /// Whether it can be read once only: what looks at it takes from it.
+    pub fn is_pipe(&self) -> bool {
+        matches!(self, Input::Pipe(_) | Input::Stdin)
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    if !cfg!(windows) {
+        // A backslash is a letter here.
+        return escaped(bytes);
+    }
+    let slashes: Vec<u8> = bytes
+        .iter()
+        .map(|b| if *b == b'\\' { b'/' } else { *b })
+        .collect();
+    escaped(&slashes)
+}
+
+fn escaped(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            out.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    out
+}
+
+/// Something that is no input.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PassedOver {
+    /// Why.
+    pub why: Why,
+    /// What.
+    pub path: PathBuf,
+}
+
+impl PassedOver {
+    /// Its name, as [`Input::name`] gives it.
+    pub fn name(&self) -> String {
+        name_of(&self.path)
+    }
+}
+
+/// Why something is no input.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// A folder with a file [`PASS_OVER`].
+    Ignored,
+    /// An archive of coldtrail.
+    Archive,
+    /// Findings or a report of coldtrail.
+    Result,
+    /// This run writes there.
+    Target,
+    /// A link to what lies outside of the folder that was named.
+    Link(PathBuf),
+    /// Neither file nor folder: a pipe, a socket, a device.
+    Special(&'static str),
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::Ignored => write!(f, "it holds {PASS_OVER}"),
+            Why::Archive => f.write_str("it is an archive of coldtrail, not an export"),
+            Why::Result => f.write_str("it is a result of coldtrail, not an export"),
+            Why::Target => f.write_str("results are written there"),
+            Why::Link(target) => write!(
+                f,
+                "it is a link that leads out of the folder, to `{}`",
+                name_of(target)
+            ),
+            Why::Special(kind) => write!(f, "it is {kind}"),
         }
     }
 }
@@ -43,105 +133,452 @@ pub struct Found {
     pub inputs: Vec<Input>,
     /// CSV files in folders called `watchlists`.
     pub watchlists: Vec<PathBuf>,
-    /// Folders that hold a file [`PASS_OVER`].
-    pub passed_over: Vec<PathBuf>,
+    /// What was found and is no input.
+    pub passed_over: Vec<PassedOver>,
+    /// Real paths of what the user named.
+    named: Vec<PathBuf>,
 }
 
 impl Found {
-    /// Leaves out what lies below a folder: an archive does not read itself.
-    pub fn leave_out(&mut self, folder: &Path) {
+    /// Leaves out the files and folders that this run writes, with all that lies below them: an archive does not read itself. What the
+    /// user named in such a folder stays.
+    pub fn leave_out(&mut self, targets: &[&Path]) {
+        let targets: Vec<(PathBuf, &Path)> = targets.iter().map(|t| (real(t), *t)).collect();
+        let named = std::mem::take(&mut self.named);
+        let mut hit: Vec<&Path> = Vec::new();
+        let mut is_target = |path: &Path| {
+            let path = real(path);
+            let target = targets.iter().find(|(target, _)| {
+                let wanted = |n: &PathBuf| n.starts_with(target) && path.starts_with(n);
+                path.starts_with(target) && !named.iter().any(wanted)
+            });
+            hit.extend(target.map(|(_, shown)| *shown));
+            target.is_some()
+        };
         self.inputs.retain(|input| match input {
-            Input::File(path) => dunce::canonicalize(path).map_or(true, |p| !p.starts_with(folder)),
-            Input::Member(_) | Input::Stdin => true,
+            Input::File(path) => !is_target(path),
+            Input::Member(_) | Input::Pipe(_) | Input::Stdin => true,
         });
+        self.watchlists.retain(|path| !is_target(path));
+        self.passed_over.retain(|passed| !is_target(&passed.path));
+        self.passed_over.extend(hit.iter().map(|path| PassedOver {
+            why: Why::Target,
+            path: path.to_path_buf(),
+        }));
+        self.named = named;
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        self.inputs.sort();
+        self.inputs.dedup();
+        self.watchlists.sort();
+        self.watchlists.dedup();
+        self.passed_over.sort();
+        self.passed_over.dedup();
     }
 }
 
 /// A folder that holds a file of this name is passed over when it is found below a folder that was named; named itself, it is read.
 pub const PASS_OVER: &str = ".coldtrailignore";
 
-/// Finds the files that these arguments name: files, folders (with everything below), patterns, `-`.
+/// Finds what these arguments name: files, folders (with everything below), patterns, pipes, `-`.
 ///
-/// CSV files in a folder called `watchlists` are watchlists. Below folders, hidden files, files called `README.md` and folders with
-/// a file [`PASS_OVER`] are passed over.
+/// CSV files in a folder called `watchlists` are watchlists. Below folders, hidden files, files called `README.md`, folders with a file
+/// [`PASS_OVER`] and what is no evidence are passed over. A file that is reached twice is an input once.
 ///
 /// # Errors
-/// When an argument matches nothing or cannot be read.
+/// When an argument matches nothing, cannot be read, or names what cannot be an export.
 pub fn find(arguments: &[String]) -> Result<Found> {
-    let mut found = Found::default();
+    let mut search = Search::default();
     for argument in arguments {
-        if argument == "-" {
-            found.inputs.push(Input::Stdin);
-            continue;
-        }
         let path = Path::new(argument);
-        if path.exists() {
-            add(path, &mut found)?;
-            continue;
-        }
-        let matches =
-            glob::glob(argument).map_err(|e| Error::Usage(format!("pattern `{argument}`: {e}")))?;
-        let mut any = false;
-        for entry in matches {
-            let path = entry.map_err(|e| {
-                let path = e.path().to_path_buf();
-                Error::io("read", path)(e.into())
-            })?;
-            any = true;
-            add(&path, &mut found)?;
-        }
-        if !any {
-            return Err(Error::NoInput(argument.clone()));
+        if argument == "-" {
+            search.found.inputs.push(Input::Stdin);
+        } else if path.exists() {
+            search.named(path)?;
+        } else {
+            search.pattern(argument)?;
         }
     }
-    found.inputs.sort();
-    found.inputs.dedup();
-    found.watchlists.sort();
-    found.watchlists.dedup();
+    let mut found = search.found;
+    found.settle();
     Ok(found)
 }
 
-fn add(path: &Path, found: &mut Found) -> Result<()> {
-    let walk = walkdir::WalkDir::new(path)
-        .sort_by_file_name()
-        .follow_links(true);
-    let passed_over = &mut found.passed_over;
-    for entry in walk.into_iter().filter_entry(|e| {
-        let hidden = e.file_name().to_string_lossy().starts_with('.');
-        if e.depth() > 0 && !hidden && e.path().join(PASS_OVER).is_file() {
-            passed_over.push(e.path().to_path_buf());
-            return false;
+/// What was found so far.
+#[derive(Default)]
+struct Search {
+    found: Found,
+    /// Real paths of the files found: one that is reached twice is read once.
+    seen: HashSet<PathBuf>,
+}
+
+impl Search {
+    fn named(&mut self, path: &Path) -> Result<()> {
+        let kind = std::fs::metadata(path)
+            .map_err(Error::io("read", path))?
+            .file_type();
+        if kind.is_dir() || (kind.is_file() && !is_open_already(path)) {
+            let real = real(path);
+            if own::in_archive(&real) {
+                return Err(no_input(path, &Why::Archive));
+            }
+            if kind.is_file() && own::is_result(path) {
+                return Err(no_input(path, &Why::Result));
+            }
+            self.found.named.push(real.clone());
+            if kind.is_dir() {
+                self.below(path, &real, &real);
+            } else {
+                self.file(path, real);
+            }
+            return Ok(());
         }
-        e.depth() == 0 || !hidden
-    }) {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(e) => {
-                // A link to nothing, or a folder that may not be read: an input that fails when it is opened.
-                let path = e.path().unwrap_or(path).to_path_buf();
-                found.inputs.push(Input::File(path));
+        let what = special(kind);
+        let is_stream = kind.is_file() || what == PIPE;
+        let input = match is_standard_input(path) {
+            true if is_stream || what == SOCKET => Input::Stdin,
+            false if is_stream => Input::Pipe(path.to_path_buf()),
+            _ => return Err(no_input(path, &Why::Special(what))),
+        };
+        self.found.inputs.push(input);
+        Ok(())
+    }
+
+    fn pattern(&mut self, argument: &str) -> Result<()> {
+        let wrong = |e: glob::PatternError| Error::Usage(format!("pattern `{argument}`: {e}"));
+        let whole: PathBuf = Path::new(argument).components().collect();
+        let whole = whole.strip_prefix(".").unwrap_or(&whole);
+        let fixed: PathBuf = whole.components().take_while(is_fixed).collect();
+        let fixed = match fixed.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => fixed.as_path(),
+        };
+        let root = real(fixed);
+        if own::in_archive(&root) {
+            return Err(no_input(fixed, &Why::Archive));
+        }
+        let mut any = false;
+        if argument.contains("**") {
+            let pattern = glob::Pattern::new(&whole.to_string_lossy()).map_err(wrong)?;
+            any = fixed.exists() && self.deep(fixed, &root, &pattern);
+        } else {
+            for entry in glob::glob(argument).map_err(wrong)? {
+                let path = entry.map_err(|e| {
+                    let path = e.path().to_path_buf();
+                    Error::io("read", path)(e.into())
+                })?;
+                any = true;
+                self.matched(&path, &root);
+            }
+        }
+        if !any {
+            return Err(Error::NoInput(argument.into()));
+        }
+        self.found.named.push(root);
+        Ok(())
+    }
+
+    /// Takes what a pattern with `**` matches; says whether there was anything. It goes through folders and, as in a shell, not through
+    /// links: of two that lead back, the paths would have no end.
+    fn deep(&mut self, fixed: &Path, root: &Path, pattern: &glob::Pattern) -> bool {
+        let options = glob::MatchOptions {
+            require_literal_separator: true,
+            ..glob::MatchOptions::new()
+        };
+        let mut any = false;
+        let mut walk = walkdir::WalkDir::new(fixed).sort_by_file_name().into_iter();
+        while let Some(entry) = walk.next() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(e) => {
+                    any = true;
+                    self.unreadable(e.path().unwrap_or(fixed));
+                    continue;
+                }
+            };
+            let path = match entry.path().strip_prefix(".") {
+                Ok(below) if entry.depth() > 0 => below,
+                _ => entry.path(),
+            };
+            let kind = entry.file_type();
+            if kind.is_dir() && own::is_archive(path) {
+                self.pass_over(path, Why::Archive);
+                walk.skip_current_dir();
+            } else if pattern.matches_with(&path.to_string_lossy(), options) {
+                any = true;
+                self.matched(path, root);
+                if kind.is_dir() {
+                    walk.skip_current_dir();
+                }
+            } else if kind.is_symlink() && path.is_dir() {
+                let target = real(path);
+                if !target.starts_with(root) {
+                    self.pass_over(path, Why::Link(target));
+                }
+            }
+        }
+        any
+    }
+
+    /// Takes what a pattern matches; `root` is the real path of the folder in which the pattern begins.
+    fn matched(&mut self, path: &Path, root: &Path) {
+        let Ok(data) = std::fs::metadata(path) else {
+            return self.unreadable(path);
+        };
+        let kind = data.file_type();
+        let target = real(path);
+        if !target.starts_with(root) {
+            self.pass_over(path, Why::Link(target));
+        } else if !kind.is_dir() && !kind.is_file() {
+            self.pass_over(path, Why::Special(special(kind)));
+        } else if own::in_archive(&target) {
+            self.pass_over(path, Why::Archive);
+        } else if kind.is_dir() {
+            self.below(path, &target, root);
+        } else if own::is_result(path) {
+            self.pass_over(path, Why::Result);
+        } else {
+            self.file(path, target);
+        }
+    }
+
+    /// Finds what is below a folder; no link is followed beyond `root`. Both have their real paths.
+    fn below(&mut self, folder: &Path, real: &Path, root: &Path) {
+        let mut walked = HashSet::from([real.to_path_buf()]);
+        // What links lead to comes last: most of it was found under its own name by then.
+        let mut links = VecDeque::from(self.walk(folder, real, &mut walked));
+        while let Some(link) = links.pop_front() {
+            if let Some(target) = self.link(&link, root, &mut walked) {
+                links.extend(self.walk(&link, &target, &mut walked));
+            }
+        }
+    }
+
+    /// Finds what is below a folder without following links; returns those.
+    fn walk(&mut self, folder: &Path, real: &Path, walked: &mut HashSet<PathBuf>) -> Vec<PathBuf> {
+        let mut links = Vec::new();
+        let mut walk = walkdir::WalkDir::new(folder)
+            .min_depth(1)
+            .sort_by_file_name()
+            .into_iter();
+        while let Some(entry) = walk.next() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(e) => {
+                    self.unreadable(e.path().unwrap_or(folder));
+                    continue;
+                }
+            };
+            let kind = entry.file_type();
+            let path = entry.path();
+            let place = real.join(path.strip_prefix(folder).unwrap_or(path));
+            let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
+            if kind.is_dir() {
+                if is_hidden || self.passes_over(path) || !walked.insert(place) {
+                    walk.skip_current_dir();
+                }
                 continue;
             }
+            if is_hidden {
+                continue;
+            }
+            if kind.is_symlink() {
+                links.push(path.to_path_buf());
+            } else if kind.is_file() {
+                self.file_below(path, place);
+            } else {
+                self.pass_over(path, Why::Special(special(kind)));
+            }
+        }
+        links
+    }
+
+    /// Follows a link below `root`; returns the folder that it leads to, where nobody was there yet.
+    fn link(&mut self, link: &Path, root: &Path, walked: &mut HashSet<PathBuf>) -> Option<PathBuf> {
+        let Ok(data) = std::fs::metadata(link) else {
+            // It leads to nothing, or to itself.
+            self.unreadable(link);
+            return None;
         };
-        if !entry.file_type().is_file() {
-            continue;
+        let target = match dunce::canonicalize(link) {
+            Ok(target) if target.starts_with(root) => target,
+            // Drives that do not tell where a link leads are not trusted.
+            elsewhere => {
+                let target = elsewhere
+                    .or_else(|_| std::fs::read_link(link))
+                    .unwrap_or_else(|e| e.to_string().into());
+                self.pass_over(link, Why::Link(target));
+                return None;
+            }
+        };
+        let mut folders = target.ancestors().take_while(|f| f.starts_with(root));
+        let kind = data.file_type();
+        if folders.any(own::is_archive) {
+            self.pass_over(link, Why::Archive);
+        } else if kind.is_dir() {
+            let is_new = !walked.contains(&target) && !self.passes_over(link);
+            return (is_new && walked.insert(target.clone())).then_some(target);
+        } else if kind.is_file() {
+            self.file_below(link, target);
+        } else {
+            self.pass_over(link, Why::Special(special(kind)));
         }
-        let file = entry.path();
-        if entry.depth() > 0 && entry.file_name() == "README.md" {
-            continue;
+        None
+    }
+
+    fn passes_over(&mut self, folder: &Path) -> bool {
+        let why = if own::is_archive(folder) {
+            Why::Archive
+        } else if folder.join(PASS_OVER).is_file() {
+            Why::Ignored
+        } else {
+            return false;
+        };
+        self.pass_over(folder, why);
+        true
+    }
+
+    /// Takes a file that was found below a folder.
+    fn file_below(&mut self, path: &Path, real: PathBuf) {
+        if path.file_name().is_some_and(|n| n == "README.md") || self.seen.contains(&real) {
+            return;
         }
-        let in_watchlists = file
+        if own::is_result(path) {
+            self.pass_over(path, Why::Result);
+        } else {
+            self.file(path, real);
+        }
+    }
+
+    fn file(&mut self, path: &Path, real: PathBuf) {
+        if !self.seen.insert(real) {
+            return;
+        }
+        let in_watchlists = path
             .parent()
             .and_then(Path::file_name)
             .is_some_and(|n| n == "watchlists");
-        let is_csv = file
+        let is_csv = path
             .extension()
             .is_some_and(|e| e.eq_ignore_ascii_case("csv"));
         if in_watchlists && is_csv {
-            found.watchlists.push(file.to_path_buf());
+            self.found.watchlists.push(path.to_path_buf());
         } else {
-            found.inputs.push(Input::File(file.to_path_buf()));
+            self.found.inputs.push(Input::File(path.to_path_buf()));
         }
     }
-    Ok(())
+
+    /// A folder that may not be read, or a link to nothing: an input that fails when it is opened.
+    fn unreadable(&mut self, path: &Path) {
+        self.found.inputs.push(Input::File(path.to_path_buf()));
+    }
+
+    fn pass_over(&mut self, path: &Path, why: Why) {
+        self.found.passed_over.push(PassedOver {
+            why,
+            path: path.to_path_buf(),
+        });
+    }
+}
+
+fn no_input(path: &Path, why: &Why) -> Error {
+    Error::Usage(format!("`{}` cannot be an input: {why}", name_of(path)))
+}
+
+/// Whether a part of a pattern stands for itself.
+fn is_fixed(part: &Component<'_>) -> bool {
+    // The `?` of `\\?\C:` is none of a pattern.
+    matches!(part, Component::Prefix(_))
+        || !part.as_os_str().to_string_lossy().contains(['*', '?', '['])
+}
+
+/// The path without links. Some drives of Windows do not tell it, and what is not there has none.
+fn real(path: &Path) -> PathBuf {
+    dunce::canonicalize(path)
+        .or_else(|_| std::path::absolute(path))
+        .unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// Whether a path names a file that is open already. Opened again, it goes on where the first reader stopped on some systems.
+fn is_open_already(path: &Path) -> bool {
+    cfg!(unix)
+        && (path == Path::new("/dev/stdin")
+            || path.starts_with("/dev/fd")
+            || path.starts_with("/proc/self/fd"))
+}
+
+fn is_standard_input(path: &Path) -> bool {
+    let names = ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"];
+    cfg!(unix) && names.iter().any(|name| path == Path::new(name))
+}
+
+/// A pipe that has a name.
+const PIPE: &str = "a named pipe";
+/// The end of a connection.
+const SOCKET: &str = "a socket";
+
+/// What stands at a path that is neither file nor folder.
+#[cfg(unix)]
+fn special(kind: FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    if kind.is_fifo() {
+        PIPE
+    } else if kind.is_socket() {
+        SOCKET
+    } else if kind.is_char_device() {
+        "a character device, such as a terminal"
+    } else {
+        "a block device"
+    }
+}
+
+#[cfg(not(unix))]
+fn special(_: FileType) -> &'static str {
+    "no regular file"
+}
+
+/// Refuses what is no file: a folder, and a pipe or device, which may have no end. A link counts as what it leads to.
+///
+/// # Errors
+/// When there is nothing of that name, or no file.
+pub fn regular(path: &Path) -> Result<()> {
+    let kind = std::fs::metadata(path)
+        .map_err(Error::io("open", path))?
+        .file_type();
+    if kind.is_file() {
+        return Ok(());
+    }
+    #[cfg(unix)]
+    let is_pipe = std::os::unix::fs::FileTypeExt::is_fifo(&kind);
+    #[cfg(not(unix))]
+    let is_pipe = false;
+    let what = match (kind.is_dir(), is_pipe) {
+        (true, _) => "a folder",
+        (_, true) => "a pipe",
+        _ => "a device",
+    };
+    Err(Error::Unusable {
+        path: path.to_path_buf(),
+        reason: format!("it is {what}, not a file"),
+    })
+}
+
+/// What tells a file from others of its name and size: SHA-256 of its absolute path without links, in hexadecimal. Nothing where its folder
+/// cannot be found.
+pub fn path_key(path: &Path) -> Option<String> {
+    use sha2::{Digest, Sha256};
+
+    // A link to nothing has no real path, but stands somewhere.
+    let path = dunce::canonicalize(path)
+        .or_else(|_| std::path::absolute(path))
+        .ok()?;
+    #[cfg(unix)]
+    let bytes = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
+    #[cfg(not(unix))]
+    let text = path.to_string_lossy();
+    #[cfg(not(unix))]
+    let bytes = text.as_bytes();
+    Some(hex::encode(Sha256::digest(bytes)))
 }

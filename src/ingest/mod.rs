@@ -1,12 +1,14 @@
 //! From bytes to typed rows: what a file is, how it is cut into records, and what a record means.
 //!
-//! - [`input`]: files, folders, patterns and standard input; [`zip`]: members of archives, as inputs of their own.
+//! - [`input`]: files, folders, patterns, pipes and standard input; [`own`]: what coldtrail wrote itself; [`zip`]: members of archives,
+//!   as inputs of their own.
 //! - [`stream`]: an open input: packing, encoding, SHA-256; [`parquet`]: rows of Parquet as JSON lines.
 //! - [`detect`]: what a file is, from its content and never from its extension.
 //! - [`csv`], [`json`]: containers. They know records and offsets, nothing of Microsoft.
 //! - [`audit`], [`columns`]: record kinds. They know fields, nothing of CSV.
 //! - [`rows`]: typed columns of one table, filled row by row.
 //! - [`block`]: a piece of a file converted on one core; files are cut at record boundaries so that all cores work on one file.
+//! - [`watchlist`]: lists of reference data, which are no events.
 //!
 //! Knows nothing of our archive or of duplicates.
 
@@ -18,18 +20,16 @@ pub mod detect;
 pub mod input;
 pub mod ip;
 pub mod json;
+pub mod own;
 pub mod parquet;
 pub mod rows;
 pub mod stream;
-mod swar;
 pub mod time;
+pub mod watchlist;
 pub mod zip;
 
 /// Longest record that is read. Longer ones go to quarantine.
 pub const MAX_RECORD_BYTES: usize = 64 << 20;
-
-/// Deepest nesting of JSON that is read. Deeper records go to quarantine.
-pub const MAX_JSON_DEPTH: usize = 128;
 
 /// A record that could not be converted.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,10 @@
 //! Typed columns of one table, filled row by row.
 //!
 //! A value that does not fit its column's type is not dropped: it goes to `ExtraColumns` as it came.
+//!
+//! A row that has no record of its own has the fingerprint of its columns, by their type, so that the container makes no difference: numbers
+//! by value (`1`, `1.0` and `"1"`), reals by the nearest `f64`, times by the microsecond that is stored, bools by what they mean, JSON as
+//! [`super::json`] says, texts as they are. Nothing, null and an empty text are the same there: CSV does not tell them apart.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,7 +16,7 @@ use arrow::array::{
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::json::{self, Raw};
-use super::time::{self, DateOrder};
+use super::time::{self, Clocks, DateOrder};
 use crate::catalog::{EXTRA, Kusto, Origin, TIME, Table};
 
 /// A value on its way into a column.
@@ -100,11 +104,10 @@ impl<'a> Row<'a> {
         true
     }
 
-    /// Sets a column that promises what `->>` gives: empty text is a value there.
+    /// Sets a column that promises what `->>` gives: empty text is a value there, the last value stays, and null takes it away.
     pub fn set_path(&mut self, column: usize, value: Slot<'a>) {
-        if value != Slot::Empty && self.slots[column] == Slot::Empty {
-            self.slots[column] = value;
-            self.touched.push(column);
+        if value != Slot::Empty || self.slots[column] != Slot::Empty {
+            self.replace(column, value);
         }
     }
 
@@ -123,6 +126,9 @@ impl<'a> Row<'a> {
 
     /// Takes the value of a column away.
     pub fn take(&mut self, column: usize) -> Slot<'a> {
+        if self.known.is_some_and(|(known, _)| known == column) {
+            self.known = None;
+        }
         std::mem::take(&mut self.slots[column])
     }
 
@@ -227,6 +233,8 @@ pub struct TableRows {
     pub records: Vec<i64>,
     /// Event times in microseconds.
     pub times: Vec<Option<i64>>,
+    /// Local times that the clock skipped or repeated.
+    pub clocks: Clocks,
     order: Option<DateOrder>,
     is_stable: Vec<bool>,
     name_prints: Vec<u128>,
@@ -256,6 +264,7 @@ impl TableRows {
             prints: Vec::new(),
             records: Vec::new(),
             times: Vec::new(),
+            clocks: Clocks::default(),
             order,
             is_stable: table
                 .columns
@@ -363,6 +372,8 @@ impl TableRows {
 /// Hash of an identity: the 128 bits of a GUID, else a hash of the lower-cased text.
 pub fn id_key(text: &str) -> Option<u128> {
     let text = text.trim();
+    let inner = text.strip_prefix('{').and_then(|t| t.strip_suffix('}'));
+    let text = inner.map_or(text, str::trim);
     if text.is_empty() {
         return None;
     }
@@ -457,12 +468,12 @@ fn append(
             }
             None => Appended::Misfit,
         },
-        Sink::Real(b) => match text.trim().parse::<f64>() {
-            Ok(x) => {
+        Sink::Real(b) => match real(text) {
+            Some(x) => {
                 b.append_value(x);
                 Appended::Value(u128::from(x.to_bits()))
             }
-            Err(_) => Appended::Misfit,
+            None => Appended::Misfit,
         },
         Sink::Time(b) => match time::parse(text, order) {
             Some(t) => {
@@ -501,6 +512,13 @@ fn dynamic(b: &mut StringBuilder, slot: &Slot<'_>, want_print: bool) -> Appended
             }
         }
     }
+}
+
+/// `1.5`, `NaN`; nothing for a number that a real does not hold, such as `1e400`.
+fn real(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let x = text.parse::<f64>().ok()?;
+    (x.is_finite() || !text.bytes().any(|b| b.is_ascii_digit())).then_some(x)
 }
 
 /// `20`, `"1.0"`, `"1e9"` as a whole number.
@@ -548,6 +566,30 @@ mod tests {
             r#"{"New\"Column":"x","ApplicationId":"many"}"#
         );
         assert!(arrays[table.at(EXTRA)].is_null(1));
+    }
+
+    #[test]
+    fn the_last_value_of_a_path_stays() {
+        let table = catalog::table("UnifiedAuditLog");
+        let (user, scope) = (table.at("UserId"), table.at("Scope"));
+        let mut rows = TableRows::new(table, None);
+        let mut row = Row::new(table);
+        for value in ["a", "", "b"] {
+            row.set_path(user, Slot::Text(value.into()));
+        }
+        row.set_path(scope, Slot::Json("1"));
+        row.set_path(scope, Slot::Empty);
+        rows.push(&mut row, 0, None);
+        let arrays = rows.arrays();
+        assert_eq!(arrays[user].as_string::<i32>().value(0), "b");
+        assert!(arrays[scope].is_null(0));
+    }
+
+    #[test]
+    fn a_number_beyond_a_real_is_no_infinity() {
+        assert_eq!(real(" 1.50 "), Some(1.5));
+        assert_eq!(real("1e400"), None);
+        assert_eq!(real("-Infinity"), Some(f64::NEG_INFINITY));
     }
 
     #[test]

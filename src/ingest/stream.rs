@@ -4,7 +4,8 @@
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use encoding_rs::Encoding;
@@ -25,8 +26,10 @@ pub const RATIO_FROM: u64 = 16 << 20;
 pub const MAX_UNPACKED: u64 = 1 << 40;
 /// Packed files inside a packed file, or Parquet where nothing can seek, are read into memory up to this size.
 pub const MAX_IN_MEMORY: u64 = 64 << 20;
-/// Bytes that tell the encoding.
+/// Bytes that tell the encoding, in most files.
 const ENCODING_BYTES: u64 = 64 << 10;
+/// Bytes that tell the encoding of a pipe where its beginning leaves it open: nobody can look at all of it and come back.
+const PIPE_ENCODING_BYTES: u64 = 8 << 20;
 
 /// How the bytes of a file are packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +87,8 @@ pub struct Stream {
     pub packing: Packing,
     /// How its text is encoded.
     pub encoding: &'static str,
+    /// What is to be said of that.
+    pub encoding_note: &'static str,
     /// Bytes of the byte order mark that is passed over. Offsets in UTF-16 are those of the text in UTF-8.
     pub offset: u64,
 }
@@ -103,6 +108,20 @@ impl Read for Tee {
             meter.hash.update(&buffer[..n]);
             self.progress.read_bytes(n as u64);
         }
+        Ok(n)
+    }
+}
+
+/// Counts the bytes that go by.
+pub(super) struct Counted<R> {
+    pub(super) inner: R,
+    pub(super) count: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.count.fetch_add(n as u64, Ordering::Relaxed);
         Ok(n)
     }
 }
@@ -174,15 +193,7 @@ impl Read for Broken {
 /// # Errors
 /// When the file cannot be opened.
 pub fn open(input: &Input, progress: Arc<dyn Progress>) -> Result<Stream> {
-    let (path, inner): (_, Bytes) = match input {
-        Input::File(path) => (
-            Some(path.clone()),
-            Box::new(File::open(path).map_err(Error::io("open", path))?),
-        ),
-        Input::Member(member) => (None, member.open()?),
-        Input::Stdin => (None, Box::new(io::stdin())),
-    };
-    let shown = path.clone().unwrap_or_else(|| input.name().into());
+    let inner = raw(input)?;
     let meter = Arc::new(Mutex::new(Meter::default()));
     let tee = Box::new(Tee {
         inner,
@@ -198,27 +209,17 @@ pub fn open(input: &Input, progress: Arc<dyn Progress>) -> Result<Stream> {
             .expect("no reader panics while it counts")
             .bytes
     };
-    let reader: Bytes = match packing {
-        Packing::Gzip => Box::new(Bounded::new(
-            flate2::read::MultiGzDecoder::new(reader),
-            packed,
-        )),
-        Packing::Zstd => Box::new(Bounded::new(
-            zstd::stream::read::Decoder::new(reader).map_err(Error::io("read", &shown))?,
-            packed,
-        )),
-        Packing::Parquet => match &path {
-            Some(path) => {
-                let file = File::open(path).map_err(Error::io("open", path))?;
-                lines_of(parquet::Lines::of_file(file))
-            }
-            None => lines_of(in_memory(reader).and_then(parquet::Lines::of_bytes)),
-        },
-        Packing::Zip => Box::new(io::empty()),
-        Packing::None => reader,
-    };
+    let reader = unpacked(input, packing, reader, packed)?;
     let (head, reader) = peek(reader, ENCODING_BYTES);
-    let (encoding, from) = encoding_of(&head);
+    let (letters, seen, reader) = letters(input, packing, &head, reader);
+    let (encoding, from) = encoding_of(&head, &letters);
+    let encoding_note = match (encoding, seen) {
+        ("Windows-1252", Seen::All) => "neither UTF-8 nor UTF-16: read as Windows-1252",
+        ("Windows-1252", Seen::Beginning) => {
+            "its first 8 MiB are neither UTF-8 nor UTF-16, and a pipe is read once: read as Windows-1252"
+        }
+        _ => "",
+    };
     let reader: Bytes = match from {
         None if !encoding.ends_with("BOM") => reader,
         from => Box::new(
@@ -233,11 +234,62 @@ pub fn open(input: &Input, progress: Arc<dyn Progress>) -> Result<Stream> {
     Ok(Stream {
         reader,
         meter,
-        path,
+        path: match input {
+            Input::File(path) => Some(path.clone()),
+            _ => None,
+        },
         packing,
         encoding,
+        encoding_note,
         offset: if encoding == "UTF-8 with BOM" { 3 } else { 0 },
     })
+}
+
+/// An input as it came.
+fn raw(input: &Input) -> Result<Bytes> {
+    Ok(match input {
+        Input::File(path) | Input::Pipe(path) => {
+            Box::new(File::open(path).map_err(Error::io("open", path))?)
+        }
+        Input::Member(member) => member.open()?,
+        Input::Stdin => Box::new(io::stdin()),
+    })
+}
+
+/// Undoes the packing of an input; `packed` says how many bytes were taken from the reader so far.
+fn unpacked(
+    input: &Input,
+    packing: Packing,
+    reader: Bytes,
+    packed: impl Fn() -> u64 + Send + 'static,
+) -> Result<Bytes> {
+    Ok(match packing {
+        Packing::Gzip => Box::new(Bounded::new(
+            flate2::read::MultiGzDecoder::new(reader),
+            packed,
+        )),
+        Packing::Zstd => Box::new(Bounded::new(
+            zstd::stream::read::Decoder::new(reader).map_err(Error::io("read", shown(input)))?,
+            packed,
+        )),
+        Packing::Parquet => match input {
+            Input::File(path) => {
+                let file = File::open(path).map_err(Error::io("open", path))?;
+                lines_of(parquet::Lines::of_file(file))
+            }
+            _ => lines_of(in_memory(reader).and_then(parquet::Lines::of_bytes)),
+        },
+        Packing::Zip => Box::new(io::empty()),
+        Packing::None => reader,
+    })
+}
+
+/// The path of an input for messages.
+fn shown(input: &Input) -> PathBuf {
+    match input {
+        Input::File(path) | Input::Pipe(path) => path.clone(),
+        Input::Member(_) | Input::Stdin => input.name().into(),
+    }
 }
 
 fn lines_of(lines: io::Result<parquet::Lines>) -> Bytes {
@@ -260,13 +312,146 @@ pub(super) fn in_memory(reader: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// How these first bytes of a text are encoded: the name for the ledger, and the decoder where one is needed and no byte order mark
-/// tells it.
-fn encoding_of(head: &[u8]) -> (&'static str, Option<&'static Encoding>) {
+/// How much of a text was looked at.
+#[derive(Clone, Copy)]
+enum Seen {
+    /// All of it, or enough.
+    All,
+    /// What could be looked at before reading.
+    Beginning,
+}
+
+/// Counts the letters of a text: those of its beginning, and where they leave the encoding open, all of them. One bad byte may stand long
+/// before the first good letter.
+fn letters(input: &Input, packing: Packing, head: &[u8], reader: Bytes) -> (Letters, Seen, Bytes) {
+    let mut letters = Letters::default();
+    letters.add(head);
+    let is_all = (head.len() as u64) < ENCODING_BYTES;
+    if is_all || !letters.is_open() || marked(head).is_some() {
+        return (letters, Seen::All, reader);
+    }
+    if input.is_pipe() {
+        let (more, reader) = peek(reader, PIPE_ENCODING_BYTES);
+        let seen = match (more.len() as u64) < PIPE_ENCODING_BYTES {
+            true => Seen::All,
+            false => Seen::Beginning,
+        };
+        letters = Letters::default();
+        letters.add(&more);
+        return (letters, seen, reader);
+    }
+    // Where it cannot be opened or breaks off, the reading that follows does too and says so.
+    let mut all = Letters::default();
+    if all_letters(input, packing, &mut all).is_ok() || all.count() > letters.count() {
+        letters = all;
+    }
+    (letters, Seen::All, reader)
+}
+
+/// Counts the letters of an input that can be opened again.
+fn all_letters(input: &Input, packing: Packing, letters: &mut Letters) -> Result<()> {
+    let inner = raw(input)?;
+    let count = Arc::new(AtomicU64::new(0));
+    let counted = Box::new(Counted {
+        inner,
+        count: Arc::clone(&count),
+    });
+    let packed = move || count.load(Ordering::Relaxed);
+    let mut reader = unpacked(input, packing, counted, packed)?;
+    let mut buffer = vec![0; ENCODING_BYTES as usize];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(n) => letters.add(&buffer[..n]),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(Error::io("read", shown(input))(e)),
+        }
+    }
+}
+
+/// What a text holds beyond ASCII.
+#[derive(Debug, Default)]
+struct Letters {
+    /// Letters in UTF-8.
+    good: u64,
+    /// Where it is not UTF-8.
+    bad: u64,
+    /// Bytes that text in Windows-1252 does not have.
+    strange: u64,
+    /// A letter that may go on: its first bytes were the last.
+    cut: Vec<u8>,
+}
+
+/// In text that is Windows-1252 so many letters are no UTF-8 for each that is by chance, and for each byte that does not belong there.
+const TELLING: u64 = 20;
+
+impl Letters {
+    fn add(&mut self, bytes: &[u8]) {
+        let is_control =
+            |b: u8| b == 0x7f || (b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r' | 0x0c));
+        self.strange += bytes.iter().filter(|b| is_control(**b)).count() as u64;
+        if self.cut.is_empty() && bytes.is_ascii() {
+            return;
+        }
+        let joined;
+        let text = match self.cut.is_empty() {
+            true => bytes,
+            false => {
+                joined = [self.cut.as_slice(), bytes].concat();
+                self.cut.clear();
+                joined.as_slice()
+            }
+        };
+        let mut chunks = text.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            let letters = chunk.valid().chars().filter(|c| !c.is_ascii());
+            self.good += letters.count() as u64;
+            let invalid = chunk.invalid();
+            let may_go_on = chunks.peek().is_none()
+                && std::str::from_utf8(invalid).is_err_and(|e| e.error_len().is_none());
+            if may_go_on {
+                self.cut.extend_from_slice(invalid);
+            } else if !invalid.is_empty() {
+                self.bad += 1;
+                // They stand for nothing there.
+                let undefined = |b: &&u8| matches!(**b, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d);
+                self.strange += invalid.iter().filter(undefined).count() as u64;
+            }
+        }
+    }
+
+    fn count(&self) -> u64 {
+        self.good + self.bad
+    }
+
+    /// Whether more of the text may tell another encoding.
+    fn is_open(&self) -> bool {
+        self.bad > self.good + self.strange
+    }
+
+    /// Whether the text is Windows-1252. One with good letters and some bad ones is UTF-8 that was damaged: only the damaged records are
+    /// lost.
+    fn is_windows(&self) -> bool {
+        self.bad > TELLING * (self.good + self.strange)
+    }
+}
+
+/// How a text with this beginning and these letters is encoded: the name for the ledger, and the decoder where one is needed and no byte
+/// order mark tells it.
+fn encoding_of(head: &[u8], letters: &Letters) -> (&'static str, Option<&'static Encoding>) {
+    match marked(head) {
+        Some(marked) => marked,
+        None if letters.is_windows() => ("Windows-1252", Some(encoding_rs::WINDOWS_1252)),
+        None => ("UTF-8", None),
+    }
+}
+
+/// The encoding that the first bytes say, by a mark or by their zeros.
+fn marked(head: &[u8]) -> Option<(&'static str, Option<&'static Encoding>)> {
     match head {
-        [0xef, 0xbb, 0xbf, ..] => return ("UTF-8 with BOM", None),
-        [0xff, 0xfe, ..] => return ("UTF-16LE with BOM", None),
-        [0xfe, 0xff, ..] => return ("UTF-16BE with BOM", None),
+        [0xef, 0xbb, 0xbf, ..] => return Some(("UTF-8 with BOM", None)),
+        [0xff, 0xfe, ..] => return Some(("UTF-16LE with BOM", None)),
+        [0xfe, 0xff, ..] => return Some(("UTF-16BE with BOM", None)),
         _ => {}
     }
     // Latin letters in UTF-16 have a zero in every other byte; of other binary content the zeros stand anywhere.
@@ -282,45 +467,13 @@ fn encoding_of(head: &[u8]) -> (&'static str, Option<&'static Encoding>) {
     let (even, odd) = (zeros(0), zeros(1));
     if (even + odd) * 4 > start.len() {
         if odd > 8 * even {
-            return ("UTF-16LE", Some(encoding_rs::UTF_16LE));
+            return Some(("UTF-16LE", Some(encoding_rs::UTF_16LE)));
         }
         if even > 8 * odd {
-            return ("UTF-16BE", Some(encoding_rs::UTF_16BE));
+            return Some(("UTF-16BE", Some(encoding_rs::UTF_16BE)));
         }
     }
-    if is_windows_1252(head) {
-        return ("Windows-1252", Some(encoding_rs::WINDOWS_1252));
-    }
-    ("UTF-8", None)
-}
-
-/// Whether text that is not UTF-8 is Windows-1252: no letter of it is UTF-8, and nothing in it is binary. Text with good UTF-8 letters
-/// and a bad one is UTF-8 that was damaged: only the damaged record is lost.
-fn is_windows_1252(head: &[u8]) -> bool {
-    let control = |b: &u8| *b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r' | 0x0c);
-    if head.iter().any(|b| control(b) || *b == 0x7f) {
-        return false;
-    }
-    let mut invalid = 0;
-    let mut chunks = head.utf8_chunks().peekable();
-    while let Some(chunk) = chunks.next() {
-        if !chunk.valid().is_ascii() {
-            return false;
-        }
-        // A letter may be cut by the end of what was read.
-        if chunks.peek().is_some() {
-            // 81, 8D, 8F, 90 and 9D stand for nothing there.
-            if chunk
-                .invalid()
-                .iter()
-                .any(|b| matches!(b, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d))
-            {
-                return false;
-            }
-            invalid += chunk.invalid().len();
-        }
-    }
-    invalid > 0
+    None
 }
 
 impl Read for Stream {
@@ -369,18 +522,12 @@ fn copy_into(reader: &mut impl Read, hash: &mut Sha256) -> io::Result<u64> {
 /// # Errors
 /// When it cannot be read.
 pub fn sha256(input: &Input) -> Result<String> {
-    let (mut reader, shown): (Bytes, PathBuf) = match input {
-        Input::File(path) => (
-            Box::new(File::open(path).map_err(Error::io("open", path))?),
-            path.clone(),
-        ),
-        Input::Member(member) => (member.open()?, member.name.clone().into()),
-        Input::Stdin => {
-            return Err(Error::Usage("standard input can be read once only".into()));
-        }
-    };
+    if input.is_pipe() {
+        return Err(Error::Usage("a pipe can be read once only".into()));
+    }
+    let mut reader = raw(input)?;
     let mut hash = Sha256::new();
-    copy_into(&mut reader, &mut hash).map_err(Error::io("read", Path::new(&shown)))?;
+    copy_into(&mut reader, &mut hash).map_err(Error::io("read", shown(input)))?;
     Ok(hex::encode(hash.finalize()))
 }
 
@@ -410,7 +557,25 @@ mod tests {
             (&be, "UTF-16BE"),
             (b"\0\0\0\0\0\0\0\0", "UTF-8"),
         ] {
-            assert_eq!(encoding_of(head).0, want, "{head:?}");
+            let mut letters = Letters::default();
+            letters.add(head);
+            assert_eq!(encoding_of(head, &letters).0, want, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn letters_are_counted_alike_however_the_text_is_cut() {
+        let text = b"J\xc3\xbcrgen M\xfcller \xe2\x82\xac \xf0\x9f\x98\x80 \xe2\x82x\x81\x7f";
+        let counts = |l: &Letters| [l.good, l.bad, l.strange];
+        let mut whole = Letters::default();
+        whole.add(text);
+        assert_eq!(counts(&whole), [3, 3, 2]);
+        for size in 1..text.len() {
+            let mut letters = Letters::default();
+            for piece in text.chunks(size) {
+                letters.add(piece);
+            }
+            assert_eq!(counts(&letters), counts(&whole), "pieces of {size}");
         }
     }
 

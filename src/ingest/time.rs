@@ -3,7 +3,7 @@
 //! Times without a zone are UTC: that is what the audit log and the portals write. Day-first or month-first is never
 //! guessed for a single value: [`order_of`] decides it for a whole column.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone};
+use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
 
 /// Which of two numbers in `3/4/2026` is the day.
@@ -37,12 +37,8 @@ pub fn parse(text: &str, order: Option<DateOrder>) -> Option<i64> {
     if let Some(t) = iso(text.as_bytes()) {
         return Some(t);
     }
-    if let Some(ms) = text
-        .trim_start_matches('\\')
-        .strip_prefix("/Date(")
-        .and_then(|r| r.split(')').next())
-    {
-        return ms.parse::<i64>().ok()?.checked_mul(1000);
+    if let Some(t) = dotnet(text).or_else(|| dotnet_escaped(text)) {
+        return Some(t);
     }
     if text.bytes().all(|b| b.is_ascii_digit()) {
         return match text.len() {
@@ -71,11 +67,106 @@ pub fn parse(text: &str, order: Option<DateOrder>) -> Option<i64> {
     Some(t.and_utc().timestamp_micros() + seconds * 1_000_000 + micros)
 }
 
-/// The instant of a time without a zone, in this zone. An hour that a change of clocks repeats is read as the first of the two.
-pub fn in_zone(text: &str, order: Option<DateOrder>, zone: Tz) -> Option<i64> {
-    let naive = DateTime::from_timestamp_micros(parse(text, order)?)?.naive_utc();
-    let local = zone.from_local_datetime(&naive).earliest()?;
-    Some(local.timestamp_micros())
+/// The instant of `/Date(1620000000000)/`, as .NET writes times into JSON; `/Date(1620000000000+0200)/` is the same instant, shown elsewhere.
+/// Nothing where anything else stands before or behind it.
+pub fn dotnet(text: &str) -> Option<i64> {
+    let inner = text.strip_prefix("/Date(")?.strip_suffix(")/")?;
+    milliseconds(inner)
+}
+
+/// The same with the backslashes that it has in JSON.
+fn dotnet_escaped(text: &str) -> Option<i64> {
+    let inner = text.strip_prefix(r"\/Date(")?.strip_suffix(r")\/")?;
+    milliseconds(inner)
+}
+
+/// `-62135596800000+0100` in microseconds.
+fn milliseconds(inner: &str) -> Option<i64> {
+    let offset = inner
+        .char_indices()
+        .skip(1)
+        .find(|(_, c)| !c.is_ascii_digit())
+        .map_or(inner.len(), |(at, _)| at);
+    let (number, offset) = inner.split_at(offset);
+    let known = match offset.as_bytes() {
+        [] => true,
+        [b'+' | b'-', digits @ ..] => digits.len() == 4 && digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    // Rust reads `+5`, too, which nobody writes.
+    match known && !number.starts_with('+') {
+        true => number.parse::<i64>().ok()?.checked_mul(1000),
+        false => None,
+    }
+}
+
+/// What a time without a zone is in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Local {
+    /// This instant.
+    At(i64),
+    /// The clock showed it twice, when it was set back; this was the first time.
+    Twice(i64),
+    /// The clock never showed it: it was set forward over it.
+    Never,
+}
+
+/// Local times that were not one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Clocks {
+    /// Those that the clock skipped.
+    pub skipped: u64,
+    /// Those that it showed twice.
+    pub repeated: u64,
+}
+
+impl Clocks {
+    /// Adds those of other rows.
+    pub fn add(&mut self, other: Clocks) {
+        self.skipped += other.skipped;
+        self.repeated += other.repeated;
+    }
+
+    /// What is to be said of them, a sentence each.
+    pub fn notes(self, zone: Option<Tz>) -> Vec<String> {
+        let zone = zone.map_or("this zone", Tz::name);
+        let mut notes = Vec::new();
+        if self.skipped > 0 {
+            notes.push(format!(
+                "{} local times do not exist in {zone}, where the clock was set forward: they are kept in ExtraColumns",
+                self.skipped
+            ));
+        }
+        if self.repeated > 0 {
+            notes.push(format!(
+                "{} local times are ambiguous in {zone}, where the clock was set back: the first was taken",
+                self.repeated
+            ));
+        }
+        notes
+    }
+}
+
+/// The instant of a time without a zone, in this zone; nothing where the text is no time. A time that names its zone is that instant.
+pub fn in_zone(text: &str, order: Option<DateOrder>, zone: Tz) -> Option<Local> {
+    let utc = parse(text, order)?;
+    if names_its_zone(text.trim()) {
+        return Some(Local::At(utc));
+    }
+    let naive = DateTime::from_timestamp_micros(utc)?.naive_utc();
+    Some(match zone.from_local_datetime(&naive) {
+        MappedLocalTime::Single(t) => Local::At(t.timestamp_micros()),
+        MappedLocalTime::Ambiguous(first, _) => Local::Twice(first.timestamp_micros()),
+        MappedLocalTime::None => Local::Never,
+    })
+}
+
+/// Whether a time says which zone it is in: with an offset or a `Z`, or as a count since 1970.
+fn names_its_zone(text: &str) -> bool {
+    let counted = text.bytes().all(|b| b.is_ascii_digit()) || text.contains("/Date(");
+    // Behind the seconds of ISO 8601, so that no date is taken for an offset.
+    let behind = text.get(19..).filter(|_| iso(text.as_bytes()).is_some());
+    counted || text.ends_with(['Z', 'z']) || behind.is_some_and(|rest| rest.contains(['+', '-']))
 }
 
 /// What these values say about the order of day and month.
@@ -253,18 +344,18 @@ pub fn iso(b: &[u8]) -> Option<i64> {
     let offset = match rest {
         b"" | b"Z" | b"z" => 0,
         [sign @ (b'+' | b'-'), h1, h2, tail @ ..] => {
-            let digits: Vec<u32> = [h1, h2]
-                .into_iter()
-                .chain(tail.iter().filter(|c| **c != b':'))
-                .map(|c| u32::from(c.wrapping_sub(b'0')))
-                .collect();
-            if digits.iter().any(|d| *d > 9) || !matches!(digits.len(), 2 | 4) {
+            let (m1, m2) = match tail {
+                [] => (&b'0', &b'0'),
+                [m1, m2] | [b':', m1, m2] => (m1, m2),
+                _ => return None,
+            };
+            let digits = [h1, h2, m1, m2].map(|c| u32::from(c.wrapping_sub(b'0')));
+            let [h1, h2, m1, m2] = digits;
+            let (hours, minutes) = (h1 * 10 + h2, m1 * 10 + m2);
+            if digits.iter().any(|d| *d > 9) || hours > 23 || minutes > 59 {
                 return None;
             }
-            let minutes = (digits[0] * 10 + digits[1]) * 60
-                + digits.get(2).map_or(0, |d| d * 10)
-                + digits.get(3).copied().unwrap_or(0);
-            let minutes = i64::from(minutes);
+            let minutes = i64::from(hours * 60 + minutes);
             if *sign == b'+' { minutes } else { -minutes }
         }
         _ => return None,
@@ -349,6 +440,16 @@ mod tests {
                 "2024-05-07T18:41:25.123000Z",
             ),
             ("/Date(946684800000)/", None, "2000-01-01T00:00:00.000000Z"),
+            (
+                r"\/Date(946684800000-0700)\/",
+                None,
+                "2000-01-01T00:00:00.000000Z",
+            ),
+            (
+                "/Date(-62135596800000)/",
+                None,
+                "0001-01-01T00:00:00.000000Z",
+            ),
             ("1620000000", None, "2021-05-03T00:00:00.000000Z"),
         ] {
             assert_eq!(
@@ -363,9 +464,42 @@ mod tests {
             "5/18/2021 9:13:33 PM",
             "99/99/2021 1:00:00",
             "2021-02-30T00:00:00",
+            "2021-02-28T00:00:00+00:75",
+            "2021-02-28T00:00:00+0::0",
+            "/Date(946684800000)/ one",
+            "/Date(946684800000)",
+            "/Date(946684800000+02)/",
+            "/Date(+5)/",
+            "/Date()/",
+            "/Date(é)/",
         ] {
             assert_eq!(parse(input, None), None, "{input}");
         }
+    }
+
+    #[test]
+    fn a_time_that_the_clock_skipped_is_none_and_one_it_repeated_is_the_first() {
+        let local = |text| in_zone(text, Some(DateOrder::DayFirst), Tz::Europe__Berlin);
+        let utc = |text| parse(text, None).expect("a time");
+        assert_eq!(
+            local("2026-03-29 01:59:59"),
+            Some(Local::At(utc("2026-03-29T00:59:59Z")))
+        );
+        assert_eq!(local("2026-03-29 02:30"), Some(Local::Never));
+        assert_eq!(local("29/03/2026, 2:30:00.000 AM"), Some(Local::Never));
+        assert_eq!(
+            local("2026-10-25T02:30:00"),
+            Some(Local::Twice(utc("2026-10-25T00:30:00Z")))
+        );
+        for zoned in [
+            "2026-03-29T02:30:00Z",
+            "2026-03-29T04:30:00.5+02:00",
+            "/Date(1774751400000)/",
+            "1774751400",
+        ] {
+            assert_eq!(local(zoned), Some(Local::At(utc(zoned))), "{zoned}");
+        }
+        assert_eq!(local("soon"), None);
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub enum Json {
     Long(i64),
     /// Another number.
     Real(f64),
+    /// A number that fits into neither: its text. In arithmetic it is the nearest `real`.
+    Big(Arc<str>),
     /// A string.
     String(Arc<str>),
     /// A `datetime` put into a bag or array.

@@ -1,22 +1,22 @@
 //! Files of the archive against the logs that name them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::Int64Type;
-use parquet::arrow::ProjectionMask;
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use chrono::DateTime;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
 use super::records;
 use super::verify::{Check, Problem, Sheet};
-use crate::archive::delta::FileEntry;
-use crate::archive::ledger::{self, Ledger};
-use crate::archive::{Archive, keys, part};
-use crate::catalog::{INGEST_ID, RECORD, Table, catalog};
+use crate::archive::delta::{self, FileEntry};
+use crate::archive::digest::{self, RowSets};
+use crate::archive::{self, Archive, part};
+use crate::catalog::{INGEST_ID, RECORD, TIME, Table, catalog};
 use crate::error::{Error, Result};
 use crate::ingest::input::Input;
 use crate::ingest::rows::id_key;
@@ -34,9 +34,8 @@ pub(super) struct Listed {
     pub complete: bool,
 }
 
-/// Lists the tables' files; looks for files that no log names on the way. Files of an ingest that was cut off belong to nobody: readers do
-/// not see them, and the next ingest removes them.
-pub(super) fn listed(archive: &Archive, ledger: Option<&Ledger>, sheet: &mut Sheet) -> Vec<Listed> {
+/// Lists the tables' files, and looks at their logs and folders on the way.
+pub(super) fn listed(archive: &Archive, sheet: &mut Sheet) -> Vec<Listed> {
     let mut out = Vec::new();
     for table in catalog().tables() {
         let folder = archive.root().join(table.name);
@@ -44,53 +43,141 @@ pub(super) fn listed(archive: &Archive, ledger: Option<&Ledger>, sheet: &mut She
             continue;
         }
         sheet.checked(Check::Log, 1);
-        let files = match archive.logs().files(table.name) {
-            Ok(files) => files,
-            Err(e) => {
-                let expected = "a log that can be read";
-                sheet.problem(Problem::new(
-                    Check::Log,
-                    table.name,
-                    "",
-                    expected,
-                    e.to_string(),
-                ));
-                out.push(Listed {
-                    table,
-                    files: Vec::new(),
-                    complete: false,
-                });
-                continue;
-            }
-        };
+        let files = archive.files(table);
+        let complete = files.is_ok();
+        let files = files.unwrap_or_else(|e| {
+            let expected = "a log that can be read";
+            sheet.problem(Problem::new(
+                Check::Log,
+                table.name,
+                "",
+                expected,
+                e.to_string(),
+            ));
+            Vec::new()
+        });
+        if complete {
+            commits(archive, table, &files, sheet);
+            columns(archive, table, sheet);
+        }
         let names: HashSet<&str> = files.iter().map(|f| f.path.as_str()).collect();
-        orphans(&folder, table, &names, ledger, sheet);
-        let all = files.len();
-        let mut files: Vec<FileEntry> = files
-            .into_iter()
-            .filter(|f| table.name == ledger::TABLE || belongs(f.batch, ledger))
-            .collect();
-        sheet.not_checked(Check::Files, (all - files.len()) as u64);
-        files.sort_by(|a, b| a.path.cmp(&b.path));
+        // A commit that cannot be read is told above.
+        let removed = archive.logs().removed(table.name).unwrap_or_default();
+        orphans(&folder, table, &names, &removed, sheet);
         out.push(Listed {
             table,
             files,
-            complete: true,
+            complete,
         });
     }
+    strangers(archive.root(), sheet);
+    let staged = walkdir::WalkDir::new(archive.staging())
+        .into_iter()
+        .flatten();
+    sheet.left_over(staged.filter(|e| e.file_type().is_file()).count() as u64);
     out
 }
 
-/// Whether a batch was committed; without a ledger nobody knows, and all count.
-fn belongs(batch: Option<i64>, ledger: Option<&Ledger>) -> bool {
-    batch.is_none_or(|b| ledger.is_none_or(|l| l.has_batch(b)))
+/// Checkpoints say what the commits say that they stand for.
+fn commits(archive: &Archive, table: &Table, files: &[FileEntry], sheet: &mut Sheet) {
+    sheet.checked(Check::Log, 1);
+    let problem = |file: &str, expected: String, found: String| {
+        Problem::new(Check::Log, table.name, file, expected, found)
+    };
+    let hint = archive.logs().hint(table.name);
+    if let Some(found) = hint.unwrap_or_else(|e| Some(e.to_string())) {
+        let expected = "a hint at a checkpoint".to_string();
+        sheet.problem(problem("_delta_log/_last_checkpoint", expected, found));
+    }
+    let commits = match archive.logs().replayed(table.name) {
+        Ok(Some(commits)) => commits,
+        // Another program has removed old commits: its checkpoint is all there is.
+        Ok(None) => return sheet.not_checked(Check::Log, 1),
+        Err(e) => {
+            let expected = "commits that can be read".to_string();
+            return sheet.problem(problem("", expected, e.to_string()));
+        }
+    };
+    let by_path = |list: &[FileEntry]| -> BTreeMap<String, FileEntry> {
+        list.iter().map(|f| (f.path.clone(), f.clone())).collect()
+    };
+    let (have, want) = (by_path(files), by_path(&commits));
+    let paths: BTreeSet<&String> = have.keys().chain(want.keys()).collect();
+    for path in paths {
+        let words = |entry: Option<&FileEntry>| match entry {
+            None => "no such file".to_string(),
+            Some(e) => format!(
+                "{} rows, {} bytes, times {:?}, day {:?}",
+                e.rows, e.size, e.times, e.date
+            ),
+        };
+        let (have, want) = (have.get(path), want.get(path));
+        // A batch that is being committed is in no commit yet.
+        if have != want && !(want.is_none() && archive.is_locked()) {
+            sheet.problem(problem(path, words(want), words(have)));
+        }
+    }
+}
+
+/// The log's columns are those of the table.
+fn columns(archive: &Archive, table: &Table, sheet: &mut Sheet) {
+    sheet.checked(Check::Log, 1);
+    let known = match delta::columns_of(table) {
+        Ok(known) => known,
+        Err(e) => {
+            let expected = "columns that Delta Lake knows";
+            return sheet.problem(Problem::new(
+                Check::Log,
+                table.name,
+                "",
+                expected,
+                e.to_string(),
+            ));
+        }
+    };
+    // Where the log cannot be read, that is said already.
+    let Ok(Some(have)) = archive.logs().columns(table.name) else {
+        return;
+    };
+    for (name, kind) in &have {
+        let expected = match known.iter().find(|(n, _)| n == name) {
+            Some((_, wanted)) if wanted == kind => continue,
+            Some((_, wanted)) => format!("column `{name}`: {wanted}"),
+            None => "a column of the table".to_string(),
+        };
+        let found = format!("column `{name}`: {kind}");
+        sheet.problem(Problem::new(
+            Check::Log,
+            table.name,
+            "_delta_log",
+            expected,
+            found,
+        ));
+    }
+}
+
+/// What lies in the archive's folder and does not belong there.
+fn strangers(root: &Path, sheet: &mut Sheet) {
+    let Ok(entries) = std::fs::read_dir(root) else {
+        let expected = "a folder that can be read";
+        return sheet.problem(Problem::new(Check::Orphans, "", "", expected, "an error"));
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let folder = entry.file_type().is_ok_and(|t| t.is_dir());
+        sheet.checked(Check::Orphans, 1);
+        if !archive::is_known(&name) || (!folder && !name.starts_with('.')) {
+            let (expected, found) = ("tables and watchlists", "something else");
+            sheet.problem(Problem::new(Check::Orphans, "", &name, expected, found));
+        }
+    }
 }
 
 fn orphans(
     folder: &Path,
     table: &Table,
     names: &HashSet<&str>,
-    ledger: Option<&Ledger>,
+    removed: &HashSet<String>,
     sheet: &mut Sheet,
 ) {
     let walk = walkdir::WalkDir::new(folder).sort_by_file_name();
@@ -112,36 +199,37 @@ fn orphans(
                 continue;
             }
         };
-        let path = entry.path();
-        // Only these are seen by a reader that takes all files of the folder.
-        let is_data = path
-            .extension()
-            .is_some_and(|e| e.eq_ignore_ascii_case("parquet"));
-        if !is_data || !entry.file_type().is_file() {
+        // Hidden files are other programs' own: checksums, and what a file browser leaves.
+        let own = entry.file_name().to_string_lossy();
+        if entry.file_type().is_dir() || own.starts_with('.') {
             continue;
         }
-        let below = path.strip_prefix(folder).unwrap_or(path);
+        let below = entry.path().strip_prefix(folder).unwrap_or(entry.path());
         let parts: Vec<_> = below
             .components()
             .map(|c| c.as_os_str().to_string_lossy())
             .collect();
         let name = parts.join("/");
+        sheet.checked(Check::Orphans, 1);
         if names.contains(name.as_str()) {
-            sheet.checked(Check::Orphans, 1);
             continue;
         }
-        let batch = part::batch_of(&entry.file_name().to_string_lossy());
-        if table.name != ledger::TABLE && !belongs(batch, ledger) {
+        if removed.contains(&name) {
+            // Another program replaced it; that program removes it when it tidies up.
             sheet.not_checked(Check::Orphans, 1);
             continue;
         }
-        sheet.checked(Check::Orphans, 1);
+        let found = match part::is_own(&own) {
+            true => "one that it does not name; `archive repair` takes it in or lays it aside",
+            false => "one that it does not name, and whose name is none of coldtrail's",
+        };
+        let expected = "a file that the log names";
         sheet.problem(Problem::new(
             Check::Orphans,
             table.name,
             &name,
-            "a file that the log names",
-            "one that it does not name",
+            expected,
+            found,
         ));
     }
 }
@@ -153,6 +241,8 @@ pub(super) struct Read {
     pub hash: Option<String>,
     /// Rows by ingest.
     pub rows: BTreeMap<i64, u64>,
+    /// What the rows say, by ingest.
+    pub sets: RowSets,
     /// Half of the hash of each identity: equal halves are looked at again.
     pub ids: Vec<u64>,
     /// Whether the rows were read.
@@ -163,13 +253,18 @@ pub(super) struct Read {
 
 /// Checks one file.
 pub(super) fn check(
-    root: &Path,
+    archive: &Archive,
     table: &'static Table,
     entry: &FileEntry,
     progress: &dyn Progress,
 ) -> Read {
     let mut read = Read::default();
-    let path = root.join(table.name).join(&entry.path);
+    let name = format!("{}/{}", table.name, entry.path);
+    // Where a batch is being committed it lies among the staged files; where it is not found at all, it is missed in its place.
+    let path = match archive.store().find(&name) {
+        Ok(Some(path)) => path,
+        Ok(None) | Err(_) => archive.root().join(&name),
+    };
     let problem = |check: Check, expected: String, found: String| {
         Problem::new(check, table.name, &entry.path, expected, found)
     };
@@ -201,6 +296,13 @@ pub(super) fn check(
         }
         Ok(hash) => {
             match &entry.sha256 {
+                None if part::is_own(entry.name()) && !entry.name().starts_with("part-") => {
+                    read.sheet.checked(Check::Hashes, 1);
+                    let expected = "a hash in the log".to_string();
+                    read.sheet
+                        .problem(problem(Check::Hashes, expected, "none".into()));
+                }
+                // Other programs, and coldtrail 0.1.0, do not always write one.
                 None => read.sheet.not_checked(Check::Hashes, 1),
                 Some(want) => {
                     read.sheet.checked(Check::Hashes, 1);
@@ -237,7 +339,7 @@ fn rows(path: &Path, table: &'static Table, entry: &FileEntry, read: &mut Read) 
         path: path.to_path_buf(),
         source: Box::new(source),
     };
-    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
     let rows = builder.metadata().file_metadata().num_rows();
     read.sheet.checked(Check::Rows, 1);
     if rows != entry.rows as i64 {
@@ -249,17 +351,17 @@ fn rows(path: &Path, table: &'static Table, entry: &FileEntry, read: &mut Read) 
             format!("{rows} rows"),
         ));
     }
-    if !table.by_day {
-        let mask = ProjectionMask::columns(builder.parquet_schema(), [INGEST_ID]);
-        builder = builder.with_projection(mask);
-    }
     let identity = identity_of(table);
+    let schema = table.schema();
+    let mut times = None;
     let reader = builder
         .with_batch_size(BATCH_ROWS)
         .build()
         .map_err(failed)?;
     for batch in reader {
-        let batch = batch?;
+        let batch = part::conform(&schema, &batch?)?;
+        digest::add_rows(&mut read.sets, table, &batch);
+        bounds(table, entry, &batch, &mut read.sheet, &mut times);
         for row in 0..batch.num_rows() {
             if let Some(ingest) = long(&batch, INGEST_ID, row) {
                 *read.rows.entry(ingest).or_insert(0) += 1;
@@ -276,7 +378,93 @@ fn rows(path: &Path, table: &'static Table, entry: &FileEntry, read: &mut Read) 
             records::compare(table, &entry.path, &batch, &mut read.sheet)?;
         }
     }
+    if table.by_day {
+        tight(table, entry, times, &mut read.sheet);
+    }
     Ok(())
+}
+
+/// Rows are of the day and between the times that the log says: by these, queries pass over files.
+fn bounds(
+    table: &Table,
+    entry: &FileEntry,
+    batch: &RecordBatch,
+    sheet: &mut Sheet,
+    times: &mut Option<(i64, i64)>,
+) {
+    let Some(column) = table
+        .position(TIME)
+        .filter(|_| table.by_day)
+        .and_then(|_| batch.column_by_name(TIME))
+        .and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>())
+    else {
+        return;
+    };
+    let (mut outside, mut example) = (0, 0);
+    for time in column {
+        let day = time.and_then(DateTime::from_timestamp_micros);
+        let day = day.map(|t| t.format("%Y-%m-%d").to_string());
+        let inside = match (time, entry.times) {
+            (Some(t), Some((first, last))) => (first..=last).contains(&t),
+            (Some(_), None) => !entry.bounded,
+            (None, _) => true,
+        };
+        if let Some(t) = time {
+            *times = Some(times.map_or((t, t), |(a, z)| (a.min(t), z.max(t))));
+        }
+        if !inside || day != entry.date {
+            outside += 1;
+            example = time.unwrap_or(0);
+        }
+    }
+    sheet.checked(Check::Bounds, column.len() as u64);
+    if outside > 0 {
+        let words = |t: i64| super::iso(t);
+        let expected = match entry.times {
+            None => format!("day {:?}, no times", entry.date),
+            Some((a, z)) => format!("day {:?}, {} to {}", entry.date, words(a), words(z)),
+        };
+        let found = format!("{outside} rows outside, such as {}", words(example));
+        sheet.problem(Problem::new(
+            Check::Bounds,
+            table.name,
+            &entry.path,
+            expected,
+            found,
+        ));
+    }
+}
+
+/// Bounds of our own files are those of their rows, to the millisecond that a log can hold.
+fn tight(table: &Table, entry: &FileEntry, times: Option<(i64, i64)>, sheet: &mut Sheet) {
+    const WIDTH: i64 = 2000;
+    let own = part::is_own(entry.name());
+    let differs = match (entry.times, times) {
+        (Some((first, last)), Some((a, z))) => a - first > WIDTH || last - z > WIDTH,
+        (None, None) => false,
+        _ => true,
+    };
+    let by_path = entry
+        .path
+        .split('/')
+        .next()
+        .and_then(|f| f.strip_prefix("date="));
+    let by_path = by_path.filter(|d| *d != "__HIVE_DEFAULT_PARTITION__");
+    if own && (differs || by_path != entry.date.as_deref()) {
+        let words = |t: Option<(i64, i64)>| match t {
+            None => "no times".to_string(),
+            Some((a, z)) => format!("{} to {}", super::iso(a), super::iso(z)),
+        };
+        let expected = format!("day {:?}, {}", entry.date, words(entry.times));
+        let found = format!("day {by_path:?}, {}", words(times));
+        sheet.problem(Problem::new(
+            Check::Bounds,
+            table.name,
+            &entry.path,
+            expected,
+            found,
+        ));
+    }
 }
 
 /// The column whose values are there once only.
@@ -296,7 +484,7 @@ pub(super) fn long(batch: &RecordBatch, name: &str, row: usize) -> Option<i64> {
 
 /// Looks for events that are in the table twice.
 pub(super) fn identities(
-    root: &Path,
+    archive: &Archive,
     table: &'static Table,
     files: &[&FileEntry],
     mut ids: Vec<u64>,
@@ -318,8 +506,8 @@ pub(super) fn identities(
     }
     let mut first: HashMap<u128, (Option<i64>, Option<i64>)> = HashMap::new();
     for file in files {
-        let path = root.join(table.name).join(&file.path);
-        let batches = match keys::read_columns(&path, Some(&[name, INGEST_ID, RECORD])) {
+        let names = Some(&[name, INGEST_ID, RECORD][..]);
+        let batches = match part::read(archive.store(), table, &file.path, names) {
             Ok(batches) => batches,
             Err(e) => {
                 let expected = "a file that can be read again";

@@ -7,6 +7,7 @@
 
 use chrono::DateTime;
 
+mod content;
 mod exports;
 mod files;
 pub mod gaps;

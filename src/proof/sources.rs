@@ -40,7 +40,7 @@ pub(super) fn find(ledger: &Ledger, folders: &[PathBuf]) -> Vec<Export> {
         .entries
         .iter()
         .enumerate()
-        .filter(|(_, e)| !is_member(&e.file))
+        .filter(|(_, e)| !e.is_watchlist() && !is_member(&e.file))
         .map(|(entry, e)| Export {
             entry,
             found: match e.file.as_str() {
@@ -136,8 +136,9 @@ fn one(entry: &Entry, same: &[&Entry], found: &[PathBuf]) -> Sheet {
             let problem = Problem::new(Check::Sources, "", &file, expected, told);
             sheet.problem(problem.at(Some(entry.id), None));
         }
-        // Not there; or a file of that name that was read later on has taken its place.
-        _ => sheet.not_checked(Check::Sources, 1),
+        // A file of that name that was read later on has taken its place.
+        _ if replaced => sheet.not_checked(Check::Sources, 1),
+        _ => sheet.missing(&entry.file),
     }
     sheet
 }

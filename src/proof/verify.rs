@@ -1,8 +1,8 @@
 //! Whether an archive is still what was written, and whether its exports are still what was read.
 //!
-//! Files against the logs, rows against the ledger, typed columns against the raw records beside them, and exports against their
-//! hashes. What cannot be checked is counted as such. A hash in the log proves that a file did not change by itself or by mistake;
-//! whoever can write both file and log can make them agree, and against that the digest of the whole archive helps when it was noted elsewhere.
+//! Files against the logs, logs against their commits, rows against the ledger and its chain of digests, typed columns against the raw records
+//! beside them, watchlists and exports against their hashes. What cannot be checked is counted as such. A hash in the log proves that a file did not change by itself or by mistake;
+//! whoever can write both file and log can make them agree, and against that the digest of the content helps when it was noted elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
@@ -11,8 +11,9 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{files, sources};
+use super::{content, files, sources};
 use crate::archive::Archive;
+use crate::archive::digest::RowSets;
 use crate::archive::ledger::{self, Ledger};
 use crate::progress::Progress;
 
@@ -29,6 +30,8 @@ pub enum Check {
     Orphans,
     /// Rows of files.
     Rows,
+    /// Days and times of files.
+    Bounds,
     /// Sums of the ledger.
     Ledger,
     /// Rows of ingests.
@@ -39,23 +42,30 @@ pub enum Check {
     Records,
     /// Fingerprints.
     Fingerprints,
+    /// The chain of what each ingest added.
+    Content,
+    /// Watchlists.
+    Watchlists,
     /// Exports.
     Sources,
 }
 
 impl Check {
     /// All checks, in the order in which they are told.
-    pub const ALL: [Check; 11] = [
+    pub const ALL: [Check; 14] = [
         Check::Log,
         Check::Files,
         Check::Hashes,
         Check::Orphans,
         Check::Rows,
+        Check::Bounds,
         Check::Ledger,
         Check::Ingests,
         Check::Identities,
         Check::Records,
         Check::Fingerprints,
+        Check::Content,
+        Check::Watchlists,
         Check::Sources,
     ];
 
@@ -67,11 +77,14 @@ impl Check {
             Check::Hashes => "hashes",
             Check::Orphans => "orphans",
             Check::Rows => "rows",
+            Check::Bounds => "bounds",
             Check::Ledger => "ledger",
             Check::Ingests => "ingests",
             Check::Identities => "identities",
             Check::Records => "records",
             Check::Fingerprints => "fingerprints",
+            Check::Content => "content",
+            Check::Watchlists => "watchlists",
             Check::Sources => "sources",
         }
     }
@@ -79,11 +92,14 @@ impl Check {
     /// What must hold.
     pub fn about(self) -> &'static str {
         match self {
-            Check::Log => "the ledger and the logs of the tables can be read",
+            Check::Log => {
+                "logs can be read, checkpoints say what commits say, columns are those of the tables"
+            }
             Check::Files => "files that the logs name are there, with their size",
             Check::Hashes => "files have the SHA-256 that the logs have of them",
-            Check::Orphans => "there are no Parquet files that no log names",
+            Check::Orphans => "there are no files that no log names",
             Check::Rows => "files have as many rows as the logs say",
+            Check::Bounds => "rows are of the day and between the times that the logs say",
             Check::Ledger => {
                 "records of an export are its events, duplicates, revisions and quarantined"
             }
@@ -91,6 +107,8 @@ impl Check {
             Check::Identities => "no event is in a table twice",
             Check::Records => "typed columns say what the raw record says",
             Check::Fingerprints => "fingerprints are those of the content",
+            Check::Content => "rows are those that the ledger's chain of digests speaks of",
+            Check::Watchlists => "watchlists are those that were taken",
             Check::Sources => "exports that are still there are those that were read",
         }
     }
@@ -161,6 +179,8 @@ pub const KEPT: usize = 100;
 pub(super) struct Sheet {
     tallies: BTreeMap<Check, Tally>,
     kept: Vec<Problem>,
+    missing: Vec<String>,
+    leftovers: u64,
 }
 
 impl Sheet {
@@ -170,6 +190,17 @@ impl Sheet {
 
     pub fn not_checked(&mut self, check: Check, n: u64) {
         self.tallies.entry(check).or_default().not_checked += n;
+    }
+
+    /// Files that wait for the next ingest.
+    pub fn left_over(&mut self, files: u64) {
+        self.leftovers += files;
+    }
+
+    /// An export that is not where it was.
+    pub fn missing(&mut self, export: &str) {
+        self.not_checked(Check::Sources, 1);
+        self.missing.push(export.to_string());
     }
 
     pub fn problem(&mut self, problem: Problem) {
@@ -198,6 +229,8 @@ impl Sheet {
         for problem in other.kept {
             self.keep(problem);
         }
+        self.missing.extend(other.missing);
+        self.leftovers += other.leftovers;
     }
 }
 
@@ -208,7 +241,13 @@ pub struct Report {
     pub tallies: Vec<(Check, Tally)>,
     /// The first [`KEPT`] problems of each check, in order.
     pub problems: Vec<Problem>,
-    /// SHA-256 of the lines `HASH  TABLE/FILE` of all files, sorted by name: what `sha256sum` writes for them.
+    /// Exports that were not found, as the ledger names them.
+    pub missing: Vec<String>,
+    /// Staged files of a run that was cut off or is under way: no damage, the next ingest completes or removes them.
+    pub leftovers: u64,
+    /// Digest of the content, whatever files it lies in: the last of the ledger's chain. Empty where an older version wrote the archive.
+    pub content: String,
+    /// SHA-256 of the lines `HASH  FILE` of all files, logs and watchlists among them, sorted by name: what `sha256sum` writes for them.
     pub digest: String,
 }
 
@@ -258,6 +297,9 @@ impl Report {
             "version": env!("CARGO_PKG_VERSION"),
             "checks": checks,
             "problems": problems,
+            "exports_not_found": self.missing,
+            "leftovers": self.leftovers,
+            "content_digest": self.content,
             "digest": self.digest,
         })
     }
@@ -266,25 +308,34 @@ impl Report {
 /// Rows by table and ingest.
 type Counts = BTreeMap<String, BTreeMap<i64, u64>>;
 
-/// Checks an archive. Exports are looked for in `folders` and where the ledger says they were.
+/// Times that an archive is looked at again when somebody writes to it meanwhile.
+const LOOKS: usize = 5;
+
+/// Checks an archive. Exports are looked for in `folders` and where the ledger says they were. What is found while others write is looked at again
+/// before it is told.
 pub fn run(archive: &Archive, folders: &[PathBuf], progress: &dyn Progress) -> Report {
-    let mut sheet = Sheet::default();
-    sheet.checked(Check::Log, 1);
-    let ledger = match ledger::read(archive) {
-        Ok(ledger) => Some(ledger),
-        Err(e) => {
-            let expected = "a ledger that can be read";
-            sheet.problem(Problem::new(
-                Check::Log,
-                ledger::TABLE,
-                "",
-                expected,
-                e.to_string(),
-            ));
-            None
+    let mut report = None;
+    for _ in 0..LOOKS {
+        let before = archive.state();
+        let found = look(archive, folders, progress);
+        let still = match (before, archive.state()) {
+            (Ok(before), Ok(after)) => before == after,
+            // What cannot be read is among the problems.
+            _ => true,
+        };
+        let done = found.count() == 0 || still;
+        report = Some(found);
+        if done {
+            break;
         }
-    };
-    let tables = files::listed(archive, ledger.as_ref(), &mut sheet);
+    }
+    report.expect("an archive is looked at once at least")
+}
+
+fn look(archive: &Archive, folders: &[PathBuf], progress: &dyn Progress) -> Report {
+    let mut sheet = Sheet::default();
+    let tables = files::listed(archive, &mut sheet);
+    let ledger = ledger_of(archive, &tables, &mut sheet);
     let exports = ledger
         .as_ref()
         .map(|l| sources::find(l, folders))
@@ -294,6 +345,7 @@ pub fn run(archive: &Archive, folders: &[PathBuf], progress: &dyn Progress) -> R
     // Files are read twice: for their hash and for their rows.
     progress.total_bytes(Some(2 * bytes + export_bytes));
     let mut counts = Counts::new();
+    let mut sets: BTreeMap<&str, RowSets> = BTreeMap::new();
     let mut unread: BTreeSet<&str> = BTreeSet::new();
     let mut hashes: Vec<(String, String)> = Vec::new();
     for listed in &tables {
@@ -302,15 +354,19 @@ pub fn run(archive: &Archive, folders: &[PathBuf], progress: &dyn Progress) -> R
         let reads: Vec<files::Read> = listed
             .files
             .par_iter()
-            .map(|file| files::check(archive.root(), table, file, progress))
+            .map(|file| files::check(archive, table, file, progress))
             .collect();
         let mut ids = Vec::new();
         let mut readable = Vec::new();
         let rows = counts.entry(table.name.to_string()).or_default();
+        let own = sets.entry(table.name).or_default();
         for (file, read) in listed.files.iter().zip(reads) {
             sheet.merge(read.sheet);
             for (ingest, n) in read.rows {
                 *rows.entry(ingest).or_insert(0) += n;
+            }
+            for (ingest, set) in read.sets {
+                own.entry(ingest).or_default().add(&set);
             }
             if read.whole {
                 readable.push(file);
@@ -326,11 +382,14 @@ pub fn run(archive: &Archive, folders: &[PathBuf], progress: &dyn Progress) -> R
         if !listed.complete {
             unread.insert(table.name);
         }
-        files::identities(archive.root(), table, &readable, ids, &mut sheet);
+        files::identities(archive, table, &readable, ids, &mut sheet);
+        hashes.extend(content::log_hashes(archive, table, &mut sheet));
     }
+    hashes.extend(content::watchlists(archive, ledger.as_ref(), &mut sheet));
     if let Some(ledger) = &ledger {
         sums(ledger, &mut sheet);
         ingests(ledger, &counts, &unread, &mut sheet);
+        content::chain(ledger, &sets, &unread, &mut sheet);
         progress.step("exports");
         sources::check(ledger, &exports, progress, &mut sheet);
     }
@@ -340,8 +399,27 @@ pub fn run(archive: &Archive, folders: &[PathBuf], progress: &dyn Progress) -> R
     Report {
         tallies: Check::ALL.map(|c| (c, sheet.tally(c))).to_vec(),
         problems,
+        missing: std::mem::take(&mut sheet.missing),
+        leftovers: sheet.leftovers,
+        content: ledger.map(|l| l.digest().to_string()).unwrap_or_default(),
         digest: digest(hashes),
     }
+}
+
+/// The ledger; nothing where it cannot be read.
+fn ledger_of(archive: &Archive, tables: &[files::Listed], sheet: &mut Sheet) -> Option<Ledger> {
+    let found = tables.iter().find(|t| t.table.name == ledger::TABLE);
+    let read = match found {
+        Some(listed) if !listed.complete => return None,
+        Some(listed) => ledger::read(archive, &listed.files).map_err(|e| e.to_string()),
+        None => Err("there is none".to_string()),
+    };
+    sheet.checked(Check::Log, 1);
+    read.map_err(|found| {
+        let expected = "a ledger that can be read";
+        sheet.problem(Problem::new(Check::Log, ledger::TABLE, "", expected, found));
+    })
+    .ok()
 }
 
 /// Sums inside the ledger.

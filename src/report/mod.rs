@@ -12,6 +12,7 @@ use crate::archive::ledger::{Entry, Ledger, Status as ReadStatus};
 use crate::detect::{Hunt, LOOKED_UP, Status};
 use crate::engine::{Session, output};
 use crate::error::{Error, Result};
+use crate::ingest::own::{FINDINGS_HEADER, GENERATOR};
 use crate::rules::Severity;
 
 /// Findings that the report shows one by one; all of them are in findings.json.
@@ -52,7 +53,9 @@ pub fn findings_json(hunt: &Hunt) -> String {
             Value::Object(rule)
         })
         .collect();
+    // Its maker comes first: by that an ingest knows that this is no export.
     let value = json!({
+        "generator": GENERATOR,
         "version": env!("CARGO_PKG_VERSION"),
         "findings": hunt.findings,
         "rules": rules,
@@ -66,9 +69,7 @@ pub fn findings_json(hunt: &Hunt) -> String {
 
 /// Findings as CSV, one a line.
 pub fn findings_csv(hunt: &Hunt) -> String {
-    let mut out = String::from(
-        "number,severity,rule,title,first,last,entities,details,records,evidence,tactics,techniques\n",
-    );
+    let mut out = format!("{FINDINGS_HEADER}\n");
     for f in &hunt.findings {
         let entities: Vec<String> = f
             .entities
@@ -165,8 +166,8 @@ struct Daily {
 
 impl Data<'_> {
     fn context(&self, archive: &Archive) -> Result<Value> {
-        let entries = &self.ledger.entries;
-        let sum = |f: fn(&Entry) -> u64| entries.iter().map(f).sum::<u64>();
+        let entries: Vec<&Entry> = self.ledger.exports().collect();
+        let sum = |f: fn(&Entry) -> u64| entries.iter().map(|e| f(e)).sum::<u64>();
         let bytes = sum(|e| e.bytes);
         let times = entries
             .iter()
@@ -543,8 +544,8 @@ fn every(first: &str, last: &str, unit: &str) -> Vec<String> {
 
 fn tables(archive: &Archive) -> Result<Vec<Value>> {
     Ok(archive
-        .tables()?
-        .into_iter()
+        .snapshot()?
+        .tables()
         .filter(|(t, _)| t.by_day)
         .map(|(t, files)| {
             let times = files

@@ -58,7 +58,7 @@ fn findings(rule: &Rule, test: &Test) -> Result<usize> {
         session.add_watchlist(name, rows_of(rule, name, rows)?)?;
     }
     for (name, need) in &rule.watchlists {
-        if !session.watchlists().contains(name) && !need.required {
+        if !session.has_watchlist(name) && !need.required {
             session.add_watchlist(name, watchlist::from_rows(&need.columns, &[])?)?;
         }
     }

@@ -2,15 +2,20 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use coldtrail::archive::{Archive, compact};
+use coldtrail::engine::{Options, Session, Source};
 use coldtrail::progress::Silent;
 
-use crate::{NOW, ask, ingest, number};
+use crate::crash::{Moment, wait_for};
+use crate::durable::{Chance, TABLE, assert_each_row_once, copy, logged_rows, quick_folder};
+use crate::{NOW, ingest, number, rows};
 
 /// Enough for the log to be written as a checkpoint.
 const INGESTS: usize = 110;
+/// Kills of a real process.
+const KILLS: usize = 50;
 
 fn nightly(archive: &Path, folder: &Path, ingests: usize) {
     for n in 0..ingests {
@@ -28,27 +33,25 @@ fn nightly(archive: &Path, folder: &Path, ingests: usize) {
 }
 
 fn content(archive: &Path) -> Vec<String> {
-    let mut rows = ask(
-        archive,
+    let archive = Archive::open(archive).expect("an archive");
+    let session = Session::open(Source::Archive(&archive), &Options::default()).expect("a session");
+    [
         "SELECT Id, TimeGenerated, AuditData, _IngestId, _Record FROM UnifiedAuditLog ORDER BY Id",
-    );
-    rows.extend(ask(
-        archive,
         "SELECT _IngestId, _Record, Reason, Content FROM Quarantine ORDER BY _IngestId",
-    ));
-    rows.extend(ask(
-        archive,
         "SELECT _IngestId, File, Sha256, Records, Events FROM Ingests ORDER BY _IngestId",
-    ));
-    rows
+    ]
+    .into_iter()
+    .flat_map(|sql| rows(&session, sql))
+    .collect()
 }
 
+/// Parquet files in the folders of the tables. Those that were replaced lie aside, for readers that began before.
 fn files(archive: &Path) -> usize {
     walkdir::WalkDir::new(archive)
         .into_iter()
+        .filter_entry(|e| !e.file_name().to_string_lossy().starts_with('_'))
         .map(|e| e.expect("an entry"))
         .filter(|e| e.path().extension().is_some_and(|x| x == "parquet"))
-        .filter(|e| !e.path().to_string_lossy().contains("_delta_log"))
         .count()
 }
 
@@ -59,8 +62,8 @@ fn problems(archive: &Path) -> (Option<i32>, String) {
 }
 
 #[test]
-fn merged_files_hold_the_same_rows_and_old_ones_are_gone() {
-    let folder = tempfile::tempdir().expect("a folder");
+fn merged_files_hold_the_same_rows_and_old_ones_are_out_of_the_way() {
+    let folder = quick_folder();
     let archive = folder.path().join("archive");
     nightly(&archive, folder.path(), INGESTS);
     let before = content(&archive);
@@ -78,6 +81,7 @@ fn merged_files_hold_the_same_rows_and_old_ones_are_gone() {
     assert_eq!(done[0].files, (INGESTS, 2), "one file a day");
     // A plain look at the folder sees every row once, too.
     assert_eq!(files(&archive), 2 + 1 + 1);
+    assert_each_row_once(&archive.join(TABLE), 4 * INGESTS);
     assert_eq!(content(&archive), before);
     assert_eq!(problems(&archive).0, Some(0));
     assert_eq!(compact::compact(&open, NOW, &Silent).expect("again"), []);
@@ -100,33 +104,62 @@ fn merged_files_hold_the_same_rows_and_old_ones_are_gone() {
 
 #[test]
 fn a_merge_killed_at_any_moment_changes_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let archive = folder.path().join("archive");
-    nightly(&archive, folder.path(), 12);
-    let wanted = content(&archive);
-    let start = || {
+    let folder = quick_folder();
+    let before = folder.path().join("before");
+    nightly(&before, folder.path(), 6);
+    let wanted = content(&before);
+    let start = |archive: &Path| {
         Command::new(env!("CARGO_BIN_EXE_coldtrail"))
             .args(["archive", "compact", "-q", "-a"])
-            .arg(&archive)
+            .arg(archive)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("the binary runs")
     };
-    let mut share = 0;
-    loop {
-        let started = Instant::now();
-        let mut child = start();
-        std::thread::sleep(Duration::from_millis(share));
-        child.kill().expect("it can be killed");
-        let whole = child.wait().expect("it ends").success();
-        assert_eq!(content(&archive), wanted, "after {:?}", started.elapsed());
-        share += 3;
-        if whole || share > 3000 {
-            break;
+    let calm = folder.path().join("calm");
+    copy(&before, &calm);
+    let started = Instant::now();
+    assert!(start(&calm).wait().expect("it ends").success());
+    let whole = started.elapsed();
+
+    let mut chance = Chance(11);
+    let (mut killed, mut rounds) = (0, 0);
+    while killed < KILLS {
+        rounds += 1;
+        assert!(
+            rounds < 10 * KILLS,
+            "only {killed} of {rounds} runs could be killed"
+        );
+        let archive = folder.path().join(format!("archive{rounds}"));
+        copy(&before, &archive);
+        let moments = [Moment::Any, Moment::Staging, Moment::Commit];
+        let mut moment = moments[rounds % 3];
+        for _ in 0..1 + rounds % 3 {
+            let mut child = start(&archive);
+            wait_for(moment, &archive, &mut child, whole.mul_f64(chance.share()));
+            // The signs are there from the start after the first.
+            moment = Moment::Any;
+            child.kill().expect("it can be killed");
+            let done = child.wait().expect("it ends").success();
+            assert_eq!(content(&archive), wanted, "round {rounds}");
+            // Nor does it change anything for other readers.
+            assert_eq!(logged_rows(&archive.join(TABLE)), 24, "round {rounds}");
+            assert_eq!(logged_rows(&archive.join("Quarantine")), 6);
+            if done {
+                break;
+            }
+            killed += 1;
         }
+        assert!(start(&archive).wait().expect("it ends").success());
+        assert_eq!(content(&archive), wanted, "round {rounds}");
+        assert_eq!(files(&archive), 2 + 1 + 1, "round {rounds}");
+        assert_each_row_once(&archive.join(TABLE), 24);
+        assert_each_row_once(&archive.join("Quarantine"), 6);
+        if rounds % 4 == 0 {
+            let (code, text) = problems(&archive);
+            assert_eq!(code, Some(0), "round {rounds}: {text}");
+        }
+        std::fs::remove_dir_all(&archive).expect("the archive can be removed");
     }
-    assert!(start().wait().expect("it ends").success());
-    assert_eq!(content(&archive), wanted);
-    assert_eq!(problems(&archive).0, Some(0));
 }

@@ -2,27 +2,30 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use coldtrail::archive::Archive;
+use coldtrail::catalog;
+use coldtrail::engine::{Options, Session, Source};
 
-use crate::ask;
+use crate::durable::{Chance, TABLE, assert_each_row_once, logged_rows, quick_folder};
+use crate::{ask, rows};
 
 /// Kills of a real process.
-const KILLS: u32 = 50;
+const KILLS: u32 = 200;
 
-/// Files of audit records over several days, with repeats inside and across files.
-fn exports(folder: &Path) -> Vec<PathBuf> {
+/// Three files of audit records over several days, so many records each. The last sixth of a file is in the next one too.
+fn exports(folder: &Path, records: usize, days: usize) -> Vec<PathBuf> {
     (0..3)
         .map(|file| {
             let mut text = String::new();
-            for n in 0..6000 {
-                let id = file * 5000 + n;
+            for n in 0..records {
+                let id = file * (records - records / 6) + n;
                 writeln!(
                     text,
                     r#"{{"Id":"00000000-0000-4000-8000-{id:012}","CreationTime":"2026-05-{:02}T{:02}:00:00","Operation":"FileAccessed","RecordType":6,"Workload":"SharePoint","UserId":"user{}@contoso.com","ObjectId":"https://contoso.sharepoint.com/{}"}}"#,
-                    1 + id % 9,
+                    1 + id % days,
                     id % 24,
                     id % 70,
                     "x".repeat(200)
@@ -36,7 +39,7 @@ fn exports(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn start(archive: &Path, inputs: &[PathBuf]) -> std::process::Child {
+fn start(archive: &Path, inputs: &[PathBuf]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_coldtrail"))
         .arg("ingest")
         .args(inputs)
@@ -50,7 +53,7 @@ fn start(archive: &Path, inputs: &[PathBuf]) -> std::process::Child {
 }
 
 /// Sends a signal; where there are none, the process is killed.
-fn signal(child: &std::process::Child, name: &str) {
+fn signal(child: &Child, name: &str) {
     let id = child.id().to_string();
     let program = if cfg!(unix) { "kill" } else { "taskkill" };
     let arguments: &[&str] = match cfg!(unix) {
@@ -66,69 +69,106 @@ fn signal(child: &std::process::Child, name: &str) {
 
 /// All that an archive says, in one order.
 fn content(archive: &Path) -> Vec<String> {
-    let mut rows = ask(
-        archive,
+    let archive = Archive::open(archive).expect("an archive");
+    let session = Session::open(Source::Archive(&archive), &Options::default()).expect("a session");
+    let mut all = rows(
+        &session,
         "SELECT Id, TimeGenerated, UserId, ObjectId, AuditData, _IngestId, _Record FROM UnifiedAuditLog ORDER BY Id, _Record",
     );
-    rows.extend(ask(
-        archive,
+    all.extend(rows(
+        &session,
         "SELECT _IngestId, Sha256, Records, Events, Duplicates, Status FROM Ingests ORDER BY _IngestId",
     ));
-    rows
+    all
+}
+
+/// What is left of a run that was killed opens and is whole, and other readers of the table's log see no more of it.
+fn assert_sound(archive: &Path) {
+    let logged = logged_rows(&archive.join(TABLE));
+    let Ok(open) = Archive::open(archive) else {
+        assert_eq!(logged, 0, "there is no archive yet");
+        return;
+    };
+    let snapshot = open.snapshot().expect("it can be read");
+    let files = snapshot.files(catalog::table(TABLE));
+    let seen: u64 = files.iter().map(|f| f.rows).sum();
+    assert_eq!(seen, snapshot.ledger.rows_of(TABLE));
+    assert!(logged <= seen, "others see {logged}, coldtrail {seen}");
+}
+
+/// When a run is killed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Moment {
+    /// Some time after its start.
+    Any,
+    /// While it writes files, or later.
+    Staging,
+    /// While it commits.
+    Commit,
+}
+
+/// Waits for a moment of a run, or until it ends. `time` is less than such a run takes.
+pub(crate) fn wait_for(moment: Moment, archive: &Path, child: &mut Child, time: Duration) {
+    let (sign, then) = match moment {
+        Moment::Any => (None, time),
+        Moment::Staging => (Some("_staging"), time / 3),
+        Moment::Commit => (Some("_staging/commit.json"), time / 6),
+    };
+    if let Some(sign) = sign.map(|s| archive.join(s)) {
+        while !sign.exists() && child.try_wait().expect("its status").is_none() {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+    std::thread::sleep(then.min(Duration::from_secs(20)));
 }
 
 #[test]
 fn an_ingest_killed_at_any_moment_loses_and_doubles_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let inputs = exports(folder.path());
+    let folder = quick_folder();
+    let inputs = exports(folder.path(), 120, 3);
     let calm = folder.path().join("calm");
     let started = Instant::now();
     assert!(start(&calm, &inputs).wait().expect("it ends").success());
     let whole = started.elapsed();
     let wanted = content(&calm);
-    assert_eq!(wanted.len(), 16_000 + 3);
+    assert_eq!(wanted.len(), 320 + 3);
 
-    let mut seed: u64 = 7;
+    let mut chance = Chance(7);
     let (mut killed, mut rounds) = (0, 0);
     while killed < KILLS {
         rounds += 1;
         assert!(
-            rounds < 20 * KILLS,
+            rounds < 5 * KILLS,
             "only {killed} of {rounds} runs could be killed"
         );
         let archive = folder.path().join(format!("archive{rounds}"));
-        // Two kills in a row on every other archive: what the first has left is cleaned by a run that dies too.
-        for _ in 0..1 + rounds % 2 {
-            seed = seed
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            let share = (seed >> 33) % 1000;
+        let moments = [Moment::Any, Moment::Staging, Moment::Commit];
+        let mut moment = moments[rounds as usize % 3];
+        // Up to four kills in a row: what one has left is completed by a run that dies too.
+        for _ in 0..1 + rounds % 4 {
             let mut child = start(&archive, &inputs);
-            std::thread::sleep(
-                whole
-                    .mul_f64(share as f64 / 1000.0)
-                    .min(Duration::from_secs(20)),
-            );
-            // Every third kill is a Ctrl-C, every third a request to end.
-            match rounds % 3 {
-                0 => signal(&child, "INT"),
-                1 => signal(&child, "TERM"),
-                _ => child.kill().expect("it can be killed"),
+            wait_for(moment, &archive, &mut child, whole.mul_f64(chance.share()));
+            // The signs are there from the start after the first.
+            moment = Moment::Any;
+            // Every fifth kill is a Ctrl-C, every fifth a request to end.
+            if child.try_wait().expect("its status").is_none() {
+                match rounds % 5 {
+                    0 => signal(&child, "INT"),
+                    1 => signal(&child, "TERM"),
+                    _ => child.kill().expect("it can be killed"),
+                }
             }
-            let status = child.wait().expect("it ends");
-            killed += u32::from(!status.success());
-            // What is there opens, and holds nothing that the ledger does not name.
-            if Archive::exists(&archive) {
-                let seen = ask(
-                    &archive,
-                    "SELECT (SELECT count(*) FROM UnifiedAuditLog), (SELECT coalesce(sum(Events), 0) FROM Ingests)",
-                );
-                let (rows, events) = seen[0].split_once('|').expect("two numbers");
-                assert_eq!(rows, events);
+            let done = child.wait().expect("it ends").success();
+            assert_sound(&archive);
+            if done {
+                break;
             }
+            killed += 1;
         }
         assert!(start(&archive, &inputs).wait().expect("it ends").success());
         assert_eq!(content(&archive), wanted, "round {rounds}");
+        assert_sound(&archive);
+        assert_each_row_once(&archive.join(TABLE), 320);
         std::fs::remove_dir_all(&archive).expect("the archive can be removed");
     }
 }
@@ -136,7 +176,7 @@ fn an_ingest_killed_at_any_moment_loses_and_doubles_nothing() {
 #[test]
 fn two_ingests_at_once_into_one_archive_are_one_after_the_other() {
     let folder = tempfile::tempdir().expect("a folder");
-    let inputs = exports(folder.path());
+    let inputs = exports(folder.path(), 6000, 9);
     let archive = folder.path().join("archive");
     let mut children: Vec<_> = inputs
         .iter()
@@ -190,7 +230,7 @@ impl Drop for SmallDisk {
 #[test]
 fn a_full_disk_is_said_and_the_next_run_completes_the_work() {
     let folder = tempfile::tempdir().expect("a folder");
-    let inputs = exports(folder.path());
+    let inputs = exports(folder.path(), 6000, 9);
     let calm = folder.path().join("calm");
     assert!(start(&calm, &inputs).wait().expect("it ends").success());
     let wanted = content(&calm);

@@ -6,18 +6,29 @@ use crate::{ingest, number, project};
 
 const SCRIPT: &str = r#"
 import sys
-try:
-    from deltalake import DeltaTable, QueryBuilder
-except ImportError:
-    print("MISSING")
-    sys.exit(0)
+from deltalake import DeltaTable, QueryBuilder
 for path in sys.argv[1:]:
     answer = QueryBuilder().register("t", DeltaTable(path)).execute("SELECT count(*) AS n FROM t").read_all()
     print(answer.column(0)[0].as_py())
 "#;
 
+/// A Python that has the package `deltalake`. Where there is none, that is said.
+pub(crate) fn python() -> Option<&'static str> {
+    let found = ["python3", "python"].into_iter().find(|python| {
+        let out = Command::new(python)
+            .args(["-c", "import deltalake"])
+            .output();
+        out.is_ok_and(|o| o.status.success())
+    });
+    if found.is_none() {
+        println!("skipped: no Python with the package `deltalake` (pip install deltalake)");
+    }
+    found
+}
+
 #[test]
 fn an_independent_delta_reader_sees_the_same_rows() {
+    let Some(python) = python() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("archive");
     ingest(&path, &[project("sample-data")]);
@@ -30,13 +41,6 @@ fn an_independent_delta_reader_sees_the_same_rows() {
         "Ingests",
         "Revisions",
     ];
-    let python = ["python3", "python"]
-        .into_iter()
-        .find(|p| Command::new(p).arg("--version").output().is_ok());
-    let Some(python) = python else {
-        println!("skipped: Python is not there");
-        return;
-    };
     let out = Command::new(python)
         .arg("-c")
         .arg(SCRIPT)
@@ -44,10 +48,6 @@ fn an_independent_delta_reader_sees_the_same_rows() {
         .output()
         .expect("Python runs");
     let text = String::from_utf8_lossy(&out.stdout);
-    if text.trim() == "MISSING" {
-        println!("skipped: the Python package `deltalake` is not there (pip install deltalake)");
-        return;
-    }
     assert!(
         out.status.success(),
         "{}",
@@ -59,5 +59,6 @@ fn an_independent_delta_reader_sees_the_same_rows() {
         .map(|t| number(&path, &format!("SELECT count(*) FROM stored.\"{t}\"")))
         .collect();
     assert_eq!(theirs, ours);
-    assert_eq!(ours[..6], [327, 83, 57, 25, 8, 36]);
+    // The ledger has the watchlists, too.
+    assert_eq!(ours[..6], [327, 83, 57, 25, 8, 36 + 3]);
 }

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use crate::project;
 
 /// Lowest first; modules of one line do not name each other.
-const LAYERS: [&[&str]; 10] = [
+const LAYERS: [&[&str]; 11] = [
     &["error"],
     &["diagnostic", "progress"],
+    &["text"],
     &["catalog"],
     &["ingest", "archive", "kql"],
     &["convert", "engine"],

@@ -273,7 +273,8 @@ fn every_file_alone_gives_the_counts_of_the_index() {
 fn content(archive: &Path) -> Vec<String> {
     let mut out = Vec::new();
     let open = Archive::open(archive).expect("an archive");
-    for (table, _) in open.tables().expect("its tables") {
+    let snapshot = open.snapshot().expect("a snapshot");
+    for (table, _) in snapshot.tables() {
         let table = table.name;
         if table == "Ingests" {
             continue;

@@ -32,11 +32,18 @@ fn table_of(readme: &str, heading: &str) -> Vec<Vec<String>> {
 }
 
 /// Runs the built-in pack.
-fn sweep(archive: &Archive) -> (Session, ledger::Ledger, rules::Pack, detect::Hunt) {
+fn sweep(
+    archive: &Archive,
+) -> (
+    Session,
+    std::sync::Arc<ledger::Ledger>,
+    rules::Pack,
+    detect::Hunt,
+) {
     let mut session =
         Session::open(Source::Archive(archive), &engine::Options::default()).expect("a session");
     let pack = rules::load(&[]).expect("the pack");
-    let ledger = ledger::read(archive).expect("the ledger");
+    let ledger = archive.snapshot().expect("a snapshot").ledger;
     let level = Severity::Informational;
     let hunt = detect::sweep(&mut session, &pack, level, &ledger, &Silent).expect("a hunt");
     (session, ledger, pack, hunt)

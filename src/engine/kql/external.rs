@@ -1,10 +1,13 @@
 //! `externaldata`: lists that a rule fetches from the web. Here they are files of a folder, found by the last part of the address;
 //! nothing is fetched.
 
+use std::path::Path;
+
 use super::relation::Relation;
 use super::statement::Lower;
 use super::{Failure, Purpose};
 use crate::ingest::csv::{self, Fields, Next};
+use crate::ingest::input;
 use crate::kql::ast::{ExprKind, ExternalData, Literal, Span};
 use crate::kql::value::{Json, Type, Value};
 
@@ -54,12 +57,9 @@ impl Lower<'_> {
                 return Err(Failure::at(address.span, "the address names no file"));
             }
             let path = folder.join(name);
-            let content = std::fs::read_to_string(&path).map_err(|e| {
-                Failure::at(
-                    address.span,
-                    format!("cannot read `{}`: {e}", path.display()),
-                )
-            })?;
+            let content = own_file(&folder, &path)
+                .and_then(|()| std::fs::read_to_string(&path).map_err(|e| cannot_read(&path, &e)))
+                .map_err(|why| Failure::at(address.span, why))?;
             let format = property("format").unwrap_or_else(|| {
                 let extension = name.rsplit('.').next().unwrap_or_default();
                 extension.to_lowercase()
@@ -69,6 +69,20 @@ impl Lower<'_> {
         }
         self.rows(&columns, &rows)
     }
+}
+
+fn cannot_read(path: &Path, e: &std::io::Error) -> String {
+    format!("cannot read `{}`: {e}", path.display())
+}
+
+/// Refuses what is no file of the folder: a link that leads out of it, a folder, a pipe or a device.
+fn own_file(folder: &Path, path: &Path) -> Result<(), String> {
+    let real = |path: &Path| dunce::canonicalize(path).map_err(|e| cannot_read(path, &e));
+    if !real(path)?.starts_with(real(folder)?) {
+        let name = path.display();
+        return Err(format!("`{name}` is a link that leads out of the folder"));
+    }
+    input::regular(path).map_err(|e| e.to_string())
 }
 
 /// Adds the rows of one file; a record that cannot be read is said with its place, never left out.

@@ -158,18 +158,27 @@ impl Find {
     }
 
     fn wanted<'t>(&self, found: &'t str) -> Option<Cow<'t, str>> {
+        // What stands inside of a record may be odder than a text by itself.
+        let is_part = !self.places.is_empty();
         if self.want == Want::Json {
-            let json = Json::compact_stored(found);
+            let json = match is_part {
+                true => Json::compact_part(found),
+                false => Json::compact_stored(found),
+            };
             return (json != "null").then_some(json);
         }
         if let Some(inner) = plain_string(found) {
             return Some(Cow::Borrowed(inner));
         }
+        let read: fn(&str) -> Option<Json> = match is_part {
+            true => Json::part,
+            false => Json::from_stored,
+        };
         match found {
             "null" => None,
             // Printing it would give the same.
             bag if bag.starts_with(['{', '[']) && is_compact(bag) => Some(Cow::Borrowed(bag)),
-            _ => match Json::from_stored(found) {
+            _ => match read(found) {
                 Some(Json::Null) => None,
                 Some(value) => Some(Cow::Owned(value.show())),
                 // Text that is no JSON is a string.

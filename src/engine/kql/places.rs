@@ -7,6 +7,7 @@ use std::sync::Arc;
 use maxminddb::{Reader, geoip2};
 
 use crate::error::{Error, Result};
+use crate::ingest::input;
 use crate::kql::function::{Geography, Location};
 
 struct MaxMind(Reader<Vec<u8>>);
@@ -16,6 +17,7 @@ struct MaxMind(Reader<Vec<u8>>);
 /// # Errors
 /// When it cannot be read or is no such file.
 pub fn geography(path: &Path) -> Result<Arc<dyn Geography>> {
+    input::regular(path)?;
     let reader = Reader::open_readfile(path).map_err(|e| Error::Unusable {
         path: path.to_path_buf(),
         reason: format!("it is no MaxMind database: {e}"),

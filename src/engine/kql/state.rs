@@ -24,6 +24,10 @@ pub(super) fn write(json: &Json, out: &mut Vec<u8>) {
             out.push(7);
             out.extend(g.to_le_bytes());
         }
+        Json::Big(text) => {
+            out.push(10);
+            bytes(text.as_bytes(), out);
+        }
         Json::Array(all) => {
             number(8, all.len() as i64, out);
             all.iter().for_each(|j| write(j, out));
@@ -97,6 +101,7 @@ fn value(input: &mut &[u8], depth: usize) -> Option<Json> {
             }
             Json::Bag(all)
         }
+        10 => Json::Big(text(input)?),
         _ => return None,
     })
 }
@@ -110,6 +115,7 @@ mod tests {
         let json = Json::Array(vec![
             Json::Null,
             Json::Real(f64::INFINITY),
+            Json::Big("18446744073709551616".into()),
             Json::DateTime(7),
             Json::Bag(vec![("a".into(), Json::String("b".into()))]),
             Json::Guid(9),

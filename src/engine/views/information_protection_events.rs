@@ -1,6 +1,9 @@
 //! `InformationProtectionEvents`: the function that Azure Information Protection's analytics had over its table, with its names of the
 //! columns. Those that the table does not have are null.
 
+/// Its column with the time of the event.
+pub(super) const TIME: &str = "Time";
+
 /// The view's query.
 pub(super) const SQL: &str = r#"
 SELECT

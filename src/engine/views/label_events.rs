@@ -7,11 +7,12 @@
 use datafusion::common::TableReference;
 
 use super::Session;
+use super::audit_records::{LABEL_RECORDS, app_key, is_label, label_keys, without};
 use crate::error::{Error, Result};
 
 /// The view's query.
 pub(super) async fn sql(session: &Session) -> Result<String> {
-    let mut parts = vec![AUDIT.to_string()];
+    let mut parts = vec![audit(session)];
     if session.has("InformationProtectionLogs_CL") {
         parts.push(INFORMATION_PROTECTION.to_string());
     }
@@ -22,15 +23,12 @@ pub(super) async fn sql(session: &Session) -> Result<String> {
         parts.push(TRACKING.to_string());
     }
     if session.has("MicrosoftPurviewInformationProtection") {
-        parts.push(PURVIEW.to_string());
+        parts.push(purview(session));
     }
-    let country = match session.has("CloudAppEvents") {
-        true => COUNTRY_OF_EVENT,
-        false => NO_COUNTRY,
-    };
     Ok(format!(
         "WITH labels AS ({labels}), country AS ({country}), events AS ({events}) {CHOOSE}",
         labels = labels(session).await?,
+        country = country(session),
         events = parts.join(" UNION ALL "),
     ))
 }
@@ -73,14 +71,88 @@ async fn labels(session: &Session) -> Result<String> {
     ))
 }
 
-const COUNTRY_OF_EVENT: &str = r#"
-SELECT lower("RawEventData_Id") AS "Id", min("CountryCode") AS "CountryCode"
-FROM stored."CloudAppEvents" WHERE "RawEventData_Id" IS NOT NULL AND "CountryCode" IS NOT NULL GROUP BY 1"#;
+/// The country of an event, where a CloudAppEvents row says it.
+fn country(session: &Session) -> String {
+    if !session.has("CloudAppEvents") {
+        return "SELECT CAST(NULL AS VARCHAR) AS \"Key\", CAST(NULL AS VARCHAR) AS \"CountryCode\" WHERE false".into();
+    }
+    format!(
+        "SELECT {} AS \"Key\", min(c.\"CountryCode\") AS \"CountryCode\" FROM stored.\"CloudAppEvents\" AS c \
+         WHERE c.\"CountryCode\" IS NOT NULL GROUP BY 1",
+        app_key()
+    )
+}
 
-const NO_COUNTRY: &str =
-    r#"SELECT CAST(NULL AS VARCHAR) AS "Id", CAST(NULL AS VARCHAR) AS "CountryCode" WHERE false"#;
+/// What tables say of mails and their labels: columns with the type, the operation and the mail of a record.
+const MAILS: [(&str, &str, &str, &str); 4] = [
+    (
+        "UnifiedAuditLog",
+        "m.\"RecordType\"",
+        "Operation",
+        "ObjectId",
+    ),
+    (
+        "OfficeActivity",
+        "record_type_number(m.\"RecordType\")",
+        "Operation",
+        "OfficeObjectId",
+    ),
+    (
+        "CloudAppEvents",
+        "m.\"RawEventData_RecordType\"",
+        "RawEventData_Operation",
+        "RawEventData_ObjectId",
+    ),
+    (
+        "MicrosoftPurviewInformationProtection",
+        "m.\"RecordType\"",
+        "Operation",
+        "ObjectId",
+    ),
+];
 
-/// Audit records, wherever they came from.
+/// Audit records of labels. Of the two that a labelled mail writes, the one of type 13 counts where the other is in no source.
+fn audit(session: &Session) -> String {
+    let mails: Vec<String> = MAILS
+        .iter()
+        .filter(|(table, ..)| session.has(table))
+        .map(|(table, record_type, operation, mail)| {
+            format!(
+                "SELECT m.\"{mail}\" AS \"Mail\" FROM stored.\"{table}\" AS m \
+                 WHERE {record_type} = 43 AND m.\"{operation}\" = 'MipLabel'"
+            )
+        })
+        .collect();
+    let rows = format!("\"{LABEL_RECORDS}\" AS u");
+    let rows = match mails.as_slice() {
+        [] => rows,
+        mails => format!(
+            "({}) AS m RIGHT ANTI JOIN {rows} \
+               ON m.\"Mail\" = u.\"ObjectId\" AND u.\"RecordType\" = 13 AND u.\"Operation\" = 'MipLabel'",
+            mails.join(" UNION ALL ")
+        ),
+    };
+    format!(
+        "{AUDIT} FROM {rows} WHERE {} AND (u.\"Operation\" IS DISTINCT FROM 'HeartBeat')",
+        is_label("u.\"RecordType\"", "u.\"Operation\"")
+    )
+}
+
+/// Sentinel's table of the same records, those that no other source has.
+fn purview(session: &Session) -> String {
+    let rows = without(
+        &label_keys(session),
+        "stored.\"MicrosoftPurviewInformationProtection\" AS m",
+        "event_key(m.\"Id\")",
+    );
+    // Types 13 and 97: the second record of a mail, and signs of life.
+    format!(
+        "{PURVIEW} FROM {rows} WHERE (m.\"Operation\" IS DISTINCT FROM 'HeartBeat') \
+           AND coalesce(m.\"RecordType\", 0) NOT IN (13, 97)"
+    )
+}
+
+/// What an audit record says, wherever it came from.
 const AUDIT: &str = r#"
 SELECT
   u."TimeGenerated",
@@ -131,20 +203,7 @@ SELECT
   u."Id" AS "EventId",
   u."_IngestId",
   u."_Record",
-  u."_Source"
-FROM "UnifiedAuditLog" AS u
-WHERE (
-    u."RecordType" IN (43, 71, 72, 75, 82, 83, 84, 93, 94, 95, 96)
-    OR u."Operation" IN (
-      'SensitivityLabelApplied', 'SensitivityLabelUpdated', 'SensitivityLabelChanged', 'SensitivityLabelRemoved',
-      'FileSensitivityLabelApplied', 'FileSensitivityLabelChanged', 'FileSensitivityLabelRemoved',
-      'SiteSensitivityLabelApplied', 'SiteSensitivityLabelChanged', 'SiteSensitivityLabelRemoved',
-      'DocumentSensitivityMismatchDetected')
-    OR (u."RecordType" = 13 AND u."Operation" = 'MipLabel' AND (u."ObjectId" IS NULL OR u."ObjectId" NOT IN (
-      SELECT m."ObjectId" FROM "UnifiedAuditLog" AS m
-      WHERE m."RecordType" = 43 AND m."Operation" = 'MipLabel' AND m."ObjectId" IS NOT NULL)))
-  )
-  AND u."Operation" <> 'HeartBeat'"#;
+  u."_Source""#;
 
 /// Azure Information Protection analytics; the spelling of activities varies, so blanks and case do not count.
 const INFORMATION_PROTECTION: &str = r#"
@@ -186,12 +245,12 @@ SELECT
   CAST(p."_IngestId" AS VARCHAR) || ':' || CAST(p."_Record" AS VARCHAR)
 FROM stored."InformationProtectionLogs_CL" AS p"#;
 
-/// RMS usage log: requests for a licence are attempts to open; everything but Success was denied. Services that ask for themselves
-/// are no users.
+/// RMS usage log: requests for a licence are attempts to open; every result but Success is a denial, and a result that is not there is
+/// neither. Services that ask for themselves are no users.
 const RIGHTS_MANAGEMENT: &str = r#"
 SELECT
   r."TimeGenerated",
-  CASE WHEN r."Result" = 'Success' THEN 'FileOpened' ELSE 'AccessDenied' END,
+  CASE WHEN r."Result" = 'Success' THEN 'FileOpened' WHEN trim(r."Result") <> '' THEN 'AccessDenied' ELSE 'Other' END,
   CAST(NULL AS BIGINT),
   r."RequestType",
   r."UserId",
@@ -224,11 +283,11 @@ WHERE r."RequestType" IN ('AcquireLicense', 'FECreateEndUserLicenseV1', 'BECreat
   AND r."UserId" NOT LIKE 'microsoftrmsonline@%'
   AND r."UserId" NOT LIKE 'Aadrm\_S-1-7-0%'"#;
 
-/// Tracking log of one document: it names the document by its id only.
+/// Tracking log of one document: it names the document by its id only. Whether it was opened may not be said.
 const TRACKING: &str = r#"
 SELECT
   t."TimeGenerated",
-  CASE WHEN t."Successful" THEN 'FileOpened' ELSE 'AccessDenied' END,
+  CASE WHEN t."Successful" THEN 'FileOpened' WHEN NOT t."Successful" THEN 'AccessDenied' ELSE 'Other' END,
   CAST(NULL AS BIGINT),
   'Track',
   t."RequesterEmail",
@@ -258,7 +317,7 @@ SELECT
 FROM stored."AipServiceTrackingLog" AS t
 WHERE coalesce(t."RequesterEmail", '') NOT LIKE 'microsoftrmsonline@%'"#;
 
-/// Sentinel's table of the same audit records, those that no other source has.
+/// What a row of Sentinel's table of the same records says.
 const PURVIEW: &str = r#"
 SELECT
   m."TimeGenerated",
@@ -302,10 +361,7 @@ SELECT
   m."Id",
   m."_IngestId",
   m."_Record",
-  CAST(m."_IngestId" AS VARCHAR) || ':' || CAST(m."_Record" AS VARCHAR)
-FROM stored."MicrosoftPurviewInformationProtection" AS m
-WHERE m."Operation" <> 'HeartBeat' AND (m."RecordType" IS DISTINCT FROM 13)
-  AND (m."Id" IS NULL OR lower(m."Id") NOT IN (SELECT lower(a."Id") FROM "UnifiedAuditLog" AS a WHERE a."Id" IS NOT NULL))"#;
+  CAST(m."_IngestId" AS VARCHAR) || ':' || CAST(m."_Record" AS VARCHAR)"#;
 
 /// Names, ranks, and what follows from them.
 const CHOOSE: &str = r#"
@@ -356,4 +412,4 @@ SELECT
 FROM events AS e
 LEFT JOIN labels AS o ON o."Id" = e."OldLabelId"
 LEFT JOIN labels AS n ON n."Id" = e."NewLabelId"
-LEFT JOIN country AS c ON c."Id" = lower(e."EventId")"#;
+LEFT JOIN country AS c ON c."Key" = event_key(e."EventId")"#;

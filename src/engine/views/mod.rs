@@ -1,7 +1,10 @@
 //! Views: each table answered from whatever was ingested, each event once.
 //!
 //! A view reads the stored table of its name and what other tables say of the same kind of event; where two sources
-//! have one event, the table's own row counts. Parts whose source has no rows are left out of the query.
+//! have one event, the table's own row counts. Parts whose source has no rows are left out of the query. Rows of a table never come
+//! back into its view through another one: by where they are from, since not every event has an id.
+//!
+//! Views are made of the rows of all times and cut to the session's range last.
 //!
 //! The mappings follow public rows of the same event in several tables; where a product enriches (countries, display names), a view over
 //! audit records says null.
@@ -17,7 +20,11 @@ use crate::catalog::{
     Column, DATE, EXTRA, FINGERPRINT, INGEST_ID, Kusto, Origin, RECORD, TIME, Table, catalog, table,
 };
 use crate::error::Result;
+use audit_records::{
+    APP_LABELS, APP_RECORDS, AUDIT, LABEL_RECORDS, RECORDS, has_audit, keys, without,
+};
 
+mod audit_records;
 mod information_protection_events;
 mod label_events;
 
@@ -25,8 +32,6 @@ mod label_events;
 pub const LABEL_EVENTS: &str = "LabelEvents";
 /// Microsoft's function over `InformationProtectionLogs_CL`.
 pub const INFORMATION_PROTECTION_EVENTS: &str = "InformationProtectionEvents";
-/// Audit records of audit exports and of OfficeActivity, each once. Only views read it.
-const AUDIT: &str = "_Audit";
 /// Column of views that points at file and record: `ingest:record`.
 pub const SOURCE: &str = "_Source";
 
@@ -38,37 +43,52 @@ pub fn exists(name: &str) -> bool {
         || catalog().foreign(name).is_some()
 }
 
-/// Registers a view and the views that it reads.
+/// Registers a view.
 ///
 /// # Errors
 /// When DataFusion refuses its query, which is a fault of coldtrail.
 pub(super) async fn make(session: &Session, name: &str) -> Result<()> {
+    make_whole(session, name).await?;
+    let time = match name {
+        LABEL_EVENTS => Some(TIME),
+        INFORMATION_PROTECTION_EVENTS => Some(information_protection_events::TIME),
+        _ => described(name).by_day.then_some(TIME),
+    };
+    session.publish(name, time).await
+}
+
+/// Makes a view of the rows of all times, and the views that it reads.
+async fn make_whole(session: &Session, name: &str) -> Result<()> {
+    let reference = || TableReference::bare(name);
+    if session.whole.table_exist(reference())? {
+        return Ok(());
+    }
     for needed in needs(name) {
-        let reference = TableReference::bare(*needed);
-        if !session.context().table_exist(reference)? {
-            Box::pin(make(session, needed)).await?;
-        }
+        Box::pin(make_whole(session, needed)).await?;
     }
     let sql = match name {
         LABEL_EVENTS => label_events::sql(session).await?,
         INFORMATION_PROTECTION_EVENTS => information_protection_events::SQL.into(),
-        AUDIT => audit(session),
-        "UnifiedAuditLog" => audit_log(session),
+        "UnifiedAuditLog" | AUDIT | RECORDS | APP_RECORDS | APP_LABELS | LABEL_RECORDS => {
+            audit_records::sql(session, name)
+        }
         "CloudAppEvents" => cloud_app_events(session),
         "OfficeActivity" => office_activity(session),
         _ => either_name(session, described(name)),
     };
-    let view = session.context().sql(&sql).await?.into_view();
-    session
-        .context()
-        .register_table(TableReference::bare(name), view)?;
+    let view = session.whole.sql(&sql).await?.into_view();
+    session.whole.register_table(reference(), view)?;
     Ok(())
 }
 
 fn needs(name: &str) -> &'static [&'static str] {
     match name {
-        LABEL_EVENTS | "OfficeActivity" => &["UnifiedAuditLog"],
-        "UnifiedAuditLog" | "CloudAppEvents" => &[AUDIT],
+        LABEL_EVENTS => &[LABEL_RECORDS],
+        LABEL_RECORDS => &[AUDIT, APP_LABELS],
+        "OfficeActivity" => &[RECORDS],
+        RECORDS => &[APP_RECORDS],
+        "UnifiedAuditLog" => &[AUDIT, APP_RECORDS],
+        "CloudAppEvents" => &[AUDIT],
         _ => &[],
     }
 }
@@ -224,106 +244,6 @@ fn lineage(alias: &str, name: &str) -> Option<String> {
         .then(|| format!("{alias}.\"{name}\""))
 }
 
-/// Audit records of audit exports, and those that only OfficeActivity had: it has their fields, not the record itself.
-fn audit(session: &Session) -> String {
-    let own = table("UnifiedAuditLog");
-    let office = table("OfficeActivity");
-    let mut sql = stored(own);
-    if !session.has("OfficeActivity") {
-        return sql;
-    }
-    let from_office = |name: &str| -> Option<String> {
-        if let Some(e) = lineage("o", name) {
-            return Some(e);
-        }
-        Some(match name {
-            "Id" => "o.\"OfficeId\"".into(),
-            "RecordType" => "record_type_number(o.\"RecordType\")".into(),
-            "RecordTypeName" => "record_type_name(record_type_number(o.\"RecordType\"))".into(),
-            "UserType" => "user_type_number(o.\"UserType\")".into(),
-            "IPAddress" => "coalesce(clean_ip(o.\"ClientIP\"), clean_ip(o.\"Client_IPAddress\"), \
-                clean_ip(o.\"ActorIpAddress\"))"
-                .into(),
-            "Workload" => "o.\"OfficeWorkload\"".into(),
-            "ObjectId" => "o.\"OfficeObjectId\"".into(),
-            "ClientIPAddress" => "o.\"Client_IPAddress\"".into(),
-            "Site" => "o.\"Site_\"".into(),
-            "SiteUrl" => "o.\"Site_Url\"".into(),
-            "EventData" => "o.\"Event_Data\"".into(),
-            "Target" => "o.\"AADTarget\"".into(),
-            EXTRA => return None,
-            _ => {
-                let column = office.columns.iter().find(|c| c.name == name)?;
-                match column.kusto {
-                    Kusto::String | Kusto::Dynamic | Kusto::Guid => format!("o.\"{name}\""),
-                    _ => format!("CAST(o.\"{name}\" AS VARCHAR)"),
-                }
-            }
-        })
-    };
-    let _ = write!(
-        sql,
-        " UNION ALL SELECT {} FROM stored.\"OfficeActivity\" AS o WHERE true",
-        columns(own, &from_office)
-    );
-    if session.has("UnifiedAuditLog") {
-        sql.push_str(
-            " AND (o.\"OfficeId\" IS NULL OR lower(o.\"OfficeId\") NOT IN \
-              (SELECT lower(u.\"Id\") FROM stored.\"UnifiedAuditLog\" AS u WHERE u.\"Id\" IS NOT NULL))",
-        );
-    }
-    sql
-}
-
-/// Whether any source has audit records beside CloudAppEvents.
-fn has_audit(session: &Session) -> bool {
-    session.has("UnifiedAuditLog") || session.has("OfficeActivity")
-}
-
-/// Id of the audit record of a CloudAppEvents row: its own, else the end of `ReportId` (`<n>_<application>_<Id>`), for rows that
-/// were exported without RawEventData.
-const AUDIT_ID: &str = "lower(CASE WHEN c.\"RawEventData_Id\" IS NOT NULL THEN c.\"RawEventData_Id\" \
-    ELSE (regexp_match(c.\"ReportId\", '^[0-9]+_[0-9]+_(.{36})$'))[1] END)";
-
-/// Audit records, and those inside CloudAppEvents that no other source had.
-fn audit_log(session: &Session) -> String {
-    let own = table("UnifiedAuditLog");
-    let mut sql = format!("SELECT * FROM \"{AUDIT}\"");
-    if !session.has("CloudAppEvents") {
-        return sql;
-    }
-    let from_apps = |name: &str| -> Option<String> {
-        if let Some(e) = lineage("c", name) {
-            return Some(e);
-        }
-        let column = own.columns.iter().find(|c| c.name == name)?;
-        Some(match name {
-            "Id" | "RecordType" | "UserType" => format!("c.\"RawEventData_{name}\""),
-            "RecordTypeName" => "record_type_name(c.\"RawEventData_RecordType\")".into(),
-            "IPAddress" => {
-                "coalesce(clean_ip(c.\"RawEventData_ClientIP\"), clean_ip(c.\"IPAddress\"))".into()
-            }
-            "AuditData" => "c.\"RawEventData\"".into(),
-            _ if matches!(column.origin, Origin::Path(_)) => format!("c.\"RawEventData_{name}\""),
-            _ => return None,
-        })
-    };
-    let _ = write!(
-        sql,
-        " UNION ALL SELECT {} FROM stored.\"CloudAppEvents\" AS c \
-          WHERE c.\"RawEventData_Id\" IS NOT NULL AND c.\"RawEventData_Operation\" IS NOT NULL",
-        columns(own, &from_apps)
-    );
-    if has_audit(session) {
-        let _ = write!(
-            sql,
-            " AND lower(c.\"RawEventData_Id\") NOT IN \
-              (SELECT lower(u.\"Id\") FROM \"{AUDIT}\" AS u WHERE u.\"Id\" IS NOT NULL)",
-        );
-    }
-    sql
-}
-
 /// A key of a JSON list of `{Name, Value}` in a text column.
 fn named_value(column: &str, key: &str) -> String {
     format!(
@@ -410,22 +330,19 @@ fn cloud_app_events(session: &Session) -> String {
     };
     let _ = write!(
         sql,
-        " UNION ALL SELECT {} FROM \"{AUDIT}\" AS u",
-        columns(own, &from_audit)
+        " UNION ALL SELECT {} FROM {}",
+        columns(own, &from_audit),
+        without(
+            &keys(session, &["CloudAppEvents"]),
+            &format!("\"{AUDIT}\" AS u"),
+            "event_key(u.\"Id\")"
+        )
     );
-    if session.has("CloudAppEvents") {
-        let _ = write!(
-            sql,
-            " WHERE u.\"Id\" IS NULL OR lower(u.\"Id\") NOT IN \
-              (SELECT k.\"Id\" FROM (SELECT {AUDIT_ID} AS \"Id\" FROM stored.\"CloudAppEvents\" AS c) AS k \
-               WHERE k.\"Id\" IS NOT NULL)",
-        );
-    }
     sql
 }
 
 /// Record types of label actions, which Sentinel keeps in another table than OfficeActivity.
-const LABEL_RECORDS: &str = "43, 71, 72, 75, 82, 83, 84, 93, 94, 95, 96, 97, 206";
+const LABEL_RECORD_TYPES: &str = "43, 71, 72, 75, 82, 83, 84, 93, 94, 95, 96, 97, 206";
 /// Record types whose name OfficeActivity spells out; newer ones are numbers there.
 const OFFICE_NAMED: i32 = 25;
 
@@ -500,17 +417,16 @@ fn office_activity(session: &Session) -> String {
     };
     let _ = write!(
         sql,
-        " UNION ALL SELECT {} FROM \"UnifiedAuditLog\" AS u \
+        " UNION ALL SELECT {} FROM {} \
           WHERE u.\"Workload\" IN ('Exchange', 'SharePoint', 'OneDrive', 'MicrosoftTeams') \
-            AND coalesce(u.\"RecordType\", 0) NOT IN ({LABEL_RECORDS}) \
-            AND NOT (coalesce(u.\"RecordType\", 0) = 13 AND u.\"Operation\" = 'MipLabel')",
-        columns(own, &from_audit)
+            AND coalesce(u.\"RecordType\", 0) NOT IN ({LABEL_RECORD_TYPES}) \
+            AND (u.\"RecordType\" = 13 AND u.\"Operation\" = 'MipLabel') IS NOT TRUE",
+        columns(own, &from_audit),
+        without(
+            &keys(session, &["OfficeActivity"]),
+            &format!("\"{RECORDS}\" AS u"),
+            "event_key(u.\"Id\")"
+        )
     );
-    if session.has("OfficeActivity") {
-        sql.push_str(
-            " AND (u.\"Id\" IS NULL OR lower(u.\"Id\") NOT IN \
-              (SELECT lower(o.\"OfficeId\") FROM stored.\"OfficeActivity\" AS o WHERE o.\"OfficeId\" IS NOT NULL))",
-        );
-    }
     sql
 }

@@ -2,6 +2,9 @@
 
 use memchr::memchr2;
 
+/// Stands between the files that were joined.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Blanks before a record that stay with it.
 pub const MAX_INDENT: usize = 256;
 
@@ -161,6 +164,11 @@ impl Cutter {
                         self.start = Some(at);
                         self.in_string = true;
                     }
+                    b'\xef' if block[at..].starts_with(BYTE_ORDER_MARK) => {
+                        at += BYTE_ORDER_MARK.len() - 1;
+                    }
+                    // The rest of it is in the next block.
+                    b'\xef' if BYTE_ORDER_MARK.starts_with(&block[at..]) => break,
                     _ => self.start = Some(at),
                 },
                 Some(_) if self.depth == 0 => {

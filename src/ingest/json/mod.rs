@@ -1,9 +1,22 @@
-//! JSON: cutting a stream of values into records, and one pass over a record that checks it, limits its depth, picks
-//! the values at known paths as slices of the input, and computes a fingerprint of its content.
+//! JSON records: cutting a stream of values into records, and one pass over a record that checks it, limits its depth, picks the values at
+//! known paths as slices of the input, and computes a fingerprint of its content.
 //!
-//! The pass is written here because no JSON crate does these together, and the fast ones skip nested values by recursion
-//! without a limit. It is lenient where real exports are broken (a lone backslash in a path, a raw line end in a
-//! string) and strict otherwise. Knows nothing of what the keys mean.
+//! How JSON is read, and what is forgiven, is the policy of [`crate::text::json`]. Knows nothing of what the keys mean.
+//!
+//! # What a fingerprint tells apart
+//!
+//! Of two records with one identity and one fingerprint the second is counted and dropped. So what says the same may differ, but what differs in
+//! what it says must not be the same.
+//!
+//! | the same | not the same |
+//! |---|---|
+//! | keys in another order, blanks, a byte order mark | elements in another order; equal keys in another order, or once instead of twice |
+//! | `\/` and `/`, `\u0061` and `a`, `C:\\x` and `C:\x` | other letters, also other case, of GUIDs too; other halves of surrogate pairs |
+//! | one instant, in ISO 8601 with any offset (with none it is UTC) and any zeros behind it, or as `/Date(…)/` | instants 100 ns apart; a text that only begins or ends as a time |
+//! | `"x@odata.type":"#Int64"` there or not there | any other key with an `@` |
+//! | | `1`, `1.0`, `1e0` and `"1"`; `true` and `"true"`; `null`, `""`, `{}` and no key at all |
+//!
+//! [`super::rows`] says the same of rows that have no record of their own.
 
 use std::borrow::Cow;
 
@@ -11,59 +24,13 @@ use hashbrown::HashMap;
 use memchr::memchr;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use super::{MAX_JSON_DEPTH, swar, time};
+use super::time;
+use crate::text::json::{Keys, Reader, plain, unescaped};
 
 mod cut;
 
+pub use crate::text::json::{Fault, Raw, unescape};
 pub use cut::{Cutter, MAX_INDENT};
-
-/// Why a text is not a JSON record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// The text ends inside a value.
-    #[error("JSON ends in the middle (after {0} bytes)")]
-    Ends(usize),
-    /// A byte that cannot stand there.
-    #[error("not JSON at byte {0}")]
-    Unexpected(usize),
-    /// Nested deeper than is read.
-    #[error("JSON is nested deeper than {MAX_JSON_DEPTH} levels")]
-    Deep,
-    /// Not an object.
-    #[error("JSON value is not an object")]
-    NotObject,
-}
-
-/// A value as it stands in the input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Raw<'a> {
-    /// A string without its quotes; `escaped` when it has backslashes.
-    Text {
-        /// What stands between the quotes.
-        inner: &'a str,
-        /// Whether it has escapes.
-        escaped: bool,
-    },
-    /// `null`
-    Null,
-    /// A number, `true`, `false`, an object or an array.
-    Other(&'a str),
-}
-
-impl<'a> Raw<'a> {
-    /// The text that `->>` gives: strings unescaped, everything else as JSON; nothing for `null`.
-    pub fn text(self) -> Option<Cow<'a, str>> {
-        match self {
-            Raw::Null => None,
-            Raw::Text {
-                inner,
-                escaped: false,
-            } => Some(Cow::Borrowed(inner)),
-            Raw::Text { inner, .. } => Some(Cow::Owned(unescape(inner))),
-            Raw::Other(json) => Some(Cow::Borrowed(json)),
-        }
-    }
-}
 
 /// Paths to pick from a record, as a tree.
 #[derive(Debug, Default)]
@@ -73,6 +40,8 @@ pub struct Paths {
 
 #[derive(Debug, Default)]
 struct Wanted {
+    /// Its number among its siblings.
+    number: usize,
     /// Fingerprint of the key.
     print: u128,
     slot: Option<usize>,
@@ -81,13 +50,21 @@ struct Wanted {
 
 impl Paths {
     /// Adds a path (keys joined by `.`) whose value goes to this slot.
+    ///
+    /// # Panics
+    /// Beyond 256 keys of one object.
     pub fn add(&mut self, path: &'static str, slot: usize) {
         let (head, rest) = match path.split_once('.') {
             None => (path, None),
             Some((head, rest)) => (head, Some(rest)),
         };
-        let child = self.children.entry(head).or_default();
-        child.print = xxh3_128(head.as_bytes());
+        let number = self.children.len();
+        let child = self.children.entry(head).or_insert_with(|| Wanted {
+            number,
+            print: xxh3_128(head.as_bytes()),
+            ..Wanted::default()
+        });
+        assert!(child.number < MOST_WANTED, "the catalog has too many paths");
         match rest {
             None => child.slot = Some(slot),
             Some(rest) => child
@@ -98,10 +75,39 @@ impl Paths {
     }
 }
 
-/// Walks over one object; `pick` receives the slot and value of each wanted path, in the order of the text.
+impl Wanted {
+    /// Takes back what was picked here and below: an equal key follows.
+    fn forget<'a>(&self, pick: &mut dyn FnMut(usize, Raw<'a>)) {
+        if let Some(slot) = self.slot {
+            pick(slot, Raw::Null);
+        }
+        for child in self.below.iter().flat_map(|below| below.children.values()) {
+            child.forget(pick);
+        }
+    }
+}
+
+/// Most wanted keys of one object.
+const MOST_WANTED: usize = 256;
+
+/// Which wanted keys of one object were there.
+#[derive(Default)]
+struct Seen([u64; MOST_WANTED / 64]);
+
+impl Seen {
+    /// Notes a key; returns whether it was there before.
+    fn again(&mut self, number: usize) -> bool {
+        let (word, bit) = (&mut self.0[number / 64], 1u64 << (number % 64));
+        let again = *word & bit != 0;
+        *word |= bit;
+        again
+    }
+}
+
+/// Walks over one object; `pick` receives the slot and value of each wanted path, in the order of the text. The last value of a slot
+/// counts: where a key stands there again, its slots are set to null first.
 ///
-/// Returns the fingerprint: 128 bits that do not depend on key order, white space, escapes, `@odata.*` annotations or
-/// the spelling of a time.
+/// Returns the fingerprint; see the module's docs.
 ///
 /// # Errors
 /// When the text is not one JSON object, or nested too deeply.
@@ -110,15 +116,10 @@ pub fn walk<'a>(
     paths: &Paths,
     mut pick: impl FnMut(usize, Raw<'a>),
 ) -> Result<u128, Fault> {
-    let mut walker = Walker::new(text, true);
-    if walker.peek() != Some(b'{') {
-        return Err(match walker.peek() {
-            None => Fault::Ends(text.len()),
-            Some(_) => Fault::NotObject,
-        });
-    }
-    let print = walker.object(Some(paths), 0, &mut pick)?;
-    walker.end()?;
+    let mut reader = Reader::new(text);
+    reader.object()?;
+    let print = object(&mut reader, Prints::Wanted, Some(paths), 0, &mut pick)?;
+    reader.end()?;
     Ok(print)
 }
 
@@ -131,17 +132,15 @@ pub fn pick<'a>(
     paths: &Paths,
     mut pick: impl FnMut(usize, Raw<'a>),
 ) -> Result<(), Fault> {
-    let mut walker = Walker::new(text, false);
-    if walker.peek() != Some(b'{') {
-        return Err(Fault::NotObject);
-    }
-    walker.object(Some(paths), 0, &mut pick)?;
-    walker.end()
+    let mut reader = Reader::new(text);
+    reader.object()?;
+    object(&mut reader, Prints::None, Some(paths), 0, &mut pick)?;
+    reader.end()
 }
 
 /// A value that is still to be read. Reading it one way or another moves on; a value that is not read at all is passed over.
 pub struct Value<'w, 'a> {
-    walker: &'w mut Walker<'a>,
+    reader: &'w mut Reader<'a>,
     depth: usize,
     read: &'w mut bool,
 }
@@ -149,7 +148,7 @@ pub struct Value<'w, 'a> {
 impl<'a> Value<'_, 'a> {
     /// Whether it is an object.
     pub fn is_object(&self) -> bool {
-        self.walker.peek() == Some(b'{')
+        self.reader.peek() == Some(b'{')
     }
 
     /// The value as it stands.
@@ -158,9 +157,7 @@ impl<'a> Value<'_, 'a> {
     /// When it is not JSON.
     pub fn raw(self) -> Result<Raw<'a>, Fault> {
         *self.read = true;
-        let start = self.walker.at;
-        self.walker.value(self.depth, &mut |_, _| {})?;
-        Ok(self.walker.raw(start))
+        self.reader.raw(self.depth)
     }
 
     /// Goes over the members of an object.
@@ -172,7 +169,7 @@ impl<'a> Value<'_, 'a> {
         mut each: impl FnMut(&str, Value<'_, 'a>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         *self.read = true;
-        self.walker.read_members(self.depth, &mut each)
+        read_members(self.reader, self.depth, &mut each)
     }
 
     /// Picks paths from an object, and gives its text and its fingerprint.
@@ -185,11 +182,16 @@ impl<'a> Value<'_, 'a> {
         mut pick: impl FnMut(usize, Raw<'a>),
     ) -> Result<(&'a str, u128), Fault> {
         *self.read = true;
-        let start = self.walker.at;
-        self.walker.prints = true;
-        let print = self.walker.object(Some(paths), self.depth, &mut pick);
-        self.walker.prints = false;
-        Ok((&self.walker.text[start..self.walker.at], print?))
+        self.reader.object()?;
+        let start = self.reader.at();
+        let print = object(
+            self.reader,
+            Prints::Wanted,
+            Some(paths),
+            self.depth,
+            &mut pick,
+        )?;
+        Ok((self.reader.since(start), print))
     }
 }
 
@@ -201,9 +203,30 @@ pub fn members<'a>(
     text: &'a str,
     mut each: impl FnMut(&str, Value<'_, 'a>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let mut walker = Walker::new(text, false);
-    walker.read_members(0, &mut each)?;
-    walker.end()
+    let mut reader = Reader::new(text);
+    read_members(&mut reader, 0, &mut each)?;
+    reader.end()
+}
+
+fn read_members<'a>(
+    reader: &mut Reader<'a>,
+    depth: usize,
+    each: &mut dyn FnMut(&str, Value<'_, 'a>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    reader.object()?;
+    reader.members(depth, |reader, key, escaped| {
+        let mut read = false;
+        let value = Value {
+            reader: &mut *reader,
+            depth: depth + 1,
+            read: &mut read,
+        };
+        each(&plain(key, escaped), value)?;
+        match read {
+            true => Ok(()),
+            false => reader.skip(depth + 1),
+        }
+    })
 }
 
 /// Calls `each` with every key and value of one object, in order.
@@ -214,22 +237,14 @@ pub fn entries<'a>(
     text: &'a str,
     mut each: impl FnMut(Cow<'a, str>, Raw<'a>),
 ) -> Result<(), Fault> {
-    let mut walker = Walker::new(text, false);
-    if walker.peek() != Some(b'{') {
-        return Err(Fault::NotObject);
-    }
-    walker.members(0, |walker, key, escaped| {
-        let start = walker.at;
-        walker.value(1, &mut |_, _| {})?;
-        let key = if escaped {
-            Cow::Owned(unescape(key))
-        } else {
-            Cow::Borrowed(key)
-        };
-        each(key, walker.raw(start));
+    let mut reader = Reader::new(text);
+    reader.object()?;
+    reader.members(0, |reader, key, escaped| {
+        let value = reader.raw(1)?;
+        each(plain(key, escaped), value);
         Ok(())
     })?;
-    walker.end()
+    reader.end()
 }
 
 /// Calls `each` with every element of one array, in order.
@@ -237,29 +252,13 @@ pub fn entries<'a>(
 /// # Errors
 /// When the text is not one JSON array.
 pub fn elements<'a>(text: &'a str, mut each: impl FnMut(usize, Raw<'a>)) -> Result<(), Fault> {
-    let mut walker = Walker::new(text, false);
-    walker.expect(b'[')?;
-    walker.blanks();
-    if walker.peek() == Some(b']') {
-        walker.at += 1;
-        return walker.end();
-    }
-    for n in 0.. {
-        walker.blanks();
-        let start = walker.at;
-        walker.value(1, &mut |_, _| {})?;
-        each(n, walker.raw(start));
-        walker.blanks();
-        match walker.peek() {
-            Some(b',') => walker.at += 1,
-            Some(b']') => {
-                walker.at += 1;
-                break;
-            }
-            _ => return Err(walker.fault()),
-        }
-    }
-    walker.end()
+    let mut reader = Reader::new(text);
+    reader.array()?;
+    reader.elements(0, |reader, n| {
+        each(n, reader.raw(1)?);
+        Ok(())
+    })?;
+    reader.end()
 }
 
 /// Fingerprint of any JSON value.
@@ -267,9 +266,12 @@ pub fn elements<'a>(text: &'a str, mut each: impl FnMut(usize, Raw<'a>)) -> Resu
 /// # Errors
 /// When the text is not one JSON value.
 pub fn fingerprint(text: &str) -> Result<u128, Fault> {
-    let mut walker = Walker::new(text, true);
-    let print = walker.value(0, &mut |_, _| {})?;
-    walker.end()?;
+    let mut reader = Reader::new(text);
+    if reader.is_odd_string() {
+        return Err(Fault::Unexpected(reader.at()));
+    }
+    let print = value(&mut reader, Prints::Wanted, 0)?;
+    reader.end()?;
     Ok(print)
 }
 
@@ -277,7 +279,10 @@ pub fn fingerprint(text: &str) -> Result<u128, Fault> {
 pub fn text_fingerprint(text: &str) -> u128 {
     let b = text.as_bytes();
     if b.len() >= 19 && b[4] == b'-' && b[10] == b'T' {
-        if let Some(micros) = time::iso(b) {
+        // A second 60 would be the next minute's first.
+        if b[17] != b'6'
+            && let Some(micros) = time::iso(b)
+        {
             // What is finer than a microsecond counts, trailing zeros do not.
             let finer: &[u8] = match memchr(b'.', b) {
                 Some(point) => {
@@ -296,10 +301,7 @@ pub fn text_fingerprint(text: &str) -> u128 {
                 _ => u128::from(xxh3_64(&finer[..end])),
             });
         }
-    } else if b.len() > 8
-        && b.starts_with(b"/Date(")
-        && let Some(micros) = time::parse(text, None)
-    {
+    } else if let Some(micros) = time::dotnet(text) {
         return time_fingerprint(micros);
     }
     xxh3_128(b)
@@ -317,349 +319,105 @@ pub fn mix(a: u128, b: u128) -> u128 {
     x ^ (x >> 71)
 }
 
-struct Walker<'a> {
-    text: &'a str,
-    at: usize,
-    /// Whether fingerprints are wanted; without, every one is 0.
-    prints: bool,
+/// Whether fingerprints are wanted; without, every one is 0.
+#[derive(Clone, Copy, PartialEq)]
+enum Prints {
+    Wanted,
+    None,
 }
 
-impl<'a> Walker<'a> {
-    /// At the first byte that is no blank.
-    fn new(text: &'a str, prints: bool) -> Self {
-        let mut walker = Walker {
-            text,
-            at: 0,
-            prints,
+fn string_print(inner: &str, escaped: bool) -> u128 {
+    if !escaped {
+        return text_fingerprint(inner);
+    }
+    let (text, odd) = unescaped(inner);
+    match odd.lone {
+        // What is lost of them in the text still tells strings apart.
+        true => mix(2, xxh3_128(inner.as_bytes())),
+        false => text_fingerprint(&text),
+    }
+}
+
+/// Whether a member says nothing but which type OData gave another one.
+fn is_annotation(key: &str, value: Option<Raw<'_>>) -> bool {
+    key.as_bytes().contains(&b'@')
+        && key.ends_with("@odata.type")
+        && matches!(value, Some(Raw::Text { inner, .. }) if inner.starts_with('#'))
+}
+
+fn object<'a>(
+    reader: &mut Reader<'a>,
+    prints: Prints,
+    paths: Option<&Paths>,
+    depth: usize,
+    pick: &mut dyn FnMut(usize, Raw<'a>),
+) -> Result<u128, Fault> {
+    let mut sum: u128 = 0x6f62_6a65_6374;
+    let mut seen = Seen::default();
+    let mut keys = Keys::default();
+    reader.members(depth, |reader, key, escaped| {
+        let key = plain(key, escaped);
+        let wanted = paths.and_then(|p| p.children.get(key.as_ref()));
+        if let Some(wanted) = wanted
+            && seen.again(wanted.number)
+        {
+            wanted.forget(pick);
+        }
+        let start = reader.at();
+        let below = wanted.and_then(|w| w.below.as_ref());
+        let (print, text) = match (below, reader.peek()) {
+            (Some(below), Some(b'{')) => {
+                (object(reader, prints, Some(below), depth + 1, pick)?, None)
+            }
+            (_, Some(b'"')) => {
+                let (inner, escaped) = reader.string()?;
+                let print = match prints {
+                    Prints::Wanted => string_print(inner, escaped),
+                    Prints::None => 0,
+                };
+                (print, Some(Raw::Text { inner, escaped }))
+            }
+            _ => (value(reader, prints, depth + 1)?, None),
         };
-        walker.blanks();
-        walker
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn blanks(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
-            self.at += 1;
+        if let Some(slot) = wanted.and_then(|w| w.slot) {
+            pick(slot, text.unwrap_or_else(|| Raw::of(reader.since(start))));
         }
-    }
-
-    fn fault(&self) -> Fault {
-        if self.at >= self.text.len() {
-            Fault::Ends(self.text.len())
-        } else {
-            Fault::Unexpected(self.at)
-        }
-    }
-
-    fn expect(&mut self, b: u8) -> Result<(), Fault> {
-        self.blanks();
-        if self.peek() == Some(b) {
-            self.at += 1;
-            Ok(())
-        } else {
-            Err(self.fault())
-        }
-    }
-
-    fn end(&mut self) -> Result<(), Fault> {
-        self.blanks();
-        if self.at == self.text.len() {
-            Ok(())
-        } else {
-            Err(Fault::Unexpected(self.at))
-        }
-    }
-
-    /// Reads a string whose opening quote is next; returns what stands between the quotes and whether it has escapes.
-    fn string(&mut self) -> Result<(&'a str, bool), Fault> {
-        let bytes = self.text.as_bytes();
-        let start = self.at + 1;
-        let mut look = start;
-        let mut escaped = false;
-        loop {
-            let Some(found) = swar::quote_or_backslash(bytes, look) else {
-                self.at = bytes.len();
-                return Err(Fault::Ends(bytes.len()));
+        if prints == Prints::Wanted && !is_annotation(&key, text) {
+            let own = wanted.map_or_else(|| xxh3_128(key.as_bytes()), |w| w.print);
+            // Members are summed up, so that their order does not count; that of equal keys does.
+            let own = match keys.before(own as u64) {
+                0 => own,
+                before => mix(own, u128::from(before)),
             };
-            if bytes[found] == b'"' {
-                self.at = found + 1;
-                return Ok((&self.text[start..found], escaped));
-            }
-            escaped = true;
-            look = found + 2;
+            sum = sum.wrapping_add(mix(own, print));
         }
-    }
-
-    fn string_print(&self, inner: &str, escaped: bool) -> u128 {
-        match (self.prints, escaped) {
-            (false, _) => 0,
-            (true, true) => text_fingerprint(&unescape(inner)),
-            (true, false) => text_fingerprint(inner),
-        }
-    }
-
-    fn raw(&self, start: usize) -> Raw<'a> {
-        let text = &self.text[start..self.at];
-        match text.as_bytes().first() {
-            Some(b'"') => {
-                let inner = &text[1..text.len() - 1];
-                Raw::Text {
-                    inner,
-                    escaped: memchr(b'\\', inner.as_bytes()).is_some(),
-                }
-            }
-            Some(b'n') => Raw::Null,
-            _ => Raw::Other(text),
-        }
-    }
-
-    /// Goes over the members of an object; `member` is called with the walker at the value.
-    fn members(
-        &mut self,
-        depth: usize,
-        mut member: impl FnMut(&mut Self, &'a str, bool) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
-        if depth >= MAX_JSON_DEPTH {
-            return Err(Fault::Deep);
-        }
-        self.at += 1;
-        self.blanks();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-            return Ok(());
-        }
-        loop {
-            self.blanks();
-            if self.peek() != Some(b'"') {
-                return Err(self.fault());
-            }
-            let (key, escaped) = self.string()?;
-            self.expect(b':')?;
-            self.blanks();
-            member(self, key, escaped)?;
-            self.blanks();
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b'}') => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                _ => return Err(self.fault()),
-            }
-        }
-    }
-
-    fn read_members(
-        &mut self,
-        depth: usize,
-        each: &mut dyn FnMut(&str, Value<'_, 'a>) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
-        if self.peek() != Some(b'{') {
-            return Err(match self.peek() {
-                None => Fault::Ends(self.text.len()),
-                Some(_) => Fault::NotObject,
-            });
-        }
-        self.members(depth, |walker, key, escaped| {
-            let plain = match escaped {
-                true => Cow::Owned(unescape(key)),
-                false => Cow::Borrowed(key),
-            };
-            let mut read = false;
-            let value = Value {
-                walker,
-                depth: depth + 1,
-                read: &mut read,
-            };
-            each(&plain, value)?;
-            if !read {
-                walker.value(depth + 1, &mut |_, _| {})?;
-            }
-            Ok(())
-        })
-    }
-
-    fn object(
-        &mut self,
-        paths: Option<&Paths>,
-        depth: usize,
-        pick: &mut dyn FnMut(usize, Raw<'a>),
-    ) -> Result<u128, Fault> {
-        let mut sum: u128 = 0x6f62_6a65_6374;
-        self.members(depth, |walker, key, escaped| {
-            let plain = match escaped {
-                true => Cow::Owned(unescape(key)),
-                false => Cow::Borrowed(key),
-            };
-            let wanted = paths.and_then(|p| p.children.get(plain.as_ref()));
-            let start = walker.at;
-            let below = wanted.and_then(|w| w.below.as_ref());
-            let (print, text) = match (below, walker.peek()) {
-                (Some(below), Some(b'{')) => (walker.object(Some(below), depth + 1, pick)?, None),
-                (_, Some(b'"')) => {
-                    let (inner, escaped) = walker.string()?;
-                    let print = walker.string_print(inner, escaped);
-                    (print, Some(Raw::Text { inner, escaped }))
-                }
-                _ => (walker.value(depth + 1, pick)?, None),
-            };
-            if let Some(slot) = wanted.and_then(|w| w.slot) {
-                pick(slot, text.unwrap_or_else(|| walker.raw(start)));
-            }
-            let counts = || !plain.as_bytes().contains(&b'@') || !plain.contains("@odata.");
-            if walker.prints
-                && let Some(wanted) = wanted
-            {
-                sum = sum.wrapping_add(mix(wanted.print, print));
-            } else if walker.prints && counts() {
-                sum = sum.wrapping_add(mix(xxh3_128(plain.as_bytes()), print));
-            }
-            Ok(())
-        })?;
-        Ok(sum)
-    }
-
-    fn value(&mut self, depth: usize, pick: &mut dyn FnMut(usize, Raw<'a>)) -> Result<u128, Fault> {
-        match self.peek() {
-            Some(b'"') => {
-                let (inner, escaped) = self.string()?;
-                Ok(self.string_print(inner, escaped))
-            }
-            Some(b'{') => self.object(None, depth, pick),
-            Some(b'[') => {
-                if depth >= MAX_JSON_DEPTH {
-                    return Err(Fault::Deep);
-                }
-                self.at += 1;
-                self.blanks();
-                let mut print: u128 = 0x0061_7272_6179;
-                if self.peek() == Some(b']') {
-                    self.at += 1;
-                    return Ok(print);
-                }
-                loop {
-                    self.blanks();
-                    print = mix(print, self.value(depth + 1, pick)?);
-                    self.blanks();
-                    match self.peek() {
-                        Some(b',') => self.at += 1,
-                        Some(b']') => {
-                            self.at += 1;
-                            return Ok(print);
-                        }
-                        _ => return Err(self.fault()),
-                    }
-                }
-            }
-            Some(_) => {
-                let start = self.at;
-                let bytes = self.text.as_bytes();
-                while self.at < bytes.len()
-                    && !matches!(
-                        bytes[self.at],
-                        b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t'
-                    )
-                {
-                    self.at += 1;
-                }
-                let word = &bytes[start..self.at];
-                let known = matches!(word, b"true" | b"false" | b"null") || is_number(word);
-                if known {
-                    Ok(if self.prints {
-                        mix(1, xxh3_128(word))
-                    } else {
-                        0
-                    })
-                } else {
-                    self.at = start;
-                    Err(if start + word.len() == bytes.len() && is_beginning(word) {
-                        Fault::Ends(bytes.len())
-                    } else {
-                        Fault::Unexpected(start)
-                    })
-                }
-            }
-            None => Err(self.fault()),
-        }
-    }
+        Ok(())
+    })?;
+    Ok(sum)
 }
 
-fn is_beginning(word: &[u8]) -> bool {
-    word.is_empty()
-        || [&b"true"[..], b"false", b"null"]
-            .iter()
-            .any(|w| w.starts_with(word))
-        || word == b"-"
-}
-
-fn is_number(word: &[u8]) -> bool {
-    let digits = |w: &[u8]| !w.is_empty() && w.iter().all(u8::is_ascii_digit);
-    let word = word.strip_prefix(b"-").unwrap_or(word);
-    let (mantissa, exponent) = match word.iter().position(|c| matches!(c, b'e' | b'E')) {
-        Some(i) => (&word[..i], Some(&word[i + 1..])),
-        None => (word, None),
-    };
-    let (whole, part) = match mantissa.iter().position(|c| *c == b'.') {
-        Some(i) => (&mantissa[..i], Some(&mantissa[i + 1..])),
-        None => (mantissa, None),
-    };
-    digits(whole)
-        && part.is_none_or(digits)
-        && exponent
-            .is_none_or(|e| digits(e.strip_prefix(b"+").or(e.strip_prefix(b"-")).unwrap_or(e)))
-}
-
-/// Resolves escapes. One that JSON does not know (`C:\Users`) stays as it is.
-pub fn unescape(inner: &str) -> String {
-    let mut out = String::with_capacity(inner.len());
-    let mut rest = inner;
-    while let Some(i) = memchr(b'\\', rest.as_bytes()) {
-        out.push_str(&rest[..i]);
-        let after = &rest[i + 1..];
-        let (c, used) = match after.as_bytes().first() {
-            Some(b'"') => ('"', 1),
-            Some(b'\\') => ('\\', 1),
-            Some(b'/') => ('/', 1),
-            Some(b'b') => ('\u{8}', 1),
-            Some(b'f') => ('\u{c}', 1),
-            Some(b'n') => ('\n', 1),
-            Some(b'r') => ('\r', 1),
-            Some(b't') => ('\t', 1),
-            Some(b'u') => unicode(after).unwrap_or(('\\', 0)),
-            _ => ('\\', 0),
-        };
-        out.push(c);
-        rest = &after[used..];
+fn value(reader: &mut Reader<'_>, prints: Prints, depth: usize) -> Result<u128, Fault> {
+    if prints == Prints::None {
+        return reader.skip(depth).map(|()| 0);
     }
-    out.push_str(rest);
-    out
-}
-
-/// `u00e9…` → the character and how many bytes it took; a lone surrogate becomes U+FFFD.
-fn unicode(after: &str) -> Option<(char, usize)> {
-    let unit = |s: &str| -> Option<u32> {
-        let digits = s.get(1..5)?;
-        digits
-            .bytes()
-            .all(|b| b.is_ascii_hexdigit())
-            .then(|| u32::from_str_radix(digits, 16).ok())?
-    };
-    let first = unit(after)?;
-    if (0xd800..0xdc00).contains(&first)
-        && let Some(second) = after
-            .get(5..)
-            .and_then(|r| r.strip_prefix('\\'))
-            .filter(|r| r.starts_with('u'))
-            .and_then(unit)
-            .filter(|s| (0xdc00..0xe000).contains(s))
-    {
-        let c = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-        return Some((char::from_u32(c)?, 11));
+    match reader.peek() {
+        Some(b'"') => {
+            let (inner, escaped) = reader.string()?;
+            Ok(string_print(inner, escaped))
+        }
+        Some(b'{') => object(reader, prints, None, depth, &mut |_, _| {}),
+        Some(b'[') => {
+            let mut print: u128 = 0x0061_7272_6179;
+            reader.elements(depth, |reader, _| {
+                print = mix(print, value(reader, prints, depth + 1)?);
+                Ok(())
+            })?;
+            Ok(print)
+        }
+        Some(_) => Ok(mix(1, xxh3_128(reader.word()?.as_bytes()))),
+        // Says that the text ends.
+        None => reader.skip(depth).map(|()| 0),
     }
-    Some((char::from_u32(first).unwrap_or('\u{fffd}'), 5))
 }
 
 #[cfg(test)]
@@ -699,15 +457,90 @@ mod tests {
         paths.add("b", 2);
         let mut got = vec![None; 3];
         let text = r#"{"b":{"c":"x\ny","d":[{"a":9}]},"a":[1, 2],"a":3}"#;
-        walk(text, &paths, |slot, raw| {
-            if got[slot].is_none() {
-                got[slot] = raw.text();
-            }
-        })
-        .expect("valid");
-        assert_eq!(got[0].as_deref(), Some("[1, 2]"));
+        walk(text, &paths, |slot, raw| got[slot] = raw.text()).expect("valid");
+        assert_eq!(got[0].as_deref(), Some("3"));
         assert_eq!(got[1].as_deref(), Some("x\ny"));
         assert_eq!(got[2].as_deref(), Some(r#"{"c":"x\ny","d":[{"a":9}]}"#));
+    }
+
+    #[test]
+    fn of_equal_keys_the_last_counts_and_nothing_of_the_first_stays() {
+        let mut paths = Paths::default();
+        paths.add("a.b", 0);
+        paths.add("a.c", 1);
+        paths.add("d", 2);
+        let text = r#"{"a":{"b":1,"c":2},"d":"x","\u0061":{"c":3},"d":null}"#;
+        let mut got = vec![None; 3];
+        walk(text, &paths, |slot, raw| got[slot] = raw.text()).expect("valid");
+        assert_eq!(got, [None, Some(Cow::Borrowed("3")), None]);
+        let mut again = vec![None; 3];
+        pick(text, &paths, |slot, raw| again[slot] = raw.text()).expect("valid");
+        assert_eq!(got, again);
+    }
+
+    #[test]
+    fn what_differs_in_content_differs_in_its_fingerprint() {
+        let mut all = std::collections::HashMap::new();
+        let mut many: String = (0..100).map(|n| format!("\"k{n}\":0,")).collect();
+        many = format!("{{{many}\"k7\":1}}");
+        let swapped = many
+            .replace("\"k7\":1", "\"k7\":0")
+            .replacen("\"k7\":0", "\"k7\":1", 1);
+        for text in [
+            "1",
+            "1.0",
+            "1e0",
+            "\"1\"",
+            "true",
+            "\"true\"",
+            "null",
+            "\"\"",
+            "{}",
+            "[]",
+            r#"{"a":null}"#,
+            r#"{"a":""}"#,
+            r#"{"a":1}"#,
+            r#"{"a":2}"#,
+            r#"{"a":1,"a":2}"#,
+            r#"{"a":2,"a":1}"#,
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"a":1,"a":1}"#,
+            r#"{"A":1}"#,
+            r#"["\ud83d"]"#,
+            r#"["\ud83e"]"#,
+            "[\"\u{fffd}\"]",
+            r#"{"x@odata.type":"y"}"#,
+            r##"{"x@odata.id":"#y"}"##,
+            r#""0123ABCD-0000-4000-8000-000000000001""#,
+            r#""0123abcd-0000-4000-8000-000000000001""#,
+            r#""2026-05-04T09:12:60""#,
+            r#""2026-05-04T09:13:00""#,
+            r#""2026-05-04T09:13:00 one""#,
+            r#""2026-05-04T09:13:00+00:75""#,
+            r#""2026-05-04T07:58:00""#,
+            r#""/Date(1620000000000)/""#,
+            r#""/Date(1620000000000)/ one""#,
+            r#""/Date(1620000000000)/ two""#,
+            r#""/Date(1620000000000)""#,
+            "18446744073709551616",
+            "18446744073709551617",
+            &many,
+            &swapped,
+        ] {
+            if let Some(other) = all.insert(print(text), text.to_string()) {
+                panic!("{text} and {other}");
+            }
+        }
+        for (a, b) in [
+            (
+                r#""\/Date(1620000000000+0200)\/""#,
+                r#""2021-05-03T00:00:00Z""#,
+            ),
+            (r#"{"a":"C:\Users\bob"}"#, r#"{"a":"C:\\Users\\bob"}"#),
+            ("\u{feff}{\"a\":1}", r#"{ "a" : 1 }"#),
+        ] {
+            assert_eq!(print(a), print(b), "{a} {b}");
+        }
     }
 
     #[test]
@@ -724,14 +557,6 @@ mod tests {
         assert_eq!(
             fault(&format!("{{\"a\":{}", "[".repeat(100_000))),
             Fault::Deep
-        );
-    }
-
-    #[test]
-    fn escapes_are_resolved_and_unknown_ones_stay() {
-        assert_eq!(
-            unescape(r"x\/y \u00e9 \ud83d\ude00 \ud83d C:\Users \u00"),
-            "x/y é 😀 \u{fffd} C:\\Users \\u00"
         );
     }
 
@@ -760,6 +585,7 @@ mod tests {
             format!("[\n{a}\n{b}\n]"),
             format!("[{a}][{b}]"),
             format!("{a}{b}"),
+            format!("{a}\n\u{feff}{b}"),
         ] {
             for block in 1..text.len() {
                 let got = cut_all(text.as_bytes(), block);

@@ -40,7 +40,7 @@ impl Schema {
             }
             Json::Bool(_) => "bool",
             Json::Long(_) => "long",
-            Json::Real(_) => "double",
+            Json::Real(_) | Json::Big(_) => "double",
             Json::String(_) => "string",
             Json::DateTime(_) => "datetime",
             Json::Timespan(_) => "timespan",

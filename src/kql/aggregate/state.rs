@@ -162,6 +162,7 @@ fn write_key(json: &Json, out: &mut String) {
         Json::Real(n) if n.is_nan() => write!(out, "rnan;"),
         // -0.0 equals 0.0
         Json::Real(n) => write!(out, "r{:x};", (n + 0.0).to_bits()),
+        Json::Big(text) => write!(out, "b{text};"),
         Json::DateTime(n) => write!(out, "d{n};"),
         Json::Timespan(n) => write!(out, "p{n};"),
         Json::Guid(n) => write!(out, "g{n:x};"),
@@ -191,7 +192,7 @@ fn write_key(json: &Json, out: &mut String) {
 pub(super) fn bytes(json: &Json) -> usize {
     size_of::<Json>()
         + match json {
-            Json::String(text) => text.len(),
+            Json::String(text) | Json::Big(text) => text.len(),
             Json::Array(items) => items.iter().map(bytes).sum(),
             Json::Bag(items) => items
                 .iter()

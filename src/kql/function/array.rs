@@ -130,6 +130,7 @@ fn sum(items: &[Json]) -> Option<f64> {
             Json::Null => {}
             Json::Long(value) => total = Some(total.unwrap_or(0.0) + *value as f64),
             Json::Real(value) => total = Some(total.unwrap_or(0.0) + value),
+            Json::Big(text) => total = Some(total.unwrap_or(0.0) + text.parse::<f64>().ok()?),
             _ => return None,
         }
     }
@@ -167,6 +168,7 @@ fn choose(a: &[Value]) -> Option<Value> {
                 Json::Bool(value) => Some(*value),
                 Json::Long(value) => Some(*value != 0),
                 Json::Real(value) => Some(*value != 0.0),
+                Json::Big(_) => Some(true),
                 _ => None,
             };
             match holds {

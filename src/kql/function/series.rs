@@ -14,6 +14,7 @@ pub(super) fn number(json: &Json) -> Option<f64> {
     match json {
         Json::Long(value) => Some(*value as f64),
         Json::Real(value) => Some(*value),
+        Json::Big(text) => text.parse().ok(),
         _ => None,
     }
 }
@@ -84,7 +85,11 @@ fn mapped(a: &[Value], f: impl Fn(f64) -> f64) -> Value {
 /// Like [`mapped`], but a series without reals keeps its whole numbers.
 fn mapped_whole(a: &[Value], whole: impl Fn(i64) -> i64, real: impl Fn(f64) -> f64) -> Value {
     match items(a, 0) {
-        Some(items) if !items.iter().any(|item| matches!(item, Json::Real(_))) => {
+        Some(items)
+            if !items
+                .iter()
+                .any(|item| matches!(item, Json::Real(_) | Json::Big(_))) =>
+        {
             array(items.iter().map(|item| match item {
                 Json::Long(value) => Json::Long(whole(*value)),
                 _ => Json::Null,

@@ -174,6 +174,7 @@ impl Json {
             Json::Bool(value) => Value::Bool(*value),
             Json::Long(value) => Value::Long(*value),
             Json::Real(value) => Value::Real(*value),
+            Json::Big(text) => Value::Real(text.parse().ok()?),
             Json::String(text) => Value::String(Arc::clone(text)),
             Json::DateTime(ticks) => Value::DateTime(*ticks),
             Json::Timespan(ticks) => Value::Timespan(*ticks),

@@ -12,41 +12,29 @@ use std::sync::Arc;
 use super::compact::is_compact;
 use super::show::{show_datetime, show_guid, show_real, show_timespan};
 use super::{Json, MAX_DATETIME_TICKS, Value};
+use crate::text::json::{Fault, Number, Reader, find, number, plain, quote};
 
-/// How deep JSON may nest; deeper text is none.
-const MAX_DEPTH: usize = 128;
+pub use crate::text::json::Place;
+
 /// Begins the string of a value that JSON does not have, in stored text only.
 const MARK: char = '\u{1}';
 /// So many keys of a bag are searched one by one.
 const FEW_KEYS: usize = 16;
 
-/// A step of a path.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Place {
-    /// A property.
-    Member(Arc<str>),
-    /// An element, from the end where it is negative.
-    Element(i64),
-}
-
 impl Json {
-    /// Reads JSON; nothing where the text is none. Numbers that do not fit into a `long` are `real`.
+    /// Reads JSON; nothing where the text is none. Numbers that fit neither into a `long` nor into a `real` keep their text.
     pub fn parse(text: &str) -> Option<Json> {
-        let mut reader = Reader::new(text);
-        let json = reader.value(MAX_DEPTH)?;
-        reader.blanks();
-        (reader.at == text.len()).then_some(json)
+        tree(text, Source::Foreign)
     }
 
     /// Reads stored text; nothing where the text is none.
     pub fn from_stored(text: &str) -> Option<Json> {
-        let mut reader = Reader {
-            stored: true,
-            ..Reader::new(text)
-        };
-        let json = reader.value(MAX_DEPTH)?;
-        reader.blanks();
-        (reader.at == text.len()).then_some(json)
+        tree(text, Source::Stored)
+    }
+
+    /// Reads what [`Json::find`] found in stored text. Inside of an object a string may be odd that is none by itself.
+    pub fn part(text: &str) -> Option<Json> {
+        tree(text, Source::Part)
     }
 
     /// Its stored text, which [`Json::from_stored`] reads; that of [`Json::text`] where it holds nothing that JSON does not have.
@@ -66,30 +54,24 @@ impl Json {
     }
 
     /// What a path leads to in JSON text, or in stored text: as [`Json::parse`] and then step by step, but nothing else is made. Nothing where the
-    /// text is no JSON or has no such place.
+    /// text is no JSON or has no such place. [`Json::part`] reads it.
     pub fn find<'t>(text: &'t str, path: &[Place]) -> Option<&'t str> {
-        let mut reader = Reader::new(text);
-        let (mut start, mut end) = reader.pass()?;
-        reader.blanks();
-        if reader.at != text.len() {
-            return None;
-        }
-        for place in path {
-            let inner = text.get(start..end)?;
-            let (from, to) = Reader::new(inner).place(place)?;
-            (start, end) = (start + from, start + to);
-        }
-        text.get(start..end)
+        find(text, path)
     }
 
     /// JSON text or stored text as [`Json::text`] prints it; text that is no JSON as a JSON string.
     pub fn compact(text: &str) -> Cow<'_, str> {
-        compact(text, Json::text)
+        compact(text, Json::from_stored, Json::text)
     }
 
     /// The same as stored text, as [`Json::stored_text`] gives it.
     pub fn compact_stored(text: &str) -> Cow<'_, str> {
-        compact(text, Json::stored_text)
+        compact(text, Json::from_stored, Json::stored_text)
+    }
+
+    /// The same of what [`Json::find`] found.
+    pub fn compact_part(text: &str) -> Cow<'_, str> {
+        compact(text, Json::part, Json::stored_text)
     }
 
     /// Its JSON text as Kusto prints it: compact, keys in their order.
@@ -142,7 +124,7 @@ impl Json {
             Json::Null => "null",
             Json::Bool(_) => "bool",
             Json::Long(_) => "long",
-            Json::Real(_) => "double",
+            Json::Real(_) | Json::Big(_) => "double",
             Json::String(_) => "string",
             Json::DateTime(_) => "datetime",
             Json::Timespan(_) => "timespan",
@@ -169,11 +151,11 @@ fn unmarked(text: &str) -> Option<Json> {
     }
 }
 
-fn compact(text: &str, write: fn(&Json) -> String) -> Cow<'_, str> {
+fn compact(text: &str, read: fn(&str) -> Option<Json>, write: fn(&Json) -> String) -> Cow<'_, str> {
     // Text with a mark is not compact.
     match is_compact(text) {
         true => Cow::Borrowed(text),
-        false => match Json::from_stored(text) {
+        false => match read(text) {
             Some(json) => Cow::Owned(write(&json)),
             None => Cow::Owned(write(&Json::String(text.into()))),
         },
@@ -209,11 +191,12 @@ fn write(json: &Json, form: Form, text: &mut String) {
             let _ = write!(text, "{value}");
         }
         Json::Real(value) if value.is_finite() => text.push_str(&show_real(*value)),
-        Json::Real(value) => write_string(&show_real(*value), text),
-        Json::String(value) => write_string(value, text),
-        Json::DateTime(ticks) => write_string(&show_datetime(*ticks), text),
-        Json::Timespan(ticks) => write_string(&show_timespan(*ticks), text),
-        Json::Guid(guid) => write_string(&show_guid(*guid), text),
+        Json::Real(value) => quote(&show_real(*value), text),
+        Json::Big(number) => text.push_str(number),
+        Json::String(value) => quote(value, text),
+        Json::DateTime(ticks) => quote(&show_datetime(*ticks), text),
+        Json::Timespan(ticks) => quote(&show_timespan(*ticks), text),
+        Json::Guid(guid) => quote(&show_guid(*guid), text),
         Json::Array(items) => {
             text.push('[');
             for (i, item) in items.iter().enumerate() {
@@ -234,7 +217,7 @@ fn write(json: &Json, form: Form, text: &mut String) {
                 if i > 0 {
                     text.push(',');
                 }
-                write_string(key, text);
+                quote(key, text);
                 text.push(':');
                 write(value, form, text);
             }
@@ -243,360 +226,89 @@ fn write(json: &Json, form: Form, text: &mut String) {
     }
 }
 
-fn write_string(value: &str, text: &mut String) {
-    text.push('"');
-    for c in value.chars() {
-        match c {
-            '"' => text.push_str("\\\""),
-            '\\' => text.push_str("\\\\"),
-            '\n' => text.push_str("\\n"),
-            '\r' => text.push_str("\\r"),
-            '\t' => text.push_str("\\t"),
-            '\u{8}' => text.push_str("\\b"),
-            '\u{c}' => text.push_str("\\f"),
-            c if c < ' ' => {
-                let _ = write!(text, "\\u{:04x}", u32::from(c));
+/// Where text comes from.
+#[derive(Clone, Copy, PartialEq)]
+enum Source {
+    /// From elsewhere.
+    Foreign,
+    /// It was stored: strings that begin with [`MARK`] are other values.
+    Stored,
+    /// A part of what was stored.
+    Part,
+}
+
+fn tree(text: &str, source: Source) -> Option<Json> {
+    let mut reader = Reader::new(text);
+    if source != Source::Part && reader.is_odd_string() {
+        return None;
+    }
+    let json = value(&mut reader, 0, source).ok()?;
+    reader.end().ok()?;
+    Some(json)
+}
+
+fn value(reader: &mut Reader<'_>, depth: usize, source: Source) -> Result<Json, Fault> {
+    Ok(match reader.peek() {
+        Some(b'{') => bag(reader, depth, source)?,
+        Some(b'[') => {
+            let mut items = Vec::new();
+            reader.elements(depth, |reader, _| {
+                items.push(value(reader, depth + 1, source)?);
+                Ok(())
+            })?;
+            Json::Array(items)
+        }
+        Some(b'"') => {
+            let (inner, escaped) = reader.string()?;
+            let text = plain(inner, escaped);
+            // Where nothing known stands behind a mark, it is a string like others, so that no text from elsewhere keeps what stands
+            // around it from being read.
+            let marked = source != Source::Foreign && inner.starts_with(MARK);
+            match marked.then(|| unmarked(&text)).flatten() {
+                Some(other) => other,
+                None => Json::String(text.into()),
             }
-            c => text.push(c),
         }
-    }
-    text.push('"');
-}
-
-struct Reader<'t> {
-    text: &'t str,
-    bytes: &'t [u8],
-    at: usize,
-    /// Whether strings that begin with [`MARK`] are other values.
-    stored: bool,
-}
-
-impl<'t> Reader<'t> {
-    fn new(text: &'t str) -> Self {
-        Reader {
-            text,
-            bytes: text.as_bytes(),
-            at: 0,
-            stored: false,
-        }
-    }
-
-    /// Passes over the value of the whole text, and gives its place.
-    fn pass(&mut self) -> Option<(usize, usize)> {
-        self.blanks();
-        let start = self.at;
-        self.skip(MAX_DEPTH)?;
-        Some((start, self.at))
-    }
-
-    /// Where a step leads to in a bag or array that is known to be whole.
-    fn place(&mut self, place: &Place) -> Option<(usize, usize)> {
-        let mut found = None;
-        let mut ends = Vec::new();
-        let open = *self.bytes.first()?;
-        self.at = 1;
-        match (open, place) {
-            (b'{', Place::Member(name)) => loop {
-                self.blanks();
-                if self.bytes.get(self.at) != Some(&b'"') {
-                    return found;
-                }
-                let start = self.at;
-                self.skip_string()?;
-                let key = self.text.get(start + 1..self.at - 1)?;
-                let same = match key.contains('\\') {
-                    false => *key == **name,
-                    true => {
-                        self.at = start;
-                        self.string()? == **name
-                    }
-                };
-                self.eat(b':')?;
-                let value = self.pass()?;
-                // A key that stands there twice has its last value.
-                if same {
-                    found = Some(value);
-                }
-                self.blanks();
-                self.at += 1;
+        _ => match reader.word()? {
+            "null" => Json::Null,
+            "true" => Json::Bool(true),
+            "false" => Json::Bool(false),
+            word => match number(word) {
+                Some(Number::Long(value)) => Json::Long(value),
+                Some(Number::Real(value)) => Json::Real(value),
+                Some(Number::Big) | None => Json::Big(word.into()),
             },
-            (b'[', Place::Element(at)) => loop {
-                self.blanks();
-                if self.bytes.get(self.at) == Some(&b']') {
-                    let back = usize::try_from(at.checked_neg()?).ok()?;
-                    return ends
-                        .len()
-                        .checked_sub(back)
-                        .and_then(|at| ends.get(at).copied());
-                }
-                let value = self.pass()?;
-                if *at >= 0 && i64::try_from(ends.len()) == Ok(*at) {
-                    return Some(value);
-                }
-                ends.push(value);
-                self.blanks();
-                if self.bytes.get(self.at) == Some(&b',') {
-                    self.at += 1;
-                }
-            },
-            _ => None,
-        }
-    }
-
-    /// Passes over a value; nothing where [`Reader::value`] gives nothing.
-    fn skip(&mut self, depth: usize) -> Option<()> {
-        let depth = depth.checked_sub(1)?;
-        self.blanks();
-        match self.bytes.get(self.at)? {
-            b'{' => {
-                self.at += 1;
-                if self.eat(b'}').is_some() {
-                    return Some(());
-                }
-                loop {
-                    self.blanks();
-                    self.skip_string()?;
-                    self.eat(b':')?;
-                    self.skip(depth)?;
-                    if self.eat(b'}').is_some() {
-                        return Some(());
-                    }
-                    self.eat(b',')?;
-                }
-            }
-            b'[' => {
-                self.at += 1;
-                if self.eat(b']').is_some() {
-                    return Some(());
-                }
-                loop {
-                    self.skip(depth)?;
-                    if self.eat(b']').is_some() {
-                        return Some(());
-                    }
-                    self.eat(b',')?;
-                }
-            }
-            b'"' => self.skip_string(),
-            _ => self.value(1).map(|_| ()),
-        }
-    }
-
-    fn skip_string(&mut self) -> Option<()> {
-        let start = self.at;
-        if self.bytes.get(start) != Some(&b'"') {
-            return None;
-        }
-        let plain = memchr::memchr2(b'"', b'\\', self.bytes.get(start + 1..)?)?;
-        match self.bytes[start + 1 + plain] {
-            b'"' => {
-                self.at = start + plain + 2;
-                Some(())
-            }
-            // Escapes may be wrong.
-            _ => self.string().map(|_| ()),
-        }
-    }
+        },
+    })
 }
 
-impl Reader<'_> {
-    fn blanks(&mut self) {
-        while matches!(self.bytes.get(self.at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
+fn bag(reader: &mut Reader<'_>, depth: usize, source: Source) -> Result<Json, Fault> {
+    let mut properties: Vec<(Arc<str>, Json)> = Vec::new();
+    // A key that stands there twice has its last value. Beyond a few keys, finding it needs an index.
+    let mut index: HashMap<Arc<str>, usize> = HashMap::new();
+    reader.members(depth, |reader, key, escaped| {
+        let key: Arc<str> = plain(key, escaped).into();
+        let value = value(reader, depth + 1, source)?;
+        if properties.len() == FEW_KEYS {
+            let keys = properties.iter().enumerate();
+            index.extend(keys.map(|(at, (key, _))| (Arc::clone(key), at)));
         }
-    }
-
-    fn eat(&mut self, byte: u8) -> Option<()> {
-        self.blanks();
-        (self.bytes.get(self.at) == Some(&byte)).then(|| self.at += 1)
-    }
-
-    fn word(&mut self, word: &str, json: Json) -> Option<Json> {
-        self.bytes[self.at..]
-            .starts_with(word.as_bytes())
-            .then(|| self.at += word.len())?;
-        Some(json)
-    }
-
-    fn value(&mut self, depth: usize) -> Option<Json> {
-        let depth = depth.checked_sub(1)?;
-        self.blanks();
-        match self.bytes.get(self.at)? {
-            b'{' => self.bag(depth),
-            b'[' => self.array(depth),
-            b'"' if self.stored && self.bytes.get(self.at + 1) == Some(&(MARK as u8)) => {
-                self.marked()
-            }
-            b'"' => Some(Json::String(self.string()?.into())),
-            b't' => self.word("true", Json::Bool(true)),
-            b'f' => self.word("false", Json::Bool(false)),
-            b'n' => self.word("null", Json::Null),
-            _ => self.number(),
-        }
-    }
-
-    /// A string that begins with [`MARK`]. Where nothing known stands behind it, it is a string like others, so that no text from
-    /// elsewhere keeps what stands around it from being read.
-    fn marked(&mut self) -> Option<Json> {
-        let text = self.string()?;
-        Some(unmarked(&text).unwrap_or_else(|| Json::String(text.into())))
-    }
-
-    fn array(&mut self, depth: usize) -> Option<Json> {
-        self.at += 1;
-        let mut items = Vec::new();
-        if self.eat(b']').is_some() {
-            return Some(Json::Array(items));
-        }
-        loop {
-            items.push(self.value(depth)?);
-            if self.eat(b']').is_some() {
-                return Some(Json::Array(items));
-            }
-            self.eat(b',')?;
-        }
-    }
-
-    fn bag(&mut self, depth: usize) -> Option<Json> {
-        self.at += 1;
-        let mut properties: Vec<(Arc<str>, Json)> = Vec::new();
-        if self.eat(b'}').is_some() {
-            return Some(Json::Bag(properties));
-        }
-        // A key that stands there twice has its last value. Beyond a few keys, finding it needs an index.
-        let mut index: HashMap<Arc<str>, usize> = HashMap::new();
-        loop {
-            self.blanks();
-            let key: Arc<str> = self.string()?.into();
-            self.eat(b':')?;
-            let value = self.value(depth)?;
-            if properties.len() == FEW_KEYS {
-                let keys = properties.iter().enumerate();
-                index.extend(keys.map(|(at, (key, _))| (Arc::clone(key), at)));
-            }
-            let known = match properties.len() < FEW_KEYS {
-                true => properties.iter().position(|(other, _)| *other == key),
-                false => index.get(&key).copied(),
-            };
-            match known.and_then(|at| properties.get_mut(at)) {
-                Some(property) => property.1 = value,
-                None => {
-                    if properties.len() >= FEW_KEYS {
-                        index.insert(Arc::clone(&key), properties.len());
-                    }
-                    properties.push((key, value));
-                }
-            }
-            if self.eat(b'}').is_some() {
-                return Some(Json::Bag(properties));
-            }
-            self.eat(b',')?;
-        }
-    }
-
-    fn number(&mut self) -> Option<Json> {
-        let start = self.at;
-        let rest = &self.bytes[start..];
-        let digits = |from: usize| {
-            let rest = rest.get(from..).unwrap_or_default();
-            rest.iter().take_while(|b| b.is_ascii_digit()).count()
+        let known = match properties.len() < FEW_KEYS {
+            true => properties.iter().position(|(other, _)| *other == key),
+            false => index.get(&key).copied(),
         };
-        let mut length = usize::from(rest.first() == Some(&b'-'));
-        let whole = digits(length);
-        if whole == 0 || (whole > 1 && rest[length] == b'0') {
-            return None;
-        }
-        length += whole;
-        let mut real = false;
-        if rest.get(length) == Some(&b'.') {
-            let fraction = digits(length + 1);
-            if fraction == 0 {
-                return None;
-            }
-            real = true;
-            length += 1 + fraction;
-        }
-        if matches!(rest.get(length), Some(b'e' | b'E')) {
-            let sign = usize::from(matches!(rest.get(length + 1), Some(b'+' | b'-')));
-            let exponent = digits(length + 1 + sign);
-            if exponent == 0 {
-                return None;
-            }
-            real = true;
-            length += 1 + sign + exponent;
-        }
-        let text = self.text.get(start..start + length)?;
-        self.at += length;
-        if !real && let Ok(value) = text.parse() {
-            return Some(Json::Long(value));
-        }
-        text.parse().ok().map(Json::Real)
-    }
-
-    fn string(&mut self) -> Option<String> {
-        if self.bytes.get(self.at) != Some(&b'"') {
-            return None;
-        }
-        self.at += 1;
-        let mut text = String::new();
-        loop {
-            let rest = &self.bytes[self.at..];
-            let plain = rest
-                .iter()
-                .position(|b| *b == b'"' || *b == b'\\' || *b < b' ')?;
-            text.push_str(self.text.get(self.at..self.at + plain)?);
-            self.at += plain + 1;
-            match rest[plain] {
-                b'"' => return Some(text),
-                b'\\' => self.escape(&mut text)?,
-                // Raw line breaks and tabs: logs hold such strings.
-                byte => text.push(char::from(byte)),
-            }
-        }
-    }
-
-    fn escape(&mut self, text: &mut String) -> Option<()> {
-        let byte = *self.bytes.get(self.at)?;
-        self.at += 1;
-        text.push(match byte {
-            b'"' => '"',
-            b'\\' => '\\',
-            b'/' => '/',
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => {
-                let first = self.hex()?;
-                let low =
-                    (0xd800..0xdc00).contains(&first) && self.bytes[self.at..].starts_with(b"\\u");
-                let mut code = first;
-                if low {
-                    let before = self.at;
-                    self.at += 2;
-                    let second = self.hex()?;
-                    if (0xdc00..0xe000).contains(&second) {
-                        code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-                    } else {
-                        self.at = before;
-                    }
+        match known.and_then(|at| properties.get_mut(at)) {
+            Some(property) => property.1 = value,
+            None => {
+                if properties.len() >= FEW_KEYS {
+                    index.insert(Arc::clone(&key), properties.len());
                 }
-                char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+                properties.push((key, value));
             }
-            _ => return None,
-        });
-        Some(())
-    }
-
-    fn hex(&mut self) -> Option<u32> {
-        let digits = self.text.get(self.at..self.at + 4)?;
-        self.at += 4;
-        match digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-            true => u32::from_str_radix(digits, 16).ok(),
-            false => None,
         }
-    }
+        Ok(())
+    })?;
+    Ok(Json::Bag(properties))
 }
 
 #[cfg(test)]
@@ -616,10 +328,10 @@ mod tests {
             again(r#"{"a":1,"b":2,"a":3}"#).as_deref(),
             Some(r#"{"a":3,"b":2}"#)
         );
-        assert_eq!(
-            Json::parse("9223372036854775808"),
-            Some(Json::Real(9_223_372_036_854_775_808.0))
-        );
+        for big in ["9223372036854775808", "-1e400", "1e-400"] {
+            assert_eq!(Json::parse(big), Some(Json::Big(big.into())));
+            assert_eq!(again(&format!("[ {big}]")), Some(format!("[{big}]")));
+        }
         assert_eq!(
             again(r#""\ud83d\ude00\ud83dx""#).as_deref(),
             Some("\"😀\u{fffd}x\"")
@@ -720,6 +432,25 @@ mod tests {
             }
         }
         assert!(found > 100, "{found}");
+    }
+
+    #[test]
+    fn a_record_with_an_odd_string_is_read_and_an_odd_string_is_none() {
+        let path = r#"{"a":["C:\Users\bob"]}"#;
+        let whole = r#"{"a":["C:\\Users\\bob"]}"#;
+        assert_eq!(again(path).as_deref(), Some(whole));
+        assert_eq!(Json::compact(path), whole);
+        let place = [Place::Member("a".into()), Place::Element(-1)];
+        let found = Json::find(path, &place).unwrap_or_default();
+        assert_eq!(found, r#""C:\Users\bob""#);
+        assert_eq!(Json::from_stored(found), None);
+        assert_eq!(
+            Json::part(found),
+            Some(Json::String(r"C:\Users\bob".into()))
+        );
+        assert_eq!(Json::compact_part(found), r#""C:\\Users\\bob""#);
+        assert_eq!(again("\u{feff}{}").as_deref(), Some("{}"));
+        assert_eq!(Json::parse("\u{feff}1"), None);
     }
 
     #[test]

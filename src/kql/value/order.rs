@@ -154,7 +154,11 @@ impl Json {
             }
             (Json::Guid(a), Json::Guid(b)) => a.cmp(b),
             _ => match (self.number(), other.number()) {
-                (Some(a), Some(b)) => a.order(b),
+                (Some(a), Some(b)) => a.order(b).then_with(|| match (self, other) {
+                    // Their text tells more than the nearest reals.
+                    (Json::Big(a), Json::Big(b)) => a.cmp(b),
+                    _ => Ordering::Equal,
+                }),
                 _ => self.rank().cmp(&other.rank()).then_with(|| {
                     match matches!(self, Json::Array(_) | Json::Bag(_)) {
                         true => self.canonical_text().cmp(&other.canonical_text()),
@@ -180,6 +184,7 @@ impl Json {
         match self {
             Json::Long(value) => Some(Number::Long(*value)),
             Json::Real(value) => Some(Number::Real(*value)),
+            Json::Big(text) => text.parse().ok().map(Number::Real),
             _ => None,
         }
     }
@@ -187,7 +192,7 @@ impl Json {
     fn rank(&self) -> u8 {
         match self {
             Json::Null => 0,
-            Json::Long(_) | Json::Real(_) => 1,
+            Json::Long(_) | Json::Real(_) | Json::Big(_) => 1,
             Json::DateTime(_) => 2,
             Json::Timespan(_) => 3,
             Json::String(_) => 4,

@@ -1,8 +1,10 @@
 //! Zip archives: their members as inputs, read without unpacking anything to disk. A member's name is a name and nothing else: it never
-//! becomes a path.
+//! becomes a path, and two members may have one name.
 //!
-//! The directory is read by the crate `zip`; members are inflated here, from a reader that owns its place in the file.
+//! The crate `zip` finds the directory, also behind other bytes and beyond 4 GiB. Its entries are read here, since the crate keeps one of
+//! each name, and as many as the end of the directory claims. Members are inflated here, from a reader that owns its place in the file.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -10,11 +12,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::Crc;
-use zip::CompressionMethod;
 
 use super::input::Input;
-use super::stream::{Bounded, in_memory};
+use super::stream::{Bounded, Counted, in_memory};
 use crate::error::{Error, Result};
+
+mod directory;
+
+use directory::Entry;
 
 /// Members that an archive may have. Exports have dozens.
 const MAX_MEMBERS: usize = 100_000;
@@ -50,6 +55,20 @@ enum Method {
     Refused(String),
 }
 
+impl Method {
+    /// `sized`: whether the header before the bytes says how many they are.
+    fn of(flags: u16, method: u16, sized: bool) -> Method {
+        match (flags & 1, method) {
+            (1, _) => Method::Refused("it is encrypted: unpack it with its password first".into()),
+            (_, 0) if sized => Method::Stored,
+            (_, 8) => Method::Deflate,
+            (_, 9) => Method::Deflate64,
+            (_, 93) => Method::Zstd,
+            (_, other) => Method::Refused(format!("its compression ({other}) is not known")),
+        }
+    }
+}
+
 /// A member of a zip archive.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Member {
@@ -75,8 +94,14 @@ pub struct Members {
     pub passed_over: usize,
     /// Names of watchlists, which are taken from folders only.
     pub watchlists: Vec<String>,
+    /// Members whose name another one has: a number was added.
+    pub renamed: usize,
+    /// Bytes that belong to no member that the directory names.
+    pub stray: u64,
     /// Why not all of the archive's members may be here.
     pub damage: Option<String>,
+    /// Names given, with the number that the next member of that name gets.
+    names: HashMap<String, usize>,
 }
 
 impl Members {
@@ -95,6 +120,29 @@ impl Members {
         }
         false
     }
+
+    /// Adds a member under a name that no other has.
+    fn add(&mut self, archive: &str, own: String, member: Member) {
+        let own = match self.names.get(&own) {
+            None => own,
+            Some(first) => {
+                let mut next = *first;
+                let mut name = format!("{own} ({next})");
+                while self.names.contains_key(&name) {
+                    next += 1;
+                    name = format!("{own} ({next})");
+                }
+                self.names.insert(own, next + 1);
+                self.renamed += 1;
+                name
+            }
+        };
+        self.inputs.push(Input::Member(Member {
+            name: format!("{archive}/{own}"),
+            ..member
+        }));
+        self.names.insert(own, 2);
+    }
 }
 
 /// Lists the members of a zip archive. Nothing is unpacked.
@@ -111,18 +159,20 @@ pub fn members(input: &Input) -> Result<Members> {
             let bytes = in_memory(member.open()?).map_err(|e| refused(input, &e.to_string()))?;
             (Place::Memory(bytes.into()), member.depth + 1)
         }
-        Input::Stdin => {
-            return Err(refused(
-                input,
-                "a zip archive cannot be read from standard input: name the file",
-            ));
+        Input::Pipe(_) | Input::Stdin => {
+            let from = match input {
+                Input::Stdin => "standard input",
+                _ => "a pipe",
+            };
+            let reason = format!("a zip archive cannot be read from {from}: name the file");
+            return Err(refused(input, &reason));
         }
     };
-    let mut archive = match zip::ZipArchive::new(BufReader::new(place.open()?)) {
+    let failed = |e| Error::io("read", input.name())(e);
+    let archive = match zip::ZipArchive::new(BufReader::new(place.open()?)) {
         Ok(archive) => archive,
         Err(e) => {
-            let mut found = salvage(input, &place, depth)
-                .map_err(Error::io("read", Path::new(&input.name())))?;
+            let mut found = salvage(input, &place, depth).map_err(failed)?;
             if found.inputs.is_empty() {
                 return Err(refused(input, &format!("zip archive: {e}")));
             }
@@ -130,61 +180,135 @@ pub fn members(input: &Input) -> Result<Members> {
             return Ok(found);
         }
     };
-    if archive.len() > MAX_MEMBERS {
+    let (offset, from) = (archive.offset(), archive.central_directory_start());
+    let comment = archive.comment().len() as u64;
+    let mut file = archive.into_inner();
+    let (entries, end) = directory::entries(&mut file, from, MAX_MEMBERS + 1).map_err(failed)?;
+    if entries.len() > MAX_MEMBERS {
         return Err(refused(input, "zip archive: more than 100,000 members"));
     }
-    let mut found = Members::default();
-    let mut ranges: Vec<(u64, u64)> = Vec::new();
-    for i in 0..archive.len() {
-        let file = archive
-            .by_index_raw(i)
-            .map_err(|e| refused(input, &format!("zip archive, member {}: {e}", i + 1)))?;
-        if file.is_dir() || file.is_symlink() {
-            continue;
+    if entries.is_empty() {
+        // The count of members wraps at 65,536 where a tool knows nothing larger.
+        let mut found = salvage(input, &place, depth).map_err(failed)?;
+        if !found.inputs.is_empty() {
+            found.damage = Some("its directory is empty".into());
+            return Ok(found);
         }
-        let own = file.name().map_or_else(
-            |_| String::from_utf8_lossy(file.name_raw()).into_owned(),
-            |name| name.into_owned(),
-        );
-        let own = own.replace('\\', "/");
-        if found.passes_over(&own) {
-            continue;
+    }
+    let length = file.seek(SeekFrom::End(0)).map_err(failed)?;
+    let behind = directory::end(&mut file, end, comment, length).map_err(failed)?;
+    let mut listed = Listed {
+        input,
+        place,
+        depth,
+        length,
+        file,
+        found: Members::default(),
+        taken: vec![(from, behind)],
+        ranges: Vec::new(),
+    };
+    let mut once = HashSet::new();
+    for mut entry in entries {
+        entry.header = entry.header.saturating_add(offset);
+        // Named twice: its bytes are read once.
+        if once.insert((entry.header, entry.name.clone())) {
+            listed.add(entry).map_err(failed)?;
         }
-        let start = file.data_start().unwrap_or(0);
-        ranges.push((start, start.saturating_add(file.compressed_size())));
-        let method = if file.encrypted() {
-            Method::Refused("it is encrypted: unpack it with its password first".into())
-        } else {
-            match file.compression() {
-                CompressionMethod::STORE => Method::Stored,
-                CompressionMethod::DEFLATE => Method::Deflate,
-                CompressionMethod::DEFLATE64 => Method::Deflate64,
-                CompressionMethod::ZSTD => Method::Zstd,
-                other => Method::Refused(format!("its compression ({other}) is not known")),
-            }
+    }
+    listed.finish()
+}
+
+/// An archive whose directory is gone through.
+struct Listed<'a, R> {
+    input: &'a Input,
+    place: Place,
+    depth: usize,
+    file: R,
+    length: u64,
+    found: Members,
+    /// Stretches of the file that are known to be something.
+    taken: Vec<(u64, u64)>,
+    /// Stretches with the bytes of members.
+    ranges: Vec<(u64, u64)>,
+}
+
+impl<R: Read + Seek> Listed<'_, R> {
+    fn add(&mut self, entry: Entry) -> io::Result<()> {
+        /// Longest record of sizes behind a member that was written without knowing them.
+        const DESCRIPTOR: u64 = 24;
+        let start = directory::data_start(&mut self.file, entry.header, self.length)?;
+        let end = start.map(|start| start.saturating_add(entry.packed));
+        if let Some(end) = end {
+            let descriptor = if entry.flags & 8 == 0 { 0 } else { DESCRIPTOR };
+            self.taken
+                .push((entry.header, end.saturating_add(descriptor)));
+        }
+        if entry.name.ends_with('/') {
+            return Ok(());
+        }
+        if entry.is_link {
+            self.found.passed_over += 1;
+            return Ok(());
+        }
+        if self.found.passes_over(&entry.name) {
+            return Ok(());
+        }
+        self.ranges.extend(start.zip(end));
+        let method = match start {
+            Some(_) => Method::of(entry.flags, entry.method, true),
+            None => Method::Refused("it is not where the archive's directory says".into()),
         };
-        found.inputs.push(Input::Member(Member {
-            name: format!("{}/{own}", input.name()),
-            size: file.size(),
-            place: place.clone(),
-            start,
-            packed: file.compressed_size(),
-            crc: Some(file.crc32()),
+        let member = Member {
+            name: String::new(),
+            size: entry.size,
+            place: self.place.clone(),
+            start: start.unwrap_or(0),
+            packed: entry.packed,
+            crc: Some(entry.crc),
             method,
-            depth,
-        }));
+            depth: self.depth,
+        };
+        self.found.add(&self.input.name(), entry.name, member);
+        Ok(())
     }
-    // Members that share their bytes unpack to many times the archive (42.zip's successors).
-    ranges.sort_unstable();
-    if ranges.windows(2).any(|w| w[0].1 > w[1].0) {
-        return Err(refused(input, "zip archive: its members overlap"));
+
+    fn finish(mut self) -> Result<Members> {
+        // Members that share their bytes unpack to many times the archive (42.zip's successors).
+        self.ranges.sort_unstable();
+        if self.ranges.windows(2).any(|w| w[0].1 > w[1].0) {
+            return Err(refused(self.input, "zip archive: its members overlap"));
+        }
+        for (from, to) in gaps(self.taken, self.length) {
+            self.found.stray += to - from;
+            let member = next_header(&mut self.file, from, to)
+                .map_err(Error::io("read", self.input.name()))?;
+            if member.is_some() {
+                let why = "members that its directory does not name are not read";
+                self.found.damage = Some(why.into());
+            }
+        }
+        Ok(self.found)
     }
-    Ok(found)
+}
+
+/// Stretches of a file of this length that none of these covers.
+fn gaps(mut taken: Vec<(u64, u64)>, length: u64) -> Vec<(u64, u64)> {
+    taken.sort_unstable();
+    taken.push((length, length));
+    let mut gaps = Vec::new();
+    let mut at = 0;
+    for (from, to) in taken {
+        let from = from.min(length);
+        if from > at {
+            gaps.push((at, from));
+        }
+        at = at.max(to);
+    }
+    gaps
 }
 
 /// The members of an archive without its directory, from the headers before their bytes. A member that is cut off is given as it is.
 fn salvage(input: &Input, place: &Place, depth: usize) -> io::Result<Members> {
-    const HEADER: usize = 30;
     let mut found = Members::default();
     let mut file = match place.open() {
         Ok(file) => BufReader::new(file),
@@ -192,70 +316,50 @@ fn salvage(input: &Input, place: &Place, depth: usize) -> io::Result<Members> {
     };
     let end = file.seek(SeekFrom::End(0))?;
     let mut at = 0;
-    while at + HEADER as u64 <= end && found.inputs.len() < MAX_MEMBERS {
-        let mut header = [0; HEADER];
-        file.seek(SeekFrom::Start(at))?;
-        file.read_exact(&mut header)?;
-        let short = |i: usize| u64::from(u16::from_le_bytes([header[i], header[i + 1]]));
-        let long = |i: usize| short(i) | short(i + 2) << 16;
-        if header[..4] != *b"PK\x03\x04" {
+    while found.inputs.len() < MAX_MEMBERS {
+        let Some(header) = directory::Local::read(&mut file, at, end)? else {
             break;
-        }
-        let (flags, method, crc) = (short(6), short(8), long(14) as u32);
-        let (packed, size) = (long(18), long(22));
-        let (name, extra) = (short(26), short(28));
-        let mut own = vec![0; name as usize];
-        if at + HEADER as u64 + name + extra > end {
-            break;
-        }
-        file.read_exact(&mut own)?;
-        let own = String::from_utf8_lossy(&own).replace('\\', "/");
-        let start = at + HEADER as u64 + name + extra;
+        };
+        let start = header.start;
         // Bit 3: sizes and checksum stand behind the member. Deflate knows its own end; the next header has to be looked for.
-        let sized = flags & 8 == 0;
-        let packed = if sized { packed } else { end - start };
+        let sized = header.flags & 8 == 0;
+        let packed = if sized { header.packed } else { end - start };
         let next = match sized {
             true => start + packed,
-            false => next_header(&mut file, start)?.unwrap_or(end),
+            false => next_header(&mut file, start, end)?.unwrap_or(end),
         };
-        let method = match (flags & 1, method) {
-            (1, _) => Method::Refused("it is encrypted: unpack it with its password first".into()),
-            (_, 0) if sized => Method::Stored,
-            (_, 8) => Method::Deflate,
-            (_, 9) => Method::Deflate64,
-            (_, 93) => Method::Zstd,
-            (_, other) => Method::Refused(format!("its compression ({other}) is not known")),
-        };
-        if !own.ends_with('/') && !found.passes_over(&own) {
-            found.inputs.push(Input::Member(Member {
-                name: format!("{}/{own}", input.name()),
-                size,
+        if !header.name.ends_with('/') && !found.passes_over(&header.name) {
+            let member = Member {
+                name: String::new(),
+                size: header.size,
                 place: place.clone(),
                 start,
                 packed,
-                crc: sized.then_some(crc),
-                method,
+                crc: sized.then_some(header.crc),
+                method: Method::of(header.flags, header.method, sized),
                 depth,
-            }));
+            };
+            found.add(&input.name(), header.name, member);
         }
         at = next;
     }
     Ok(found)
 }
 
-/// Where the next header of a member begins.
-fn next_header(file: &mut (impl Read + Seek), from: u64) -> io::Result<Option<u64>> {
+/// Where the next header of a member begins, before `to`.
+fn next_header(file: &mut (impl Read + Seek), from: u64, to: u64) -> io::Result<Option<u64>> {
     file.seek(SeekFrom::Start(from))?;
+    let mut rest = file.take(to.saturating_sub(from));
     let mut window: Vec<u8> = Vec::new();
+    let mut buffer = vec![0; 64 << 10];
     let mut at = from;
     loop {
-        let mut buffer = vec![0; 64 << 10];
-        let n = file.read(&mut buffer)?;
+        let n = rest.read(&mut buffer)?;
         if n == 0 {
             return Ok(None);
         }
         window.extend_from_slice(&buffer[..n]);
-        if let Some(i) = memchr::memmem::find(&window, b"PK\x03\x04") {
+        if let Some(i) = memchr::memmem::find(&window, directory::LOCAL) {
             return Ok(Some(at + i as u64));
         }
         // The mark may lie across two reads.
@@ -321,19 +425,6 @@ impl Member {
             crc: Crc::new(),
             want: self.crc.map(|crc| (crc, self.size)),
         }))
-    }
-}
-
-struct Counted<R> {
-    inner: R,
-    count: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        self.count.fetch_add(n as u64, Ordering::Relaxed);
-        Ok(n)
     }
 }
 

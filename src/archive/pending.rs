@@ -1,0 +1,450 @@
+//! Commits over several tables that happen once and as a whole, whatever cuts them off.
+//!
+//! Files are written to [`STAGING`] first. Then one small file, the plan, says what becomes of them: once it is on the disk, the batch belongs to
+//! the archive. Readers of coldtrail count it from then on; its files go to their places and into the logs of the tables, one table after
+//! the other, the ledger last; other Delta readers see a part of the batch until that is done. A run that is cut off in between is
+//! completed by the next one. Nothing is ever taken back.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::delta::{COMPACT, Change, FileEntry, INGEST, REPAIR};
+use super::ledger::{self, Entry};
+use super::part::{self, Part};
+use super::store::{self, Existing, RETIRED, STAGED, STAGING};
+use super::{Archive, Lock, Snapshot, WATCHLISTS};
+use crate::catalog::{Table, catalog};
+use crate::error::{Error, Result};
+
+/// The plan's file, below [`STAGING`].
+const PLAN: &str = "commit.json";
+/// Version of the plan's form.
+const FORM: u32 = 1;
+/// How long replaced files stay for readers that began before, in microseconds.
+const RETENTION: i64 = 24 * 3600 * 1_000_000;
+
+/// What a batch does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Deed {
+    /// Adds rows.
+    Ingest,
+    /// Merges files of one table.
+    Compact,
+    /// Makes a log or the ledger agree with the files.
+    Repair,
+}
+
+impl Deed {
+    fn application(self) -> &'static str {
+        match self {
+            Deed::Ingest => INGEST,
+            Deed::Compact => COMPACT,
+            Deed::Repair => REPAIR,
+        }
+    }
+}
+
+/// What becomes of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Step {
+    pub table: String,
+    pub add: Vec<Part>,
+    /// Paths of files that are replaced.
+    pub remove: Vec<String>,
+    /// What the commit says of itself.
+    pub info: Value,
+}
+
+/// A commit that is decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Plan {
+    form: u32,
+    pub deed: Deed,
+    /// The batch, or the moment of a merge.
+    pub number: i64,
+    /// In microseconds.
+    pub now: i64,
+    /// The ledger last.
+    pub steps: Vec<Step>,
+    /// File names of watchlists that are taken.
+    pub watchlists: Vec<String>,
+}
+
+impl Plan {
+    pub fn new(deed: Deed, number: i64, now: i64) -> Plan {
+        Plan {
+            form: FORM,
+            deed,
+            number,
+            now,
+            steps: Vec::new(),
+            watchlists: Vec::new(),
+        }
+    }
+}
+
+fn table_of(name: &str) -> Result<&'static Table> {
+    catalog().get(name).ok_or_else(|| {
+        Error::Damaged(format!(
+            "`{STAGING}/{PLAN}` names the table `{name}`, which this version does not know"
+        ))
+    })
+}
+
+impl Archive {
+    /// Adds staged files and watchlists with their entries: all of it or nothing.
+    ///
+    /// # Errors
+    /// When something cannot be written. What was decided by then is completed by the next run.
+    pub fn add_batch(
+        &self,
+        lock: &Lock,
+        now: i64,
+        entries: &[Entry],
+        parts: BTreeMap<&'static str, Vec<Part>>,
+    ) -> Result<()> {
+        let Some(first) = entries.first() else {
+            return Ok(());
+        };
+        let mut plan = Plan::new(Deed::Ingest, first.batch, now);
+        for (table, mut add) in parts {
+            add.sort_by(|a, b| a.path.cmp(&b.path));
+            // A lost ledger is made again from these. As text: as a tree, those of 20,000 files would take a hundred megabytes.
+            let own: Vec<&Entry> = entries.iter().filter(|e| e.rows_of(table) > 0).collect();
+            let own = serde_json::to_string(&own).map_err(|e| Error::Damaged(e.to_string()))?;
+            plan.steps.push(Step {
+                table: table.to_string(),
+                add,
+                remove: Vec::new(),
+                info: serde_json::json!({"entries": own}),
+            });
+        }
+        let name = part::name(first.batch, 0);
+        let last = entries.last().map_or("", |e| &e.chain);
+        plan.steps.push(Step {
+            table: ledger::TABLE.into(),
+            add: vec![ledger::write(self, entries, &name)?],
+            remove: Vec::new(),
+            info: serde_json::json!({"digest": last}),
+        });
+        let lists = entries.iter().filter(|e| e.is_watchlist());
+        plan.watchlists = lists.map(|e| e.file.clone()).collect();
+        self.carry_out(&plan, lock)
+    }
+
+    /// Writes a watchlist where it waits for its commit.
+    ///
+    /// # Errors
+    /// When its name is none of a file, or it cannot be written.
+    pub fn stage_watchlist(&self, name: &str, content: &[u8]) -> Result<()> {
+        let path = self.staged_watchlist(name);
+        if !is_file_name(name) {
+            return Err(Error::Unusable {
+                path: name.into(),
+                reason: "a watchlist cannot be called that".into(),
+            });
+        }
+        store::write_whole(&path, [content], Existing::Replace).map_err(Error::io("write", &path))
+    }
+
+    fn plan_path(&self) -> PathBuf {
+        self.root().join(STAGING).join(PLAN)
+    }
+
+    /// Where a watchlist waits to be taken.
+    pub(super) fn staged_watchlist(&self, name: &str) -> PathBuf {
+        let folder = self.root().join(STAGING).join(WATCHLISTS);
+        folder.join(format!("{name}{STAGED}"))
+    }
+
+    /// The bytes of the plan of a commit that is under way.
+    pub(super) fn plan_bytes(&self) -> Result<Option<Vec<u8>>> {
+        let path = self.plan_path();
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Error::io("read", &path)(e)),
+        }
+    }
+
+    /// The commit that these bytes describe.
+    pub(super) fn plan_of(&self, bytes: &[u8]) -> Result<Plan> {
+        let damaged = |why: String| Error::Damaged(format!("`{STAGING}/{PLAN}`: {why}"));
+        let plan: Plan = serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
+        if plan.form > FORM {
+            return Err(damaged("a newer version of coldtrail wrote it".into()));
+        }
+        for step in &plan.steps {
+            let mut paths = step.add.iter().map(|p| &p.path).chain(&step.remove);
+            if let Some(path) = paths.find(|p| !store::is_inside(p)) {
+                return Err(damaged(format!("`{path}` is no path inside the table")));
+            }
+        }
+        if let Some(name) = plan.watchlists.iter().find(|n| !is_file_name(n)) {
+            return Err(damaged(format!("`{name}` is no name of a watchlist")));
+        }
+        Ok(plan)
+    }
+
+    /// Decides a commit and carries it out.
+    pub(super) fn carry_out(&self, plan: &Plan, lock: &Lock) -> Result<()> {
+        for step in &plan.steps {
+            let folder = self.root().join(STAGING).join(&step.table);
+            if folder.is_dir() {
+                store::sync_folder(&folder)?;
+            }
+        }
+        if !plan.watchlists.is_empty() {
+            store::sync_folder(&self.root().join(STAGING).join(WATCHLISTS))?;
+        }
+        let path = self.plan_path();
+        let staging = self.root().join(STAGING);
+        fs::create_dir_all(&staging).map_err(Error::io("create", &staging))?;
+        store::sync_folders(self.root(), &path)?;
+        let bytes = serde_json::to_vec(plan).map_err(|e| Error::Damaged(e.to_string()))?;
+        store::write_whole(&path, [bytes.as_slice()], Existing::Replace)
+            .map_err(Error::io("write", &path))?;
+        self.complete(plan, lock)
+    }
+
+    /// Completes what a run that was cut off had decided. Says whether there was anything.
+    pub(super) fn recover(&self, lock: &Lock) -> Result<bool> {
+        let Some(bytes) = self.plan_bytes()? else {
+            return Ok(false);
+        };
+        let plan = self.plan_of(&bytes)?;
+        self.complete(&plan, lock)?;
+        Ok(true)
+    }
+
+    /// Does what is left to do of a plan that is on the disk.
+    fn complete(&self, plan: &Plan, lock: &Lock) -> Result<()> {
+        for step in &plan.steps {
+            self.step(plan, step)?;
+        }
+        for name in &plan.watchlists {
+            let folder = self.root().join(WATCHLISTS);
+            let staged = self.staged_watchlist(name);
+            if fs::symlink_metadata(&staged).is_ok() {
+                fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+                let target = folder.join(name);
+                fs::rename(&staged, &target).map_err(Error::io("move", &target))?;
+                store::sync_folders(self.root(), &target)?;
+            }
+        }
+        let path = self.plan_path();
+        fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        store::sync_folder(&self.root().join(STAGING))?;
+        self.clean_staging(lock)
+    }
+
+    fn step(&self, plan: &Plan, step: &Step) -> Result<()> {
+        let table = table_of(&step.table)?;
+        let done = self.logs().mark(table.name, plan.deed.application())? == Some(plan.number);
+        if done {
+            // Another program may have replaced the files since: only those that the log still names are put back.
+            let named = self.logs().files(table.name)?;
+            let staged = |p: &Part| {
+                let staged = self.store().staged(&format!("{}/{}", table.name, p.path));
+                fs::symlink_metadata(staged).is_ok()
+            };
+            let wanted = step
+                .add
+                .iter()
+                .filter(|p| named.iter().any(|f| f.path == p.path));
+            let wanted: Vec<&Part> = wanted.filter(|p| staged(p)).collect();
+            self.place(table, &wanted)?;
+            return self.retire(table, &step.remove, plan.now);
+        }
+        let mut remove = Vec::new();
+        if !step.remove.is_empty() {
+            let files = self.logs().files(table.name)?;
+            let old = files.into_iter().filter(|f| step.remove.contains(&f.path));
+            remove.extend(old);
+            if remove.len() != step.remove.len() {
+                // Another program has replaced them in the meantime: there is nothing left to merge.
+                return Ok(());
+            }
+        }
+        let parts: Vec<&Part> = step.add.iter().collect();
+        self.place(table, &parts)?;
+        self.logs().commit(&Change {
+            table,
+            remove: &remove,
+            add: &step.add,
+            mark: (plan.deed.application(), plan.number),
+            info: step.info.clone(),
+            now: plan.now,
+        })?;
+        // A program that tidies up may have taken a file that stood in its place and not in the log yet.
+        self.place(table, &parts)?;
+        self.retire(table, &step.remove, plan.now)
+    }
+
+    /// Puts staged files in their places; those that are there stay.
+    fn place(&self, table: &Table, parts: &[&Part]) -> Result<()> {
+        let folder = self.root().join(table.name);
+        let mut folders = BTreeSet::new();
+        for part in parts {
+            let target = folder.join(&part.path);
+            let staged = self
+                .store()
+                .staged(&format!("{}/{}", table.name, part.path));
+            if publish(&staged, &target)? {
+                folders.insert(target.parent().unwrap_or(&folder).to_path_buf());
+            }
+        }
+        // All names first: the first sync takes most of the others along.
+        for below in &folders {
+            store::sync_folder(below)?;
+        }
+        if !folders.is_empty() {
+            store::sync_folder(&folder)?;
+            store::sync_folder(self.root())?;
+        }
+        Ok(())
+    }
+
+    /// Takes replaced files out of the table's folder, for readers that began before.
+    fn retire(&self, table: &Table, paths: &[String], now: i64) -> Result<()> {
+        let retired = self.root().join(RETIRED).join(now.to_string());
+        for path in paths {
+            let from = self.root().join(table.name).join(path);
+            let to = retired.join(table.name).join(path);
+            if fs::symlink_metadata(&from).is_err() {
+                continue;
+            }
+            let folder = to.parent().unwrap_or(&retired);
+            fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+            fs::rename(&from, &to).map_err(Error::io("move", &to))?;
+        }
+        Ok(())
+    }
+
+    /// Removes staged files of our own that no plan needs.
+    ///
+    /// # Errors
+    /// When one cannot be removed.
+    pub(super) fn clean_staging(&self, _lock: &Lock) -> Result<()> {
+        if self.plan_bytes()?.is_some() {
+            return Ok(());
+        }
+        let staging = self.root().join(STAGING);
+        remove_own(&staging, &|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let whole = name.strip_suffix(STAGED).unwrap_or(&name);
+            let tried = name.starts_with('.') && name.ends_with(".tmp");
+            part::is_own(whole) || whole != name || tried
+        })
+    }
+
+    /// Removes replaced files that no reader can need any more. One that a log names again, because it lost the commit that replaced
+    /// it, stays.
+    ///
+    /// # Errors
+    /// When one cannot be removed.
+    pub(super) fn clean_retired(&self, now: i64, snapshot: &Snapshot, _lock: &Lock) -> Result<()> {
+        let retired = self.root().join(RETIRED);
+        if !retired.is_dir() {
+            return Ok(());
+        }
+        let named: HashSet<PathBuf> = snapshot
+            .tables()
+            .flat_map(|(t, files)| files.iter().map(|f| Path::new(t.name).join(&f.path)))
+            .collect();
+        for entry in fs::read_dir(&retired).map_err(Error::io("read", &retired))? {
+            let moment = entry.map_err(Error::io("read", &retired))?.path();
+            let name = moment.file_name().unwrap_or_default().to_string_lossy();
+            if name.parse().is_ok_and(|t: i64| now - t > RETENTION) {
+                remove_own(&moment, &|path| {
+                    let own = path.file_name().unwrap_or_default().to_string_lossy();
+                    let below = path.strip_prefix(&moment).unwrap_or(path);
+                    part::is_own(&own) && !named.contains(below)
+                })?;
+            }
+        }
+        remove_empty(&retired);
+        Ok(())
+    }
+
+    /// Files of a plan that the logs do not name yet.
+    pub(super) fn planned(&self, plan: &Plan, table: &Table) -> Result<Vec<FileEntry>> {
+        if plan.deed != Deed::Ingest {
+            return Ok(Vec::new());
+        }
+        let Some(step) = plan.steps.iter().find(|s| s.table == table.name) else {
+            return Ok(Vec::new());
+        };
+        if self.logs().mark(table.name, INGEST)? == Some(plan.number) {
+            return Ok(Vec::new());
+        }
+        Ok(step.add.iter().map(FileEntry::of_part).collect())
+    }
+}
+
+/// A name that stays in its folder.
+pub(super) fn is_file_name(name: &str) -> bool {
+    store::is_inside(name) && !name.contains('/')
+}
+
+/// Gives a staged file its place. Says whether it had to.
+fn publish(staged: &Path, target: &Path) -> Result<bool> {
+    let (there, waiting) = (fs::symlink_metadata(target), fs::symlink_metadata(staged));
+    match (there, waiting) {
+        (Ok(there), Ok(waiting)) if there.len() != waiting.len() => {
+            return Err(Error::Damaged(format!(
+                "another file of the name `{}` is in the way",
+                target.display()
+            )));
+        }
+        (Ok(_), _) => return Ok(false),
+        (Err(_), Ok(_)) => {}
+        (Err(_), Err(_)) => {
+            return Err(Error::Damaged(format!(
+                "`{}` is neither in its place nor among the staged files",
+                target.display()
+            )));
+        }
+    }
+    let folder = target.parent().unwrap_or(target);
+    fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    // The staged name stays until the log has the file; file systems without links (exFAT) move it.
+    if fs::hard_link(staged, target).is_err() {
+        fs::rename(staged, target).map_err(Error::io("move", target))?;
+    }
+    Ok(true)
+}
+
+/// Removes files whose name is ours, and folders that are empty then. All else stays.
+fn remove_own(folder: &Path, own: &dyn Fn(&Path) -> bool) -> Result<()> {
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for entry in walkdir::WalkDir::new(folder) {
+        let entry = entry.map_err(|e| Error::io("read", folder)(e.into()))?;
+        if entry.file_type().is_file() && own(entry.path()) {
+            fs::remove_file(entry.path()).map_err(Error::io("remove", entry.path()))?;
+        }
+    }
+    remove_empty(folder);
+    Ok(())
+}
+
+/// Removes the folders below this one, and itself, that hold nothing.
+fn remove_empty(folder: &Path) {
+    for entry in walkdir::WalkDir::new(folder)
+        .contents_first(true)
+        .into_iter()
+        .flatten()
+    {
+        if entry.file_type().is_dir() {
+            // One that still holds something stays.
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}

@@ -1,0 +1,457 @@
+//! What to do when logs, ledger and files do not agree: after a power cut without sync, a copy that lacks folders, a log that somebody emptied.
+//!
+//! The tables' files are what counts. A log that cannot be read is laid aside and made again from the files; files that a log lacks are added to it
+//! when their rows are not there already; entries that the ledger lacks come back from the commits of the tables, or from the rows themselves. Rows that
+//! are gone are said, and their export counts as not read. Nothing is deleted: what is taken out of use lies in `_aside`.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use sha2::{Digest, Sha256};
+
+use super::delta::{self, FileEntry};
+use super::ledger::{self, Entry, Ledger, Status};
+use super::part::{self, Part};
+use super::pending::{Deed, Plan, Step};
+use super::store::{self, ASIDE, STAGING};
+use super::{Archive, Lock};
+use crate::catalog::{INGEST_ID, RECORD, TIME, Table, catalog};
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+
+/// The place of a row: its ingest and record.
+type Place = (i64, i64);
+
+/// What became of an archive.
+#[derive(Debug)]
+pub struct Repaired {
+    /// What was done and what is lost, a line each.
+    pub told: Vec<String>,
+    /// Whether logs, ledger and files agree now.
+    pub whole: bool,
+}
+
+/// Makes logs, ledger and files agree again.
+///
+/// # Errors
+/// When a file cannot be read or written.
+pub fn repair(archive: &Archive, now: i64, progress: &dyn Progress) -> Result<Repaired> {
+    let lock = archive.lock(|| progress.step("waiting for an ingest into this archive"))?;
+    let mut work = Repair {
+        archive,
+        lock: &lock,
+        now,
+        told: Vec::new(),
+    };
+    // A log that cannot be read may be in its way: it is tried again when those are made.
+    let cut_off = work.complete().is_err();
+    for table in catalog().tables() {
+        if archive.root().join(table.name).is_dir() {
+            progress.step(table.name);
+            work.table(table)?;
+        }
+    }
+    if cut_off && let Err(e) = work.complete() {
+        work.give_up(&e)?;
+    }
+    progress.step(ledger::TABLE);
+    work.ledger()?;
+    archive.clean_staging(&lock)?;
+    let snapshot = archive.snapshot()?;
+    let wrong = archive.disagreement(&snapshot);
+    if let Some(what) = &wrong {
+        work.told.push(format!(
+            "still wrong: {what}; restore it from a copy, or ingest its export again into a new archive"
+        ));
+    }
+    Ok(Repaired {
+        told: work.told,
+        whole: wrong.is_none(),
+    })
+}
+
+struct Repair<'a> {
+    archive: &'a Archive,
+    lock: &'a Lock,
+    now: i64,
+    told: Vec<String>,
+}
+
+impl Repair<'_> {
+    fn aside(&self) -> PathBuf {
+        self.archive.root().join(ASIDE).join(self.now.to_string())
+    }
+
+    /// Moves something of the archive out of use.
+    fn lay_aside(&self, below: &str) -> Result<()> {
+        let (from, to) = (self.archive.root().join(below), self.aside().join(below));
+        let folder = to.parent().unwrap_or(&to);
+        fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        fs::rename(&from, &to).map_err(Error::io("move", &from))?;
+        store::sync_folders(self.archive.root(), &from)?;
+        store::sync_folders(self.archive.root(), &to)
+    }
+
+    /// Completes a commit that was cut off. Says whether none is left.
+    fn complete(&mut self) -> Result<()> {
+        if self.archive.recover(self.lock)? {
+            self.told.push("completed a commit that was cut off".into());
+        }
+        Ok(())
+    }
+
+    /// Gives up a commit that cannot be completed.
+    fn give_up(&mut self, why: &Error) -> Result<()> {
+        self.lay_aside(STAGING)?;
+        self.told.push(format!(
+            "laid aside `{STAGING}`: the commit that was cut off cannot be completed ({why}); its exports count as not read"
+        ));
+        Ok(())
+    }
+
+    /// Makes the log of a table name the files that are there.
+    fn table(&mut self, table: &'static Table) -> Result<()> {
+        let logged = match self.archive.logs().files(table.name) {
+            Ok(files) => files,
+            Err(e @ (Error::Delta { .. } | Error::Damaged(_))) => {
+                self.lay_aside(&format!("{}/_delta_log", table.name))?;
+                self.told.push(format!(
+                    "the log of `{}` cannot be read and is made again ({e})",
+                    table.name
+                ));
+                Vec::new()
+            }
+            // A disk that fails, or a newer version's archive: neither is better without its log.
+            Err(e) => return Err(e),
+        };
+        self.bring_back(table, &logged)?;
+        let named: HashSet<&str> = logged.iter().map(|f| f.path.as_str()).collect();
+        let removed = self.archive.logs().removed(table.name).unwrap_or_default();
+        let mut lone = data_files(self.archive.root(), table)?;
+        // What the log has taken out stays where another program left it.
+        lone.retain(|path| !named.contains(path.as_str()) && !removed.contains(path));
+        let log = self.archive.root().join(table.name).join("_delta_log");
+        if lone.is_empty() {
+            return Ok(());
+        }
+        if logged.is_empty() && log.is_dir() && !has_commit(&log)? {
+            self.lay_aside(&format!("{}/_delta_log", table.name))?;
+        }
+        let mut have: HashSet<Place> = HashSet::new();
+        let (there, gone): (Vec<_>, Vec<_>) = logged
+            .iter()
+            .partition(|f| matches!(self.find(table, &f.path), Ok(Some(_))));
+        for file in there {
+            have.extend(self.places(table, &file.path)?);
+        }
+        let mut step = Step {
+            table: table.name.into(),
+            add: Vec::new(),
+            remove: Vec::new(),
+            info: serde_json::json!({"repair": true}),
+        };
+        for path in lone {
+            let places = match self.places(table, &path) {
+                Ok(places) => places,
+                Err(e) => {
+                    self.lay_aside(&format!("{}/{path}", table.name))?;
+                    self.told
+                        .push(format!("laid aside `{}/{path}`: {e}", table.name));
+                    continue;
+                }
+            };
+            if places.iter().any(|p| have.contains(p)) {
+                self.lay_aside(&format!("{}/{path}", table.name))?;
+                self.told.push(format!(
+                    "laid aside `{}/{path}`: rows of it are in other files already",
+                    table.name
+                ));
+                continue;
+            }
+            step.add.push(self.part(table, &path)?);
+            self.told.push(format!(
+                "the log of `{}` names `{path}` again: {} rows",
+                table.name,
+                places.len()
+            ));
+            have.extend(places);
+        }
+        // Files that the log names and that are gone: where their rows are in those that it names now, it lost a merge.
+        let rows = |sum: u64, more: u64| sum + more;
+        let lost = gone.iter().map(|f| f.rows).fold(0, rows);
+        if step.add.iter().map(|p| p.rows).fold(0, rows) >= lost {
+            step.remove.extend(gone.iter().map(|f| f.path.clone()));
+        }
+        self.commit(step)
+    }
+
+    fn find(&self, table: &Table, path: &str) -> io::Result<Option<PathBuf>> {
+        self.archive.store().find(&format!("{}/{path}", table.name))
+    }
+
+    /// Puts files that the log names and that were retired back in their place.
+    fn bring_back(&mut self, table: &Table, logged: &[FileEntry]) -> Result<()> {
+        for file in logged {
+            let name = format!("{}/{}", table.name, file.path);
+            let place = self.archive.root().join(&name);
+            let found = self.archive.store().find(&name);
+            if let Some(from) = found
+                .map_err(Error::io("read", &place))?
+                .filter(|p| *p != place)
+            {
+                let folder = place.parent().unwrap_or(&place);
+                fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+                fs::rename(&from, &place).map_err(Error::io("move", &place))?;
+                store::sync_folders(self.archive.root(), &place)?;
+                self.told.push(format!("`{name}` is in its place again"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of a file by their places.
+    fn places(&self, table: &'static Table, path: &str) -> Result<Vec<Place>> {
+        let names: Vec<&str> = [INGEST_ID, RECORD]
+            .into_iter()
+            .filter(|n| table.position(n).is_some())
+            .collect();
+        let mut out = Vec::new();
+        for batch in part::read(self.archive.store(), table, path, Some(&names))? {
+            let ids = batch.column(0).as_primitive::<Int64Type>();
+            if ids.null_count() > 0 {
+                return Err(Error::Damaged(format!(
+                    "`{}/{path}` has rows without the number of an ingest",
+                    table.name
+                )));
+            }
+            let records = batch.column_by_name(RECORD);
+            let records = records.map(|c| c.as_primitive::<Int64Type>());
+            for row in 0..batch.num_rows() {
+                out.push((ids.value(row), records.map_or(0, |r| r.value(row))));
+            }
+        }
+        Ok(out)
+    }
+
+    /// What a log says of a file, from the file.
+    fn part(&self, table: &'static Table, path: &str) -> Result<Part> {
+        let place = self.archive.root().join(table.name).join(path);
+        let (size, sha256) = hashed(&place).map_err(Error::io("read", &place))?;
+        let mut times: Option<(i64, i64)> = None;
+        if table.by_day {
+            for batch in part::read(self.archive.store(), table, path, Some(&[TIME]))? {
+                let column = batch.column(0).as_primitive::<TimestampMicrosecondType>();
+                let bounds = arrow::compute::min(column).zip(arrow::compute::max(column));
+                times = match (times, bounds) {
+                    (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+                    (a, b) => a.or(b),
+                };
+            }
+        }
+        let day = path.split('/').next().and_then(|f| f.strip_prefix("date="));
+        let day = day.filter(|d| *d != "__HIVE_DEFAULT_PARTITION__");
+        Ok(Part {
+            path: path.to_string(),
+            size,
+            rows: part::count(self.archive.store(), &format!("{}/{path}", table.name))?,
+            times,
+            date: day.map(str::to_string),
+            sha256,
+            sets: BTreeMap::new(),
+        })
+    }
+
+    fn commit(&self, step: Step) -> Result<()> {
+        if step.add.is_empty() {
+            return Ok(());
+        }
+        let mut plan = Plan::new(Deed::Repair, self.now, self.now);
+        plan.steps.push(step);
+        self.archive.carry_out(&plan, self.lock)
+    }
+
+    /// Makes the ledger say what the tables hold.
+    fn ledger(&mut self) -> Result<()> {
+        let snapshot = self.archive.snapshot()?;
+        let mut found: BTreeMap<i64, BTreeMap<&str, u64>> = BTreeMap::new();
+        let tables = snapshot.tables().filter(|(t, _)| t.name != ledger::TABLE);
+        for (table, files) in tables {
+            for file in files {
+                if !matches!(self.find(table, &file.path), Ok(Some(_))) {
+                    // What is wrong is said in the end; nobody knows whose rows these were.
+                    return Ok(());
+                }
+                for (ingest, _) in self.places(table, &file.path)? {
+                    *found
+                        .entry(ingest)
+                        .or_default()
+                        .entry(table.name)
+                        .or_insert(0) += 1;
+                }
+            }
+        }
+        let (mut entries, changed) = self.entries(&snapshot.ledger, &found)?;
+        if !changed {
+            return Ok(());
+        }
+        entries.sort_by_key(|e| e.id);
+        let table = crate::catalog::table(ledger::TABLE);
+        let name = part::merged_name(u64::try_from(self.now).unwrap_or(0));
+        let old = snapshot.files(table);
+        self.commit(Step {
+            table: ledger::TABLE.into(),
+            add: vec![ledger::write(self.archive, &entries, &name)?],
+            remove: old.iter().map(|f| f.path.clone()).collect(),
+            info: serde_json::json!({"repair": true, "digest": snapshot.ledger.digest()}),
+        })
+    }
+
+    /// The ledger's entries as they should be, and whether they are others than those that are there.
+    fn entries(
+        &mut self,
+        ledger: &Ledger,
+        found: &BTreeMap<i64, BTreeMap<&str, u64>>,
+    ) -> Result<(Vec<Entry>, bool)> {
+        let mut entries = ledger.entries.clone();
+        let known: BTreeSet<i64> = entries.iter().map(|e| e.id).collect();
+        let missing: Vec<i64> = found
+            .keys()
+            .copied()
+            .filter(|i| !known.contains(i))
+            .collect();
+        let mut logged = match missing.is_empty() {
+            true => BTreeMap::new(),
+            false => delta::logged_entries(self.archive.root())?,
+        };
+        for id in missing {
+            let entry = logged.remove(&id).unwrap_or_else(|| unknown(id, self.now));
+            self.told.push(format!(
+                "the ledger has ingest {id} again: `{}`",
+                entry.file
+            ));
+            entries.push(entry);
+        }
+        let mut changed = entries.len() != ledger.entries.len();
+        let nothing = BTreeMap::new();
+        for entry in &mut entries {
+            let rows = found.get(&entry.id).unwrap_or(&nothing);
+            for line in agree(entry, rows) {
+                changed = true;
+                self.told.push(line);
+            }
+        }
+        Ok((entries, changed))
+    }
+}
+
+/// Makes an entry say how many rows there are; returns what had to be changed.
+fn agree(entry: &mut Entry, rows: &BTreeMap<&str, u64>) -> Vec<String> {
+    let mut told = Vec::new();
+    let mut names: BTreeSet<String> = entry.tables.keys().cloned().collect();
+    names.extend(rows.keys().map(|n| n.to_string()));
+    names.extend(["Quarantine", "Revisions"].map(String::from));
+    for name in names {
+        let (want, have) = (
+            entry.rows_of(&name),
+            rows.get(name.as_str()).copied().unwrap_or(0),
+        );
+        if want == have {
+            continue;
+        }
+        match name.as_str() {
+            "Quarantine" => entry.quarantined = have,
+            "Revisions" => entry.revisions = have,
+            _ => {
+                entry.tables.insert(name.clone(), have);
+            }
+        }
+        let line = match have < want {
+            true => {
+                // It must be read again.
+                entry.status = Status::Incomplete;
+                entry.sha256.clear();
+                format!("{} rows of `{name}` are lost: ingest it again", want - have)
+            }
+            false => format!("`{name}` has {have} rows, not {want}"),
+        };
+        told.push(format!("ingest {} (`{}`): {line}", entry.id, entry.file));
+        let note = format!("repaired: {line}");
+        entry.note = match entry.note.as_str() {
+            "" => note,
+            before => format!("{before}; {note}"),
+        };
+    }
+    entry.tables.retain(|_, rows| *rows > 0);
+    if !told.is_empty() {
+        let sides = entry.duplicates + entry.revisions + entry.quarantined;
+        entry.records = entry.events() + sides;
+    }
+    told
+}
+
+/// An entry for rows of which only their number is known.
+fn unknown(id: i64, now: i64) -> Entry {
+    Entry {
+        id,
+        batch: id,
+        file: "(unknown)".into(),
+        status: Status::Incomplete,
+        note: "repaired: the ledger had lost this ingest; its rows are there".into(),
+        at: now,
+        version: ledger::VERSION.into(),
+        ..Entry::default()
+    }
+}
+
+/// Size and SHA-256 of a file.
+fn hashed(path: &Path) -> io::Result<(u64, String)> {
+    let mut file = File::open(path)?;
+    let (mut hash, mut size, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok((size, hex::encode(hash.finalize()))),
+            n => {
+                size += n as u64;
+                hash.update(&buffer[..n]);
+            }
+        }
+    }
+}
+
+/// Parquet files of a table's folder, by path below it.
+fn data_files(root: &Path, table: &Table) -> Result<Vec<String>> {
+    let folder = root.join(table.name);
+    let mut out = Vec::new();
+    let walk = walkdir::WalkDir::new(&folder)
+        .into_iter()
+        .filter_entry(|e| e.file_name() != "_delta_log");
+    for entry in walk {
+        let entry = entry.map_err(|e| Error::io("read", &folder)(e.into()))?;
+        let name = entry.file_name().to_string_lossy();
+        let data = name.ends_with(".parquet") && !name.starts_with(['.', '_']);
+        if !entry.file_type().is_file() || !data {
+            continue;
+        }
+        let below = entry.path().strip_prefix(&folder).unwrap_or(entry.path());
+        let parts = below.components().map(|c| c.as_os_str().to_string_lossy());
+        out.push(parts.collect::<Vec<_>>().join("/"));
+    }
+    out.sort();
+    Ok(out)
+}
+
+/// Whether a log has a commit at all.
+fn has_commit(log: &Path) -> Result<bool> {
+    for entry in fs::read_dir(log).map_err(Error::io("read", log))? {
+        let entry = entry.map_err(Error::io("read", log))?;
+        let data = entry.metadata().map_err(Error::io("read", log))?;
+        if data.len() > 0 && entry.file_name().to_string_lossy().ends_with(".json") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

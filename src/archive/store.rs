@@ -1,0 +1,390 @@
+//! The archive's folder as an object store: for the Delta library, which writes logs through it, and for DataFusion, which reads files.
+//!
+//! Two things differ from the store of the crate `object_store`. What is written is on the disk before it has its name, and its name is on the
+//! disk before the call ends: a log survives a power cut whole or not at all. And a file that is being moved is found where it is: a
+//! batch whose commit is under way lies in [`STAGING`] until it is moved, a file that `compact` has replaced lies in [`RETIRED`] for readers that
+//! began before. Links are not followed, and nothing but files is opened: an archive may come from a stranger.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt, future};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as Key;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, UploadPart,
+};
+
+use crate::error::{Error, Result};
+
+/// Folder for files that are not committed yet.
+pub(super) const STAGING: &str = "_staging";
+/// Folder for files that others have replaced, in a folder for each moment.
+pub(super) const RETIRED: &str = "_retired";
+/// Folder for what `repair` has taken out of use.
+pub(super) const ASIDE: &str = "_aside";
+/// What a staged file has behind its name: patterns such as `**/*.parquet` pass over it.
+pub(super) const STAGED: &str = ".part";
+
+/// The folder of an archive.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+    files: Arc<LocalFileSystem>,
+}
+
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "archive {}", self.root.display())
+    }
+}
+
+impl Store {
+    /// The store over a folder that exists, named without links.
+    ///
+    /// # Errors
+    /// When the folder cannot be found.
+    pub(super) fn new(root: &Path) -> Result<Store> {
+        let files = LocalFileSystem::new_with_prefix(root)
+            .map_err(|e| Error::io("open", root)(io::Error::other(e)))?;
+        Ok(Store {
+            root: root.to_path_buf(),
+            files: Arc::new(files),
+        })
+    }
+
+    /// Where a file of a table waits to be committed: in one folder a table, whatever its day.
+    pub(super) fn staged(&self, name: &str) -> PathBuf {
+        let table = name.split('/').next().unwrap_or_default();
+        let own = name.rsplit('/').next().unwrap_or_default();
+        let folder = self.root.join(STAGING).join(table);
+        folder.join(format!("{own}{STAGED}"))
+    }
+
+    /// Where a file of the archive is now; nothing where it is nowhere.
+    ///
+    /// # Errors
+    /// When it is no file, or lies behind a link.
+    pub fn find(&self, name: &str) -> io::Result<Option<PathBuf>> {
+        // A file may be moved between two looks: what was not staged any more is in its place by now.
+        for _ in 0..2 {
+            for path in [self.root.join(name), self.staged(name)] {
+                if is_plain(&self.root, &path)? {
+                    return Ok(Some(path));
+                }
+            }
+        }
+        let retired = self.root.join(RETIRED);
+        if !retired.is_dir() {
+            return Ok(None);
+        }
+        let mut moments: Vec<PathBuf> = fs::read_dir(&retired)?
+            .map(|entry| entry.map(|e| e.path()))
+            .collect::<io::Result<_>>()?;
+        moments.sort();
+        for moment in moments.iter().rev() {
+            let path = moment.join(name);
+            if is_plain(&self.root, &path)? {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Opens a file of the archive wherever it is now.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be opened.
+    pub fn open(&self, name: &str) -> io::Result<File> {
+        for _ in 0..2 {
+            match self.find(name)?.map(File::open) {
+                Some(Err(e)) if e.kind() == ErrorKind::NotFound => {}
+                Some(file) => return file,
+                None => break,
+            }
+        }
+        Err(io::Error::new(
+            ErrorKind::NotFound,
+            format!("`{name}` is not there"),
+        ))
+    }
+
+    fn place(&self, key: &Key) -> object_store::Result<PathBuf> {
+        self.files.path_to_filesystem(key)
+    }
+
+    /// The key under which a file is now.
+    fn key_of(&self, key: &Key) -> object_store::Result<Key> {
+        let failed = |source: io::Error| object_store::Error::Generic {
+            store: "archive",
+            source: format!("`{key}`: {source}").into(),
+        };
+        match self.find(key.as_ref()).map_err(failed)? {
+            Some(path) => {
+                let below = path.strip_prefix(&self.root).unwrap_or(&path);
+                let parts = below.components().map(|c| c.as_os_str().to_string_lossy());
+                Key::parse(parts.collect::<Vec<_>>().join("/")).map_err(Into::into)
+            }
+            None => Ok(key.clone()),
+        }
+    }
+}
+
+/// Whether a file is there.
+///
+/// # Errors
+/// When it is something else, or one of its folders is a link.
+fn is_plain(root: &Path, path: &Path) -> io::Result<bool> {
+    for folder in path.ancestors().skip(1).take_while(|f| *f != root) {
+        match fs::symlink_metadata(folder) {
+            Ok(data) if data.is_dir() => {}
+            Ok(_) => return Err(io::Error::other("it lies behind a link")),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(e) => return Err(e),
+        }
+    }
+    match fs::symlink_metadata(path) {
+        Ok(data) if data.is_file() => Ok(true),
+        Ok(_) => Err(io::Error::other("it is a link, a folder or a device")),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// Whether a path that a log names stays inside its table.
+pub(super) fn is_inside(path: &str) -> bool {
+    let plain = Path::new(path)
+        .components()
+        .all(|c| matches!(c, Component::Normal(_)));
+    plain && !path.is_empty() && !path.contains(['\\', ':', '\0'])
+}
+
+/// Puts a file's name and its folders' names on the disk, up to and without `root`'s own.
+///
+/// # Errors
+/// When a folder cannot be synced.
+pub(super) fn sync_folders(root: &Path, file: &Path) -> Result<()> {
+    for folder in file.ancestors().skip(1) {
+        sync_folder(folder)?;
+        if folder == root {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Puts the names in a folder on the disk.
+///
+/// # Errors
+/// When that fails.
+pub(super) fn sync_folder(folder: &Path) -> Result<()> {
+    sync_names(folder).map_err(Error::io("write", folder))
+}
+
+#[cfg(unix)]
+fn sync_names(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Windows has no way to sync a folder; its file systems keep a journal of names.
+#[cfg(not(unix))]
+fn sync_names(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// How a file that exists is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Existing {
+    Replace,
+    Refuse,
+}
+
+/// Writes a file so that it is there whole or not at all, also after a power cut.
+///
+/// # Errors
+/// When it cannot be written, or exists and may not be replaced.
+pub(super) fn write_whole<'b>(
+    path: &Path,
+    bytes: impl IntoIterator<Item = &'b [u8]>,
+    existing: Existing,
+) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let staged = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+    let written = (|| {
+        // A leftover of a process of the same number, or a link that somebody laid there.
+        if fs::symlink_metadata(&staged).is_ok() {
+            fs::remove_file(&staged)?;
+        }
+        let mut file = File::create_new(&staged)?;
+        for chunk in bytes {
+            file.write_all(chunk)?;
+        }
+        file.sync_all()?;
+        match existing {
+            Existing::Replace => fs::rename(&staged, path),
+            Existing::Refuse => match fs::hard_link(&staged, path) {
+                Ok(()) => fs::remove_file(&staged),
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => Err(e),
+                // A file system without links (exFAT): the lock keeps other writers of ours out.
+                Err(_) if fs::symlink_metadata(path).is_err() => fs::rename(&staged, path),
+                Err(_) => Err(ErrorKind::AlreadyExists.into()),
+            },
+        }
+    })();
+    if written.is_err() {
+        // The error of writing is the one that counts.
+        let _ = fs::remove_file(&staged);
+        return written;
+    }
+    sync_names(folder)
+}
+
+#[async_trait]
+impl ObjectStore for Store {
+    async fn put_opts(
+        &self,
+        location: &Key,
+        payload: PutPayload,
+        opts: PutOptions,
+    ) -> object_store::Result<PutResult> {
+        let path = self.place(location)?;
+        let existing = match opts.mode {
+            PutMode::Create => Existing::Refuse,
+            PutMode::Overwrite | PutMode::Update(_) => Existing::Replace,
+        };
+        let written = write_whole(&path, payload.iter().map(AsRef::as_ref), existing);
+        match written {
+            Ok(()) => Ok(PutResult {
+                e_tag: None,
+                version: None,
+            }),
+            Err(source) if source.kind() == ErrorKind::AlreadyExists => {
+                Err(object_store::Error::AlreadyExists {
+                    path: location.to_string(),
+                    source: source.into(),
+                })
+            }
+            Err(source) => Err(object_store::Error::Generic {
+                store: "archive",
+                source: format!("cannot write `{}`: {source}", path.display()).into(),
+            }),
+        }
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Key,
+        _opts: PutMultipartOptions,
+    ) -> object_store::Result<Box<dyn MultipartUpload>> {
+        Ok(Box::new(Upload {
+            store: self.clone(),
+            key: location.clone(),
+            pieces: Vec::new(),
+        }))
+    }
+
+    async fn get_opts(
+        &self,
+        location: &Key,
+        options: GetOptions,
+    ) -> object_store::Result<GetResult> {
+        let mut found = self.key_of(location)?;
+        for _ in 0..2 {
+            match self.files.get_opts(&found, options.clone()).await {
+                Err(object_store::Error::NotFound { .. }) => found = self.key_of(location)?,
+                answer => return answer,
+            }
+        }
+        self.files.get_opts(&found, options).await
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, object_store::Result<Key>>,
+    ) -> BoxStream<'static, object_store::Result<Key>> {
+        // Nothing of an archive is deleted through this door.
+        locations
+            .map(|key| {
+                Err(object_store::Error::NotSupported {
+                    source: format!("deleting `{}`", key?).into(),
+                })
+            })
+            .boxed()
+    }
+
+    fn list(&self, prefix: Option<&Key>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        in_order(self.files.list(prefix))
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Key>,
+        offset: &Key,
+    ) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        in_order(self.files.list_with_offset(prefix, offset))
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Key>) -> object_store::Result<ListResult> {
+        self.files.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(
+        &self,
+        from: &Key,
+        to: &Key,
+        _options: CopyOptions,
+    ) -> object_store::Result<()> {
+        Err(object_store::Error::NotSupported {
+            source: format!("copying `{from}` to `{to}`").into(),
+        })
+    }
+}
+
+/// A file that comes in pieces, such as a large checkpoint. They are kept until all are there: then it is written like any other.
+#[derive(Debug)]
+struct Upload {
+    store: Store,
+    key: Key,
+    pieces: Vec<PutPayload>,
+}
+
+#[async_trait]
+impl MultipartUpload for Upload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        self.pieces.push(data);
+        Box::pin(future::ready(Ok(())))
+    }
+
+    async fn complete(&mut self) -> object_store::Result<PutResult> {
+        let pieces = std::mem::take(&mut self.pieces);
+        let whole: PutPayload = pieces.iter().flatten().cloned().collect();
+        let opts = PutOptions::from(PutMode::Overwrite);
+        self.store.put_opts(&self.key, whole, opts).await
+    }
+
+    async fn abort(&mut self) -> object_store::Result<()> {
+        self.pieces.clear();
+        Ok(())
+    }
+}
+
+/// The same entries by name: a folder has them in any order, and the Delta library wants that of an object store.
+fn in_order(
+    entries: BoxStream<'static, object_store::Result<ObjectMeta>>,
+) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+    stream::once(async move {
+        let mut all: Vec<ObjectMeta> = entries.try_collect().await?;
+        all.sort_by(|a, b| a.location.cmp(&b.location));
+        Ok::<_, object_store::Error>(stream::iter(all.into_iter().map(Ok)))
+    })
+    .try_flatten()
+    .boxed()
+}

@@ -1,0 +1,484 @@
+//! The thread that puts blocks back into their order and decides what becomes of them, so that the outcome does not depend on timing.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, mpsc};
+
+use super::message::{Event, Finish, Message, Place};
+use super::pieces::{Convert, Pieces};
+use super::store::Store;
+use super::{Choice, Fault, Options, ReadBefore, Summary, Tally, order_name};
+use crate::archive::ledger::{self, Entry, Ledger, Status};
+use crate::error::{Error, Result};
+use crate::ingest::block::{Block, Pool, Shift};
+use crate::ingest::detect::{self, Format};
+use crate::ingest::time::Clocks;
+
+/// Input after which what was read is committed, at the end of a file.
+const COMMIT_BYTES: u64 = 2 << 30;
+
+/// A file that is being merged.
+struct Current {
+    entry: Entry,
+    format: Option<Arc<Format>>,
+    /// Bytes after a quote that was still open at the end of a block.
+    carry: Option<Block>,
+    /// How often a content occurred in this file, for tables without identities.
+    contents: hashbrown::HashMap<(&'static str, u128), u32>,
+    /// Blocks whose conversion panicked.
+    failed: u64,
+    /// Events without a time.
+    untimed: u64,
+    /// Local times that a clock skips or repeats.
+    clocks: Clocks,
+    /// Values that PowerShell flattened.
+    flattened: u64,
+    /// Rows of tables that are not known.
+    unknown: Tally,
+    /// How far the export's own times are from those of the records.
+    shift: Shift,
+}
+
+impl Current {
+    /// What is to be said of its records.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.failed > 0 {
+            notes.push(format!(
+                "blocks that could not be converted, by a fault of coldtrail: {}; their records are in quarantine",
+                self.failed
+            ));
+        }
+        if self.untimed > 0 {
+            notes.push(format!("{} events have no time", self.untimed));
+        }
+        let zone = self.format.as_ref().and_then(|f| f.zone);
+        notes.extend(self.clocks.notes(zone));
+        for (name, rows, _) in self.unknown.top() {
+            notes.push(format!(
+                "table `{name}` is not known: {rows} of its rows are kept in {}",
+                detect::OTHER
+            ));
+        }
+        if let Some((rows, tables)) = self.unknown.rest() {
+            notes.push(format!(
+                "{tables} more tables are not known: {rows} of their rows are kept in {}",
+                detect::OTHER
+            ));
+        }
+        if self.flattened > 0 {
+            notes.push(format!(
+                "PowerShell wrote {} nested values as names of types (System.Object[], @{{…}}): what was in them is lost",
+                self.flattened
+            ));
+        }
+        if let Shift::Minutes(minutes) = self.shift
+            && minutes != 0
+        {
+            notes.push(format!(
+                "CreationDate is {minutes:+} minutes from CreationTime: the export shows local time; CreationTime, which is UTC, counts"
+            ));
+        }
+        notes
+    }
+}
+
+pub(super) struct Merge<'a> {
+    store: Store<'a>,
+    pool: Arc<Pool>,
+    /// For the jobs that this thread starts.
+    send: mpsc::Sender<Event>,
+    summary: &'a mut Summary,
+    ledger: Arc<Ledger>,
+    convert: Convert,
+    now: i64,
+    choice: Choice,
+    fault: Fault,
+    /// Where files stand that did not begin yet.
+    places: HashMap<String, Place>,
+    current: Option<Current>,
+    /// Files that were read and not committed yet.
+    files: Vec<Entry>,
+    uncommitted: u64,
+}
+
+impl<'a> Merge<'a> {
+    pub fn new(
+        store: Store<'a>,
+        pool: Arc<Pool>,
+        send: mpsc::Sender<Event>,
+        summary: &'a mut Summary,
+        ledger: Arc<Ledger>,
+        options: &Options,
+        convert: Convert,
+    ) -> Self {
+        Merge {
+            store,
+            pool,
+            send,
+            summary,
+            ledger,
+            convert,
+            now: options.now,
+            choice: options.choice,
+            fault: options.fault,
+            places: HashMap::new(),
+            current: None,
+            files: Vec::new(),
+            uncommitted: 0,
+        }
+    }
+
+    pub fn run(&mut self, receive: &mpsc::Receiver<Event>) -> Result<()> {
+        let mut waiting: BTreeMap<u64, Message> = BTreeMap::new();
+        let mut next = 0;
+        let mut late: VecDeque<Event> = VecDeque::new();
+        loop {
+            let event = match late.pop_front() {
+                Some(event) => event,
+                None => receive.recv().map_err(|_| lost())?,
+            };
+            match event {
+                Event::Lost => return Err(lost()),
+                Event::Convert(order, format, block, permit) => {
+                    let (send, convert) = (self.send.clone(), self.convert);
+                    rayon::spawn(move || {
+                        let pieces = Box::new(Pieces::of(convert, &format, &block));
+                        let message = Message::Converted {
+                            block,
+                            pieces,
+                            permit,
+                        };
+                        // Nobody listens any more when the ingest failed elsewhere.
+                        let _ = send.send(Event::InOrder(order, message));
+                    });
+                }
+                Event::Written(bytes, part) => self.store.written(bytes, *part)?,
+                Event::InOrder(order, message) => {
+                    waiting.insert(order, message);
+                }
+            }
+            // Rows wait in memory while too much is being written.
+            while !self.store.is_full()
+                && let Some(message) = waiting.remove(&next)
+            {
+                next += 1;
+                if matches!(message, Message::Done) {
+                    return self.commit(receive, &mut late);
+                }
+                self.hear(message)?;
+                // A strict ingest adds all or nothing.
+                if self.uncommitted >= COMMIT_BYTES && self.fault != Fault::Stop {
+                    self.commit(receive, &mut late)?;
+                }
+            }
+        }
+    }
+
+    /// Ends an ingest that failed: waits for the jobs that still write.
+    pub fn abandon(&mut self, receive: &mpsc::Receiver<Event>, error: &Error) {
+        while self.store.is_writing() {
+            match receive.recv() {
+                Ok(Event::Written(bytes, part)) => {
+                    // One failure was enough to end here.
+                    let _ = self.store.written(bytes, *part);
+                }
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        // A strict ingest fails before its only commit: nothing that was staged belongs to the archive.
+        if matches!(error, Error::Strict { .. }) {
+            self.store.discard();
+        }
+    }
+
+    fn hear(&mut self, message: Message) -> Result<()> {
+        match message {
+            Message::Done => {}
+            Message::Failed(e) => return Err(e),
+            Message::Known(known) => self.known(*known)?,
+            Message::Place(input, place) => {
+                self.places.insert(input, place);
+            }
+            Message::Begin {
+                input,
+                format,
+                packing,
+            } => self.current = Some(self.begin(input, format, packing)),
+            Message::Converted {
+                block,
+                pieces,
+                permit,
+            } => {
+                if let Some(mut file) = self.current.take() {
+                    self.block(&mut file, *block, *pieces)?;
+                    self.current = Some(file);
+                }
+                drop(permit);
+            }
+            Message::Finish(finish) => {
+                if let Some(file) = self.current.take() {
+                    self.finish(file, *finish)?;
+                }
+            }
+            Message::Panicked { input, finish } => {
+                let file = match self.current.take() {
+                    Some(file) if file.entry.file == input => file,
+                    other => {
+                        if let Some(member) = other {
+                            let broken = Finish {
+                                digest: Ok((0, String::new())),
+                                failure: None,
+                                status: finish.status,
+                                note: finish.note.clone(),
+                            };
+                            self.finish(member, broken)?;
+                        }
+                        self.begin(input, None, ("", ""))
+                    }
+                };
+                self.finish(file, *finish)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn known(&mut self, known: ReadBefore) -> Result<()> {
+        if self.fault == Fault::Stop && known.status != Status::Complete {
+            return Err(Error::Strict {
+                path: known.file.into(),
+                place: String::new(),
+                reason: format!("{} (read before, as ingest {})", known.note, known.ingest),
+            });
+        }
+        self.summary.known.push(known);
+        Ok(())
+    }
+
+    fn begin(
+        &mut self,
+        input: String,
+        format: Option<Arc<Format>>,
+        packing: (&'static str, &'static str),
+    ) -> Current {
+        let place = self.places.remove(&input).unwrap_or_default();
+        let mut entry = Entry {
+            id: self.store.next_id(),
+            batch: self.store.batch(),
+            file: input,
+            compression: packing.0.into(),
+            encoding: packing.1.into(),
+            at: self.now,
+            path_key: place.key,
+            modified: place.modified,
+            version: ledger::VERSION.into(),
+            ..Entry::default()
+        };
+        if let Some(format) = &format {
+            entry.container = format.container.to_string();
+            entry.kind = format!("{}: {}", format.kind_name(), format.why);
+            entry.date_order = order_name(format.order).into();
+        }
+        Current {
+            entry,
+            format,
+            carry: None,
+            contents: hashbrown::HashMap::new(),
+            failed: 0,
+            untimed: 0,
+            clocks: Clocks::default(),
+            flattened: 0,
+            unknown: Tally::default(),
+            shift: Shift::Unknown,
+        }
+    }
+
+    fn block(&mut self, file: &mut Current, block: Block, pieces: Pieces) -> Result<()> {
+        let (block, pieces) = match (file.carry.take(), &file.format) {
+            (Some(mut carried), Some(format)) => {
+                // The block was converted on the belief that a record begins where it begins.
+                carried.bytes.extend_from_slice(&block.bytes);
+                carried.last = block.last;
+                let pieces = Pieces::of(self.convert, format, &carried);
+                (carried, pieces)
+            }
+            _ => (block, pieces),
+        };
+        self.add(file, &block, pieces)?;
+        self.pool.give(block.bytes);
+        Ok(())
+    }
+
+    fn add(&mut self, file: &mut Current, block: &Block, pieces: Pieces) -> Result<()> {
+        let base = file.entry.records;
+        file.failed += u64::from(pieces.failed);
+        file.flattened += pieces.flattened;
+        for (name, rows) in &pieces.unknown {
+            file.unknown.add(name, *rows, String::new);
+        }
+        file.shift = file.shift.and(pieces.shift);
+        if let Some(from) = pieces.leftover {
+            file.carry = Some(Block {
+                bytes: block.bytes[from..].to_vec(),
+                offset: block.offset + from as u64,
+                ..Block::default()
+            });
+        }
+        file.entry.records += pieces.records;
+        for reject in pieces.rejects {
+            file.entry.quarantined += 1;
+            let record = base + reject.record + 1;
+            let offset = block.offset + reject.offset as u64;
+            if self.fault == Fault::Stop {
+                return Err(Error::Strict {
+                    path: file.entry.file.clone().into(),
+                    place: format!("record {record}, byte {offset}: "),
+                    reason: reject.reason,
+                });
+            }
+            self.summary.reasons.add(&kind_of(&reject.reason), 1, || {
+                format!("{}, record {record}, byte {offset}", file.entry.file)
+            });
+            self.store
+                .quarantine(&file.entry, record as i64, offset as i64, &reject)?;
+        }
+        for rows in &pieces.tables {
+            let added = self
+                .store
+                .add(&file.entry, base, rows, &mut file.contents)?;
+            file.untimed += added.untimed;
+            file.clocks.add(rows.clocks);
+            file.entry.duplicates += added.duplicates;
+            file.entry.revisions += added.revisions;
+            if added.events > 0 {
+                let table = added.table.name.to_string();
+                *file.entry.tables.entry(table).or_insert(0) += added.events;
+            }
+            file.entry.times = match (file.entry.times, added.times) {
+                (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+                (a, b) => a.or(b),
+            };
+        }
+        self.store.write_full(&self.send);
+        Ok(())
+    }
+
+    fn finish(&mut self, mut file: Current, finish: Finish) -> Result<()> {
+        if let (Some(mut carried), Some(format)) = (file.carry.take(), file.format.clone()) {
+            carried.last = true;
+            let pieces = Pieces::of(self.convert, &format, &carried);
+            self.add(&mut file, &carried, pieces)?;
+        }
+        let mut notes = vec![finish.note];
+        let mut status = finish.status;
+        if let Some(e) = finish.failure {
+            status = Status::Incomplete;
+            let note = format!(
+                "the file breaks off after {} records: {e}",
+                file.entry.records
+            );
+            notes.insert(0, note);
+        }
+        if file.failed > 0 && status == Status::Complete {
+            // The next version may read them.
+            status = Status::Incomplete;
+        }
+        match finish.digest {
+            Ok((bytes, sha256)) => (file.entry.bytes, file.entry.sha256) = (bytes, sha256),
+            Err(e) => {
+                if status == Status::Complete {
+                    status = Status::Incomplete;
+                }
+                notes.push(format!("no hash: {e}"));
+            }
+        }
+        notes.extend(file.notes());
+        notes.retain(|n| !n.is_empty());
+        let mut entry = file.entry;
+        entry.status = status;
+        entry.note = notes.join("; ");
+        if self.fault == Fault::Stop && entry.status != Status::Complete {
+            return Err(Error::Strict {
+                path: entry.file.into(),
+                place: String::new(),
+                reason: entry.note,
+            });
+        }
+        let before = self.said_before(&entry);
+        if let Some(known) = before.map(|e| ReadBefore::of(entry.file.clone(), e)) {
+            self.store.give_back(entry.id);
+            return self.known(known);
+        }
+        self.uncommitted += entry.bytes;
+        self.files.push(entry);
+        Ok(())
+    }
+
+    /// The entry that says of this file what this one would, where nothing of the file is in the archive: the ledger does not grow with
+    /// every run that meets it.
+    fn said_before(&self, entry: &Entry) -> Option<&Entry> {
+        if entry.status == Status::Complete || entry.records > 0 || self.choice == Choice::Again {
+            return None;
+        }
+        let last = match entry.sha256.as_str() {
+            "" => self.ledger.entry_of_path(&entry.path_key)?,
+            sha256 => self.ledger.unfinished_of(sha256)?,
+        };
+        let same = last.sha256 == entry.sha256
+            && last.version == entry.version
+            && last.status == entry.status
+            && last.records == 0
+            && last.note == entry.note;
+        same.then_some(last)
+    }
+
+    fn commit(
+        &mut self,
+        receive: &mpsc::Receiver<Event>,
+        late: &mut VecDeque<Event>,
+    ) -> Result<()> {
+        self.store.flush(&self.send)?;
+        while self.store.is_writing() {
+            let event = receive.recv().map_err(|_| lost())?;
+            match event {
+                Event::Written(bytes, part) => self.store.written(bytes, *part)?,
+                Event::Lost => return Err(lost()),
+                other => late.push_back(other),
+            }
+        }
+        self.store.commit(&mut self.files)?;
+        // Watchlists are said by name.
+        let files = self.files.drain(..).filter(|e| !e.is_watchlist());
+        self.summary.entries.extend(files);
+        self.uncommitted = 0;
+        Ok(())
+    }
+}
+
+/// A reason without the places in it, so that equal faults are counted together.
+fn kind_of(reason: &str) -> String {
+    let mut out = String::with_capacity(reason.len());
+    let mut words = reason.split(' ').peekable();
+    while let Some(word) = words.next() {
+        let place = matches!(word, "byte" | "(after");
+        out.push_str(word);
+        if words.peek().is_some() {
+            out.push(' ');
+        }
+        if place && let Some(next) = words.next_if(|w| w.starts_with(|c: char| c.is_ascii_digit()))
+        {
+            out.push('…');
+            out.push_str(next.trim_start_matches(|c: char| c.is_ascii_digit()));
+            if words.peek().is_some() {
+                out.push(' ');
+            }
+        }
+    }
+    out
+}
+
+/// The reading thread is gone, and not because it had read everything.
+pub(super) fn lost() -> Error {
+    let why = "the reading thread failed: this is a fault of coldtrail";
+    Error::io("read", "the inputs")(std::io::Error::other(why))
+}

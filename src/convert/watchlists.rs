@@ -1,0 +1,163 @@
+//! Watchlists on their way into the archive: each is read before it is taken, so that a bad one is said now and stops no question
+//! later. Writes nothing; what is taken goes into the commit with the events.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::archive::Archive;
+use crate::ingest::input::{Found, Input};
+use crate::ingest::watchlist::{self, Watchlist};
+
+/// The archive's folder of watchlists.
+const FOLDER: &str = "watchlists";
+
+/// Why a list is refused.
+type Outcome<T> = std::result::Result<T, String>;
+
+/// A list that the archive takes.
+pub(super) struct Taken {
+    /// Name of its file in the archive, such as `SuperUsers.csv`.
+    pub name: String,
+    /// Where it comes from.
+    pub source: PathBuf,
+    /// The file.
+    pub content: Vec<u8>,
+    /// How many rows it has.
+    pub rows: u64,
+}
+
+/// What becomes of the lists among the inputs. Those that the archive has already are in neither.
+#[derive(Default)]
+pub(super) struct Checked {
+    /// Lists to write, by name.
+    pub taken: Vec<Taken>,
+    /// Files that are left out, and why.
+    pub refused: Vec<(String, String)>,
+}
+
+/// A list that the archive has.
+pub(super) struct Stored {
+    name: String,
+    content: Vec<u8>,
+}
+
+/// Reads lists and decides which of them the archive takes. `existing` gives the archive's list of a name, or why it cannot be compared
+/// or replaced.
+pub(super) fn check(
+    files: &[PathBuf],
+    existing: &dyn Fn(&str) -> Outcome<Option<Stored>>,
+    clobber: bool,
+) -> Checked {
+    let mut out = Checked::default();
+    let mut named: BTreeMap<String, Vec<Taken>> = BTreeMap::new();
+    for file in files {
+        match read(file) {
+            Ok(list) => {
+                let key = list.name.to_ascii_lowercase();
+                named.entry(key).or_default().push(list);
+            }
+            Err(reason) => out.refused.push((shown(file), reason)),
+        }
+    }
+    for mut lists in named.into_values() {
+        let unlike = |list: &Taken| lists.iter().find(|other| other.content != list.content);
+        if unlike(&lists[0]).is_some() {
+            // Which of them is meant cannot be told, and the order of folders says nothing.
+            out.refused.extend(lists.iter().filter_map(|list| {
+                let other = shown(&unlike(list)?.source);
+                let reason = format!("`{other}` has the same name and other content");
+                Some((shown(&list.source), reason))
+            }));
+            continue;
+        }
+        let mut list = lists.swap_remove(0);
+        match existing(&list.name) {
+            Err(reason) => out.refused.push((shown(&list.source), reason)),
+            Ok(None) => out.taken.push(list),
+            Ok(Some(old)) if old.content == list.content => {}
+            Ok(Some(old)) if clobber => {
+                // A second file in another case would make both ambiguous.
+                list.name = old.name;
+                out.taken.push(list);
+            }
+            Ok(Some(old)) => {
+                let reason = format!("another `{}` is in the archive; -C replaces it", old.name);
+                out.refused.push((shown(&list.source), reason));
+            }
+        }
+    }
+    out.refused.sort();
+    out
+}
+
+/// The archive's list in a file of this name, in whatever case.
+pub(super) fn stored(archive: &Path, name: &str) -> Outcome<Option<Stored>> {
+    let folder = archive.join(FOLDER);
+    let cannot = |e: io::Error| format!("cannot read `{FOLDER}` of the archive: {e}");
+    match std::fs::symlink_metadata(&folder) {
+        Ok(found) if found.is_symlink() => {
+            return Err(format!("`{FOLDER}` of the archive is a link"));
+        }
+        Ok(_) => {}
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(cannot(e)),
+    }
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(cannot)? {
+        let own = entry.map_err(cannot)?.file_name();
+        let own = own.to_string_lossy();
+        if own.eq_ignore_ascii_case(name) {
+            names.push(own.into_owned());
+        }
+    }
+    names.sort_by_key(|own| (own != name, own.clone()));
+    let Some(own) = names.into_iter().next() else {
+        return Ok(None);
+    };
+    let file = folder.join(&own);
+    if !std::fs::symlink_metadata(&file).map_err(cannot)?.is_file() {
+        return Err(format!("`{own}` in the archive is no file"));
+    }
+    let content = watchlist::read(&file).map_err(|why| format!("`{own}` in the archive: {why}"))?;
+    Ok(Some(Stored { name: own, content }))
+}
+
+/// What would become of each list among the inputs: its rows, nothing where the archive would not change, or why it would be left out.
+pub fn plan(
+    archive: Option<&Archive>,
+    found: &Found,
+    clobber: bool,
+) -> Vec<(String, Outcome<Option<u64>>)> {
+    let existing = |name: &str| archive.map_or(Ok(None), |a| stored(a.root(), name));
+    let checked = check(&found.watchlists, &existing, clobber);
+    let of = |file: &PathBuf| {
+        let name = shown(file);
+        let refused = checked.refused.iter().find(|(f, _)| *f == name);
+        let taken = checked.taken.iter().find(|t| t.source == *file);
+        let outcome = match refused {
+            Some((_, reason)) => Err(reason.clone()),
+            None => Ok(taken.map(|t| t.rows)),
+        };
+        (name, outcome)
+    };
+    found.watchlists.iter().map(of).collect()
+}
+
+/// Reads a list and its name.
+fn read(file: &Path) -> Outcome<Taken> {
+    let name = watchlist::name_of(file).ok_or("it is no .csv file")?;
+    let content = watchlist::read(file)?;
+    let rows = Watchlist::parse(&name, &content)?.rows() as u64;
+    Ok(Taken {
+        name: format!("{name}.csv"),
+        source: file.to_path_buf(),
+        content,
+        rows,
+    })
+}
+
+/// A file as the ledger names those that were read.
+fn shown(file: &Path) -> String {
+    Input::File(file.to_path_buf()).name()
+}

@@ -1,0 +1,264 @@
+//! Audit records of all sources, each event once: `UnifiedAuditLog`, and the views that only views read.
+//!
+//! One event may be in an audit export, in OfficeActivity and in CloudAppEvents; its id may be spelled in several ways, be missing, or
+//! stand in `ReportId` only.
+
+use std::fmt::Write;
+
+use super::{Session, columns, lineage, stored};
+use crate::catalog::{EXTRA, INGEST_ID, Kusto, Origin, RECORD, TIME, table};
+
+/// Audit records of audit exports and of OfficeActivity, each once.
+pub(super) const AUDIT: &str = "_Audit";
+/// Audit records of audit exports and of CloudAppEvents, each once.
+pub(super) const RECORDS: &str = "_Records";
+/// Audit records of CloudAppEvents, each once.
+pub(super) const APP_RECORDS: &str = "_AppRecords";
+/// Label actions of CloudAppEvents, with a record and without, each once.
+pub(super) const APP_LABELS: &str = "_AppLabels";
+/// Audit records of audit exports and of OfficeActivity, and label actions of CloudAppEvents, each once.
+pub(super) const LABEL_RECORDS: &str = "_LabelRecords";
+
+/// The query of `UnifiedAuditLog` or of one of these.
+pub(super) fn sql(session: &Session, name: &str) -> String {
+    match name {
+        AUDIT => audit(session),
+        RECORDS => {
+            let own = stored(table("UnifiedAuditLog"));
+            with_apps(session, own, &["UnifiedAuditLog"], APP_RECORDS)
+        }
+        APP_RECORDS => app_records(Take::Records),
+        APP_LABELS => app_records(Take::Labels),
+        LABEL_RECORDS => with_apps(session, all_of(AUDIT), &AUDITED, APP_LABELS),
+        _ => with_apps(session, all_of(AUDIT), &AUDITED, APP_RECORDS),
+    }
+}
+
+fn all_of(view: &str) -> String {
+    format!("SELECT * FROM \"{view}\"")
+}
+
+/// The keys of the events in those of these tables that have rows, a query for each. What is equal to ingest is one key.
+pub(super) fn keys(session: &Session, tables: &[&str]) -> Vec<String> {
+    let present = tables.iter().filter(|name| session.has(name));
+    present
+        .map(|name| {
+            let key = match *name {
+                "CloudAppEvents" => app_key(),
+                "OfficeActivity" => "event_key(c.\"OfficeId\")".into(),
+                _ => "event_key(c.\"Id\")".into(),
+            };
+            format!("SELECT {key} AS \"Key\" FROM stored.\"{name}\" AS c")
+        })
+        .collect()
+}
+
+/// The rows whose event is none of these; rows without a key are all different events.
+///
+/// The keys stand left, which is the side that a join keeps in memory; rows are wide.
+pub(super) fn without(keys: &[String], rows: &str, key: &str) -> String {
+    match keys {
+        [] => rows.into(),
+        keys => format!(
+            "({}) AS k RIGHT ANTI JOIN {rows} ON k.\"Key\" = {key}",
+            keys.join(" UNION ALL ")
+        ),
+    }
+}
+
+/// Audit records of audit exports, and those that only OfficeActivity had: it has their fields, not the record itself.
+fn audit(session: &Session) -> String {
+    let own = table("UnifiedAuditLog");
+    let office = table("OfficeActivity");
+    let mut sql = stored(own);
+    if !session.has("OfficeActivity") {
+        return sql;
+    }
+    let from_office = |name: &str| -> Option<String> {
+        if let Some(e) = lineage("o", name) {
+            return Some(e);
+        }
+        Some(match name {
+            "Id" => "o.\"OfficeId\"".into(),
+            "RecordType" => "record_type_number(o.\"RecordType\")".into(),
+            "RecordTypeName" => "record_type_name(record_type_number(o.\"RecordType\"))".into(),
+            "UserType" => "user_type_number(o.\"UserType\")".into(),
+            "IPAddress" => "coalesce(clean_ip(o.\"ClientIP\"), clean_ip(o.\"Client_IPAddress\"), \
+                clean_ip(o.\"ActorIpAddress\"))"
+                .into(),
+            "Workload" => "o.\"OfficeWorkload\"".into(),
+            "ObjectId" => "o.\"OfficeObjectId\"".into(),
+            "ClientIPAddress" => "o.\"Client_IPAddress\"".into(),
+            "Site" => "o.\"Site_\"".into(),
+            "SiteUrl" => "o.\"Site_Url\"".into(),
+            "EventData" => "o.\"Event_Data\"".into(),
+            "Target" => "o.\"AADTarget\"".into(),
+            EXTRA => return None,
+            _ => {
+                let column = office.columns.iter().find(|c| c.name == name)?;
+                match column.kusto {
+                    Kusto::String | Kusto::Dynamic | Kusto::Guid => format!("o.\"{name}\""),
+                    _ => format!("CAST(o.\"{name}\" AS VARCHAR)"),
+                }
+            }
+        })
+    };
+    let _ = write!(
+        sql,
+        " UNION ALL SELECT {} FROM {}",
+        columns(own, &from_office),
+        without(
+            &keys(session, &["UnifiedAuditLog"]),
+            "stored.\"OfficeActivity\" AS o",
+            "event_key(o.\"OfficeId\")"
+        )
+    );
+    sql
+}
+
+/// Tables of audit records, the more complete first.
+const AUDITED: [&str; 2] = ["UnifiedAuditLog", "OfficeActivity"];
+
+/// Whether any source has audit records beside CloudAppEvents.
+pub(super) fn has_audit(session: &Session) -> bool {
+    AUDITED.iter().any(|name| session.has(name))
+}
+
+/// Id of the audit record of a CloudAppEvents row: its own, else the end of `ReportId` (`<n>_<application>_<Id>`), for rows that
+/// were exported without RawEventData.
+const APP_ID: &str = "CASE WHEN trim(c.\"RawEventData_Id\") <> '' THEN c.\"RawEventData_Id\" \
+    ELSE (regexp_match(c.\"ReportId\", '^[0-9]+_[0-9]+_(.{36})$'))[1] END";
+
+pub(super) fn app_key() -> String {
+    format!("event_key({APP_ID})")
+}
+
+/// Whether a CloudAppEvents row has an audit record.
+const HAS_RECORD: &str =
+    "(c.\"RawEventData_Id\" IS NOT NULL AND c.\"RawEventData_Operation\" IS NOT NULL)";
+
+/// Whether a record is about labels, as a condition on its type and its operation.
+pub(super) fn is_label(record_type: &str, operation: &str) -> String {
+    format!(
+        "({record_type} IN (43, 71, 72, 75, 82, 83, 84, 93, 94, 95, 96) OR {operation} IN ({OPERATIONS}) \
+          OR ({record_type} = 13 AND {operation} = 'MipLabel'))"
+    )
+}
+
+/// Operations that are about labels whatever the type of the record.
+const OPERATIONS: &str = "'SensitivityLabelApplied', 'SensitivityLabelUpdated', 'SensitivityLabelChanged', 'SensitivityLabelRemoved', \
+    'FileSensitivityLabelApplied', 'FileSensitivityLabelChanged', 'FileSensitivityLabelRemoved', \
+    'SiteSensitivityLabelApplied', 'SiteSensitivityLabelChanged', 'SiteSensitivityLabelRemoved', \
+    'SensitivityLabeledFileOpened', 'SensitivityLabeledFileRenamed', 'SensitivityLabeledFileModified', \
+    'SensitivityLabeledFileDeleted', 'DocumentSensitivityMismatchDetected'";
+
+/// Which rows of CloudAppEvents are taken for audit records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Take {
+    /// Those that have one.
+    Records,
+    /// Those that are about labels, also where only the row itself says so.
+    Labels,
+}
+
+impl Take {
+    /// As a condition.
+    fn condition(self) -> String {
+        match self {
+            Take::Records => HAS_RECORD.into(),
+            Take::Labels => is_label(
+                "c.\"RawEventData_RecordType\"",
+                "coalesce(c.\"RawEventData_Operation\", c.\"ActionType\")",
+            ),
+        }
+    }
+
+    /// The order of the rows of one event; no two have the same. Some records are in two rows, `1_20892_<Id>` and `2_20892_<Id>`: the
+    /// first by ReportId counts, whatever the order of the ingests, and one with the record before one without.
+    fn rank(self) -> String {
+        let rank = format!(
+            "coalesce(c.\"ReportId\", coalesce(CAST(c.\"{TIME}\" AS VARCHAR), '') || ' ' || \
+               CAST(c.\"{INGEST_ID}\" AS VARCHAR) || ':' || CAST(c.\"{RECORD}\" AS VARCHAR))"
+        );
+        match self {
+            Take::Records => rank,
+            Take::Labels => {
+                format!("(CASE WHEN {HAS_RECORD} THEN '0' ELSE '1' END || {rank})")
+            }
+        }
+    }
+}
+
+/// The keys of the events in [`LABEL_RECORDS`].
+pub(super) fn label_keys(session: &Session) -> Vec<String> {
+    let mut keys = keys(session, &AUDITED);
+    if session.has("CloudAppEvents") {
+        keys.push(format!(
+            "SELECT {} AS \"Key\" FROM stored.\"CloudAppEvents\" AS c WHERE {}",
+            app_key(),
+            Take::Labels.condition()
+        ));
+    }
+    keys
+}
+
+/// CloudAppEvents as audit records.
+fn app_records(take: Take) -> String {
+    let own = table("UnifiedAuditLog");
+    // What the row itself says where it has no record.
+    let instead = |name: &str| match (take, name) {
+        (Take::Labels, "Operation") => Some("c.\"ActionType\""),
+        (Take::Labels, "UserId") => Some("c.\"AccountId\", c.\"AccountDisplayName\""),
+        (Take::Labels, "ObjectId") => Some("c.\"ObjectId\""),
+        (Take::Labels, "SourceFileName") => Some("c.\"ObjectName\""),
+        _ => None,
+    };
+    let from_apps = |name: &str| -> Option<String> {
+        if let Some(e) = lineage("c", name) {
+            return Some(e);
+        }
+        let column = own.columns.iter().find(|c| c.name == name)?;
+        Some(match name {
+            "Id" => APP_ID.into(),
+            "RecordType" | "UserType" => format!("c.\"RawEventData_{name}\""),
+            "RecordTypeName" => "record_type_name(c.\"RawEventData_RecordType\")".into(),
+            "IPAddress" => {
+                "coalesce(clean_ip(c.\"RawEventData_ClientIP\"), clean_ip(c.\"IPAddress\"))".into()
+            }
+            "AuditData" => "c.\"RawEventData\"".into(),
+            _ if matches!(column.origin, Origin::Path(_)) => {
+                let recorded = format!("c.\"RawEventData_{name}\"");
+                match instead(name) {
+                    Some(instead) => format!(
+                        "CASE WHEN {HAS_RECORD} THEN {recorded} ELSE coalesce({recorded}, {instead}) END"
+                    ),
+                    None => recorded,
+                }
+            }
+            _ => return None,
+        })
+    };
+    let list = columns(own, &from_apps);
+    let (key, rank, condition) = (app_key(), take.rank(), take.condition());
+    // To number the rows of each key would be to sort them all.
+    format!(
+        "SELECT {list} FROM (SELECT {key} AS \"Key\", min({rank}) AS \"First\" FROM stored.\"CloudAppEvents\" AS c \
+           WHERE {condition} GROUP BY 1 HAVING count(*) > 1) AS k \
+         RIGHT ANTI JOIN stored.\"CloudAppEvents\" AS c ON k.\"Key\" = {key} AND {rank} > k.\"First\" WHERE {condition}"
+    )
+}
+
+/// Audit records, and those of CloudAppEvents (in a view) that none of these tables has.
+fn with_apps(session: &Session, rows: String, tables: &[&str], apps: &str) -> String {
+    if !session.has("CloudAppEvents") {
+        return rows;
+    }
+    format!(
+        "{rows} UNION ALL SELECT a.* FROM {}",
+        without(
+            &keys(session, tables),
+            &format!("\"{apps}\" AS a"),
+            "event_key(a.\"Id\")"
+        )
+    )
+}

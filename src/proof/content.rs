@@ -1,0 +1,161 @@
+//! What the digests speak of: the rows of each ingest, the watchlists, and the bytes of logs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use sha2::{Digest, Sha256};
+
+use super::verify::{Check, Problem, Sheet};
+use crate::archive::digest::RowSets;
+use crate::archive::ledger::{self, Ledger};
+use crate::archive::{Archive, WATCHLISTS};
+use crate::catalog::Table;
+
+/// A file by its name below the archive's folder, and its hash.
+type Hashed = (String, String);
+
+/// Rows of each ingest against its digests, and each entry against the one before.
+pub(super) fn chain(
+    ledger: &Ledger,
+    sets: &BTreeMap<&str, RowSets>,
+    unread: &BTreeSet<&str>,
+    sheet: &mut Sheet,
+) {
+    let mut before = "";
+    for entry in &ledger.entries {
+        if entry.chain.is_empty() {
+            // An older version wrote it.
+            sheet.not_checked(Check::Content, 1);
+            continue;
+        }
+        sheet.checked(Check::Content, 1);
+        let problem = |table: &str, expected: &str, found: String| {
+            Problem::new(Check::Content, table, &entry.file, expected, found)
+                .at(Some(entry.id), None)
+        };
+        let chained = entry.chained(before);
+        if chained != entry.chain {
+            sheet.problem(problem(ledger::TABLE, &entry.chain, chained));
+        }
+        before = &entry.chain;
+        for (table, digest) in &entry.rows {
+            if unread.contains(table.as_str()) {
+                sheet.not_checked(Check::Content, 1);
+                continue;
+            }
+            sheet.checked(Check::Content, 1);
+            let rows = sets.get(table.as_str()).and_then(|s| s.get(&entry.id));
+            let found = rows.map_or("no rows".to_string(), |set| set.digest());
+            if found != *digest {
+                sheet.problem(problem(table, digest, found));
+            }
+        }
+    }
+}
+
+/// Watchlists against what was taken; returns their hashes.
+pub(super) fn watchlists(
+    archive: &Archive,
+    ledger: Option<&Ledger>,
+    sheet: &mut Sheet,
+) -> Vec<Hashed> {
+    let folder = archive.root().join(WATCHLISTS);
+    let mut out: Vec<Hashed> = Vec::new();
+    let problem = |name: &str, expected: &str, found: String| {
+        let name = format!("{WATCHLISTS}/{name}");
+        Problem::new(Check::Watchlists, "", &name, expected, found)
+    };
+    let taken = ledger.map(Ledger::watchlists).unwrap_or_default();
+    // Version 0.1.0 did not note what it took.
+    let noted = ledger.is_none_or(|l| l.entries.iter().all(|e| !e.chain.is_empty()));
+    let mut there: BTreeMap<String, String> = BTreeMap::new();
+    if folder.is_dir() {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(e) => {
+                sheet.problem(problem("", "a folder that can be read", e.to_string()));
+                return out;
+            }
+        };
+        for entry in entries {
+            let read = entry.and_then(|e| match e.file_type()?.is_file() {
+                true => Ok((e.file_name(), fs::read(e.path())?)),
+                false => Err(std::io::Error::other(format!(
+                    "{:?} is no file",
+                    e.file_name()
+                ))),
+            });
+            match read {
+                Ok((name, content)) => {
+                    let hash = hex::encode(Sha256::digest(&content));
+                    there.insert(name.to_string_lossy().into_owned(), hash);
+                }
+                Err(e) => sheet.problem(problem("", "a file that can be read", e.to_string())),
+            }
+        }
+    }
+    for (name, hash) in &there {
+        match taken.get(name.as_str()) {
+            Some(entry) if entry.sha256 == *hash => sheet.checked(Check::Watchlists, 1),
+            Some(entry) => {
+                sheet.checked(Check::Watchlists, 1);
+                let expected = format!("{}, as ingest {} took it", entry.sha256, entry.id);
+                sheet.problem(problem(name, &expected, hash.clone()));
+            }
+            None if noted => {
+                sheet.checked(Check::Watchlists, 1);
+                let found = "one that no ingest took".to_string();
+                sheet.problem(problem(name, "a watchlist that was taken", found));
+            }
+            None => sheet.not_checked(Check::Watchlists, 1),
+        }
+        out.push((format!("{WATCHLISTS}/{name}"), hash.clone()));
+    }
+    for (name, entry) in taken {
+        if !there.contains_key(name) {
+            sheet.checked(Check::Watchlists, 1);
+            let expected = format!("{}, as ingest {} took it", entry.sha256, entry.id);
+            sheet.problem(problem(name, &expected, "no such file".to_string()));
+        }
+    }
+    out
+}
+
+/// Hashes of a table's commits and checkpoints.
+pub(super) fn log_hashes(archive: &Archive, table: &Table, sheet: &mut Sheet) -> Vec<Hashed> {
+    let folder = archive.root().join(table.name).join("_delta_log");
+    let mut out = Vec::new();
+    for entry in walkdir::WalkDir::new(&folder).sort_by_file_name() {
+        let read = entry.map_err(std::io::Error::from).and_then(|entry| {
+            if !entry.file_type().is_file() {
+                return Ok(None);
+            }
+            let below = entry
+                .path()
+                .strip_prefix(archive.root())
+                .unwrap_or(entry.path());
+            let parts = below.components().map(|c| c.as_os_str().to_string_lossy());
+            let name = parts.collect::<Vec<_>>().join("/");
+            Ok(Some((
+                name,
+                hex::encode(Sha256::digest(fs::read(entry.path())?)),
+            )))
+        });
+        match read {
+            Ok(hashed) => out.extend(hashed),
+            // Where there is no log at all, that is said already.
+            Err(e) if folder.is_dir() => {
+                let expected = "a log that can be read";
+                sheet.problem(Problem::new(
+                    Check::Log,
+                    table.name,
+                    "",
+                    expected,
+                    e.to_string(),
+                ));
+            }
+            Err(_) => {}
+        }
+    }
+    out
+}
