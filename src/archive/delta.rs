@@ -1,7 +1,7 @@
 //! The tables' logs: Delta Lake, through `deltalake-core`. Files are written elsewhere; here they are added and replaced.
 //!
 //! A table is made with its first files, in one commit. Every commit says which batch it belongs to (`txn` of the application
-//! [`INGEST`] or [`COMPACT`]), so that one that was cut off is completed once, and carries the ledger's entries of its rows: from them a lost ledger is
+//! `INGEST` or `COMPACT`), so that one that was cut off is completed once, and carries the ledger's entries of its rows: from them a lost ledger is
 //! made again. No path of this machine stands in a log.
 
 use std::collections::{BTreeMap, HashMap, HashSet};

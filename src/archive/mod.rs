@@ -4,7 +4,7 @@
 //! - [`delta`]: the tables' logs.
 //! - [`part`]: Parquet files.
 //! - [`ledger`]: the table `Ingests`, which says what was read.
-//! - [`pending`]: commits over several tables that happen as a whole.
+//! - `pending`: commits over several tables that happen as a whole.
 //! - [`digest`]: what rows say, whatever files they lie in.
 //! - [`keys`]: which events the archive has.
 //! - [`compact`]: many small files become one.
@@ -144,12 +144,13 @@ impl Archive {
 
     /// An archive may come from a stranger: nothing in it leads elsewhere, and nothing but files and folders is opened.
     fn refuse_links(&self) -> Result<()> {
-        let walk = walkdir::WalkDir::new(&self.root)
-            .into_iter()
-            .filter_entry(|e| {
-                // Folders of others are not touched.
-                e.depth() != 1 || is_known(&e.file_name().to_string_lossy())
-            });
+        let lists = self.root.join(WATCHLISTS);
+        let walk = walkdir::WalkDir::new(&self.root).into_iter();
+        let walk = walk.filter_entry(|e| {
+            // Folders of others are not touched; a watchlist is looked at when it is named.
+            let known = e.depth() != 1 || is_known(&e.file_name().to_string_lossy());
+            known && e.path().parent() != Some(lists.as_path())
+        });
         for entry in walk {
             let entry = entry.map_err(|e| Error::io("read", &self.root)(e.into()))?;
             let kind = entry.file_type();

@@ -174,7 +174,7 @@ impl Repair<'_> {
             }
             step.add.push(self.part(table, &path)?);
             self.told.push(format!(
-                "the log of `{}` names `{path}` again: {} rows",
+                "the log of `{}` names `{path}` again, rows: {}",
                 table.name,
                 places.len()
             ));

@@ -2,7 +2,7 @@
 //!
 //! Two things differ from the store of the crate `object_store`. What is written is on the disk before it has its name, and its name is on the
 //! disk before the call ends: a log survives a power cut whole or not at all. And a file that is being moved is found where it is: a
-//! batch whose commit is under way lies in [`STAGING`] until it is moved, a file that `compact` has replaced lies in [`RETIRED`] for readers that
+//! batch whose commit is under way lies in `_staging` until it is moved, a file that `compact` has replaced lies in `_retired` for readers that
 //! began before. Links are not followed, and nothing but files is opened: an archive may come from a stranger.
 
 use std::fmt;
