@@ -9,7 +9,7 @@ use super::delta::FileEntry;
 use super::pending::{Deed, Plan, Step};
 use super::{Archive, part};
 use crate::catalog::Table;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::progress::Progress;
 
 /// Files that become one file, in bytes on disk: in memory they mostly take about eight times as much.
@@ -118,7 +118,23 @@ fn merge(
 ) -> Result<part::Part> {
     let mut batches = Vec::new();
     for file in group {
-        batches.extend(part::read(archive.store(), table, &file.path, None)?);
+        let name = format!("{}/{}", table.name, file.path);
+        let damaged = |why: &str| Error::Damaged(format!("`{name}` {why}: nothing was merged"));
+        let path = archive
+            .store()
+            .find(&name)
+            .map_err(Error::io("read", &name))?;
+        let path = path.ok_or_else(|| damaged("is not there"))?;
+        let (_, hash) = part::hash(&path).map_err(Error::io("read", &path))?;
+        if file.sha256.as_ref().is_some_and(|wanted| *wanted != hash) {
+            return Err(damaged("is not what was written"));
+        }
+        let read = part::read(archive.store(), table, &file.path, None)?;
+        let rows: u64 = read.iter().map(|b| b.num_rows() as u64).sum();
+        if rows != file.rows {
+            return Err(damaged("has not the rows that its log says"));
+        }
+        batches.extend(read);
     }
     let date = group.first().and_then(|f| f.date.as_deref());
     let name = part::merged_name(number);

@@ -302,7 +302,7 @@ impl Logs {
     /// # Errors
     /// When a commit cannot be read or is not JSON.
     pub fn replayed(&self, name: &str) -> Result<Option<Vec<FileEntry>>> {
-        let mut files: BTreeMap<String, FileEntry> = BTreeMap::new();
+        let mut files: BTreeMap<String, Described> = BTreeMap::new();
         for (expected, path) in commits(&self.root.join(name))?.into_iter().enumerate() {
             if version_of(&path) != Some(expected as u64) {
                 return Ok(None);
@@ -315,21 +315,20 @@ impl Logs {
                 let add = &action["add"];
                 let Some(path) = path(add) else { continue };
                 let text = |value: &Value| value.as_str().map(str::to_string);
-                let entry = self.described(
-                    name,
-                    Described {
-                        size: add["size"].as_i64().unwrap_or(0),
-                        stats: text(&add["stats"]),
-                        sha256: text(&add["tags"][SHA256]),
-                        date: text(&add["partitionValues"][DATE]),
-                        deletes: !add["deletionVector"].is_null(),
-                        path: path.clone(),
-                    },
-                )?;
-                files.insert(path, entry);
+                let described = Described {
+                    size: add["size"].as_i64().unwrap_or(0),
+                    stats: text(&add["stats"]),
+                    sha256: text(&add["tags"][SHA256]),
+                    date: text(&add["partitionValues"][DATE]),
+                    deletes: !add["deletionVector"].is_null(),
+                    path: path.clone(),
+                };
+                files.insert(path, described);
             }
         }
-        Ok(Some(files.into_values().collect()))
+        // Only what is left: files of long ago need not be there any more.
+        let left = files.into_values().map(|file| self.described(name, file));
+        Ok(Some(left.collect::<Result<_>>()?))
     }
 
     /// Changes a table in one commit. Makes the table where there is none, and adds columns that its schema lacks.
@@ -429,7 +428,8 @@ pub(super) fn commits(table: &Path) -> Result<Vec<PathBuf>> {
 /// The version in the name of a commit.
 fn version_of(path: &Path) -> Option<u64> {
     let name = path.file_name()?.to_str()?.strip_suffix(".json")?;
-    name.parse().ok().filter(|_| name.len() == 20)
+    let digits = name.len() == 20 && name.bytes().all(|b| b.is_ascii_digit());
+    name.parse().ok().filter(|_| digits)
 }
 
 /// The actions of a commit.

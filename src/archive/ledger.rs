@@ -127,7 +127,7 @@ impl Entry {
     pub fn chained(&self, before: &str) -> String {
         let own_name = self.file.rsplit('/').next().unwrap_or("");
         let mut text = format!(
-            "{before}\n{}\n{own_name}\n{}\n{}\n{}\n{} {} {} {}\n",
+            "{before}\n{}\n{own_name}\n{}\n{}\n{}\n{} {} {} {}\n{:?}\n{}\n{}\n{}\n{}\n{}\n",
             self.id,
             self.sha256,
             self.bytes,
@@ -136,7 +136,16 @@ impl Entry {
             self.duplicates,
             self.revisions,
             self.quarantined,
+            self.times,
+            self.kind,
+            self.container,
+            self.encoding,
+            self.compression,
+            self.date_order,
         );
+        for (table, rows) in &self.tables {
+            text.push_str(&format!("{table} {rows}\n"));
+        }
         for (table, digest) in &self.rows {
             text.push_str(&format!("{table} {} {digest}\n", self.rows_of(table)));
         }
@@ -206,9 +215,14 @@ impl Ledger {
         self.entries.iter().map(|e| e.rows_of(table)).sum()
     }
 
-    /// The archive's digest: that of its last entry.
-    pub fn digest(&self) -> &str {
-        self.entries.last().map_or("", |e| &e.chain)
+    /// The archive's digest after its last entry; empty where there is none. Entries of older versions have no digest of their own: what they say of
+    /// themselves counts.
+    pub fn digest(&self) -> String {
+        let next = |before: String, e: &Entry| match e.chain.as_str() {
+            "" => e.chained(&before),
+            chain => chain.to_string(),
+        };
+        self.entries.iter().fold(String::new(), next)
     }
 
     /// The watchlists that were taken last, by file name.

@@ -125,7 +125,16 @@ impl Archive {
                 }
             }
         }
+        let new = !root.exists();
         fs::create_dir_all(root).map_err(Error::io("create", root))?;
+        if new
+            && let Some(parent) = dunce::canonicalize(root)
+                .ok()
+                .as_deref()
+                .and_then(Path::parent)
+        {
+            store::sync_folder(parent)?;
+        }
         Archive::at(root)
     }
 
@@ -148,7 +157,9 @@ impl Archive {
         let walk = walkdir::WalkDir::new(&self.root).into_iter();
         let walk = walk.filter_entry(|e| {
             // Folders of others are not touched; a watchlist is looked at when it is named.
-            let known = e.depth() != 1 || is_known(&e.file_name().to_string_lossy());
+            let name = e.file_name().to_string_lossy();
+            let known =
+                e.depth() != 1 || name == LOCK || (is_known(&name) && !name.starts_with('.'));
             known && e.path().parent() != Some(lists.as_path())
         });
         for entry in walk {
@@ -199,13 +210,6 @@ impl Archive {
             Err(fs::TryLockError::Error(e)) => return Err(Error::io("lock", &path)(e)),
         }
         Ok(Lock { _file: file })
-    }
-
-    /// Whether somebody writes to this archive at this moment.
-    pub fn is_locked(&self) -> bool {
-        let path = self.root.join(LOCK);
-        let file = File::open(path);
-        file.is_ok_and(|f| matches!(f.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
     }
 
     fn lock_file(&self, path: &Path) -> Result<File> {
@@ -338,9 +342,41 @@ impl Archive {
             for file in files {
                 let name = format!("{}/{}", table.name, file.path);
                 match self.store.find(&name) {
-                    Ok(Some(_)) => {}
+                    Ok(Some(path)) => match fs::metadata(&path) {
+                        Ok(data) if data.len() == file.size => {}
+                        Ok(data) => {
+                            return Some(format!(
+                                "`{name}` has {} bytes, not {}",
+                                data.len(),
+                                file.size
+                            ));
+                        }
+                        Err(e) => return Some(format!("`{name}`: {e}")),
+                    },
                     Ok(None) => return Some(format!("`{name}` is not there")),
                     Err(e) => return Some(format!("`{name}`: {e}")),
+                }
+            }
+        }
+        self.stranger(snapshot)
+    }
+
+    /// A file of ours that is younger than the ledger, or whose table's log is empty: logs and ledger may be of yesterday, all of them.
+    fn stranger(&self, snapshot: &Snapshot) -> Option<String> {
+        let next = snapshot.ledger.next_id();
+        for table in catalog().tables() {
+            let folder = self.root.join(table.name);
+            let empty = snapshot.files(table).is_empty();
+            let walk = walkdir::WalkDir::new(&folder).into_iter();
+            let walk = walk.filter_entry(|e| e.file_name() != "_delta_log");
+            for entry in walk.flatten().filter(|e| e.file_type().is_file()) {
+                let name = entry.file_name().to_string_lossy();
+                let young = part::batch_of(&name).is_some_and(|b| b >= next);
+                if young || (empty && part::is_own(&name)) {
+                    return Some(format!(
+                        "`{}/{name}` is there, and neither log nor ledger know it",
+                        table.name
+                    ));
                 }
             }
         }

@@ -256,6 +256,24 @@ fn order(
     )
 }
 
+/// Size and SHA-256 of a file.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn hash(path: &Path) -> io::Result<(u64, String)> {
+    let mut file = File::open(path)?;
+    let (mut hash, mut size, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
+    loop {
+        match io::Read::read(&mut file, &mut buffer)? {
+            0 => return Ok((size, hex::encode(hash.finalize()))),
+            n => {
+                size += n as u64;
+                hash.update(&buffer[..n]);
+            }
+        }
+    }
+}
+
 /// Rows of a Parquet file of the archive, from its footer.
 ///
 /// # Errors

@@ -157,7 +157,7 @@ impl Archive {
     }
 
     /// Where a watchlist waits to be taken.
-    pub(super) fn staged_watchlist(&self, name: &str) -> PathBuf {
+    pub fn staged_watchlist(&self, name: &str) -> PathBuf {
         let folder = self.root().join(STAGING).join(WATCHLISTS);
         folder.join(format!("{name}{STAGED}"))
     }
@@ -193,6 +193,11 @@ impl Archive {
 
     /// Decides a commit and carries it out.
     pub(super) fn carry_out(&self, plan: &Plan, lock: &Lock) -> Result<()> {
+        if self.plan_bytes()?.is_some() {
+            return Err(Error::Damaged(format!(
+                "`{STAGING}/{PLAN}` is not carried out yet"
+            )));
+        }
         for step in &plan.steps {
             let folder = self.root().join(STAGING).join(&step.table);
             if folder.is_dir() {
@@ -243,20 +248,19 @@ impl Archive {
         self.clean_staging(lock)
     }
 
-    fn step(&self, plan: &Plan, step: &Step) -> Result<()> {
+    /// Does what a plan wants of one table, unless it is done.
+    pub(super) fn step(&self, plan: &Plan, step: &Step) -> Result<()> {
         let table = table_of(&step.table)?;
         let done = self.logs().mark(table.name, plan.deed.application())? == Some(plan.number);
         if done {
             // Another program may have replaced the files since: only those that the log still names are put back.
             let named = self.logs().files(table.name)?;
+            let named: HashSet<&str> = named.iter().map(|f| f.path.as_str()).collect();
             let staged = |p: &Part| {
                 let staged = self.store().staged(&format!("{}/{}", table.name, p.path));
                 fs::symlink_metadata(staged).is_ok()
             };
-            let wanted = step
-                .add
-                .iter()
-                .filter(|p| named.iter().any(|f| f.path == p.path));
+            let wanted = step.add.iter().filter(|p| named.contains(p.path.as_str()));
             let wanted: Vec<&Part> = wanted.filter(|p| staged(p)).collect();
             self.place(table, &wanted)?;
             return self.retire(table, &step.remove, plan.now);
@@ -264,7 +268,10 @@ impl Archive {
         let mut remove = Vec::new();
         if !step.remove.is_empty() {
             let files = self.logs().files(table.name)?;
-            let old = files.into_iter().filter(|f| step.remove.contains(&f.path));
+            let wanted: HashSet<&str> = step.remove.iter().map(String::as_str).collect();
+            let old = files
+                .into_iter()
+                .filter(|f| wanted.contains(f.path.as_str()));
             remove.extend(old);
             if remove.len() != step.remove.len() {
                 // Another program has replaced them in the meantime: there is nothing left to merge.
@@ -330,7 +337,7 @@ impl Archive {
     ///
     /// # Errors
     /// When one cannot be removed.
-    pub(super) fn clean_staging(&self, _lock: &Lock) -> Result<()> {
+    pub fn clean_staging(&self, _lock: &Lock) -> Result<()> {
         if self.plan_bytes()?.is_some() {
             return Ok(());
         }
@@ -396,7 +403,7 @@ pub(super) fn is_file_name(name: &str) -> bool {
 fn publish(staged: &Path, target: &Path) -> Result<bool> {
     let (there, waiting) = (fs::symlink_metadata(target), fs::symlink_metadata(staged));
     match (there, waiting) {
-        (Ok(there), Ok(waiting)) if there.len() != waiting.len() => {
+        (Ok(_), Ok(_)) if !is_same(staged, target).map_err(Error::io("read", target))? => {
             return Err(Error::Damaged(format!(
                 "another file of the name `{}` is in the way",
                 target.display()
@@ -418,6 +425,19 @@ fn publish(staged: &Path, target: &Path) -> Result<bool> {
         fs::rename(staged, target).map_err(Error::io("move", target))?;
     }
     Ok(true)
+}
+
+/// Whether two names are of one file, or of two of the same bytes.
+fn is_same(one: &Path, other: &Path) -> std::io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let (a, b) = (fs::metadata(one)?, fs::metadata(other)?);
+        if (a.dev(), a.ino()) == (b.dev(), b.ino()) {
+            return Ok(true);
+        }
+    }
+    Ok(part::hash(one)? == part::hash(other)?)
 }
 
 /// Removes files whose name is ours, and folders that are empty then. All else stays.

@@ -5,13 +5,9 @@
 //! are gone are said, and their export counts as not read. Nothing is deleted: what is taken out of use lies in `_aside`.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
-use sha2::{Digest, Sha256};
 
 use super::delta::{self, FileEntry};
 use super::ledger::{self, Entry, Ledger, Status};
@@ -22,6 +18,8 @@ use super::{Archive, Lock};
 use crate::catalog::{INGEST_ID, RECORD, TIME, Table, catalog};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 
 /// The place of a row: its ingest and record.
 type Place = (i64, i64);
@@ -45,6 +43,7 @@ pub fn repair(archive: &Archive, now: i64, progress: &dyn Progress) -> Result<Re
         archive,
         lock: &lock,
         now,
+        commits: 0,
         told: Vec::new(),
     };
     // A log that cannot be read may be in its way: it is tried again when those are made.
@@ -78,6 +77,8 @@ struct Repair<'a> {
     archive: &'a Archive,
     lock: &'a Lock,
     now: i64,
+    /// Commits so far: each has a number of its own.
+    commits: i64,
     told: Vec<String>,
 }
 
@@ -117,27 +118,26 @@ impl Repair<'_> {
     fn table(&mut self, table: &'static Table) -> Result<()> {
         let logged = match self.archive.logs().files(table.name) {
             Ok(files) => files,
-            Err(e @ (Error::Delta { .. } | Error::Damaged(_))) => {
-                self.lay_aside(&format!("{}/_delta_log", table.name))?;
-                self.told.push(format!(
-                    "the log of `{}` cannot be read and is made again ({e})",
-                    table.name
-                ));
-                Vec::new()
-            }
-            // A disk that fails, or a newer version's archive: neither is better without its log.
-            Err(e) => return Err(e),
+            Err(e) => self.log_again(table, e)?,
         };
         self.bring_back(table, &logged)?;
         let named: HashSet<&str> = logged.iter().map(|f| f.path.as_str()).collect();
         let removed = self.archive.logs().removed(table.name).unwrap_or_default();
         let mut lone = data_files(self.archive.root(), table)?;
+        let planned = self.archive.files(table).unwrap_or_default();
+        lone.retain(|path| !planned.iter().any(|f| f.path == *path));
         // What the log has taken out stays where another program left it.
         lone.retain(|path| !named.contains(path.as_str()) && !removed.contains(path));
         let log = self.archive.root().join(table.name).join("_delta_log");
         if lone.is_empty() {
             return Ok(());
         }
+        // The largest first: a file of merged rows stands for those that it was made from.
+        let store = self.archive.store();
+        lone.sort_by_cached_key(|path| {
+            let rows = part::count(store, &format!("{}/{path}", table.name));
+            std::cmp::Reverse(rows.unwrap_or(0))
+        });
         if logged.is_empty() && log.is_dir() && !has_commit(&log)? {
             self.lay_aside(&format!("{}/_delta_log", table.name))?;
         }
@@ -145,8 +145,16 @@ impl Repair<'_> {
         let (there, gone): (Vec<_>, Vec<_>) = logged
             .iter()
             .partition(|f| matches!(self.find(table, &f.path), Ok(Some(_))));
+        let mut kept = 0;
         for file in there {
-            have.extend(self.places(table, &file.path)?);
+            match self.places(table, &file.path) {
+                Ok(places) => have.extend(places),
+                Err(e) => self.told.push(format!(
+                    "`{}/{}` cannot be read: {e}",
+                    table.name, file.path
+                )),
+            }
+            kept += file.rows;
         }
         let mut step = Step {
             table: table.name.into(),
@@ -183,7 +191,12 @@ impl Repair<'_> {
         // Files that the log names and that are gone: where their rows are in those that it names now, it lost a merge.
         let rows = |sum: u64, more: u64| sum + more;
         let lost = gone.iter().map(|f| f.rows).fold(0, rows);
-        if step.add.iter().map(|p| p.rows).fold(0, rows) >= lost {
+        let added = step.add.iter().map(|p| p.rows).fold(0, rows);
+        let complete = match self.wanted(table) {
+            Some(wanted) => kept + added == wanted,
+            None => added >= lost,
+        };
+        if complete {
             step.remove.extend(gone.iter().map(|f| f.path.clone()));
         }
         self.commit(step)
@@ -191,6 +204,55 @@ impl Repair<'_> {
 
     fn find(&self, table: &Table, path: &str) -> io::Result<Option<PathBuf>> {
         self.archive.store().find(&format!("{}/{path}", table.name))
+    }
+
+    /// What a log names that could not be read. Where its commits can be read, its checkpoints are laid aside, else all of it. A disk that fails, and
+    /// what other programs or a newer version wrote, is no reason to lay a log aside.
+    fn log_again(&mut self, table: &'static Table, why: Error) -> Result<Vec<FileEntry>> {
+        let folder = format!("{}/_delta_log", table.name);
+        let log = self.archive.root().join(&folder);
+        let mut checkpoints = Vec::new();
+        for entry in fs::read_dir(&log).map_err(Error::io("read", &log))? {
+            let path = entry.map_err(Error::io("read", &log))?.path();
+            if path.is_file() {
+                // A disk that fails says so here.
+                fs::read(&path).map_err(Error::io("read", &path))?;
+            }
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.contains(".checkpoint") || name == "_last_checkpoint" {
+                checkpoints.push(format!("{folder}/{name}"));
+            }
+        }
+        match self.archive.logs().replayed(table.name) {
+            Ok(Some(files)) if !files.is_empty() && !checkpoints.is_empty() => {
+                for name in checkpoints {
+                    self.lay_aside(&name)?;
+                }
+                self.told.push(format!(
+                    "checkpoints of `{}` cannot be read and are laid aside ({why})",
+                    table.name
+                ));
+                self.archive.logs().files(table.name)
+            }
+            Ok(Some(files)) if !files.is_empty() => Err(why),
+            Err(e @ (Error::Damaged(_) | Error::Io { .. })) => Err(e),
+            Ok(_) | Err(_) => {
+                self.lay_aside(&folder)?;
+                self.told.push(format!(
+                    "the log of `{}` cannot be read and is made again ({why})",
+                    table.name
+                ));
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// Rows that a table should have by the ledger, where that can be read.
+    fn wanted(&self, table: &Table) -> Option<u64> {
+        let own = crate::catalog::table(ledger::TABLE);
+        let files = self.archive.files(own).ok().filter(|f| !f.is_empty())?;
+        let ledger = ledger::read(self.archive, &files).ok()?;
+        (table.name != ledger::TABLE).then(|| ledger.rows_of(table.name))
     }
 
     /// Puts files that the log names and that were retired back in their place.
@@ -240,7 +302,7 @@ impl Repair<'_> {
     /// What a log says of a file, from the file.
     fn part(&self, table: &'static Table, path: &str) -> Result<Part> {
         let place = self.archive.root().join(table.name).join(path);
-        let (size, sha256) = hashed(&place).map_err(Error::io("read", &place))?;
+        let (size, sha256) = part::hash(&place).map_err(Error::io("read", &place))?;
         let mut times: Option<(i64, i64)> = None;
         if table.by_day {
             for batch in part::read(self.archive.store(), table, path, Some(&[TIME]))? {
@@ -265,13 +327,21 @@ impl Repair<'_> {
         })
     }
 
-    fn commit(&self, step: Step) -> Result<()> {
+    /// A plan of one step. The files of a table lie in their places already: its log alone changes, in one commit, and the plan of a batch
+    /// that was cut off stays as it is.
+    fn plan(&mut self, step: Step) -> Plan {
+        self.commits += 1;
+        let mut plan = Plan::new(Deed::Repair, self.now + self.commits, self.now);
+        plan.steps.push(step);
+        plan
+    }
+
+    fn commit(&mut self, step: Step) -> Result<()> {
         if step.add.is_empty() {
             return Ok(());
         }
-        let mut plan = Plan::new(Deed::Repair, self.now, self.now);
-        plan.steps.push(step);
-        self.archive.carry_out(&plan, self.lock)
+        let plan = self.plan(step);
+        self.archive.step(&plan, &plan.steps[0])
     }
 
     /// Makes the ledger say what the tables hold.
@@ -281,11 +351,11 @@ impl Repair<'_> {
         let tables = snapshot.tables().filter(|(t, _)| t.name != ledger::TABLE);
         for (table, files) in tables {
             for file in files {
-                if !matches!(self.find(table, &file.path), Ok(Some(_))) {
-                    // What is wrong is said in the end; nobody knows whose rows these were.
+                // What is wrong is said in the end or was said before; nobody knows whose rows these were.
+                let Ok(places) = self.places(table, &file.path) else {
                     return Ok(());
-                }
-                for (ingest, _) in self.places(table, &file.path)? {
+                };
+                for (ingest, _) in places {
                     *found
                         .entry(ingest)
                         .or_default()
@@ -302,12 +372,13 @@ impl Repair<'_> {
         let table = crate::catalog::table(ledger::TABLE);
         let name = part::merged_name(u64::try_from(self.now).unwrap_or(0));
         let old = snapshot.files(table);
-        self.commit(Step {
+        let plan = self.plan(Step {
             table: ledger::TABLE.into(),
             add: vec![ledger::write(self.archive, &entries, &name)?],
             remove: old.iter().map(|f| f.path.clone()).collect(),
             info: serde_json::json!({"repair": true, "digest": snapshot.ledger.digest()}),
-        })
+        });
+        self.archive.carry_out(&plan, self.lock)
     }
 
     /// The ledger's entries as they should be, and whether they are others than those that are there.
@@ -404,21 +475,6 @@ fn unknown(id: i64, now: i64) -> Entry {
         at: now,
         version: ledger::VERSION.into(),
         ..Entry::default()
-    }
-}
-
-/// Size and SHA-256 of a file.
-fn hashed(path: &Path) -> io::Result<(u64, String)> {
-    let mut file = File::open(path)?;
-    let (mut hash, mut size, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok((size, hex::encode(hash.finalize()))),
-            n => {
-                size += n as u64;
-                hash.update(&buffer[..n]);
-            }
-        }
     }
 }
 

@@ -72,6 +72,10 @@ impl Store {
     /// # Errors
     /// When it is no file, or lies behind a link.
     pub fn find(&self, name: &str) -> io::Result<Option<PathBuf>> {
+        if name.contains("/_delta_log/") {
+            let own = self.root.join(name);
+            return Ok(is_plain(&self.root, &own)?.then_some(own));
+        }
         // A file may be moved between two looks: what was not staged any more is in its place by now.
         for _ in 0..2 {
             for path in [self.root.join(name), self.staged(name)] {
@@ -260,7 +264,8 @@ impl ObjectStore for Store {
             PutMode::Create => Existing::Refuse,
             PutMode::Overwrite | PutMode::Update(_) => Existing::Replace,
         };
-        let written = write_whole(&path, payload.iter().map(AsRef::as_ref), existing);
+        let written = write_whole(&path, payload.iter().map(AsRef::as_ref), existing)
+            .and_then(|()| sync_folders(&self.root, &path).map_err(io::Error::other));
         match written {
             Ok(()) => Ok(PutResult {
                 e_tag: None,

@@ -85,7 +85,7 @@ impl<'a> Store<'a> {
         Store {
             staging: archive.staging(),
             next_id: snapshot.ledger.next_id(),
-            chain: snapshot.ledger.digest().to_string(),
+            chain: snapshot.ledger.digest(),
             watchlists: Vec::new(),
             archive,
             lock,
@@ -437,7 +437,7 @@ impl<'a> Store<'a> {
     /// Removes what was staged. Not after a commit has begun: what is staged belongs to the archive then.
     pub fn discard(&self) {
         // What stays, the next ingest removes.
-        let _ = std::fs::remove_dir_all(&self.staging);
+        let _ = self.archive.clean_staging(self.lock);
     }
 
     pub fn written(&mut self, bytes: u64, outcome: (&'static str, Result<Part>)) -> Result<()> {

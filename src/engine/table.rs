@@ -34,6 +34,8 @@ use crate::ingest::input;
 pub struct ArchiveTable {
     schema: SchemaRef,
     name: &'static str,
+    /// Other tables have no bounds, whatever times are in them.
+    by_day: bool,
     files: Vec<FileEntry>,
 }
 
@@ -51,6 +53,7 @@ impl ArchiveTable {
         ArchiveTable {
             schema: table.schema(),
             name: table.name,
+            by_day: table.by_day,
             files,
         }
     }
@@ -84,7 +87,7 @@ impl TableProvider for ArchiveTable {
         let window = filters.iter().fold(Window::default(), Window::narrow);
         let mut rows = 0;
         let mut group = Vec::new();
-        let touched = |f: &&FileEntry| !f.bounded || window.touches(f.times);
+        let touched = |f: &&FileEntry| !self.by_day || !f.bounded || window.touches(f.times);
         for file in self.files.iter().filter(touched) {
             let path = object_store::path::Path::parse(format!("{}/{}", self.name, file.path))
                 .map_err(|e| datafusion::error::DataFusionError::External(Box::new(e)))?;

@@ -57,7 +57,9 @@ pub(super) fn listed(archive: &Archive, sheet: &mut Sheet) -> Vec<Listed> {
             Vec::new()
         });
         if complete {
-            commits(archive, table, &files, sheet);
+            // A batch that is being committed is in no commit yet.
+            let logged = archive.logs().files(table.name).unwrap_or_default();
+            commits(archive, table, &logged, sheet);
             columns(archive, table, sheet);
         }
         let names: HashSet<&str> = files.iter().map(|f| f.path.as_str()).collect();
@@ -112,8 +114,7 @@ fn commits(archive: &Archive, table: &Table, files: &[FileEntry], sheet: &mut Sh
             ),
         };
         let (have, want) = (have.get(path), want.get(path));
-        // A batch that is being committed is in no commit yet.
-        if have != want && !(want.is_none() && archive.is_locked()) {
+        if have != want {
             sheet.problem(problem(path, words(want), words(have)));
         }
     }
@@ -363,9 +364,9 @@ fn rows(path: &Path, table: &'static Table, entry: &FileEntry, read: &mut Read) 
         digest::add_rows(&mut read.sets, table, &batch);
         bounds(table, entry, &batch, &mut read.sheet, &mut times);
         for row in 0..batch.num_rows() {
-            if let Some(ingest) = long(&batch, INGEST_ID, row) {
-                *read.rows.entry(ingest).or_insert(0) += 1;
-            }
+            // Ingests are counted from 1: a row without one is none of any.
+            let ingest = long(&batch, INGEST_ID, row).unwrap_or(0);
+            *read.rows.entry(ingest).or_insert(0) += 1;
         }
         if let Some(ids) = identity
             .and_then(|name| batch.column_by_name(name))

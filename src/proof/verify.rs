@@ -401,7 +401,10 @@ fn look(archive: &Archive, folders: &[PathBuf], progress: &dyn Progress) -> Repo
         problems,
         missing: std::mem::take(&mut sheet.missing),
         leftovers: sheet.leftovers,
-        content: ledger.map(|l| l.digest().to_string()).unwrap_or_default(),
+        content: ledger
+            .filter(|l| l.entries.iter().any(|e| !e.chain.is_empty()))
+            .map(|l| l.digest())
+            .unwrap_or_default(),
         digest: digest(hashes),
     }
 }

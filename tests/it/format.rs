@@ -89,3 +89,22 @@ fn an_archive_of_a_newer_version_is_refused() {
         );
     }
 }
+
+#[test]
+fn side_tables_are_asked_by_time_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = folder.path().join("archive");
+    let path = archive.to_string_lossy().into_owned();
+    let line = |note: &str| {
+        format!(
+            r#"{{"Id":"00000000-0000-4000-8000-000000000001","CreationTime":"2026-05-04T09:12:00","Operation":"X","Note":"{note}"}}"#
+        )
+    };
+    let export = folder.path().join("two.jsonl");
+    fs::write(&export, format!("{}\n{}\n", line("one"), line("two"))).expect("a file");
+    let (code, said) = told(&["ingest", &export.to_string_lossy(), "-a", &path]);
+    assert_eq!(code, Some(0), "{said}");
+    let query = "SELECT count(*) AS n FROM Revisions WHERE TimeGenerated >= TIMESTAMP '2026-05-04T00:00:00Z'";
+    let (code, said) = told(&["sql", "-a", &path, "-f", "csv", query]);
+    assert_eq!((code, said.as_str()), (Some(0), "n\n1\n"));
+}

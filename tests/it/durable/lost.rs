@@ -151,6 +151,26 @@ fn a_log_that_is_behind_stops_all_writing_until_it_is_repaired() {
 }
 
 #[test]
+fn logs_that_are_all_behind_stop_all_writing_too() {
+    let folder = quick_folder();
+    let whole = twice(folder.path());
+    let third = text(&export(folder.path(), "third.jsonl", 100..105));
+    // A copy of yesterday's logs, and one without any: they agree with each other, and not with the files.
+    for loss in [LastCommitRemoved, LogRemoved] {
+        let archive = folder.path().join("damaged");
+        copy(&whole, &archive);
+        for table in [LEDGER, TABLE, SIGNINS] {
+            lose(&archive.join(table), loss);
+        }
+        let why = format!("{loss:?}");
+        let said = refused(&archive, &["ingest", &third, "-a", &text(&archive)], &why);
+        assert!(said.contains("lacks something that was there"), "{said}");
+        comes_back(&archive, &why);
+        fs::remove_dir_all(&archive).expect("it can be removed");
+    }
+}
+
+#[test]
 fn a_merged_archive_whose_log_is_behind_is_repaired() {
     let folder = quick_folder();
     let whole = twice(folder.path());
