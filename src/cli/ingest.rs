@@ -340,7 +340,12 @@ fn about_files(summary: &Summary, verbose: bool) -> Vec<(&'static str, String)> 
     lines.extend(noted.into_iter().map(|e| ("note", told(e))));
     if verbose {
         lines.extend(plain.into_iter().map(|e| {
-            let text = format!("{}: {} ({})", visible(&e.file), e.kind, e.container);
+            let text = format!(
+                "{}: {} ({})",
+                visible(&e.file),
+                visible(&e.kind),
+                e.container
+            );
             ("read", text)
         }));
     } else if let Some(more) = lines.len().checked_sub(SHOWN).filter(|n| *n > 0) {

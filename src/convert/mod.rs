@@ -3,7 +3,7 @@
 //! One thread reads and cuts; rayon converts blocks and writes Parquet; the calling thread puts blocks back into
 //! their order and decides about repeats, so that the outcome does not depend on timing. Blocks in flight and rows waiting to be written
 //! are limited by the memory that they take, whatever the size of the input and the number of files and days. A panic while a file is
-//! read, converted or written is said as a fault of coldtrail; the rest goes on.
+//! read or converted is said as a fault of coldtrail, and the rest goes on; one while a file of the archive is written ends the ingest.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, mpsc};

@@ -353,17 +353,13 @@ impl Reader {
     fn is_settled(&self, entry: &Entry) -> bool {
         let hints = &self.hints;
         let told = hints.order.is_some() || hints.zone.is_some() || hints.rows.is_some();
-        let members = format!("{}/", entry.file);
-        let is_unreadable = |e: &Entry| e.status == Status::Unreadable;
         match entry.status {
             Status::Complete => true,
             _ if entry.version != ledger::VERSION => false,
             // The order of dates, a zone or a table may be what was missing.
             Status::Unreadable => !told,
-            Status::Incomplete => {
-                let mut all = self.ledger.entries.iter();
-                !told || !all.any(|e| is_unreadable(e) && e.file.starts_with(&members))
-            }
+            // So it may be for a member, which may be known from elsewhere.
+            Status::Incomplete => !told || entry.compression != "zip",
         }
     }
 

@@ -273,8 +273,9 @@ impl<'a> Filler<'a> {
             }
             Target::Time(rank) => std::mem::take(&mut self.times[usize::from(*rank)]),
             Target::Local(inner) => return self.take_back(key, inner),
-            // Both are kept under their name, where the last counts again; or there is nothing to keep.
-            Target::Extra(_) | Target::HalfTime(_) | Target::Skip => return,
+            // Both are kept under their name, where the last counts again.
+            Target::Extra(_) => return self.row.repeats(),
+            Target::HalfTime(_) | Target::Skip => return,
         };
         self.row.extra(key, &earlier);
     }

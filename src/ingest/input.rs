@@ -136,7 +136,7 @@ pub struct Found {
     /// What was found and is no input.
     pub passed_over: Vec<PassedOver>,
     /// Real paths of what the user named.
-    named: Vec<PathBuf>,
+    named: HashSet<PathBuf>,
 }
 
 impl Found {
@@ -149,8 +149,8 @@ impl Found {
         let mut is_target = |path: &Path| {
             let path = real(path);
             let target = targets.iter().find(|(target, _)| {
-                let wanted = |n: &PathBuf| n.starts_with(target) && path.starts_with(n);
-                path.starts_with(target) && !named.iter().any(wanted)
+                let above = path.ancestors().take_while(|a| a.starts_with(target));
+                path.starts_with(target) && !above.into_iter().any(|a| named.contains(a))
             });
             hit.extend(target.map(|(_, shown)| *shown));
             target.is_some()
@@ -227,7 +227,7 @@ impl Search {
             if kind.is_file() && own::is_result(path) {
                 return Err(no_input(path, &Why::Result));
             }
-            self.found.named.push(real.clone());
+            self.found.named.insert(real.clone());
             if kind.is_dir() {
                 self.below(path, &real, &real);
             } else {
@@ -276,7 +276,7 @@ impl Search {
         if !any {
             return Err(Error::NoInput(argument.into()));
         }
-        self.found.named.push(root);
+        self.found.named.insert(root);
         Ok(())
     }
 

@@ -148,6 +148,11 @@ impl<'a> Row<'a> {
         self.extra_quietly(name, value);
     }
 
+    /// A key beyond the known columns comes again: which value comes last is content.
+    pub fn repeats(&mut self) {
+        self.extra_print = json::mix(self.extra_print, 1);
+    }
+
     /// The same for values that tell of the export and not of the event: they do not count in the fingerprint.
     pub fn extra_quietly(&mut self, name: &str, value: &Slot<'_>) {
         if self.extra.is_empty() {

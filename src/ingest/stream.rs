@@ -26,8 +26,8 @@ pub const RATIO_FROM: u64 = 16 << 20;
 pub const MAX_UNPACKED: u64 = 1 << 40;
 /// Packed files inside a packed file, or Parquet where nothing can seek, are read into memory up to this size.
 pub const MAX_IN_MEMORY: u64 = 64 << 20;
-/// Bytes that tell the encoding, in most files.
-const ENCODING_BYTES: u64 = 64 << 10;
+/// Bytes that tell the encoding, in most files: as many as are read at first anyway.
+const ENCODING_BYTES: u64 = 2 << 20;
 /// Bytes that tell the encoding of a pipe where its beginning leaves it open: nobody can look at all of it and come back.
 const PIPE_ENCODING_BYTES: u64 = 8 << 20;
 
@@ -83,6 +83,7 @@ pub struct Stream {
     reader: Bytes,
     meter: Arc<Mutex<Meter>>,
     path: Option<PathBuf>,
+    member: Option<Input>,
     /// How it is packed.
     pub packing: Packing,
     /// How its text is encoded.
@@ -238,6 +239,7 @@ pub fn open(input: &Input, progress: Arc<dyn Progress>) -> Result<Stream> {
             Input::File(path) => Some(path.clone()),
             _ => None,
         },
+        member: matches!(input, Input::Member(_)).then(|| input.clone()),
         packing,
         encoding,
         encoding_note,
@@ -426,7 +428,7 @@ impl Letters {
 
     /// Whether more of the text may tell another encoding.
     fn is_open(&self) -> bool {
-        self.bad > self.good + self.strange
+        self.bad > 0
     }
 
     /// Whether the text is Windows-1252. One with good letters and some bad ones is UTF-8 that was damaged: only the damaged records are
@@ -492,6 +494,12 @@ impl Stream {
         drop(self.reader);
         let mut meter = self.meter.lock().expect("the reader is gone");
         let rest = rest || matches!(self.packing, Packing::Parquet | Packing::Zip);
+        // A member that is damaged has the hash of what could be read.
+        if let Some(member) = self.member.as_ref().filter(|_| rest)
+            && let (Some(size), Ok(hash)) = (member.size(), sha256(member))
+        {
+            return Ok((size, hash));
+        }
         if let Some(path) = self.path.as_ref().filter(|_| rest) {
             let mut file = File::open(path).map_err(Error::io("open", path))?;
             io::Seek::seek(&mut file, io::SeekFrom::Start(meter.bytes))

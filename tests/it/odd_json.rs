@@ -324,3 +324,32 @@ fn a_local_time_that_does_not_exist_is_no_time_and_is_told() {
         assert!(note.contains(part), "{note}");
     }
 }
+
+#[test]
+fn a_streamed_record_with_its_row_twice_is_kept_aside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = folder.path().join("archive");
+    let row = |id: &str| {
+        format!(r#"{{"Timestamp":"2026-05-04T09:12:00Z","ActionType":"A","ReportId":"{id}"}}"#)
+    };
+    let twice = format!(
+        r#"{{"category":"AdvancedHunting-CloudAppEvents","properties":{},"properties":{}}}"#,
+        row("one"),
+        row("two")
+    );
+    let good = format!(
+        r#"{{"category":"AdvancedHunting-CloudAppEvents","properties":{}}}"#,
+        row("three")
+    );
+    let file = folder.path().join("streamed.jsonl");
+    std::fs::write(&file, format!("{good}\n{twice}\n")).expect("a file");
+    let path = archive.to_string_lossy();
+    let out = crate::command_line::run(&["ingest", &file.to_string_lossy(), "-a", &path]);
+    let said = String::from_utf8_lossy(&out.stdout);
+    assert_eq!(out.status.code(), Some(10), "{said}");
+    assert!(said.contains("stands there twice"), "{said}");
+    let rows = crate::ask(&archive, "SELECT ReportId FROM stored.\"CloudAppEvents\"");
+    assert_eq!(rows, ["three"]);
+    let aside = crate::ask(&archive, "SELECT Content FROM Quarantine");
+    assert_eq!(aside, [twice]);
+}

@@ -25,12 +25,22 @@ pub(super) fn sql(session: &Session, name: &str) -> String {
         AUDIT => audit(session),
         RECORDS => {
             let own = stored(table("UnifiedAuditLog"));
-            with_apps(session, own, &["UnifiedAuditLog"], APP_RECORDS)
+            with_apps(
+                session,
+                own,
+                &keys(session, &["UnifiedAuditLog"]),
+                APP_RECORDS,
+            )
         }
         APP_RECORDS => app_records(Take::Records),
         APP_LABELS => app_records(Take::Labels),
-        LABEL_RECORDS => with_apps(session, all_of(AUDIT), &AUDITED, APP_LABELS),
-        _ => with_apps(session, all_of(AUDIT), &AUDITED, APP_RECORDS),
+        LABEL_RECORDS => with_apps(session, all_of(AUDIT), &audited_labels(session), APP_LABELS),
+        _ => with_apps(
+            session,
+            all_of(AUDIT),
+            &keys(session, &AUDITED),
+            APP_RECORDS,
+        ),
     }
 }
 
@@ -191,7 +201,7 @@ impl Take {
 
 /// The keys of the events in [`LABEL_RECORDS`].
 pub(super) fn label_keys(session: &Session) -> Vec<String> {
-    let mut keys = keys(session, &AUDITED);
+    let mut keys = audited_labels(session);
     if session.has("CloudAppEvents") {
         keys.push(format!(
             "SELECT {} AS \"Key\" FROM stored.\"CloudAppEvents\" AS c WHERE {}",
@@ -200,6 +210,23 @@ pub(super) fn label_keys(session: &Session) -> Vec<String> {
         ));
     }
     keys
+}
+
+/// The keys of label actions in audit exports and OfficeActivity: only another record of a label action makes one superfluous.
+fn audited_labels(session: &Session) -> Vec<String> {
+    let present = AUDITED.iter().filter(|name| session.has(name));
+    present
+        .map(|name| {
+            let (id, record_type) = match *name {
+                "OfficeActivity" => ("OfficeId", "record_type_number(c.\"RecordType\")"),
+                _ => ("Id", "c.\"RecordType\""),
+            };
+            format!(
+                "SELECT event_key(c.\"{id}\") AS \"Key\" FROM stored.\"{name}\" AS c WHERE {}",
+                is_label(record_type, "c.\"Operation\"")
+            )
+        })
+        .collect()
 }
 
 /// CloudAppEvents as audit records.
@@ -249,16 +276,12 @@ fn app_records(take: Take) -> String {
 }
 
 /// Audit records, and those of CloudAppEvents (in a view) that none of these tables has.
-fn with_apps(session: &Session, rows: String, tables: &[&str], apps: &str) -> String {
+fn with_apps(session: &Session, rows: String, keys: &[String], apps: &str) -> String {
     if !session.has("CloudAppEvents") {
         return rows;
     }
     format!(
         "{rows} UNION ALL SELECT a.* FROM {}",
-        without(
-            &keys(session, tables),
-            &format!("\"{apps}\" AS a"),
-            "event_key(a.\"Id\")"
-        )
+        without(keys, &format!("\"{apps}\" AS a"), "event_key(a.\"Id\")")
     )
 }

@@ -9,6 +9,7 @@ use super::super::rows::{Row, Slot, TableRows};
 use super::super::{MAX_RECORD_BYTES, audit, json, time};
 use super::{Block, Converted, Shift};
 use crate::catalog::table;
+use crate::text::json as plain;
 
 /// Excel cuts a cell after this many characters.
 const EXCEL_CELL: usize = 32_767;
@@ -18,19 +19,25 @@ const CLOCKS: usize = 16;
 
 /// The audit record that Export-Csv took apart: cells that hold objects or arrays as JSON are taken as such, the others are text.
 fn object_of<'c>(names: &[String], values: impl Iterator<Item = &'c str>) -> String {
-    let mut out = serde_json::Map::new();
+    let mut out = String::from("{");
     for (name, value) in names.iter().zip(values) {
         if value.is_empty() {
             continue;
         }
-        let parsed = match value.as_bytes()[0] {
-            // What only looks like JSON is text.
-            b'{' | b'[' => serde_json::from_str(value).ok(),
-            _ => None,
-        };
-        out.insert(name.clone(), parsed.unwrap_or_else(|| value.into()));
+        if out.len() > 1 {
+            out.push(',');
+        }
+        plain::quote(name, &mut out);
+        out.push(':');
+        // What only looks like JSON is text.
+        let nested = matches!(value.as_bytes()[0], b'{' | b'[');
+        match plain::strict(value).filter(|_| nested) {
+            Some(json) => out.push_str(&json),
+            None => plain::quote(value, &mut out),
+        }
     }
-    serde_json::Value::Object(out).to_string()
+    out.push('}');
+    out
 }
 
 /// Says why an audit record is refused, with what is known of exports that damage it.

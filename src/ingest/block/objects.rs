@@ -199,9 +199,15 @@ impl<'f, 'a> Objects<'f, 'a> {
         let mut category = None;
         let mut properties = None;
         let mut filled: Option<&'static Table> = None;
+        let mut twice = false;
         let mut transport: Vec<(String, Slot<'a>)> = Vec::new();
         let walked = json::members(text, |key, value| {
             match key {
+                // The row was read by what the first of them said.
+                "category" | "properties" if filled.is_some() => {
+                    value.raw()?;
+                    twice = true;
+                }
                 "category" => category = value.raw()?.text(),
                 "properties" => {
                     // Where the table is known by now, the row is read in the same go.
@@ -227,6 +233,10 @@ impl<'f, 'a> Objects<'f, 'a> {
             return Err(fault.to_string());
         }
         if let Some(table) = filled {
+            if twice {
+                self.filler(table).clear();
+                return Err("`category` or `properties` stands there twice".into());
+            }
             self.push(table, &transport, out);
             return Ok(());
         }

@@ -243,7 +243,8 @@ impl<R: Read + Seek> Listed<'_, R> {
             self.taken
                 .push((entry.header, end.saturating_add(descriptor)));
         }
-        if entry.name.ends_with('/') {
+        // A folder; a name that only looks like one may have bytes.
+        if entry.name.ends_with('/') && entry.size == 0 {
             return Ok(());
         }
         if entry.is_link {
@@ -328,7 +329,8 @@ fn salvage(input: &Input, place: &Place, depth: usize) -> io::Result<Members> {
             true => start + packed,
             false => next_header(&mut file, start, end)?.unwrap_or(end),
         };
-        if !header.name.ends_with('/') && !found.passes_over(&header.name) {
+        let folder = header.name.ends_with('/') && packed == 0;
+        if !folder && !found.passes_over(&header.name) {
             let member = Member {
                 name: String::new(),
                 size: header.size,
