@@ -103,6 +103,17 @@ impl Archive {
         Archive::at(root)
     }
 
+    /// Opens an archive that may have lost all of its logs, for [`repair`].
+    ///
+    /// # Errors
+    /// When the folder holds nothing of an archive, or links.
+    pub fn open_damaged(root: &Path) -> Result<Archive> {
+        match has_files(root) {
+            true => Archive::at(root),
+            false => Archive::open(root),
+        }
+    }
+
     /// Whether the folder has a ledger.
     pub fn exists(root: &Path) -> bool {
         root.join(ledger::TABLE).join("_delta_log").is_dir()
@@ -389,6 +400,15 @@ pub fn is_known(name: &str) -> bool {
     name.starts_with('.')
         || [store::STAGING, store::RETIRED, store::ASIDE, WATCHLISTS].contains(&name)
         || catalog().get(name).is_some_and(|t| t.name == name)
+}
+
+/// Whether a folder has files of ours in folders of tables.
+fn has_files(root: &Path) -> bool {
+    catalog().tables().any(|t| {
+        let walk = walkdir::WalkDir::new(root.join(t.name)).max_depth(2);
+        let mut names = walk.into_iter().flatten();
+        names.any(|e| part::is_own(&e.file_name().to_string_lossy()))
+    })
 }
 
 /// Whether a folder has tables of an archive, but for the ledger.

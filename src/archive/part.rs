@@ -8,7 +8,8 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::{Schema, SchemaRef, TimestampMicrosecondType};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -152,6 +153,18 @@ fn properties(table: &Table) -> WriterProperties {
     builder.build()
 }
 
+/// Arrow's own schema is left out: the types are those of the catalog, and a damaged one makes readers panic.
+fn options(table: &Table) -> ArrowWriterOptions {
+    ArrowWriterOptions::new()
+        .with_properties(properties(table))
+        .with_skip_arrow_metadata(true)
+}
+
+/// How files of an archive are read: without Arrow's own schema, which others may have written.
+pub fn reading() -> ArrowReaderOptions {
+    ArrowReaderOptions::new().with_skip_arrow_metadata(true)
+}
+
 /// Writes batches of one table and day to a staged file, sorted by time.
 ///
 /// # Errors
@@ -181,8 +194,8 @@ pub fn write(
         file: &file,
         hash: Sha256::new(),
     };
-    let mut writer =
-        ArrowWriter::try_new(&mut out, table.schema(), Some(properties(table))).map_err(failed)?;
+    let mut writer = ArrowWriter::try_new_with_options(&mut out, table.schema(), options(table))
+        .map_err(failed)?;
     let (order, times) = order(table, batches);
     let mut sets = RowSets::new();
     for batch in batches {
@@ -280,7 +293,8 @@ pub(super) fn hash(path: &Path) -> io::Result<(u64, String)> {
 /// When it cannot be read.
 pub(super) fn count(store: &Store, name: &str) -> Result<u64> {
     let file = store.open(name).map_err(Error::io("open", name))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failure(name))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, reading())
+        .map_err(failure(name))?;
     Ok(u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0))
 }
 
@@ -297,7 +311,8 @@ pub fn read(
 ) -> Result<Vec<RecordBatch>> {
     let name = format!("{}/{path}", table.name);
     let file = store.open(&name).map_err(Error::io("open", &name))?;
-    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failure(&name))?;
+    let mut builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, reading())
+        .map_err(failure(&name))?;
     if let Some(names) = names {
         let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
         builder = builder.with_projection(mask);

@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
 }
 
 fn repair(args: &Repair, ui: &Ui) -> Result<Exit> {
-    let archive = Archive::open(&args.archive)?;
+    let archive = Archive::open_damaged(&args.archive)?;
     let bar = ui.progress();
     let done = repair::repair(&archive, now(), &bar);
     bar.done();

@@ -340,7 +340,8 @@ fn rows(path: &Path, table: &'static Table, entry: &FileEntry, read: &mut Read) 
         path: path.to_path_buf(),
         source: Box::new(source),
     };
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, part::reading())
+        .map_err(failed)?;
     let rows = builder.metadata().file_metadata().num_rows();
     read.sheet.checked(Check::Rows, 1);
     if rows != entry.rows as i64 {
