@@ -187,7 +187,7 @@ fn paths(archive: &Archive) {
         .expect("a plan");
     let schema = Arc::clone(frame.schema().inner());
     let file = File::create(&parquet).expect("a file");
-    let mut writer = Writer::new(Format::Parquet, schema, file).expect("a writer");
+    let mut writer = Writer::new(Format::Parquet, schema, file, false).expect("a writer");
     session
         .stream(frame, |batch| writer.write(batch))
         .expect("the rows can be written");

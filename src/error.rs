@@ -112,6 +112,9 @@ pub enum Error {
     Arrow(#[from] arrow::error::ArrowError),
 }
 
+/// Names that a hint lists.
+const LISTED: usize = 8;
+
 impl Error {
     /// Returns a function for `map_err` that names the action and the file.
     pub fn io(
@@ -152,9 +155,16 @@ impl Error {
                 let near = nearest(name, known);
                 Some(match near.as_slice() {
                     [] => {
-                        let names: Vec<String> =
-                            known.iter().take(8).map(|n| format!("`{n}`")).collect();
-                        format!("this archive has {}", names.join(", "))
+                        let names: Vec<String> = known
+                            .iter()
+                            .take(LISTED)
+                            .map(|n| format!("`{n}`"))
+                            .collect();
+                        let more = match known.len() > LISTED {
+                            true => ", …; `coldtrail tables` shows all",
+                            false => "",
+                        };
+                        format!("this archive has {}{more}", names.join(", "))
                     }
                     near => format!("did you mean {}?", near.join(" or ")),
                 })

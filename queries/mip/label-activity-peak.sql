@@ -6,7 +6,8 @@ kind: Scheduled
 description: |
   On one day a user labelled, relabelled or unlabelled far more than on that user's own days before: more than the
   mean plus three standard deviations, and at least 20 actions. The comparison is with the user alone, so quiet people
-  and busy ones are judged alike. It needs seven earlier days with label actions. One finding a user and day (UTC).
+  and busy ones are judged alike. It needs seven days with label actions among the 13 days before. One finding a user
+  and day (UTC).
 severity: Low
 queryFrequency: 1d
 queryPeriod: 14d
@@ -53,6 +54,13 @@ tests:
       - record: {Id: "f84da051-a649-40be-bfe4-98064afe4a38", CreationTime: "2026-05-12T06:00:00", RecordType: 83, Operation: SensitivityLabelApplied, Workload: PublicEndpoint, UserId: bob@contoso.com, UserType: 0, ObjectId: 'D:\Work\Extra {n}.docx', SensitivityLabelEventData: {SensitivityLabelId: "9c208f2d-d899-4d64-91a8-7ec5e44aa4eb", ActionSource: 3}}
         repeat: {count: 40, every: 10m}
     finds: 0
+  - name: days more than 13 days ago are no history
+    events:
+      - record: {Id: "6a5c9d0e-4a1d-4f0b-9d0e-3f6b0c9e7a01", CreationTime: "2026-05-05T09:00:00", RecordType: 83, Operation: SensitivityLabelApplied, Workload: PublicEndpoint, UserId: carol@contoso.com, UserType: 0, ObjectId: 'D:\Work\Letter {n}.docx', SensitivityLabelEventData: {SensitivityLabelId: "9c208f2d-d899-4d64-91a8-7ec5e44aa4eb", ActionSource: 3}}
+        repeat: {count: 7, every: 1d}
+      - record: {Id: "0b9d3c55-7a52-4b8e-8a34-5c1e6b7f8a02", CreationTime: "2026-05-19T10:00:00", RecordType: 83, Operation: SensitivityLabelRemoved, Workload: PublicEndpoint, UserId: carol@contoso.com, UserType: 0, ObjectId: 'D:\Work\Deal {n}.docx', SensitivityLabelEventData: {OldSensitivityLabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", LabelEventType: 3, ActionSource: 3}}
+        repeat: {count: 60, every: 5m}
+    finds: 0
   - name: six days of history are too few
     events:
       - record: {Id: "52a9b8c7-59b7-4545-9161-194d4686c4ed", CreationTime: "2026-05-05T09:00:00", RecordType: 83, Operation: SensitivityLabelApplied, Workload: PublicEndpoint, UserId: carol@contoso.com, UserType: 0, ObjectId: 'D:\Work\Letter {n}.docx', SensitivityLabelEventData: {SensitivityLabelId: "9c208f2d-d899-4d64-91a8-7ec5e44aa4eb", ActionSource: 3}}
@@ -76,8 +84,8 @@ WITH params AS (
   SELECT
     -- Days with label actions, not calendar days: about a week and a half of work. With fewer the deviation is chance.
     7 AS MinPastDays,
-    -- How far back the past reaches; habits older than a month no longer describe a user.
-    INTERVAL '30 days' AS LookBack,
+    -- How far back the past reaches: with the day itself the 14 days of the queryPeriod, which is the most that Sentinel has.
+    INTERVAL '13 days' AS LookBack,
     -- One day in several hundred lies above this by chance.
     3 AS Sigmas,
     -- A peak below this is a busy afternoon.

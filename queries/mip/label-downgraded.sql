@@ -6,7 +6,7 @@ kind: Scheduled
 description: |
   A person replaced a sensitivity label by a less sensitive one. That is how content slips past policies that stop or
   encrypt the higher label. The record says so itself or, where it names no direction, the ranks in the Labels
-  watchlist decide.
+  watchlist decide; without them such records are counted as not judged.
 severity: Low
 queryFrequency: 1d
 queryPeriod: 1d
@@ -15,7 +15,22 @@ triggerThreshold: 0
 tactics: [DefenseEvasion]
 relevantTechniques: [T1562]
 watchlists:
-  Labels: {required: true, columns: [Id, Name, Rank, Parent]}
+  Labels: {required: false, columns: [Id, Name, Rank, Parent]}
+unjudged:
+  what: change{s} of a label whose order nobody gave
+  watchlist: Labels
+  query: |
+    SELECT count(*)
+    FROM LabelEvents AS e
+    LEFT JOIN UnifiedAuditLog AS u ON u._Source = e._Source
+    LEFT JOIN MicrosoftPurviewInformationProtection AS m ON m._Source = e._Source
+    WHERE e.Action IN ('LabelChanged', 'LabelApplied')
+      AND e.OldLabelId <> e.NewLabelId
+      AND (e.OldLabelRank IS NULL OR e.NewLabelRank IS NULL)
+      AND lower(coalesce(u.SensitivityLabelEventData_LabelEventType, u.LabelEventType, m.LabelEventType, ''))
+        NOT IN ('4', 'labelchangedsameorder')
+      AND coalesce(e.UserType, 0) NOT IN (4, 5, 6, 7, 8)
+      AND NOT regexp_like(coalesce(e.UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i')
 entityMappings:
   - entityType: Account
     fieldMappings:
@@ -50,6 +65,11 @@ tests:
         - {Id: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", Name: Confidential, Rank: "3", Parent: ""}
     events:
       - record: {Id: "1d181ec1-04f1-4c6b-82e5-87c81b9ca01f", CreationTime: "2026-05-05T08:02:00", RecordType: 6, Operation: FileSensitivityLabelChanged, Workload: SharePoint, UserId: bob@contoso.com, UserType: 0, ClientIP: "198.51.100.7", ObjectId: "https://contoso.sharepoint.com/sites/finance/Shared Documents/Forecast.xlsx", SourceLabel: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", DestinationLabel: "9c208f2d-d899-4d64-91a8-7ec5e44aa4eb"}
+    finds: 1
+  - name: what the record names is found without the watchlist
+    events:
+      - record: {Id: "d4cb9a3f-6ac8-4f7e-9a53-5f1c0f4d2b11", CreationTime: "2026-05-05T08:02:30", RecordType: 83, Operation: SensitivityLabelUpdated, Workload: PublicEndpoint, UserId: bob@contoso.com, UserType: 0, ObjectId: 'D:\Work\Offer.docx', SensitivityLabelEventData: {OldSensitivityLabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", SensitivityLabelId: "9c208f2d-d899-4d64-91a8-7ec5e44aa4eb", LabelEventType: 2, ActionSource: 3}}
+      - record: {Id: "a1b5b6c4-2f7e-4d52-8a0f-0b6c7d8e9f10", CreationTime: "2026-05-05T08:02:40", RecordType: 6, Operation: FileSensitivityLabelChanged, Workload: SharePoint, UserId: bob@contoso.com, UserType: 0, ObjectId: "https://contoso.sharepoint.com/sites/finance/Shared Documents/Forecast.xlsx", SourceLabel: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", DestinationLabel: "9c208f2d-d899-4d64-91a8-7ec5e44aa4eb"}
     finds: 1
   - name: the record's own word counts more than the ranks
     watchlists:

@@ -16,6 +16,21 @@ tactics: [DefenseEvasion]
 relevantTechniques: [T1562]
 watchlists:
   Labels: {required: false, columns: [Id, Name, Rank, Parent]}
+unjudged:
+  what: change{s} of a label whose order nobody gave
+  watchlist: Labels
+  query: |
+    SELECT count(*)
+    FROM LabelEvents AS e
+    LEFT JOIN UnifiedAuditLog AS u ON u._Source = e._Source
+    LEFT JOIN MicrosoftPurviewInformationProtection AS m ON m._Source = e._Source
+    WHERE e.Action IN ('LabelChanged', 'LabelApplied')
+      AND e.OldLabelId <> e.NewLabelId
+      AND (e.OldLabelRank IS NULL OR e.NewLabelRank IS NULL)
+      AND lower(coalesce(u.SensitivityLabelEventData_LabelEventType, u.LabelEventType, m.LabelEventType, ''))
+        NOT IN ('4', 'labelchangedsameorder')
+      AND (coalesce(e.UserType, 0) IN (4, 5, 6, 7, 8)
+        OR regexp_like(coalesce(e.UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i'))
 entityMappings:
   - entityType: Account
     fieldMappings:

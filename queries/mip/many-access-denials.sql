@@ -7,10 +7,10 @@ description: |
   One user, or several users from one address, were refused ten or more times within an hour on at least three
   protected documents. Somebody holds a collection of documents and tries which of them open. The audit log never
   holds these attempts: they come from the rights management service's usage log or an archive of
-  InformationProtectionLogs_CL. One finding a burst.
+  InformationProtectionLogs_CL. One finding a burst; one that goes on for days is a finding a day.
 severity: High
 queryFrequency: 1h
-queryPeriod: 3h
+queryPeriod: 3d
 triggerOperator: gt
 triggerThreshold: 0
 tactics: [Collection, Discovery]
@@ -48,6 +48,12 @@ tests:
         record: {TimeGenerated: "2026-05-18T10:00:00Z", UserId_s: "guest{n}@fabrikam.com", IPv4_s: "203.0.113.81", Activity_s: AccessDenied, Operation_s: AcquireLicense, Protected_b: true, ProtectionOwner_s: alice@contoso.com, ObjectId_s: "Report {n}.docx"}
         repeat: {count: 10, every: 1m}
     finds: 1
+  - name: refusals that go on for three days are a finding a day
+    events:
+      - table: InformationProtectionLogs_CL
+        record: {TimeGenerated: "2026-05-18T06:00:00Z", UserId_s: carol@fabrikam.com, IPv4_s: "203.0.113.82", Activity_s: AccessDenied, Operation_s: AcquireLicense, Protected_b: true, ProtectionOwner_s: alice@contoso.com, ObjectId_s: "Paper {n}.docx"}
+        repeat: {count: 864, every: 5m}
+    finds: 3
   - name: nine refusals are not enough
     events:
       - table: InformationProtectionLogs_CL
@@ -147,7 +153,16 @@ islands AS (
   FROM starts
 ),
 bursts AS (
-  SELECT Kind, Who, Burst, min(FirstTime) AS FirstTime, max(LastTime) AS LastTime
+  SELECT
+    Kind,
+    Who,
+    Burst,
+    min(FirstTime) AS FirstTime,
+    max(LastTime) AS LastTime,
+    -- A burst that goes on for days is cut at midnight (UTC), where it has gone on for half a day and goes on for another: one finding is then never
+    -- of more than two days, which its queryPeriod has room for. FirstCut is the first such midnight, LastCut the last.
+    date_trunc('day', min(FirstTime) + INTERVAL '36 hours' - INTERVAL '1 microsecond') AS FirstCut,
+    date_trunc('day', max(LastTime) - INTERVAL '12 hours') AS LastCut
   FROM islands
   GROUP BY Kind, Who, Burst
 ),
@@ -168,7 +183,13 @@ findings AS (
     array_agg(a._Source ORDER BY a.TimeGenerated, a._Source) AS _Sources
   FROM bursts AS b
   JOIN attempts AS a ON a.Kind = b.Kind AND a.Who = b.Who AND a.TimeGenerated BETWEEN b.FirstTime AND b.LastTime
-  GROUP BY b.Kind, b.Who, b.Burst
+  GROUP BY
+    b.Kind,
+    b.Who,
+    b.Burst,
+    CASE
+      WHEN b.FirstCut <= b.LastCut AND a.TimeGenerated >= b.FirstCut THEN least(date_trunc('day', a.TimeGenerated), b.LastCut)
+    END
 )
 SELECT f.*
 FROM findings AS f

@@ -6,16 +6,31 @@ kind: Scheduled
 description: |
   One person removed or lowered the labels of 20 or more files within 30 minutes. By hand that is rare; it is what
   someone does who gets a collection ready to take away, or a script on that account. One finding a burst, however long
-  it goes on.
+  it goes on; one that goes on for days is a finding a day.
 severity: High
 queryFrequency: 1h
-queryPeriod: 2h
+queryPeriod: 3d
 triggerOperator: gt
 triggerThreshold: 0
 tactics: [DefenseEvasion, Collection]
 relevantTechniques: [T1562, T1119]
 watchlists:
   Labels: {required: false, columns: [Id, Name, Rank, Parent]}
+unjudged:
+  what: change{s} of a label whose order nobody gave
+  watchlist: Labels
+  query: |
+    SELECT count(*)
+    FROM LabelEvents AS e
+    LEFT JOIN UnifiedAuditLog AS u ON u._Source = e._Source
+    LEFT JOIN MicrosoftPurviewInformationProtection AS m ON m._Source = e._Source
+    WHERE e.Action IN ('LabelChanged', 'LabelApplied')
+      AND e.OldLabelId <> e.NewLabelId
+      AND (e.OldLabelRank IS NULL OR e.NewLabelRank IS NULL)
+      AND lower(coalesce(u.SensitivityLabelEventData_LabelEventType, u.LabelEventType, m.LabelEventType, ''))
+        NOT IN ('4', 'labelchangedsameorder')
+      AND coalesce(e.UserType, 0) NOT IN (4, 5, 6, 7, 8)
+      AND NOT regexp_like(coalesce(e.UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i')
 entityMappings:
   - entityType: Account
     fieldMappings:
@@ -56,6 +71,18 @@ tests:
       - record: {Id: "9fc0db6a-933e-4acd-b430-20965ec5f9d1", CreationTime: "2026-05-13T10:00:00", RecordType: 83, Operation: SensitivityLabelRemoved, Workload: PublicEndpoint, UserId: mallory@contoso.com, UserType: 0, ObjectId: 'C:\Users\mallory\Deals\Deal {n}.docx', SensitivityLabelEventData: {OldSensitivityLabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", LabelEventType: 3, ActionSource: 3}}
         repeat: {count: 20, every: 94s}
     finds: 1
+  - name: a burst that goes on for three days is a finding a day
+    events:
+      - record: {Id: "5d1b7c2e-93a4-4b6f-8c7d-2e9f0a1b3c44", CreationTime: "2026-05-13T06:00:00", RecordType: 83, Operation: SensitivityLabelRemoved, Workload: PublicEndpoint, UserId: mallory@contoso.com, UserType: 0, ObjectId: 'C:\Users\mallory\Deals\Deal {n}.docx', SensitivityLabelEventData: {OldSensitivityLabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", LabelEventType: 3, ActionSource: 3}}
+        repeat: {count: 2880, every: 90s}
+    finds: 3
+  - name: a burst of a day and a half with one midnight deep inside is two findings, one with a midnight near its end is one
+    events:
+      - record: {Id: "7e2c8d3f-04b5-4c70-9d8e-3f0a1b2c4d55", CreationTime: "2026-05-13T06:00:00", RecordType: 83, Operation: SensitivityLabelRemoved, Workload: PublicEndpoint, UserId: mallory@contoso.com, UserType: 0, ObjectId: 'C:\Users\mallory\Deals\Deal {n}.docx', SensitivityLabelEventData: {OldSensitivityLabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", LabelEventType: 3, ActionSource: 3}}
+        repeat: {count: 1440, every: 90s}
+      - record: {Id: "8f3d9e40-15c6-4d81-8e9f-4a1b2c3d5e66", CreationTime: "2026-05-13T06:00:00", RecordType: 83, Operation: SensitivityLabelRemoved, Workload: PublicEndpoint, UserId: bob@contoso.com, UserType: 0, ObjectId: 'D:\Work\Paper {n}.docx', SensitivityLabelEventData: {OldSensitivityLabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", LabelEventType: 3, ActionSource: 3}}
+        repeat: {count: 1000, every: 90s}
+    finds: 3
   - name: two bursts hours apart are two findings
     events:
       - record: {Id: "60bf9e19-8a49-4a9b-b511-814605247483", CreationTime: "2026-05-13T10:00:00", RecordType: 83, Operation: SensitivityLabelRemoved, Workload: PublicEndpoint, UserId: mallory@contoso.com, UserType: 0, ObjectId: 'C:\Users\mallory\Deals\Deal {n}.docx', SensitivityLabelEventData: {OldSensitivityLabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5", LabelEventType: 3, ActionSource: 3}}
@@ -161,7 +188,15 @@ islands AS (
   FROM starts
 ),
 bursts AS (
-  SELECT UserKey, Burst, min(FirstTime) AS FirstTime, max(LastTime) AS LastTime
+  SELECT
+    UserKey,
+    Burst,
+    min(FirstTime) AS FirstTime,
+    max(LastTime) AS LastTime,
+    -- A burst that goes on for days is cut at midnight (UTC), where it has gone on for half a day and goes on for another: one finding is then never
+    -- of more than two days, which its queryPeriod has room for. FirstCut is the first such midnight, LastCut the last.
+    date_trunc('day', min(FirstTime) + INTERVAL '36 hours' - INTERVAL '1 microsecond') AS FirstCut,
+    date_trunc('day', max(LastTime) - INTERVAL '12 hours') AS LastCut
   FROM islands
   GROUP BY UserKey, Burst
 )
@@ -183,4 +218,9 @@ SELECT
   array_agg(e._Source ORDER BY e.TimeGenerated, e._Source) AS _Sources
 FROM bursts AS b
 JOIN lowered AS e ON e.UserKey = b.UserKey AND e.TimeGenerated BETWEEN b.FirstTime AND b.LastTime
-GROUP BY b.UserKey, b.Burst
+GROUP BY
+  b.UserKey,
+  b.Burst,
+  CASE
+    WHEN b.FirstCut <= b.LastCut AND e.TimeGenerated >= b.FirstCut THEN least(date_trunc('day', e.TimeGenerated), b.LastCut)
+  END

@@ -4,9 +4,9 @@ name: Labelled or protected file opened by a guest or from a new country
 version: 1.0.0
 kind: Scheduled
 description: |
-  A guest opened a protected file or one with more than a general label, or a user did so from a country where this user was not seen in the 14
-  days before. The country is the one in the record or, failing that, the one of the user's sign-ins from the same
-  address. The day before the opening is not taken as history, since an intruder signs in first; a user without any
+  A guest opened a protected file or one with more than a general label, or a user did so from a country where this user was not seen in the 13
+  days before. The country is the one in the record or, failing that, the one of the user's latest sign-in from the same
+  address in those days. The day before the opening is not taken as history, since an intruder signs in first; a user without any
   history is never in a new country. One finding a user, reason and day.
 severity: Medium
 queryFrequency: 1d
@@ -57,22 +57,42 @@ tests:
       - table: CloudAppEvents
         record: {Timestamp: "2026-05-19T11:05:00Z", ActionType: SensitivityLabeledFileOpened, Application: "Microsoft 365", CountryCode: SG, IPAddress: "203.0.113.33", ReportId: "0_11161_48faf3c3-5be4-419c-a518-faec1ac6a6f1", RawEventData: {Id: "48faf3c3-5be4-419c-a518-faec1ac6a6f1", CreationTime: "2026-05-19T11:05:00Z", RecordType: 84, Operation: SensitivityLabeledFileOpened, Workload: PublicEndpoint, UserId: dave@contoso.com, UserType: 0, ObjectId: 'C:\Work\Design.docx', LabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5"}}
     finds: 1
-  - name: a country last seen more than 14 days ago is new again
+  - name: a country last seen more than 13 days ago is new again
     events:
       - table: SigninLogs
         record: {TimeGenerated: "2026-05-01T08:00:00Z", Id: "182b2beb-24e6-4fdd-bd46-af52d89869ba", UserPrincipalName: dave@contoso.com, IPAddress: "203.0.113.33", Location: SG, ResultType: "0"}
       - table: SigninLogs
         record: {TimeGenerated: "2026-05-14T08:00:00Z", Id: "c1e898c1-b998-41ef-b7f4-5c43acfc4182", UserPrincipalName: dave@contoso.com, IPAddress: "192.0.2.14", Location: DE, ResultType: "0"}
+      - table: SigninLogs
+        record: {TimeGenerated: "2026-05-19T11:00:00Z", Id: "74f1b205-c386-459e-b2a1-d4e5f6078199", UserPrincipalName: dave@contoso.com, IPAddress: "203.0.113.33", Location: SG, ResultType: "0"}
       - record: {Id: "1f9d62ed-fe2c-4150-9440-71052f1fa25a", CreationTime: "2026-05-19T11:05:00", RecordType: 84, Operation: SensitivityLabeledFileOpened, Workload: PublicEndpoint, UserId: dave@contoso.com, UserType: 0, ClientIP: "203.0.113.33", ObjectId: 'C:\Work\Design.docx', LabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5"}
     finds: 1
-  - name: a country seen in the 14 days before is not new
+  - name: a country seen in the 13 days before is not new
     events:
       - table: SigninLogs
-        record: {TimeGenerated: "2026-05-06T08:00:00Z", Id: "d288a1b8-44bf-441e-bf0f-e4c221f86057", UserPrincipalName: dave@contoso.com, IPAddress: "198.51.100.90", Location: sg, ResultType: "0"}
+        record: {TimeGenerated: "2026-05-06T12:00:00Z", Id: "d288a1b8-44bf-441e-bf0f-e4c221f86057", UserPrincipalName: dave@contoso.com, IPAddress: "198.51.100.90", Location: sg, ResultType: "0"}
       - table: SigninLogs
         record: {TimeGenerated: "2026-05-19T11:00:00Z", Id: "504b1744-a605-4cb4-aa55-959c1af3bd78", UserPrincipalName: dave@contoso.com, IPAddress: "203.0.113.33", Location: SG, ResultType: "0"}
       - record: {Id: "baad97c8-8288-4cda-93a6-79f7575b3562", CreationTime: "2026-05-19T11:05:00", RecordType: 84, Operation: SensitivityLabeledFileOpened, Workload: PublicEndpoint, UserId: dave@contoso.com, UserType: 0, ClientIP: "203.0.113.33", ObjectId: 'C:\Work\Design.docx', LabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5"}
     finds: 0
+  - name: a sign-in that comes after the opening says nothing of it
+    events:
+      - table: SigninLogs
+        record: {TimeGenerated: "2026-05-14T08:00:00Z", Id: "0d8a4b9e-5c1f-4e27-8b3a-6d7e8f901a22", UserPrincipalName: dave@contoso.com, IPAddress: "192.0.2.14", Location: DE, ResultType: "0"}
+      - record: {Id: "1e9b5caf-6d20-4f38-9c4b-7e8f90a12b33", CreationTime: "2026-05-19T11:05:00", RecordType: 84, Operation: SensitivityLabeledFileOpened, Workload: PublicEndpoint, UserId: dave@contoso.com, UserType: 0, ClientIP: "203.0.113.33", ObjectId: 'C:\Work\Design.docx', LabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5"}
+      - table: SigninLogs
+        record: {TimeGenerated: "2026-05-19T11:06:00Z", Id: "2fac6db0-7e31-4049-8d5c-8f90a1b23c44", UserPrincipalName: dave@contoso.com, IPAddress: "203.0.113.33", Location: SG, ResultType: "0"}
+    finds: 0
+  - name: the latest of several sign-ins from one address says where it is
+    events:
+      - table: SigninLogs
+        record: {TimeGenerated: "2026-05-10T08:00:00Z", Id: "30bd7ec1-8f42-415a-9e6d-90a1b2c34d55", UserPrincipalName: dave@contoso.com, IPAddress: "203.0.113.33", Location: DE, ResultType: "0"}
+      - table: SigninLogs
+        record: {TimeGenerated: "2026-05-19T10:00:00Z", Id: "41ce8fd2-9053-426b-8f7e-a1b2c3d45e66", UserPrincipalName: dave@contoso.com, IPAddress: "203.0.113.33", Location: SG, ResultType: "0"}
+      - record: {Id: "52df90e3-a164-437c-908f-b2c3d4e56f77", CreationTime: "2026-05-19T11:05:00", RecordType: 84, Operation: SensitivityLabeledFileOpened, Workload: PublicEndpoint, UserId: dave@contoso.com, UserType: 0, ClientIP: "203.0.113.33", ObjectId: 'C:\Work\Design.docx', LabelId: "0d4d1191-0a79-4c58-90e4-7c4b532fb7b5"}
+      - table: SigninLogs
+        record: {TimeGenerated: "2026-05-19T12:00:00Z", Id: "63e0a1f4-b275-448d-a190-c3d4e5f67088", UserPrincipalName: dave@contoso.com, IPAddress: "203.0.113.33", Location: DE, ResultType: "0"}
+    finds: 1
   - name: a user without history, an unknown country and a failed sign-in say nothing
     events:
       - table: SigninLogs
@@ -99,30 +119,27 @@ tests:
 */
 WITH params AS (
   SELECT
-    -- How long a country stays known; longer hides a second visit by an intruder, shorter reports every holiday twice.
-    INTERVAL '14 days' AS LookBack,
+    -- How long a country stays known; longer hides a second visit by an intruder, shorter reports every holiday twice. With the day itself it is
+    -- the 14 days of the queryPeriod, which is the most that Sentinel has.
+    INTERVAL '13 days' AS LookBack,
     -- What happened this short a time before belongs to the same visit and is no history.
     INTERVAL '1 day' AS Visit,
     -- Labels ranked lower (public, general) are meant to be read by others. A label of unknown rank counts.
     2 AS MinRank
 ),
-signin_countries AS (
-  SELECT
-    lower(UserPrincipalName) AS UserKey,
-    IPAddress,
-    last_value(upper(Location) ORDER BY TimeGenerated, _Source) AS Country
+signins AS (
+  SELECT TimeGenerated, lower(UserPrincipalName) AS UserKey, IPAddress, upper(Location) AS Country, _Source
   FROM SigninLogs
-  WHERE ResultType = '0' AND coalesce(Location, '') <> '' AND coalesce(IPAddress, '') <> ''
-  GROUP BY lower(UserPrincipalName), IPAddress
+  WHERE ResultType = '0' AND coalesce(Location, '') <> ''
 ),
-located AS (
+people AS (
   SELECT
     e.TimeGenerated,
     e.Action,
     e.UserId,
     lower(e.UserId) AS UserKey,
     coalesce(e.UserType, 0) = 10 OR coalesce(e.UserId, '') ILIKE '%#ext#%' AS IsGuest,
-    coalesce(upper(nullif(e.CountryCode, '')), s.Country) AS Country,
+    upper(nullif(e.CountryCode, '')) AS RecordCountry,
     e.FileName,
     e.FilePath,
     lower(coalesce(nullif(e.FilePath, ''), nullif(e.FileName, ''), e.EventId)) AS FileKey,
@@ -137,7 +154,6 @@ located AS (
     e._Source
   FROM LabelEvents AS e
   CROSS JOIN params AS p
-  LEFT JOIN signin_countries AS s ON s.UserKey = lower(e.UserId) AND s.IPAddress = e.IPAddress
   WHERE coalesce(e.UserType, 0) NOT IN (4, 5, 6, 7, 8)  -- system, application, service principal, policies
     AND NOT regexp_like(coalesce(e.UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_|microsoftrmsonline@|aadrm_|$)', 'i')
 ),
@@ -145,21 +161,46 @@ located AS (
 history AS (
   SELECT UserKey, Country, min(TimeGenerated) AS FirstSeen, max(TimeGenerated) AS LastSeen
   FROM (
-    SELECT UserKey, Country, TimeGenerated
-    FROM located
+    SELECT UserKey, RecordCountry AS Country, TimeGenerated
+    FROM people
     -- A refused attempt makes no country familiar.
-    WHERE Country IS NOT NULL AND Action <> 'AccessDenied'
+    WHERE RecordCountry IS NOT NULL AND Action <> 'AccessDenied'
     UNION ALL
-    SELECT lower(UserPrincipalName) AS UserKey, upper(Location) AS Country, TimeGenerated
-    FROM SigninLogs
-    WHERE ResultType = '0' AND coalesce(Location, '') <> ''
+    SELECT UserKey, Country, TimeGenerated
+    FROM signins
   )
   GROUP BY UserKey, Country, date_trunc('day', TimeGenerated)
 ),
 opened AS (
   SELECT *
-  FROM located
+  FROM people
   WHERE Action = 'FileOpened' AND Sensitive
+),
+-- The latest sign-in of the same user from the same address, at or before each opening.
+visits AS (
+  SELECT
+    OpenedSource,
+    last_value(Country) IGNORE NULLS OVER latest AS Country,
+    last_value(SignedIn) IGNORE NULLS OVER latest AS SignedIn
+  FROM (
+    SELECT UserKey, IPAddress, TimeGenerated, 0 AS Turn, _Source, Country, TimeGenerated AS SignedIn, NULL AS OpenedSource
+    FROM signins
+    WHERE coalesce(IPAddress, '') <> ''
+    UNION ALL
+    SELECT UserKey, IPAddress, TimeGenerated, 1 AS Turn, _Source, NULL AS Country, NULL AS SignedIn, _Source AS OpenedSource
+    FROM opened
+    WHERE RecordCountry IS NULL AND coalesce(IPAddress, '') <> ''
+  )
+  WINDOW latest AS (
+    PARTITION BY UserKey, IPAddress
+    ORDER BY TimeGenerated, Turn, _Source
+    ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+  )
+),
+located AS (
+  SELECT o.*, coalesce(o.RecordCountry, v.Country) AS Country
+  FROM opened AS o
+  LEFT JOIN visits AS v ON v.OpenedSource = o._Source AND v.SignedIn >= o.HistoryFrom
 ),
 seen AS (
   SELECT
@@ -167,7 +208,7 @@ seen AS (
     -- A day that only partly reaches into the window counts.
     count(*) FILTER (WHERE h.Country = o.Country) AS Here,
     count(*) AS Anywhere
-  FROM opened AS o
+  FROM located AS o
   JOIN history AS h ON h.UserKey = o.UserKey
   WHERE o.Country IS NOT NULL AND h.LastSeen >= o.HistoryFrom AND h.FirstSeen <= o.HistoryTo
   GROUP BY o._Source
@@ -179,7 +220,7 @@ judged AS (
       WHEN o.IsGuest THEN 'guest'
       WHEN s.Anywhere > 0 AND s.Here = 0 THEN 'new country'
     END AS Reason
-  FROM opened AS o
+  FROM located AS o
   LEFT JOIN seen AS s ON s._Source = o._Source
 )
 SELECT

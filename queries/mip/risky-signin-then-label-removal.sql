@@ -10,13 +10,26 @@ description: |
   the sign-in's own address.
 severity: High
 queryFrequency: 1h
-queryPeriod: 9h
+queryPeriod: 16h
 triggerOperator: gt
 triggerThreshold: 0
 tactics: [InitialAccess, DefenseEvasion]
 relevantTechniques: [T1078, T1562]
 watchlists:
   Labels: {required: false, columns: [Id, Name, Rank, Parent]}
+unjudged:
+  what: change{s} of a label whose order nobody gave
+  watchlist: Labels
+  query: |
+    SELECT count(*)
+    FROM LabelEvents AS e
+    LEFT JOIN UnifiedAuditLog AS u ON u._Source = e._Source
+    LEFT JOIN MicrosoftPurviewInformationProtection AS m ON m._Source = e._Source
+    WHERE e.Action IN ('LabelChanged', 'LabelApplied')
+      AND e.OldLabelId <> e.NewLabelId
+      AND (e.OldLabelRank IS NULL OR e.NewLabelRank IS NULL)
+      AND lower(coalesce(u.SensitivityLabelEventData_LabelEventType, u.LabelEventType, m.LabelEventType, ''))
+        NOT IN ('4', 'labelchangedsameorder')
 entityMappings:
   - entityType: Account
     fieldMappings:
@@ -73,7 +86,8 @@ tests:
     finds: 0
 */
 WITH params AS (
-  -- A working day: a stolen session is used soon, and a token lives longer than its first hour.
+  -- A working day: a stolen session is used soon, and a token lives longer than its first hour. Twice as long is the queryPeriod: the last
+  -- action may be that far behind the sign-in, and an earlier sign-in as far before it.
   SELECT INTERVAL '8 hours' AS Span
 ),
 risky AS (

@@ -16,6 +16,18 @@ tactics: [DefenseEvasion, Collection]
 relevantTechniques: [T1078, T1213]
 watchlists:
   SuperUsers: {required: false, columns: [UserPrincipalName, Comment]}
+unjudged:
+  what: opening{s} of a protected file of somebody else
+  watchlist: SuperUsers
+  query: |
+    SELECT count(*)
+    FROM LabelEvents AS e
+    WHERE e.Action = 'FileOpened'
+      AND coalesce(e.Protected, e.SourceTable = 'AipServiceUserLog')
+      AND coalesce(e.Owner, '') <> ''
+      AND lower(e.Owner) <> lower(e.UserId)
+      AND NOT regexp_like(coalesce(e.UserId, ''), '^(microsoftrmsonline@|aadrm_|nt authority)', 'i')
+      AND (SELECT count(*) FROM watchlists.SuperUsers) = 0
 entityMappings:
   - entityType: Account
     fieldMappings:

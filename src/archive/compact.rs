@@ -1,7 +1,8 @@
 //! Many small files of one day become one.
 //!
-//! One commit takes the old files out of the log and the new one in: a reader of the log sees either, never both. Rows are not touched, and the
-//! archive's digest stays; the log says which it is.
+//! One commit takes the old files out of the log and the new one in: whoever reads the log sees either, never both. Replaced files move to
+//! `_retired`, where coldtrail's own queries that began before still find them; a query of another program that began before fails and
+//! has to be run again. Rows are not touched, and the archive's digest stays; the log says which it is.
 
 use std::collections::BTreeMap;
 

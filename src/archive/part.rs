@@ -1,4 +1,4 @@
-//! Parquet files of the archive: zstd, one row group, sorted by time.
+//! Parquet files of the archive: zstd, sorted by time, a row group for each 1,048,576 rows at most.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

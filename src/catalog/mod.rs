@@ -120,6 +120,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Columns that the service has or had, that rules name, and that are not stored.
     pub legacy: Vec<Column>,
+    /// Names of the columns that the product shows, in its order. What is kept beside them comes to queries that name it.
+    pub product: Vec<&'static str>,
     /// One folder a day, sorted by time.
     pub by_day: bool,
     /// Columns in the order in which workspaces were seen to export them without a header.
@@ -129,6 +131,8 @@ pub struct Table {
 
 /// Column of the event's time in every event table.
 pub const TIME: &str = "TimeGenerated";
+/// The name that Defender XDR has for [`TIME`].
+pub const SECOND_TIME: &str = "Timestamp";
 /// JSON object of what the export had beyond the known columns, and of values that do not fit their type.
 pub const EXTRA: &str = "ExtraColumns";
 /// Number of the ingest in `Ingests`.
@@ -324,8 +328,10 @@ fn described(text: &'static str) -> Vec<Table> {
         };
         let mut doc = "";
         let mut identity = None;
-        let mut columns = Vec::new();
+        let mut columns: Vec<Column> = Vec::new();
         let mut legacy = Vec::new();
+        let mut product = Vec::new();
+        let mut shown: Vec<&'static str> = Vec::new();
         let mut layout: Vec<String> = Vec::new();
         while let Some(line) = lines.peek() {
             if let Some(text) = line.strip_prefix("doc ") {
@@ -335,8 +341,15 @@ fn described(text: &'static str) -> Vec<Table> {
             } else if let Some(list) = line.strip_prefix("layout ") {
                 layout.extend(list.split(' ').map(str::to_string));
             } else if let Some(list) = line.strip_prefix("columns ") {
-                // Both names of the time are one column in the files; the views offer both.
-                columns.extend(listed(list, Origin::Export).filter(|c| c.name != "Timestamp"));
+                for column in listed(list, Origin::Export) {
+                    product.push(column.name);
+                    // Both names of the time are one column in the files; the views offer both.
+                    if column.name != SECOND_TIME {
+                        columns.push(column);
+                    }
+                }
+            } else if let Some(list) = line.strip_prefix("shown ") {
+                shown.extend(list.split(' '));
             } else if let Some(list) = line.strip_prefix("legacy ") {
                 legacy.extend(listed(list, Origin::Legacy));
             } else {
@@ -351,7 +364,14 @@ fn described(text: &'static str) -> Vec<Table> {
             },
             None => (None, false),
         };
+        if columns.iter().all(|c| c.name != TIME) {
+            columns.push(column(TIME, Kusto::DateTime, Origin::Export, ""));
+        }
         let mut table = finish(name, doc, identity, columns);
+        table.product = match shown.is_empty() {
+            true => product,
+            false => shown,
+        };
         table.by_content = by_content;
         table.legacy = legacy;
         table.layouts.extend((!layout.is_empty()).then_some(layout));
@@ -470,6 +490,7 @@ fn index(
         identity: None,
         by_content: false,
         record: None,
+        product: columns.iter().map(|c| c.name).collect(),
         columns,
         legacy: Vec::new(),
         by_day,
@@ -643,6 +664,23 @@ mod tests {
         for t in catalog().tables().chain(&catalog().foreign) {
             for c in &t.legacy {
                 assert_eq!(t.position(c.name), None, "{} stores {}", t.name, c.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_product_has_one_name_of_the_time_or_both() {
+        let names = |name: &str| {
+            let product = &table(name).product;
+            (product.contains(&TIME), product.contains(&SECOND_TIME))
+        };
+        assert_eq!(names("AuditLogs"), (true, false));
+        assert_eq!(names("EntraIdSignInEvents"), (false, true));
+        assert_eq!(names("CloudAppEvents"), (true, true));
+        for t in catalog().tables().chain(&catalog().foreign) {
+            for name in &t.product {
+                let known = *name == SECOND_TIME || t.position(name).is_some();
+                assert!(known, "{} has no column {name}", t.name);
             }
         }
     }

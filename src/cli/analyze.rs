@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
-use super::ui::{Ui, answer, bytes_text};
-use super::{Exit, Global, hunt, ingest, now};
+use super::ui::{self, Ui, answer, bytes_text};
+use super::{Exit, Global, hunt, ingest};
 use crate::archive::Archive;
 use crate::convert::Choice;
 use crate::error::{Error, Result};
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         ));
     }
     let (session, hunt) = hunt::sweep(&archive, &args.hunting, global, ui)?;
-    answer(&format!("\n{}", hunt::describe(&hunt)))?;
+    answer(&format!("\n{}", hunt::describe(&hunt, ui::columns())))?;
     let write = |file: &Path, text: String| {
         let staged = file.with_extension("part");
         std::fs::write(&staged, text).map_err(Error::io("write", &staged))?;
@@ -60,9 +60,9 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         &hunt,
         &report::Heading {
             archive: path("archive").display().to_string(),
-            now: now(),
-            from: args.hunting.window.from,
-            to: args.hunting.window.to,
+            now: args.hunting.window.now(),
+            from: args.hunting.window.from(),
+            to: args.hunting.window.to(),
             bytes_text,
         },
     )?;

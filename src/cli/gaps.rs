@@ -32,15 +32,15 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, global: &Global, _ui: &Ui) -> Result<Exit> {
     let archive = Archive::open(&args.archive)?;
     let mut options = global.engine(Some(&args.window))?;
-    (options.from, options.to) = (None, None);
+    (options.from, options.to) = (None, args.window.seen());
     let session = Session::open(Source::Archive(&archive), &options)?;
     let only = args.table.as_deref();
     let scope = Scope {
         table: only
             .map(|name| gaps::table_of(&session, name))
             .transpose()?,
-        from: args.window.from,
-        to: args.window.to,
+        from: args.window.from(),
+        to: args.window.to(),
     };
     let report = gaps::find(&session, &archive.snapshot()?.ledger, &scope)?;
     let text = match args.format.as_str() {

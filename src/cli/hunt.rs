@@ -1,10 +1,13 @@
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use super::ui::{Ui, answer, counted, table};
-use super::{Exit, Global, Window, severity};
+use super::answer::{Shape, format_of};
+use super::ui::{self, Ui, answer, count, counted};
+use super::{Exit, Global, Window, layout, severity};
 use crate::archive::Archive;
-use crate::detect::{self, Finding, Hunt, Status};
+use crate::detect::{self, Choice, Finding, Hunt, Status, Unjudged};
 use crate::diagnostic::Level;
+use crate::engine::output::Format;
 use crate::engine::{Session, Source};
 use crate::error::{Error, Result};
 use crate::report;
@@ -12,7 +15,9 @@ use crate::rules::{self, Severity};
 
 /// Run detections over an archive
 ///
-/// Runs each rule once over the chosen time (a sweep), all cores at once. Without -r the built-in pack runs.
+/// Runs each rule once (a sweep), all cores at once. Without -r the built-in pack runs. --from, --to and --since choose findings, by the time of
+/// their last event; each rule sees as far around them as it looks back (its queryPeriod), so that days hunted one by one give what all of
+/// them give together.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The archive
@@ -20,10 +25,10 @@ pub(super) struct Args {
     archive: PathBuf,
     #[command(flatten)]
     hunting: Hunting,
-    /// table, json or csv
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = ["table", "json", "csv"])]
-    format: String,
-    /// Write the findings to a file
+    /// table, json, ndjson, csv or markdown. When not given, what the name of the file says, else a table
+    #[arg(short, long, value_name = "FORMAT", value_parser = shape)]
+    format: Option<Shape>,
+    /// Write the findings to a file; its extension says the format: .json, .ndjson, .jsonl, .csv, .md, .txt
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Replace a file that exists
@@ -43,11 +48,25 @@ pub(super) struct Hunting {
     /// End with exit code 1 when something of at least this severity is found
     #[arg(long, value_name = "LEVEL", value_parser = severity)]
     fail_on: Option<Severity>,
+    /// Rules that only lack a watchlist are named and do not count for the exit code
+    #[arg(long)]
+    ignore_missing: bool,
     #[command(flatten)]
     pub window: Window,
 }
 
-/// Hunts, and says what is wrong with rules.
+fn shape(text: &str) -> Result<Shape, String> {
+    Ok(match text {
+        "table" => Shape::Table,
+        "json" => Shape::Other(Format::Json),
+        "ndjson" | "jsonl" => Shape::Other(Format::Ndjson),
+        "csv" => Shape::Other(Format::Csv),
+        "markdown" | "md" => Shape::Other(Format::Markdown),
+        _ => return Err("one of table, json, ndjson, csv, markdown".into()),
+    })
+}
+
+/// Hunts, and says what is wrong with rules. The session has the times of the findings.
 pub(super) fn sweep(
     archive: &Archive,
     hunting: &Hunting,
@@ -61,55 +80,113 @@ pub(super) fn sweep(
         }
     }
     let ledger = archive.snapshot()?.ledger;
-    let options = global.engine(Some(&hunting.window))?;
+    let window = &hunting.window;
+    let choice = Choice {
+        level: hunting.min_level,
+        window: detect::Window {
+            from: window.from(),
+            to: window.to,
+        },
+    };
+    let reach = detect::reach(&pack, &choice);
+    let mut options = global.engine(Some(window))?;
+    options.from = reach.from;
+    options.to = match (reach.to, window.seen()) {
+        (Some(to), Some(seen)) => Some(to.min(seen)),
+        (to, seen) => to.or(seen),
+    };
     let mut session = Session::open(Source::Archive(archive), &options)?;
     let bar = ui.progress();
-    let hunt = detect::sweep(&mut session, &pack, hunting.min_level, &ledger, &bar);
+    let hunt = detect::sweep(&mut session, &pack, &choice, &ledger, &bar);
     bar.done();
     let hunt = hunt?;
-    for outcome in &hunt.outcomes {
-        if let Status::NotRun(reason) = &outcome.status {
-            ui.warn(&format!("rule `{}` did not run: {reason}", outcome.id));
-        }
-    }
+    tell(&hunt, ui);
+    let session = session.within(window.from(), window.to())?;
     Ok((session, hunt))
 }
 
+/// Says which rules did not run, and what those that ran could not judge.
+fn tell(hunt: &Hunt, ui: &Ui) {
+    let mut unjudged: BTreeMap<&Unjudged, Vec<String>> = BTreeMap::new();
+    for outcome in &hunt.outcomes {
+        if let Some(reason) = outcome.status.reason() {
+            ui.warn(&format!("rule `{}` did not run: {reason}", outcome.id));
+        }
+        if let Some(of) = &outcome.unjudged {
+            let rules = unjudged.entry(of).or_default();
+            rules.push(format!("`{}`", outcome.id));
+        }
+    }
+    for (of, rules) in unjudged {
+        let rules = match rules.split_last() {
+            Some((last, rest)) if !rest.is_empty() => {
+                format!("rules {} and {last}", rest.join(", "))
+            }
+            _ => format!("rule {}", rules.concat()),
+        };
+        let many = match of.count {
+            0 => String::new(),
+            n => format!("{} ", count(n)),
+        };
+        ui.warn(&format!(
+            "{rules}: {many}{} not judged: {}",
+            of.what, of.why
+        ));
+    }
+}
+
 pub(super) fn exit(hunt: &Hunt, hunting: &Hunting) -> Exit {
+    let failed = hunt.outcomes.iter().any(|o| match o.status {
+        Status::Found | Status::Nothing => false,
+        Status::Lacks(_) => !hunting.ignore_missing,
+        Status::NotRun(_) => true,
+    });
     let found = hunting
         .fail_on
         .is_some_and(|level| hunt.findings.iter().any(|f| f.severity >= level));
-    let gaps = match hunt.not_run() {
-        0 => Exit::Done,
-        _ => Exit::Incomplete,
+    let rules = match failed {
+        true => Exit::Rules,
+        false => Exit::Done,
     };
-    if found {
-        gaps.and(Exit::Findings)
-    } else {
-        gaps
+    match found {
+        true => rules.and(Exit::Findings),
+        false => rules,
     }
 }
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let archive = Archive::open(&args.archive)?;
+    let shape = match &args.output {
+        Some(path) => format_of(path, args.format)?,
+        None => args.format.unwrap_or(Shape::Table),
+    };
+    if let (Some(path), Shape::Other(Format::Parquet | Format::Kusto)) = (&args.output, shape) {
+        return Err(Error::Usage(format!(
+            "-o {}: findings are written as .json, .ndjson, .csv, .md or .txt",
+            path.display()
+        )));
+    }
     if let Some(path) = &args.output {
         refuse_existing(path, args.clobber)?;
     }
     let (_, hunt) = sweep(&archive, &args.hunting, global, ui)?;
-    let text = match args.format.as_str() {
-        "json" => report::findings_json(&hunt),
-        "csv" => report::findings_csv(&hunt),
-        _ => describe(&hunt),
+    let text = |width| match shape {
+        Shape::Other(Format::Json) => report::findings_json(&hunt),
+        Shape::Other(Format::Ndjson) => report::findings_ndjson(&hunt),
+        Shape::Other(Format::Csv) => report::findings_csv(&hunt),
+        Shape::Other(Format::Markdown) => report::findings_markdown(&hunt),
+        // Parquet and the API's answer were refused.
+        Shape::Table | Shape::Other(_) => describe(&hunt, width),
     };
     match &args.output {
         Some(path) => {
             let mut staged = path.clone().into_os_string();
             staged.push(".part");
-            std::fs::write(&staged, text).map_err(Error::io("write", path))?;
+            std::fs::write(&staged, text(None)).map_err(Error::io("write", path))?;
             std::fs::rename(&staged, path).map_err(Error::io("write", path))?;
             ui.say(&verdict(&hunt));
         }
-        None => answer(&text)?,
+        None => answer(&text(ui::columns()))?,
     }
     Ok(exit(&hunt, &args.hunting))
 }
@@ -144,45 +221,39 @@ pub(super) fn verdict(hunt: &Hunt) -> String {
     text
 }
 
-/// Findings that are shown one by one for each rule.
+/// Findings of a rule that a terminal shows one by one. Files and pipes have all.
 const SHOWN: usize = 5;
 
-/// Findings as text.
-pub(super) fn describe(hunt: &Hunt) -> String {
+/// Findings as text, for a terminal of this width or for what is none.
+pub(super) fn describe(hunt: &Hunt, width: Option<usize>) -> String {
+    const HEADER: [&str; 4] = ["severity", "time", "rule", "about"];
+    let shown = width.map_or(usize::MAX, |_| SHOWN);
     let mut rows = Vec::new();
-    let mut at = 0;
-    while at < hunt.findings.len() {
-        let rule = &hunt.findings[at].rule;
-        let severity = hunt.findings[at].severity;
-        let same: Vec<&Finding> = hunt
-            .findings
-            .iter()
-            .filter(|f| f.rule == *rule && f.severity == severity)
-            .collect();
-        // Each rule once, where its first finding stands.
-        if std::ptr::eq(same[0], &hunt.findings[at]) {
-            for finding in same.iter().take(SHOWN) {
-                rows.push(vec![
-                    severity.name().to_string(),
-                    finding.first.clone(),
-                    finding.rule.clone(),
-                    subject(finding),
-                ]);
-            }
-            if same.len() > SHOWN {
-                rows.push(vec![
-                    severity.name().to_string(),
-                    String::new(),
-                    rule.clone(),
-                    format!("and {} more", same.len() - SHOWN),
-                ]);
-            }
+    for same in groups(&hunt.findings) {
+        for finding in same.iter().take(shown) {
+            rows.push(vec![
+                finding.severity.name().to_string(),
+                finding.first.clone(),
+                finding.rule.clone(),
+                subject(finding),
+            ]);
         }
-        at += 1;
+        let more = same.len().saturating_sub(shown);
+        if more > 0 {
+            rows.push(vec![
+                same[0].severity.name().to_string(),
+                String::new(),
+                same[0].rule.clone(),
+                format!("and {} more", count(more as u64)),
+            ]);
+        }
     }
     let mut text = String::new();
     if !rows.is_empty() {
-        text = table(&["severity", "time", "rule", "about"], &rows, &[]);
+        text = match width {
+            Some(width) => layout::fitted(&HEADER, &rows, &[], width),
+            None => layout::lines(&HEADER, &rows, &[]),
+        };
         text.push('\n');
     }
     text.push_str(&verdict(hunt));
@@ -190,16 +261,31 @@ pub(super) fn describe(hunt: &Hunt) -> String {
     text
 }
 
+/// Findings of one rule and severity together, where the first of them stands.
+fn groups(findings: &[Finding]) -> Vec<Vec<&Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    let mut places = HashMap::new();
+    for finding in findings {
+        let next = groups.len();
+        let place = *places
+            .entry((finding.rule.as_str(), finding.severity))
+            .or_insert(next);
+        if place == next {
+            groups.push(Vec::new());
+        }
+        groups[place].push(finding);
+    }
+    groups
+}
+
 /// Who and what, in a few words.
 fn subject(finding: &Finding) -> String {
     let mut parts: Vec<String> = Vec::new();
     for kind in ["Account", "IP", "File", "Host", "CloudApplication"] {
-        let mut of_kind = finding.entities.iter().filter(|e| e.kind == kind);
-        if let Some(first) = of_kind.next() {
-            let more = of_kind.count();
-            parts.push(match more {
-                0 => first.value.clone(),
-                n => format!("{} (+{n})", first.value),
+        if let Some(first) = finding.entities.iter().find(|e| e.kind == kind) {
+            parts.push(match finding.things(|e| e.kind == kind) {
+                0 | 1 => first.value.clone(),
+                n => format!("{} (+{})", first.value, n - 1),
             });
         }
         if parts.len() == 3 {

@@ -9,7 +9,7 @@ use super::{Exit, now};
 use crate::archive::Archive;
 use crate::archive::ledger::{Entry, Status};
 use crate::catalog::catalog;
-use crate::convert::{self, Choice, Fault, Options, Summary};
+use crate::convert::{self, Choice, Fault, Options, PlannedList, Summary};
 use crate::engine::output::visible;
 use crate::error::Result;
 use crate::ingest::detect::{Hints, Rows};
@@ -21,7 +21,8 @@ use crate::progress::Progress;
 ///
 /// What a file is is told from its content: audit log exports (CSV with an AuditData column, JSON), CloudAppEvents, sign-in
 /// logs and other tables of Sentinel and Defender XDR, RMS usage logs; plain, gzip, zstd, members of zip archives, Parquet. A file
-/// that was read before changes nothing. CSV files in a folder called `watchlists` become watchlists of the archive.
+/// that was read before changes nothing. CSV files in a folder called `watchlists` become watchlists of the archive; one that has changed
+/// replaces the archive's, whose hash stays in `Ingests`.
 ///
 /// Limits: a record of 64 MiB; JSON nested 128 deep; a packed file that unpacks to 200 times its size or 1 TiB; three zip archives inside each other.
 #[derive(Debug, clap::Args)]
@@ -60,7 +61,7 @@ pub(super) struct Reading {
     /// Add nothing at all when a record or a file cannot be read
     #[arg(long)]
     strict: bool,
-    /// Replace results that exist, and watchlists of other content
+    /// Replace results that exist
     #[arg(short = 'C', long)]
     pub clobber: bool,
 }
@@ -118,7 +119,6 @@ pub(super) fn read(
     let options = Options {
         now: now(),
         hints: reading.hints(),
-        clobber: reading.clobber,
         choice,
         fault: match reading.strict {
             true => Fault::Stop,
@@ -210,13 +210,18 @@ fn dry_run(args: &Args, found: &mut Found) -> Result<Exit> {
             line("note", &plan.note);
         }
     }
-    let clobber = args.reading.clobber;
-    for (file, outcome) in convert::plan_watchlists(archive.as_ref(), found, clobber) {
+    for (file, planned) in convert::plan_watchlists(archive.as_ref(), found) {
         out.push_str(&format!("{}\n    taken for  watchlist\n", visible(&file)));
-        match outcome {
-            Ok(Some(rows)) => out.push_str(&format!("    rows       {}\n", count(rows))),
-            Ok(None) => out.push_str("    known      the same list is there already\n"),
-            Err(reason) => {
+        match planned {
+            PlannedList::Taken(rows) => {
+                out.push_str(&format!("    rows       {}\n", count(rows)));
+            }
+            PlannedList::Replaces(rows) => out.push_str(&format!(
+                "    rows       {}\n    replaces   the archive's list of that name\n",
+                count(rows)
+            )),
+            PlannedList::Known => out.push_str("    known      the same list is there already\n"),
+            PlannedList::Refused(reason) => {
                 exit = Exit::Incomplete;
                 out.push_str(&format!("    refused    {}\n", visible(&reason)));
             }
@@ -299,7 +304,15 @@ fn describe(summary: &Summary, seconds: f64, verbose: bool) -> String {
         );
     }
     if !summary.watchlists.is_empty() {
-        line("watchlists", visible(&summary.watchlists.join(", ")));
+        let told = summary.watchlists.iter().map(|(name, replaces)| {
+            let replaced = if *replaces {
+                " (replaces another one)"
+            } else {
+                ""
+            };
+            format!("{}{replaced}", visible(name))
+        });
+        line("watchlists", told.collect::<Vec<_>>().join(", "));
     }
     for (file, reason) in &summary.refused {
         line("refused", format!("{}: {}", visible(file), visible(reason)));

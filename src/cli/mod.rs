@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -11,68 +12,23 @@ use crate::error::Error;
 use crate::rules::Severity;
 
 mod analyze;
+mod answer;
 mod archive;
+mod exit;
 mod gaps;
 mod hunt;
 mod ingest;
 mod kql;
+mod layout;
 mod rules;
 mod sql;
 mod tables;
 mod ui;
 mod verify;
 
+pub use exit::Exit;
+
 use ui::Ui;
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    /// Done.
-    Done = 0,
-    /// Findings at or above `--fail-on`, or `verify` found problems.
-    Findings = 1,
-    /// Wrong usage, or a rule or query is wrong.
-    Usage = 2,
-    /// A file could not be read or written, or the configuration is wrong.
-    Io = 3,
-    /// Finished, but inputs or rules failed or records are in quarantine.
-    Incomplete = 10,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        ExitCode::from(exit as u8)
-    }
-}
-
-impl Exit {
-    /// The code of an error.
-    pub fn of(error: &Error) -> Exit {
-        match error {
-            Error::Query(_) | Error::NoColumn { .. } | Error::NoTable { .. } | Error::Usage(_) => {
-                Exit::Usage
-            }
-            _ => Exit::Io,
-        }
-    }
-
-    /// The worse of two: an error of its own kind outweighs findings, findings outweigh gaps.
-    fn and(self, other: Exit) -> Exit {
-        let weight = |e: Exit| match e {
-            Exit::Done => 0,
-            Exit::Incomplete => 1,
-            Exit::Findings => 2,
-            Exit::Usage => 3,
-            Exit::Io => 4,
-        };
-        if weight(other) > weight(self) {
-            other
-        } else {
-            self
-        }
-    }
-}
 
 /// Turns exported Microsoft 365 audit logs into a Parquet archive and reproduces detections on it, offline.
 #[derive(Debug, Parser)]
@@ -80,8 +36,7 @@ impl Exit {
     name = "coldtrail",
     version,
     disable_help_subcommand = true,
-    after_help = "Exit codes: 0 done · 1 findings at or above --fail-on, or verify found problems · 2 wrong usage, a rule or query error · \
-                  3 I/O or configuration · 10 finished, but inputs or rules failed or records are in quarantine"
+    after_help = exit::HELP
 )]
 struct Cli {
     #[command(flatten)]
@@ -103,10 +58,10 @@ struct Global {
     #[arg(long, global = true)]
     no_color: bool,
     /// Threads to use; all cores when not given
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", value_parser = threads)]
     threads: Option<usize>,
-    /// Memory for queries, such as 512MiB or 4GB; large sorts and groups use the disk beyond it
-    #[arg(long, global = true, value_name = "SIZE", value_parser = size)]
+    /// Memory for queries, such as 512MiB or 4GB, at least 16MiB; large sorts and groups use the disk beyond it
+    #[arg(long, global = true, value_name = "SIZE", value_parser = memory)]
     memory_limit: Option<usize>,
 }
 
@@ -145,7 +100,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(threads) = cli.global.threads {
         // Only the first call sets it, and this is the first.
         if let Err(e) = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads.max(1))
+            .num_threads(threads)
             .build_global()
         {
             ui.warn(&format!("--threads: {e}"));
@@ -183,24 +138,70 @@ struct Window {
     /// Only events before this time (UTC)
     #[arg(long, value_name = "TIME", value_parser = time)]
     to: Option<i64>,
+    /// Only events of so long before --at, or before this moment: 90m, 24h, 7d, 2w
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "from")]
+    since: Option<i64>,
+    /// What now() says, such as 2026-05-21 or 2026-05-21T08:00; nothing that came after it is seen. This moment when not given
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<i64>,
+}
+
+impl Window {
+    /// What `now()` says, in microseconds; the same throughout a run.
+    fn now(&self) -> i64 {
+        static MOMENT: OnceLock<i64> = OnceLock::new();
+        self.at.unwrap_or_else(|| *MOMENT.get_or_init(now))
+    }
+
+    /// The first time that is asked for.
+    fn from(&self) -> Option<i64> {
+        let since = self.since.map(|long| self.now().saturating_sub(long));
+        self.from.or(since)
+    }
+
+    /// What is asked for lies before this time.
+    fn to(&self) -> Option<i64> {
+        match (self.to, self.seen()) {
+            (Some(to), Some(seen)) => Some(to.min(seen)),
+            (to, seen) => to.or(seen),
+        }
+    }
+
+    /// What can be seen at all lies before this time.
+    fn seen(&self) -> Option<i64> {
+        // What happens at the moment itself is seen.
+        self.at.map(|at| at.saturating_add(1))
+    }
+
+    fn check(&self) -> crate::error::Result<()> {
+        match (self.from(), self.to()) {
+            (Some(from), Some(to)) if from >= to => Err(Error::Usage(match (self.from, self.to) {
+                (Some(_), Some(to)) if from >= to => {
+                    "--from is not before --to: nothing lies between".into()
+                }
+                _ => format!(
+                    "nothing lies between {} and {}, the time that is asked for",
+                    ui::time_text(from),
+                    ui::time_text(to)
+                ),
+            })),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Global {
     fn engine(&self, window: Option<&Window>) -> crate::error::Result<crate::engine::Options> {
-        if let Some(w) = window
-            && let (Some(from), Some(to)) = (w.from, w.to)
-            && from >= to
-        {
-            return Err(Error::Usage(
-                "--from is not before --to: nothing lies between".into(),
-            ));
+        if let Some(window) = window {
+            window.check()?;
         }
         Ok(crate::engine::Options {
-            from: window.and_then(|w| w.from),
-            to: window.and_then(|w| w.to),
+            from: window.and_then(Window::from),
+            to: window.and_then(Window::to),
+            now: window.map(Window::now),
             threads: self.threads,
             memory: self.memory_limit,
-            files: Vec::new(),
+            ..crate::engine::Options::default()
         })
     }
 }
@@ -211,8 +212,39 @@ fn time(text: &str) -> Result<i64, String> {
         16 => format!("{text}:00"),
         _ => text.to_string(),
     };
-    crate::ingest::time::iso(padded.as_bytes())
-        .ok_or_else(|| "not a time such as 2026-05-01 or 2026-05-01T08:00:00Z".into())
+    crate::ingest::time::iso(padded.as_bytes()).ok_or_else(|| match crate::rules::seconds(text) {
+        Some(_) => {
+            "not a time such as 2026-05-01 or 2026-05-01T08:00:00Z; --since takes durations".into()
+        }
+        None => "not a time such as 2026-05-01 or 2026-05-01T08:00:00Z".into(),
+    })
+}
+
+/// Microseconds of a duration.
+fn duration(text: &str) -> Result<i64, String> {
+    crate::rules::seconds(text)
+        .filter(|seconds| *seconds > 0)
+        .and_then(|seconds| i64::try_from(seconds).ok()?.checked_mul(1_000_000))
+        .ok_or_else(|| "not a duration such as 90m, 24h, 7d or 2w".into())
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    /// More than any machine has, and fewer than bring one down.
+    const MOST: usize = 1024;
+    match text.parse::<usize>() {
+        Ok(threads) if (1..=MOST).contains(&threads) => Ok(threads),
+        Ok(_) => Err(format!("between 1 and {MOST}")),
+        Err(_) => Err("not a number of threads such as 4".into()),
+    }
+}
+
+fn memory(text: &str) -> Result<usize, String> {
+    /// With less even small sorts fail.
+    const LEAST: usize = 16 << 20;
+    match size(text)? {
+        bytes if bytes < LEAST => Err("too little to answer anything; at least 16MiB".into()),
+        bytes => Ok(bytes),
+    }
 }
 
 fn size(text: &str) -> Result<usize, String> {
@@ -267,23 +299,44 @@ mod tests {
         assert_eq!(time("1970-01-02"), Ok(86_400_000_000));
         assert_eq!(time("1970-01-01T01:00"), Ok(3_600_000_000));
         assert!(time("yesterday").is_err());
+        assert!(time("24h").is_err_and(|why| why.contains("--since")));
+        assert_eq!(duration("90m"), Ok(5_400_000_000));
+        assert_eq!(duration("2w"), duration("14d"));
+        for wrong in ["", "0h", "24", "1y", "-1h", "99999999999999999999d"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
-    fn exit_codes_are_those_of_the_help() {
-        assert_eq!(Exit::of(&Error::Query(String::new())) as u8, 2);
-        assert_eq!(Exit::of(&Error::NoInput(String::new())) as u8, 3);
-        assert_eq!(Exit::Incomplete.and(Exit::Findings) as u8, 1);
-        assert_eq!(Exit::Done.and(Exit::Incomplete) as u8, 10);
-        let help = Cli::command().render_help().to_string().replace("\n", " ");
-        for said in [
-            "0 done",
-            "1 findings",
-            "2 wrong usage",
-            "3 I/O",
-            "10 finished",
-        ] {
-            assert!(help.contains(said), "{said}");
+    fn what_no_machine_can_work_with_is_refused() {
+        assert_eq!(threads("2"), Ok(2));
+        for wrong in ["0", "x", "-1", "1000000"] {
+            assert!(threads(wrong).is_err(), "{wrong}");
         }
+        assert_eq!(memory("16MiB"), Ok(16 << 20));
+        for wrong in ["10", "0", "1MB", "15MiB", "much"] {
+            assert!(memory(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_window_ends_where_nothing_more_is_seen() {
+        let window = |from, to, since, at| Window {
+            from,
+            to,
+            since,
+            at,
+        };
+        let seen = window(None, Some(20), None, Some(10));
+        assert_eq!((seen.from(), seen.to(), seen.now()), (None, Some(11), 10));
+        let back = window(None, Some(9), Some(4), Some(10));
+        assert_eq!((back.from(), back.to()), (Some(6), Some(9)));
+        assert!(back.check().is_ok());
+        assert!(window(Some(10), None, None, Some(9)).check().is_err());
+        assert!(window(Some(10), None, None, Some(10)).check().is_ok());
+        assert!(window(None, Some(6), Some(4), Some(10)).check().is_err());
+        let open = window(None, None, None, None);
+        assert_eq!((open.from(), open.to()), (None, None));
+        assert_eq!(open.now(), window(None, None, Some(1), None).now());
     }
 }

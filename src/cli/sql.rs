@@ -1,12 +1,11 @@
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::ui::{Ui, answer, table};
+use super::answer::{Answer, Asked};
+use super::ui::Ui;
 use super::{Exit, Global, Window};
 use crate::archive::Archive;
-use crate::engine::output::{self, Writer};
-use crate::engine::{Session, Source};
+use crate::engine::{Columns, Session, Source};
 use crate::error::{Error, Result};
 
 /// Ask an archive in SQL
@@ -34,49 +33,12 @@ pub(super) struct Args {
     /// A further table from a CSV, JSON or Parquet file
     #[arg(long = "table", value_name = "NAME=FILE", value_parser = named)]
     tables: Vec<(String, PathBuf)>,
+    /// Show all columns of a table: those of the product, and what the archive keeps beside them, such as _Source, _IngestId and stored
+    /// paths of the record; without it they come when the query names them
+    #[arg(long)]
+    all_columns: bool,
     #[command(flatten)]
     window: Window,
-}
-
-/// Where the answer goes, and in which shape.
-#[derive(Debug, clap::Args)]
-pub(super) struct Answer {
-    /// table, csv, json, ndjson, markdown, parquet, or kusto (the answer of the Log Analytics query API)
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = shape)]
-    format: Shape,
-    /// Write to a file
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// Replace a file that exists
-    #[arg(short = 'C', long)]
-    clobber: bool,
-}
-
-impl Answer {
-    /// Whether JSON is asked for.
-    pub(super) fn is_json(&self) -> bool {
-        self.format == Shape::Other(output::Format::Json)
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    Table,
-    Other(output::Format),
-}
-
-fn shape(text: &str) -> Result<Shape, String> {
-    use output::Format;
-    Ok(match text {
-        "table" => Shape::Table,
-        "csv" => Shape::Other(Format::Csv),
-        "json" => Shape::Other(Format::Json),
-        "ndjson" | "jsonl" => Shape::Other(Format::Ndjson),
-        "markdown" | "md" => Shape::Other(Format::Markdown),
-        "parquet" => Shape::Other(Format::Parquet),
-        "kusto" => Shape::Other(Format::Kusto),
-        _ => return Err("one of table, csv, json, ndjson, markdown, parquet, kusto".into()),
-    })
 }
 
 pub(super) fn named(text: &str) -> Result<(String, PathBuf), String> {
@@ -85,6 +47,14 @@ pub(super) fn named(text: &str) -> Result<(String, PathBuf), String> {
             Ok((name.to_string(), path.into()))
         }
         _ => Err("NAME=FILE".into()),
+    }
+}
+
+/// Which columns stand for all of a table.
+pub(super) fn columns(all: bool) -> Columns {
+    match all {
+        true => Columns::All,
+        false => Columns::Product,
     }
 }
 
@@ -105,91 +75,45 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let archive = Archive::open(&args.archive)?;
     let mut options = global.engine(Some(&args.window))?;
     options.files.clone_from(&args.tables);
+    options.columns = columns(args.all_columns);
     let session = Session::open(Source::Archive(&archive), &options)?;
-    let frame = session.plan(&query)?;
-    args.answer.write(&session, frame, ui)?;
+    let listed = lists_tables(&query);
+    let frame = match listed {
+        true => session.listing()?,
+        false => session.plan(&query)?,
+    };
+    let asked = Asked {
+        query: &query,
+        now: args.window.now(),
+    };
+    args.answer.write(&session, frame, &asked, ui)?;
+    if listed {
+        ui.say(
+            "the other tables of Sentinel and Defender XDR can be asked too; this archive has no rows of them",
+        );
+    }
     Ok(Exit::Done)
 }
 
-/// Rows that a table on the terminal shows; all formats for other programs show all.
-const TABLE_ROWS: usize = 1000;
+/// Whether a query asks for the list of tables. DataFusion would list what is stored, and not what can be asked.
+fn lists_tables(query: &str) -> bool {
+    let query = query.trim().trim_end_matches(';');
+    let words: Vec<&str> = query.split_whitespace().collect();
+    matches!(words.as_slice(), [show, tables]
+        if show.eq_ignore_ascii_case("show") && tables.eq_ignore_ascii_case("tables"))
+}
 
-impl Answer {
-    pub fn write(
-        &self,
-        session: &Session,
-        frame: datafusion::dataframe::DataFrame,
-        ui: &Ui,
-    ) -> Result<()> {
-        if let Some(path) = &self.output
-            && path.exists()
-            && !self.clobber
-        {
-            return Err(Error::Exists(path.clone()));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_tables_is_known_however_it_is_written() {
+        for query in ["show tables", "SHOW\nTABLES ;", "  Show Tables;"] {
+            assert!(lists_tables(query), "{query}");
         }
-        let schema = std::sync::Arc::new(frame.schema().as_arrow().clone());
-        let Shape::Other(format) = self.format else {
-            let mut rows: Vec<Vec<String>> = Vec::new();
-            let mut total = 0;
-            session.stream(frame, |batch| {
-                for row in 0..batch.num_rows() {
-                    if total < TABLE_ROWS {
-                        let cells = batch.columns().iter().map(|c| output::cell(c, row));
-                        rows.push(cells.collect::<Result<_>>()?);
-                    }
-                    total += 1;
-                }
-                Ok(())
-            })?;
-            let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-            let right: Vec<usize> = (0..names.len())
-                .filter(|i| schema.field(*i).data_type().is_numeric())
-                .collect();
-            let text = table(&names, &rows, &right);
-            match &self.output {
-                Some(path) => std::fs::write(path, text).map_err(Error::io("write", path))?,
-                None => answer(&text)?,
-            }
-            if total > TABLE_ROWS {
-                ui.say(&format!(
-                    "{TABLE_ROWS} of {} shown; -f csv and the other formats give all",
-                    super::ui::counted(total as u64, "row")
-                ));
-            }
-            return Ok(());
-        };
-        // A query that fails leaves what was there.
-        let staged = self.output.as_ref().map(|path| {
-            let mut name = path.clone().into_os_string();
-            name.push(".part");
-            PathBuf::from(name)
-        });
-        let out: Box<dyn Write + Send> = match &staged {
-            Some(path) => Box::new(BufWriter::new(
-                File::create(path).map_err(Error::io("create", path))?,
-            )),
-            None if format == output::Format::Parquet && ui.stdout_is_terminal() => {
-                return Err(Error::Usage(
-                    "Parquet is not for a terminal: name a file with -o".into(),
-                ));
-            }
-            None => Box::new(BufWriter::new(io::stdout())),
-        };
-        let terminal = self.output.is_none() && ui.stdout_is_terminal();
-        let mut writer = Writer::new(format, schema, out)?.for_terminal(terminal);
-        let written = session
-            .stream(frame, |batch| writer.write(batch))
-            .and_then(|()| writer.finish());
-        match (&staged, &self.output, written) {
-            (Some(staged), Some(path), Ok(_)) => {
-                std::fs::rename(staged, path).map_err(Error::io("write", path))
-            }
-            (Some(staged), _, Err(e)) => {
-                // The failure of the query is what the user must hear.
-                let _ = std::fs::remove_file(staged);
-                Err(e)
-            }
-            (_, _, written) => written.map(|_| ()),
+        for query in ["show columns from T", "select * from tables", "tables", ""] {
+            assert!(!lists_tables(query), "{query}");
         }
     }
 }

@@ -1,16 +1,20 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use arrow::datatypes::DataType;
 
 use super::ui::{Ui, answer, count, table, time_text};
 use super::{Exit, Global};
 use crate::archive::Archive;
-use crate::catalog::{self, Origin, catalog};
-use crate::engine::{Session, Source};
-use crate::error::{Error, Result};
+use crate::catalog::{self, Origin, Table, catalog};
+use crate::engine::output::{self, visible};
+use crate::engine::views::{INFORMATION_PROTECTION_EVENTS, LABEL_EVENTS};
+use crate::engine::{Options, Session, Source};
+use crate::error::{Error, Result, did_you_mean};
 
 /// Show what is in an archive
 ///
 /// Rows, files, bytes and time span of every stored table; the views (LabelEvents, and CloudAppEvents, OfficeActivity and
-/// UnifiedAuditLog over every source) with their rows.
+/// UnifiedAuditLog over every source) with their rows; the watchlists.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The archive
@@ -19,26 +23,106 @@ pub(super) struct Args {
     /// One line a day
     #[arg(long)]
     days: bool,
-    /// Columns of this table: what each is and where it comes from
+    /// Columns of this table, view or watchlist (watchlists.NAME, with -a): what each is and where it comes from
     #[arg(long, value_name = "TABLE")]
     columns: Option<String>,
 }
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     if let Some(name) = &args.columns {
-        return columns(name);
+        return columns(name, args.archive.as_deref(), global);
     }
     // clap asks for it unless the columns of a table are wanted.
     let Some(path) = &args.archive else {
         return Ok(Exit::Usage);
     };
     let archive = Archive::open(path)?;
-    let stored = archive.snapshot()?;
+    let mut text = stored(&archive, args.days)?;
+    let mut exit = Exit::Done;
+    if !args.days {
+        let session = Session::open(Source::Archive(&archive), &global.engine(None)?)?;
+        let mut rows = Vec::new();
+        for (name, time, always) in VIEWS {
+            let sql = format!("SELECT count(*), min(\"{time}\"), max(\"{time}\") FROM \"{name}\"");
+            let Some(cells) = row_of(&session, name, &sql, ui)? else {
+                exit = Exit::Incomplete;
+                continue;
+            };
+            if always || cells[0] != "0" {
+                rows.push(cells_of(name, cells));
+            }
+        }
+        let header = ["view over all sources", "rows", "first", "last"];
+        text.push('\n');
+        text.push_str(&table(&header, &rows, &[1]));
+        let mut rows = Vec::new();
+        for name in session.watchlists() {
+            let shown = format!("watchlists.{name}");
+            let sql = format!("SELECT count(*) FROM watchlists.{}", quoted(name));
+            match row_of(&session, &shown, &sql, ui)? {
+                Some(cells) => rows.push(cells_of(&shown, cells)),
+                None => exit = Exit::Incomplete,
+            }
+        }
+        if !rows.is_empty() {
+            text.push('\n');
+            text.push_str(&table(&["watchlist", "rows"], &rows, &[1]));
+        }
+    }
+    answer(&text)?;
+    Ok(exit)
+}
+
+/// Views over several sources, the column with their times, and whether they are listed without rows.
+const VIEWS: [(&str, &str, bool); 6] = [
+    (LABEL_EVENTS, "TimeGenerated", true),
+    ("UnifiedAuditLog", "TimeGenerated", true),
+    ("CloudAppEvents", "TimeGenerated", true),
+    ("OfficeActivity", "TimeGenerated", true),
+    ("InformationProtectionLogs_CL", "TimeGenerated", false),
+    (INFORMATION_PROTECTION_EVENTS, "Time", false),
+];
+
+/// The one row of a query; nothing, with a warning, where it needs a watchlist that cannot be read. The rest can be shown.
+fn row_of(session: &Session, name: &str, sql: &str, ui: &Ui) -> Result<Option<Vec<String>>> {
+    let (schema, batches) = match session.collect(sql) {
+        Err(e @ Error::Unusable { .. }) => {
+            ui.warn(&format!("`{name}` cannot be asked: {e}"));
+            return Ok(None);
+        }
+        outcome => outcome?,
+    };
+    let row = batches.first().filter(|batch| batch.num_rows() > 0);
+    let cells = (0..schema.fields().len()).map(|i| match row {
+        Some(batch) => output::cell(batch.column(i), 0),
+        None => Ok(String::new()),
+    });
+    cells.collect::<Result<Vec<String>>>().map(Some)
+}
+
+/// A line of a table: the name, the number of rows, and what is behind it.
+fn cells_of(name: &str, mut cells: Vec<String>) -> Vec<String> {
+    if let Some(rows) = cells.first_mut()
+        && let Ok(n) = rows.parse()
+    {
+        *rows = count(n);
+    }
+    cells.insert(0, name.to_string());
+    cells
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The stored tables, each a line, or each of its days.
+fn stored(archive: &Archive, days: bool) -> Result<String> {
     let mut rows = Vec::new();
-    for (t, files) in stored.tables() {
+    let snapshot = archive.snapshot()?;
+    for (t, files) in snapshot.tables() {
         let mut groups: Vec<(String, Vec<_>)> = Vec::new();
         for file in files {
-            let day = match (args.days, &file.date) {
+            let day = match (days, &file.date) {
                 (true, Some(day)) => day.clone(),
                 (true, None) if t.by_day => "no time".into(),
                 _ => String::new(),
@@ -55,7 +139,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
                 .filter_map(|f| f.times)
                 .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
             let mut row = vec![t.name.to_string()];
-            if args.days {
+            if days {
                 row.push(day);
             }
             row.extend([
@@ -69,62 +153,52 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         }
     }
     let mut header = vec!["table"];
-    if args.days {
+    if days {
         header.push("day");
     }
     header.extend(["rows", "files", "size", "first", "last"]);
-    let right: Vec<usize> = (1..4).map(|i| i + usize::from(args.days)).collect();
-    let mut text = table(&header, &rows, &right);
-    let mut exit = Exit::Done;
-    if !args.days {
-        let session = Session::open(Source::Archive(&archive), &global.engine(None)?)?;
-        let mut rows = Vec::new();
-        for name in [
-            "LabelEvents",
-            "UnifiedAuditLog",
-            "CloudAppEvents",
-            "OfficeActivity",
-        ] {
-            let outcome = session.collect(&format!(
-                "SELECT count(*), min(\"TimeGenerated\"), max(\"TimeGenerated\") FROM \"{name}\""
-            ));
-            let (_, batches) = match outcome {
-                // A watchlist that it needs: the rest can be shown.
-                Err(e @ Error::Unusable { .. }) => {
-                    ui.warn(&format!("`{name}` cannot be asked: {e}"));
-                    exit = Exit::Incomplete;
-                    continue;
-                }
-                outcome => outcome?,
-            };
-            let cell = |c: usize| -> Result<String> {
-                batches.first().map_or(Ok(String::new()), |b| {
-                    crate::engine::output::cell(b.column(c), 0)
-                })
-            };
-            rows.push(vec![
-                name.to_string(),
-                count(cell(0)?.parse().unwrap_or(0)),
-                cell(1)?,
-                cell(2)?,
-            ]);
-        }
-        text.push('\n');
-        text.push_str(&table(
-            &["view over all sources", "rows", "first", "last"],
-            &rows,
-            &[1],
-        ));
-    }
-    answer(&text)?;
-    Ok(exit)
+    let right: Vec<usize> = (1..4).map(|i| i + usize::from(days)).collect();
+    Ok(table(&header, &rows, &right))
 }
 
-fn columns(name: &str) -> Result<Exit> {
-    let found = catalog().get(name).ok_or_else(|| Error::NoTable {
+const COLUMNS: [&str; 4] = ["column", "type", "from", "what it is"];
+
+fn columns(name: &str, archive: Option<&Path>, global: &Global) -> Result<Exit> {
+    if let Some(found) = catalog().get(name).or_else(|| catalog().foreign(name)) {
+        answer(&of_catalog(found))?;
+        return Ok(Exit::Done);
+    }
+    if let Some((view, doc)) = OURS.iter().find(|(v, _)| v.eq_ignore_ascii_case(name)) {
+        answer(&of_view(view, doc)?)?;
+        return Ok(Exit::Done);
+    }
+    let list = name
+        .split_once('.')
+        .filter(|(schema, _)| schema.eq_ignore_ascii_case("watchlists"));
+    if let Some((_, list)) = list {
+        let Some(path) = archive else {
+            return Err(Error::Usage(format!("`{name}` needs an archive: -a DIR")));
+        };
+        let archive = Archive::open(path)?;
+        let session = Session::open(Source::Archive(&archive), &global.engine(None)?)?;
+        answer(&of_watchlist(&session, name, list)?)?;
+        return Ok(Exit::Done);
+    }
+    let known: Vec<String> = catalog()
+        .tables()
+        .map(|t| t.name)
+        .chain(OURS.iter().map(|(view, _)| *view))
+        .map(str::to_string)
+        .collect();
+    let near = did_you_mean(name, &known).is_some();
+    Err(Error::NoTable {
         name: name.into(),
-        known: Vec::new(),
-    })?;
+        // No archive was asked which tables it has.
+        known: if near { known } else { Vec::new() },
+    })
+}
+
+fn of_catalog(found: &Table) -> String {
     let rows: Vec<Vec<String>> = found
         .shown()
         .filter(|c| c.name != catalog::FINGERPRINT)
@@ -139,12 +213,149 @@ fn columns(name: &str) -> Result<Exit> {
             vec![c.name.into(), c.kusto.name().into(), origin, c.doc.into()]
         })
         .collect();
-    let text = format!(
-        "{}: {}\n\n{}",
-        found.name,
-        found.doc,
-        table(&["column", "type", "from", "what it is"], &rows, &[])
-    );
-    answer(&text)?;
-    Ok(Exit::Done)
+    let doc = match found.doc {
+        "" => "a table that rules ask beside ours; its rows are among those of OtherRecords",
+        doc => doc,
+    };
+    format!("{}: {doc}\n\n{}", found.name, table(&COLUMNS, &rows, &[]))
+}
+
+fn of_view(view: &str, doc: &str) -> Result<String> {
+    let rows = view_rows(view)?;
+    Ok(format!("{view}: {doc}\n\n{}", table(&COLUMNS, &rows, &[])))
+}
+
+/// The columns of a view, as they come without any rows.
+fn view_rows(view: &str) -> Result<Vec<Vec<String>>> {
+    let session = Session::open(Source::Memory(Vec::new()), &Options::default())?;
+    let frame = session.plan(&format!("SELECT * FROM {}", quoted(view)))?;
+    let fields = frame.schema().fields().iter();
+    let rows = fields.map(|field| {
+        let doc = LABEL_COLUMNS
+            .iter()
+            .find(|(column, _)| view == LABEL_EVENTS && column == field.name())
+            .map_or("", |(_, doc)| *doc);
+        vec![
+            field.name().clone(),
+            kusto_name(field.data_type()).into(),
+            "view".into(),
+            doc.into(),
+        ]
+    });
+    Ok(rows.collect())
+}
+
+fn of_watchlist(session: &Session, name: &str, list: &str) -> Result<String> {
+    let own = session
+        .watchlists()
+        .iter()
+        .find(|w| w.eq_ignore_ascii_case(list))
+        .ok_or_else(|| Error::NoTable {
+            name: name.into(),
+            known: session.names(),
+        })?;
+    let frame = session.plan(&format!("SELECT * FROM watchlists.{}", quoted(own)))?;
+    let rows: Vec<Vec<String>> = frame
+        .schema()
+        .fields()
+        .iter()
+        .map(|f| vec![f.name().clone(), "string".into(), "watchlist".into()])
+        .collect();
+    Ok(format!(
+        "watchlists.{}: a CSV of reference data; all columns are text\n\n{}",
+        visible(own),
+        table(&COLUMNS[..3], &rows, &[])
+    ))
+}
+
+fn kusto_name(ty: &DataType) -> &'static str {
+    match ty {
+        DataType::Boolean => "bool",
+        DataType::Int8 | DataType::Int16 | DataType::Int32 => "int",
+        DataType::Int64 => "long",
+        DataType::Float32 | DataType::Float64 => "real",
+        DataType::Timestamp(..) => "datetime",
+        _ => "string",
+    }
+}
+
+/// Views that are no tables of a product.
+const OURS: [(&str, &str); 2] = [
+    (
+        LABEL_EVENTS,
+        "Every label action, opening and denial, of every source",
+    ),
+    (
+        INFORMATION_PROTECTION_EVENTS,
+        "The function over InformationProtectionLogs_CL, with its names of the columns",
+    ),
+];
+
+/// What the columns of `LabelEvents` are.
+const LABEL_COLUMNS: [(&str, &str); 31] = [
+    ("TimeGenerated", "When it happened, UTC"),
+    ("Timestamp", "The same, under its name in Defender XDR"),
+    (
+        "Action",
+        "LabelApplied, LabelUpgraded, LabelDowngraded, LabelChanged, LabelRemoved, FileOpened, AccessDenied, …",
+    ),
+    ("Operation", "The action as the source names it"),
+    ("UserId", "Who did it"),
+    ("UserType", "Kind of user, as in the audit record"),
+    ("FileName", "Name of the document or mail"),
+    ("FilePath", "Where it is"),
+    ("PreviousFileName", "Its name before it was renamed"),
+    ("OldLabelId", "Label before"),
+    (
+        "OldLabelName",
+        "Its name, from watchlists.Labels or the record",
+    ),
+    (
+        "OldLabelRank",
+        "Its rank in watchlists.Labels; a higher one is more sensitive",
+    ),
+    ("NewLabelId", "Label after"),
+    (
+        "NewLabelName",
+        "Its name, from watchlists.Labels or the record",
+    ),
+    ("NewLabelRank", "Its rank in watchlists.Labels"),
+    ("Justification", "What the user wrote for it"),
+    ("ActionSource", "Manual, Auto, Default, Recommended or None"),
+    ("Protected", "Whether it is encrypted after"),
+    ("ProtectedBefore", "Whether it was encrypted before"),
+    ("Owner", "Owner of the protection"),
+    ("Application", "Application in which it was done"),
+    ("DeviceName", "Device on which it was done"),
+    ("IPAddress", "Address without a port"),
+    (
+        "CountryCode",
+        "Country of the address, where a row of CloudAppEvents says it",
+    ),
+    ("Workload", "Service that wrote the record"),
+    ("RecordType", "Type of the audit record"),
+    ("SourceTable", "Table that the row comes from"),
+    ("EventId", "Id of the record in its source"),
+    ("_IngestId", "Number of the ingest in Ingests"),
+    ("_Record", "Number of the record in its file"),
+    ("_Source", "Both: INGEST:RECORD"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_columns_of_our_views_are_described() {
+        for (view, _) in OURS {
+            assert!(!view_rows(view).expect("it needs no rows").is_empty());
+        }
+        let rows = view_rows(LABEL_EVENTS).expect("it needs no rows");
+        for row in &rows {
+            assert!(!row[3].is_empty(), "no word on {}", row[0]);
+        }
+        for (column, _) in LABEL_COLUMNS {
+            assert!(rows.iter().any(|row| row[0] == column), "{column}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::Global;
+use super::{Global, layout};
 use crate::engine::output::visible;
 use crate::error::Error;
 use crate::progress::Progress;
@@ -75,11 +75,6 @@ impl Ui {
         if let Some(hint) = error.hint() {
             self.hint(&hint);
         }
-    }
-
-    /// Whether stdout is a terminal.
-    pub fn stdout_is_terminal(&self) -> bool {
-        io::stdout().is_terminal()
     }
 
     /// Progress for a run that reads bytes.
@@ -253,26 +248,26 @@ pub(super) fn time_text(t: i64) -> String {
     )
 }
 
-/// A table for the terminal; every cell is made safe.
+/// How wide the terminal is that stdout goes to; nothing when it goes elsewhere.
+pub(super) fn columns() -> Option<usize> {
+    /// What a terminal has that does not say it, and the least that anything can be laid out for.
+    const USUAL: usize = 80;
+    const LEAST: usize = 20;
+    let out = io::stdout();
+    if !out.is_terminal() {
+        return None;
+    }
+    let said = terminal_size::terminal_size_of(&out).map(|(width, _)| usize::from(width.0));
+    let told = || std::env::var("COLUMNS").ok()?.parse::<usize>().ok();
+    Some(said.or_else(told).unwrap_or(USUAL).max(LEAST))
+}
+
+/// A table of messages for stdout; every cell is made safe. It fits a terminal; in a pipe a row is a line.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>], right: &[usize]) -> String {
-    use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(header.iter().map(|h| visible(h)));
-    for row in rows {
-        table.add_row(row.iter().map(|c| visible(c)));
+    match columns() {
+        Some(width) => layout::fitted(header, rows, right, width),
+        None => layout::lines(header, rows, right),
     }
-    for column in right {
-        if let Some(column) = table.column_mut(*column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    let text = table.to_string();
-    text.lines()
-        .map(|l| l.trim_end().to_string() + "\n")
-        .collect()
 }
 
 #[cfg(test)]

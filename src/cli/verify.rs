@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
-use super::Exit;
-use super::ui::{Ui, answer, count, counted, table};
+use super::ui::{Ui, answer, columns, count, counted, table};
+use super::{Exit, layout};
 use crate::archive::Archive;
 use crate::engine::output::{self, visible};
 use crate::error::{Error, Result};
@@ -73,6 +73,22 @@ fn describe(report: &Report) -> String {
         .collect();
     let header = ["check", "checked", "not checked", "problems", "what holds"];
     let mut text = table(&header, &rows, &[1, 2, 3]);
+    let unchecked: Vec<Vec<String>> = report
+        .tallies
+        .iter()
+        .filter(|(_, tally)| tally.not_checked > 0)
+        .map(|(check, tally)| {
+            vec![
+                check.name().into(),
+                count(tally.not_checked),
+                check.unchecked().into(),
+            ]
+        })
+        .collect();
+    if !unchecked.is_empty() {
+        text.push('\n');
+        text.push_str(&table(&["check", "not checked", "why"], &unchecked, &[1]));
+    }
     if !report.problems.is_empty() {
         text.push('\n');
         text.push_str(&problems(report));
@@ -136,7 +152,13 @@ fn problems(report: &Report) -> String {
             rows.push(last);
         }
     }
-    table(&HEADER, &rows, &[3, 4])
+    let whole = layout::lines(&HEADER, &rows, &[3, 4]);
+    match columns() {
+        Some(width) if whole.lines().any(|line| layout::wide(line) > width) => {
+            layout::blocks(&HEADER, &rows, width)
+        }
+        _ => whole,
+    }
 }
 
 const HEADER: [&str; 7] = [

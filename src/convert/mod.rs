@@ -32,7 +32,7 @@ mod waiting;
 mod watchlists;
 
 pub use tally::Tally;
-pub use watchlists::plan as plan_watchlists;
+pub use watchlists::{Planned as PlannedList, plan as plan_watchlists};
 
 use merge::Merge;
 use permits::Permits;
@@ -47,8 +47,6 @@ pub struct Options {
     pub now: i64,
     /// What the user said about the inputs.
     pub hints: Hints,
-    /// Whether a watchlist of other content is replaced.
-    pub clobber: bool,
     /// Which files are read.
     pub choice: Choice,
     /// What a record or file that cannot be read does.
@@ -84,8 +82,8 @@ pub struct Summary {
     pub entries: Vec<Entry>,
     /// Files that had been ingested before.
     pub known: Vec<ReadBefore>,
-    /// Watchlists that were taken into the archive.
-    pub watchlists: Vec<String>,
+    /// Watchlists that were taken into the archive, and whether there was another one of that name.
+    pub watchlists: Vec<(String, bool)>,
     /// Files of watchlists that were left out, and why.
     pub refused: Vec<(String, String)>,
     /// Why records are in quarantine, and the first place of each reason.
@@ -179,7 +177,7 @@ fn ingest_with(
     let snapshot = Arc::new(archive.begin(options.now, &lock)?);
     let ledger = Arc::clone(&snapshot.ledger);
     let existing = |name: &str| watchlists::stored(archive.root(), name);
-    let watchlists = watchlists::check(&found.watchlists, &existing, options.clobber);
+    let watchlists = watchlists::check(&found.watchlists, &existing);
     if options.fault == Fault::Stop
         && let Some((file, reason)) = watchlists.refused.first()
     {
@@ -189,7 +187,9 @@ fn ingest_with(
         });
     }
     let mut summary = Summary {
-        watchlists: watchlists.taken.iter().map(|w| w.name.clone()).collect(),
+        watchlists: (watchlists.taken.iter())
+            .map(|w| (w.name.clone(), w.replaces.is_some()))
+            .collect(),
         refused: watchlists.refused,
         ..Summary::default()
     };

@@ -452,7 +452,7 @@ impl<'a> Store<'a> {
     pub fn commit(&mut self, entries: &mut Vec<Entry>) -> Result<()> {
         let first = entries.first().map_or(self.next_id, |e| e.batch);
         for taken in std::mem::take(&mut self.watchlists) {
-            entries.push(self.stage(first, &taken)?);
+            self.stage(first, &taken, entries)?;
         }
         if entries.is_empty() {
             return Ok(());
@@ -465,24 +465,41 @@ impl<'a> Store<'a> {
         Ok(())
     }
 
-    /// Writes a watchlist where it waits, and gives the entry for it.
-    fn stage(&mut self, batch: i64, taken: &Taken) -> Result<Entry> {
+    /// Writes a watchlist where it waits, and adds the entry for it; one for a list that it replaces, too, where the ledger has none.
+    fn stage(&mut self, batch: i64, taken: &Taken, entries: &mut Vec<Entry>) -> Result<()> {
         self.archive.stage_watchlist(&taken.name, &taken.content)?;
-        let id = self.next_id;
-        self.next_id += 1;
-        Ok(Entry {
+        let entry = |id: i64, content: &[u8], note: String| Entry {
             id,
             batch,
             file: taken.name.clone(),
-            sha256: hex::encode(Sha256::digest(&taken.content)),
-            bytes: taken.content.len() as u64,
+            sha256: hex::encode(Sha256::digest(content)),
+            bytes: content.len() as u64,
             container: "CSV".into(),
             kind: ledger::WATCHLIST.into(),
-            note: format!("{} rows", taken.rows),
+            note,
             at: self.now,
             version: ledger::VERSION.into(),
             ..Entry::default()
-        })
+        };
+        let mut id = self.next_id;
+        let mut note = format!("{} rows", taken.rows);
+        if let Some(old) = &taken.replaces {
+            let hash = hex::encode(Sha256::digest(&old.content));
+            let lists = self.snapshot.ledger.watchlists();
+            let known = lists.get(taken.name.as_str());
+            let known = known.filter(|e| e.sha256 == hash).map(|e| e.id);
+            note.push_str(&format!(
+                ", replaces the list of ingest {}",
+                known.unwrap_or(id)
+            ));
+            if known.is_none() {
+                entries.push(entry(id, &old.content, "found in the archive".into()));
+                id += 1;
+            }
+        }
+        entries.push(entry(id, &taken.content, note));
+        self.next_id = id + 1;
+        Ok(())
     }
 
     /// Writes into the entries what their rows say, and how the archive's digest goes on.
@@ -515,7 +532,8 @@ fn guarded(table: &Table, name: &str, write: impl FnOnce() -> Result<Part>) -> R
     })
 }
 
-/// Bytes as text; those that are not UTF-8 as `\xFF`, so that none is lost.
+/// Bytes as text for reading, those that are not UTF-8 as `\xFF`. A record that has these four letters reads the same; its bytes are in the export, at
+/// the offset that stands beside it.
 fn text_of(bytes: &[u8]) -> String {
     use std::fmt::Write;
     let mut out = String::with_capacity(bytes.len());

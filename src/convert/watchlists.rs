@@ -25,6 +25,8 @@ pub(super) struct Taken {
     pub content: Vec<u8>,
     /// How many rows it has.
     pub rows: u64,
+    /// The archive's list that it replaces.
+    pub replaces: Option<Stored>,
 }
 
 /// What becomes of the lists among the inputs. Those that the archive has already are in neither.
@@ -38,16 +40,15 @@ pub(super) struct Checked {
 
 /// A list that the archive has.
 pub(super) struct Stored {
-    name: String,
-    content: Vec<u8>,
+    pub name: String,
+    pub content: Vec<u8>,
 }
 
-/// Reads lists and decides which of them the archive takes. `existing` gives the archive's list of a name, or why it cannot be compared
-/// or replaced.
+/// Reads lists and decides which of them the archive takes: a new one, and one that has changed. `existing` gives the archive's list of a
+/// name, or why it cannot be compared or replaced.
 pub(super) fn check(
     files: &[PathBuf],
     existing: &dyn Fn(&str) -> Outcome<Option<Stored>>,
-    clobber: bool,
 ) -> Checked {
     let mut out = Checked::default();
     let mut named: BTreeMap<String, Vec<Taken>> = BTreeMap::new();
@@ -76,14 +77,11 @@ pub(super) fn check(
             Err(reason) => out.refused.push((shown(&list.source), reason)),
             Ok(None) => out.taken.push(list),
             Ok(Some(old)) if old.content == list.content => {}
-            Ok(Some(old)) if clobber => {
-                // A second file in another case would make both ambiguous.
-                list.name = old.name;
-                out.taken.push(list);
-            }
             Ok(Some(old)) => {
-                let reason = format!("another `{}` is in the archive; -C replaces it", old.name);
-                out.refused.push((shown(&list.source), reason));
+                // A second file in another case would make both ambiguous.
+                list.name.clone_from(&old.name);
+                list.replaces = Some(old);
+                out.taken.push(list);
             }
         }
     }
@@ -123,23 +121,34 @@ pub(super) fn stored(archive: &Path, name: &str) -> Outcome<Option<Stored>> {
     Ok(Some(Stored { name: own, content }))
 }
 
-/// What would become of each list among the inputs: its rows, nothing where the archive would not change, or why it would be left out.
-pub fn plan(
-    archive: Option<&Archive>,
-    found: &Found,
-    clobber: bool,
-) -> Vec<(String, Outcome<Option<u64>>)> {
+/// What would become of a list among the inputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Planned {
+    /// It would be taken; so many rows.
+    Taken(u64),
+    /// It would replace the archive's list; so many rows.
+    Replaces(u64),
+    /// The archive has it.
+    Known,
+    /// It would be left out, and why.
+    Refused(String),
+}
+
+/// What would become of each list among the inputs.
+pub fn plan(archive: Option<&Archive>, found: &Found) -> Vec<(String, Planned)> {
     let existing = |name: &str| archive.map_or(Ok(None), |a| stored(a.root(), name));
-    let checked = check(&found.watchlists, &existing, clobber);
+    let checked = check(&found.watchlists, &existing);
     let of = |file: &PathBuf| {
         let name = shown(file);
         let refused = checked.refused.iter().find(|(f, _)| *f == name);
         let taken = checked.taken.iter().find(|t| t.source == *file);
-        let outcome = match refused {
-            Some((_, reason)) => Err(reason.clone()),
-            None => Ok(taken.map(|t| t.rows)),
+        let planned = match (refused, taken) {
+            (Some((_, reason)), _) => Planned::Refused(reason.clone()),
+            (None, None) => Planned::Known,
+            (None, Some(list)) if list.replaces.is_some() => Planned::Replaces(list.rows),
+            (None, Some(list)) => Planned::Taken(list.rows),
         };
-        (name, outcome)
+        (name, planned)
     };
     found.watchlists.iter().map(of).collect()
 }
@@ -154,6 +163,7 @@ fn read(file: &Path) -> Outcome<Taken> {
         source: file.to_path_buf(),
         content,
         rows,
+        replaces: None,
     })
 }
 

@@ -1,80 +1,92 @@
 //! Hunting: rules run over an archive; their rows become findings with entities and evidence.
 //!
-//! A sweep runs each rule once over the chosen time. Rules run side by side within one memory budget; what they find does not
+//! A sweep runs each rule once over the chosen time. Rules run side by side, within `--memory-limit` where it is given; what they find does not
 //! depend on the order.
+//!
+//! The chosen time chooses findings, by their last event; each rule sees as much around it as it looks back. However a time is split into
+//! windows, their sweeps give together what one sweep of all of it gives, each finding once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, SchemaRef};
-use futures::StreamExt;
+use arrow::array::RecordBatch;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::archive::ledger::Ledger;
-use crate::catalog::{INGEST_ID, RECORD, TIME, catalog};
-use crate::engine::{Session, output, watchlist};
+use crate::diagnostic::Level;
+use crate::engine::Session;
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::rules::{Pack, Rule, Severity};
+use runs::{Answer, Runs};
 
-/// Something that a finding is about.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Entity {
-    /// Account, IP, File, Host, …
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// FullName, Address, Name, …
-    pub identifier: String,
-    /// Its value.
-    pub value: String,
+pub use finding::{Entity, Evidence, Finding};
+pub use lineage::LOOKED_UP;
+
+mod finding;
+mod lineage;
+mod runs;
+
+/// The time whose findings are wanted: those whose last event lies in it. Without bounds all are, also those without a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Window {
+    /// Not before this time, in microseconds.
+    pub from: Option<i64>,
+    /// Before this time, in microseconds.
+    pub to: Option<i64>,
 }
 
-/// A record that a finding rests on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Evidence {
-    /// Number of the ingest.
-    pub ingest: i64,
-    /// Number of the record in the file, from 1.
-    pub record: i64,
-    /// The file.
-    pub file: String,
-    /// Table of the event, where it was looked up.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub table: String,
-    /// Time of the event, where it was looked up.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub time: String,
-    /// Identity of the event, where it was looked up.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub event_id: String,
+impl Window {
+    fn is_all(self) -> bool {
+        self.from.is_none() && self.to.is_none()
+    }
+
+    fn holds(self, time: i64) -> bool {
+        self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time < to)
+    }
+
+    /// What a rule must see that looks back so many seconds. It sees as much ahead: a finding that goes on behind the window is not one of it.
+    fn around(self, period: Option<u64>) -> Window {
+        let micros = |seconds: u64| i64::try_from(seconds).ok()?.checked_mul(1_000_000);
+        match period.and_then(micros) {
+            Some(period) => Window {
+                from: self.from.map(|t| t.saturating_sub(period)),
+                to: self.to.map(|t| t.saturating_add(period)),
+            },
+            None => Window::default(),
+        }
+    }
+
+    /// The least that has both.
+    fn with(self, other: Window) -> Window {
+        Window {
+            from: self.from.zip(other.from).map(|(one, two)| one.min(two)),
+            to: self.to.zip(other.to).map(|(one, two)| one.max(two)),
+        }
+    }
 }
 
-/// What a rule found: one row of its result.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Finding {
-    /// Its number in this hunt, from 1; the worst first.
-    pub number: usize,
-    /// Id of the rule.
-    pub rule: String,
-    /// Name of the rule.
-    pub title: String,
-    /// How bad it is.
-    pub severity: Severity,
-    /// Time of the first event.
-    pub first: String,
-    /// Time of the last event, where there is a span.
-    pub last: Option<String>,
-    /// ATT&CK tactics.
-    pub tactics: Vec<String>,
-    /// ATT&CK techniques.
-    pub techniques: Vec<String>,
-    /// What it is about.
-    pub entities: Vec<Entity>,
-    /// The row: every column that is no lineage.
-    pub details: Map<String, Value>,
-    /// The records it rests on.
-    pub evidence: Vec<Evidence>,
+/// Which rules run, and for which findings.
+#[derive(Debug, Clone, Copy)]
+pub struct Choice {
+    /// Only rules of at least this severity.
+    pub level: Severity,
+    /// Only findings of this time.
+    pub window: Window,
+}
+
+impl Choice {
+    /// All findings of the rules of at least a severity.
+    pub fn of(level: Severity) -> Choice {
+        Choice {
+            level,
+            window: Window::default(),
+        }
+    }
+
+    fn rules(self, pack: &Pack) -> impl Iterator<Item = &Rule> {
+        pack.rules.iter().filter(move |r| r.severity >= self.level)
+    }
 }
 
 /// What became of a rule.
@@ -85,9 +97,32 @@ pub enum Status {
     Found,
     /// It found nothing.
     Nothing,
+    /// It did not run for want of a watchlist, and of which.
+    Lacks(String),
     /// It did not run, and why.
     #[serde(rename = "not run")]
     NotRun(String),
+}
+
+impl Status {
+    /// Why the rule did not run, where it did not.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Status::Found | Status::Nothing => None,
+            Status::Lacks(reason) | Status::NotRun(reason) => Some(reason),
+        }
+    }
+}
+
+/// Events that a rule could not judge.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Unjudged {
+    /// How many.
+    pub count: u64,
+    /// Of what.
+    pub what: String,
+    /// For want of what.
+    pub why: String,
 }
 
 /// A rule and what became of it.
@@ -101,6 +136,8 @@ pub struct Outcome {
     pub status: Status,
     /// How many findings.
     pub findings: usize,
+    /// What it could not judge, where there is something.
+    pub unjudged: Option<Unjudged>,
 }
 
 /// What a hunt gave.
@@ -113,12 +150,10 @@ pub struct Hunt {
 }
 
 impl Hunt {
-    /// How many rules did not run.
+    /// How many rules did not run, for whatever reason.
     pub fn not_run(&self) -> usize {
-        self.outcomes
-            .iter()
-            .filter(|o| matches!(o.status, Status::NotRun(_)))
-            .count()
+        let reasons = self.outcomes.iter().filter_map(|o| o.status.reason());
+        reasons.count()
     }
 
     /// How many findings of a severity.
@@ -130,111 +165,114 @@ impl Hunt {
     }
 }
 
-/// Columns and rows of a rule's query.
-type Answer = (SchemaRef, Vec<RecordBatch>);
+/// The times that a session must have for a hunt: those of the findings, and what the rules see around them.
+pub fn reach(pack: &Pack, choice: &Choice) -> Window {
+    choice
+        .rules(pack)
+        .map(|rule| choice.window.around(rule.period))
+        .fold(choice.window, Window::with)
+}
 
-/// Rules that run at the same time.
-const SIDE_BY_SIDE: usize = 4;
-/// Evidence of a finding that is looked up for its time and identity.
-pub const LOOKED_UP: usize = 20;
-
-/// Runs each rule of at least `level` once.
+/// Runs each chosen rule once. The session has the times of [`reach`], or more; what a hunt of several windows makes in it serves the next.
 ///
 /// # Errors
 /// When the evidence cannot be looked up. A rule that fails is an outcome.
 pub fn sweep(
     session: &mut Session,
     pack: &Pack,
-    level: Severity,
+    choice: &Choice,
     ledger: &Ledger,
     progress: &dyn Progress,
 ) -> Result<Hunt> {
     let mut hunt = Hunt::default();
-    for said in &pack.diagnostics {
-        if said.level == crate::diagnostic::Level::Error {
-            hunt.outcomes.push(Outcome {
-                id: said.subject.clone(),
-                rule: None,
-                status: Status::NotRun(said.message.clone()),
-                findings: 0,
-            });
-        }
+    for said in pack.diagnostics.iter().filter(|d| d.level == Level::Error) {
+        hunt.outcomes.push(Outcome {
+            id: said.subject.clone(),
+            rule: None,
+            status: Status::NotRun(said.message.clone()),
+            findings: 0,
+            unjudged: None,
+        });
     }
-    // What the user has, before empty lists stand in for optional ones.
-    let present = session.watchlists().to_vec();
     let mut ready = Vec::new();
-    for rule in pack.rules.iter().filter(|r| r.severity >= level) {
-        match missing_watchlist(rule, &present) {
-            Some(reason) => hunt.outcomes.push(outcome(rule, Status::NotRun(reason), 0)),
+    for rule in choice.rules(pack) {
+        match missing_watchlist(rule, session) {
+            Some(reason) => hunt.outcomes.push(outcome(rule, Status::Lacks(reason), 0)),
             None => ready.push(rule),
         }
     }
     for (name, need) in ready.iter().flat_map(|r| &r.watchlists) {
-        if !session.has_watchlist(name) {
-            session.add_watchlist(name, watchlist::from_rows(&need.columns, &[])?)?;
-        }
+        session.stand_in(name, &need.columns)?;
     }
     progress.step("hunting");
-    let results: Vec<(usize, Result<Answer>)> = {
-        let session: &Session = session;
-        // Views are made one after the other; planning two queries at once must not make one twice.
-        for rule in &ready {
-            // What is wrong with the query is said when it runs.
-            let _ = session.plan(&rule.sql);
+    runs::keep_views(session, &ready);
+    let mut runs = Runs::new(session, choice.window);
+    let mut ran = Vec::new();
+    for (rule, answer) in ready.iter().zip(runs.answers(&ready)) {
+        if judge(rule, answer, &mut hunt)? {
+            ran.push(*rule);
         }
-        session.block_on(
-            futures::stream::iter(ready.iter().enumerate())
-                .map(|(i, rule)| async move { (i, session.collect_async(&rule.sql).await) })
-                .buffer_unordered(SIDE_BY_SIDE)
-                .collect(),
-        )
-    };
-    let mut results: BTreeMap<usize, _> = results.into_iter().collect();
-    for (i, rule) in ready.iter().enumerate() {
-        let (schema, batches) = match results.remove(&i) {
-            Some(Ok(result)) => result,
-            Some(Err(e)) => {
-                let reason = format!("the query failed: {e}");
-                hunt.outcomes.push(outcome(rule, Status::NotRun(reason), 0));
-                continue;
-            }
-            None => continue,
-        };
-        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        let missing = rule
-            .entities
-            .iter()
-            .flat_map(|e| &e.field_mappings)
-            .find(|f| schema.index_of(&f.column_name).is_err());
-        if let Some(field) = missing {
-            let reason = format!(
-                "its result has no column `{}`, which an entity mapping names",
-                field.column_name
-            );
-            hunt.outcomes.push(outcome(rule, Status::NotRun(reason), 0));
-            continue;
-        }
-        if !rule.trigger.fires(rows as u64) {
-            hunt.outcomes.push(outcome(rule, Status::Nothing, 0));
-            continue;
-        }
-        if rows == 0 {
-            // That nothing came is what the rule looks for.
-            hunt.findings.push(bare_finding(rule));
-            hunt.outcomes.push(outcome(rule, Status::Found, 1));
-            continue;
-        }
-        for batch in &batches {
-            for row in 0..batch.num_rows() {
-                hunt.findings.push(finding(rule, &schema, batch, row)?);
-            }
-        }
-        hunt.outcomes.push(outcome(rule, Status::Found, rows));
     }
+    let mut unjudged = runs.unjudged(&ran);
+    for outcome in &mut hunt.outcomes {
+        outcome.unjudged = unjudged.remove(&outcome.id);
+    }
+    put_in_order(&mut hunt);
+    // Evidence lies in the times that the rules saw; files of other times need not be opened.
+    let seen = reach(pack, choice);
+    let seen = session.within(seen.from, seen.to)?;
+    lineage::look_up(&seen, &mut hunt.findings, ledger)?;
+    Ok(hunt)
+}
+
+/// Makes findings of the rows of a rule. Whether it ran.
+fn judge(rule: &Rule, answer: Result<Answer>, hunt: &mut Hunt) -> Result<bool> {
+    let mut end = |status, findings| hunt.outcomes.push(outcome(rule, status, findings));
+    let Answer { schema, batches } = match answer {
+        Ok(answer) => answer,
+        Err(e) => {
+            end(Status::NotRun(format!("the query failed: {e}")), 0);
+            return Ok(false);
+        }
+    };
+    let missing = rule
+        .entities
+        .iter()
+        .flat_map(|e| &e.field_mappings)
+        .find(|f| schema.index_of(&f.column_name).is_err());
+    if let Some(field) = missing {
+        let reason = format!(
+            "its result has no column `{}`, which an entity mapping names",
+            field.column_name
+        );
+        end(Status::NotRun(reason), 0);
+        return Ok(false);
+    }
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    if !rule.trigger.fires(rows as u64) {
+        end(Status::Nothing, 0);
+        return Ok(true);
+    }
+    // That nothing came may be what the rule looks for.
+    end(Status::Found, rows.max(1));
+    if rows == 0 {
+        hunt.findings.push(Finding::bare(rule));
+    }
+    for batch in &batches {
+        for row in 0..batch.num_rows() {
+            let finding = Finding::of_row(rule, &schema, batch, row)?;
+            hunt.findings.push(finding);
+        }
+    }
+    Ok(true)
+}
+
+/// The worst first, the earlier first; a number for each.
+fn put_in_order(hunt: &mut Hunt) {
     hunt.outcomes.sort_by(|a, b| a.id.cmp(&b.id));
     hunt.findings.sort_by_cached_key(|f| {
         (
-            std::cmp::Reverse(f.severity),
+            Reverse(f.severity),
             f.first.clone(),
             f.rule.clone(),
             f.entities.clone(),
@@ -244,8 +282,6 @@ pub fn sweep(
     for (i, f) in hunt.findings.iter_mut().enumerate() {
         f.number = i + 1;
     }
-    look_up(session, &mut hunt.findings, ledger)?;
-    Ok(hunt)
 }
 
 fn outcome(rule: &Rule, status: Status, findings: usize) -> Outcome {
@@ -254,192 +290,53 @@ fn outcome(rule: &Rule, status: Status, findings: usize) -> Outcome {
         rule: Some(rule.clone()),
         status,
         findings,
+        unjudged: None,
     }
 }
 
 /// Says which watchlist a rule lacks.
-fn missing_watchlist(rule: &Rule, present: &[String]) -> Option<String> {
-    let (name, need) = rule.watchlists.iter().find(|(name, need)| {
-        need.required && !present.iter().any(|p| p.eq_ignore_ascii_case(name))
-    })?;
+fn missing_watchlist(rule: &Rule, session: &Session) -> Option<String> {
+    let (name, need) = rule
+        .watchlists
+        .iter()
+        .find(|(name, need)| need.required && !session.has_own_watchlist(name))?;
     Some(format!(
         "it needs the watchlist `watchlists/{name}.csv` ({})",
         need.columns.join(", ")
     ))
 }
 
-/// A finding without rows.
-fn bare_finding(rule: &Rule) -> Finding {
-    Finding {
-        number: 0,
-        rule: rule.id.clone(),
-        title: rule.name.clone(),
-        severity: rule.severity,
-        first: String::new(),
-        last: None,
-        tactics: rule.tactics.clone(),
-        techniques: rule.techniques.clone(),
-        entities: Vec::new(),
-        details: Map::new(),
-        evidence: Vec::new(),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn finding(rule: &Rule, schema: &SchemaRef, batch: &RecordBatch, row: usize) -> Result<Finding> {
-    let column =
-        |name: &str| -> Option<&ArrayRef> { schema.index_of(name).ok().map(|i| batch.column(i)) };
-    let text = |name: &str| -> Result<String> {
-        column(name).map_or(Ok(String::new()), |c| output::cell(c, row))
-    };
-    let mut entities = Vec::new();
-    for mapping in &rule.entities {
-        for field in &mapping.field_mappings {
-            let Some(array) = column(&field.column_name) else {
-                continue;
-            };
-            for value in values(array, row)? {
-                entities.push(Entity {
-                    kind: mapping.entity_type.clone(),
-                    identifier: field.identifier.clone(),
-                    value,
-                });
-            }
-        }
-    }
-    let mut seen = std::collections::HashSet::new();
-    entities.retain(|e| seen.insert((e.kind.clone(), e.value.to_lowercase())));
-    let mut details = Map::new();
-    for (i, field) in schema.fields().iter().enumerate() {
-        let name = field.name();
-        if name.starts_with('_') || name == TIME || name == "EndTime" {
-            continue;
-        }
-        let value = output::json(batch.column(i), row)?;
-        if !value.is_null() {
-            details.insert(name.clone(), value);
-        }
-    }
-    let mut sources = Vec::new();
-    for name in ["_Sources", "_Source"] {
-        if let Some(array) = column(name) {
-            sources.extend(values(array, row)?);
-        }
-    }
-    let mut seen = std::collections::HashSet::new();
-    let evidence = sources
-        .iter()
-        .filter(|s| seen.insert((*s).clone()))
-        .filter_map(|s| {
-            let (ingest, record) = s.split_once(':')?;
-            Some(Evidence {
-                ingest: ingest.parse().ok()?,
-                record: record.parse().ok()?,
-                file: String::new(),
-                table: String::new(),
-                time: String::new(),
-                event_id: String::new(),
-            })
-        })
-        .collect();
-    let first = text(TIME)?;
-    let last = text("EndTime")?;
-    Ok(Finding {
-        last: (!last.is_empty() && last != first).then_some(last),
-        first,
-        entities,
-        details,
-        evidence,
-        ..bare_finding(rule)
-    })
-}
-
-/// A value, or the values of a list, as text; nothing for null and empty text.
-fn values(array: &ArrayRef, row: usize) -> Result<Vec<String>> {
-    if array.is_null(row) {
-        return Ok(Vec::new());
-    }
-    let list = match array.data_type() {
-        DataType::List(_) => array.as_list::<i32>().value(row),
-        DataType::LargeList(_) => array.as_list::<i64>().value(row),
-        _ => {
-            let text = output::cell(array, row)?;
-            return Ok(if text.is_empty() { vec![] } else { vec![text] });
-        }
-    };
-    let mut out = Vec::new();
-    for i in 0..list.len() {
-        let text = output::cell(&list, i)?;
-        if !text.is_empty() {
-            out.push(text);
-        }
-    }
-    Ok(out)
-}
-
-/// Fills in the file of each piece of evidence, and time and identity of the first ones of each finding.
-fn look_up(session: &Session, findings: &mut [Finding], ledger: &Ledger) -> Result<()> {
-    let entries: HashMap<i64, _> = ledger.entries.iter().map(|e| (e.id, e)).collect();
-    let mut wanted: BTreeMap<&str, BTreeMap<i64, Vec<i64>>> = BTreeMap::new();
-    for evidence in findings
-        .iter()
-        .flat_map(|f| f.evidence.iter().take(LOOKED_UP))
-    {
-        if let Some(entry) = entries.get(&evidence.ingest) {
-            for table in entry.tables.keys() {
-                wanted
-                    .entry(table)
-                    .or_default()
-                    .entry(evidence.ingest)
-                    .or_default()
-                    .push(evidence.record);
-            }
-        }
-    }
-    let mut found: HashMap<(i64, i64), (String, String, String)> = HashMap::new();
-    for (name, records) in wanted {
-        let Some(table) = catalog().get(name) else {
-            continue;
+    #[test]
+    fn a_window_has_its_first_moment_and_not_its_last() {
+        let window = Window {
+            from: Some(10),
+            to: Some(20),
         };
-        let id = table.identity.map_or("NULL".to_string(), |i| {
-            format!("\"{}\"", table.columns[i].name)
-        });
-        let conditions: Vec<String> = records
-            .iter()
-            .map(|(ingest, list)| {
-                let mut list = list.clone();
-                list.sort_unstable();
-                list.dedup();
-                let list: Vec<String> = list.iter().map(i64::to_string).collect();
-                format!(
-                    "(\"{INGEST_ID}\" = {ingest} AND \"{RECORD}\" IN ({}))",
-                    list.join(", ")
-                )
-            })
-            .collect();
-        let sql = format!(
-            "SELECT \"{INGEST_ID}\", \"{RECORD}\", \"{TIME}\", {id} AS \"Id\" FROM stored.\"{name}\" WHERE {}",
-            conditions.join(" OR ")
+        assert_eq!(
+            [9, 10, 19, 20].map(|t| window.holds(t)),
+            [false, true, true, false]
         );
-        let (_, batches) = session.collect(&sql)?;
-        for batch in &batches {
-            for row in 0..batch.num_rows() {
-                let cell = |c: usize| output::cell(batch.column(c), row);
-                // Both are numbers and never null in a stored table.
-                if let (Ok(ingest), Ok(record)) = (cell(0)?.parse(), cell(1)?.parse()) {
-                    found.insert((ingest, record), (name.to_string(), cell(2)?, cell(3)?));
-                }
-            }
-        }
+        assert!(Window::default().holds(i64::MIN));
     }
-    for evidence in findings.iter_mut().flat_map(|f| f.evidence.iter_mut()) {
-        if let Some(entry) = entries.get(&evidence.ingest) {
-            evidence.file.clone_from(&entry.file);
-        }
-        if let Some((table, time, id)) = found.get(&(evidence.ingest, evidence.record)) {
-            evidence.table.clone_from(table);
-            evidence.time.clone_from(time);
-            evidence.event_id.clone_from(id);
-        }
+
+    #[test]
+    fn a_session_reaches_as_far_as_the_rule_that_looks_back_most() {
+        let window = Window {
+            from: Some(0),
+            to: None,
+        };
+        let second = 1_000_000;
+        assert_eq!(window.around(Some(5)).from, Some(-5 * second));
+        assert_eq!(window.around(Some(5)).to, None);
+        // Without a period a rule sees everything.
+        assert!(window.around(None).is_all());
+        assert!(window.around(Some(u64::MAX)).is_all());
+        let both = window.around(Some(5)).with(window.around(Some(7)));
+        assert_eq!(both.from, Some(-7 * second));
+        assert!(both.with(Window::default()).is_all());
     }
-    Ok(())
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringArray};
 use arrow::datatypes::{DataType, Int32Type};
+use datafusion::error::Result as PlanResult;
 use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
+use datafusion::scalar::ScalarValue;
 
 use crate::catalog::audit;
 use crate::error::Result;
@@ -33,9 +35,41 @@ pub fn register(context: &SessionContext) -> Result<()> {
     });
     text_to_text(context, "clean_ip", ip::clean);
     text_to_text(context, "event_key", event_key);
+    text_to_text(context, "user_spelling", |user| Some(user_spelling(user)));
     number_of_name(context, "record_type_number", audit::record_type);
     number_of_name(context, "user_type_number", audit::user_type);
     Ok(())
+}
+
+/// Lets `now()`, `current_date` and their like say a moment, in microseconds, instead of the time at which a query runs.
+pub(super) fn moment(context: &SessionContext, now: i64) {
+    const DAY: i64 = 86_400_000_000;
+    // The type of the times that they are compared with.
+    let time = ScalarValue::TimestampMicrosecond(Some(now), Some("UTC".into()));
+    let date = ScalarValue::Date32(i32::try_from(now.div_euclid(DAY)).ok());
+    let clock = ScalarValue::Time64Nanosecond(Some(now.rem_euclid(DAY) * 1000));
+    for (name, value) in [
+        ("now", &time),
+        ("current_timestamp", &time),
+        ("current_date", &date),
+        ("today", &date),
+        ("current_time", &clock),
+    ] {
+        constant(context, name, value.clone());
+    }
+}
+
+fn constant(context: &SessionContext, name: &str, value: ScalarValue) {
+    let udf = create_udf(
+        name,
+        Vec::new(),
+        value.data_type(),
+        Volatility::Immutable,
+        Arc::new(move |_: &[ColumnarValue]| -> PlanResult<ColumnarValue> {
+            Ok(ColumnarValue::Scalar(value.clone()))
+        }),
+    );
+    context.register_udf(udf);
 }
 
 /// The identity of an event whatever the spelling of its id: blanks and braces around it and the case of its letters do not count.
@@ -45,6 +79,19 @@ fn event_key(id: &str) -> Option<String> {
     let bare = id.strip_prefix('{').and_then(|id| id.strip_suffix('}'));
     let id = bare.map_or(id, str::trim);
     (!id.is_empty()).then(|| id.to_ascii_lowercase())
+}
+
+/// A user in one spelling: the address of an account (UPN) in lower case, without blanks around it. What is no address stays as it is.
+fn user_spelling(user: &str) -> String {
+    let address = user.trim();
+    let parts = address.split_once('@');
+    let is_address = parts.is_some_and(|(name, domain)| !name.is_empty() && !domain.is_empty());
+    // Claims of SharePoint (`i:0h.f|membership|…@…`) and names of devices have an @ too.
+    let strange = |c: char| c.is_whitespace() || matches!(c, '|' | '\\' | '/');
+    match is_address && !address.contains(strange) {
+        true => address.to_lowercase(),
+        false => user.to_string(),
+    }
 }
 
 fn name_of_number(context: &SessionContext, name: &str, of: fn(i32) -> Option<String>) {

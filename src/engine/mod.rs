@@ -2,13 +2,16 @@
 //!
 //! - [`table`]: an archive's files as a table.
 //! - [`views`]: `CloudAppEvents`, `OfficeActivity`, `UnifiedAuditLog`, `LabelEvents` and all others, from whatever was ingested.
+//! - `product`: what `*` brings.
 //! - [`functions`]: functions that the views need.
 //! - [`kql`]: KQL, on the same tables and views.
 //! - [`watchlist`]: CSV files of reference data.
+//! - `shared`: what many queries over several times share.
 //! - [`output`]: answers as CSV, JSON, Markdown, Parquet and the Log Analytics query API's shape.
 //!
 //! Queries read and nothing else: no files beyond the archive and those the user named, no statement that writes.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,19 +26,27 @@ use datafusion::dataframe::DataFrame;
 use datafusion::datasource::{MemTable, TableProvider};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SQLOptions;
-use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryReservation};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::prelude::{SessionConfig, SessionContext, col, lit};
+use datafusion::prelude::{Expr, SessionConfig, SessionContext, col, lit};
 use datafusion::scalar::ScalarValue;
 
 use crate::archive::Archive;
 use crate::catalog::{TIME, Table, catalog};
 use crate::error::{Error, Result};
+use table::Particulars;
 use watchlist::Watchlists;
 
+pub use product::Columns;
+
+mod absent;
 pub mod functions;
 pub mod kql;
+mod listing;
 pub mod output;
+mod product;
+mod pushdown;
+mod shared;
 pub mod table;
 pub mod views;
 pub mod watchlist;
@@ -47,12 +58,16 @@ pub struct Options {
     pub from: Option<i64>,
     /// Only events before this time, in microseconds.
     pub to: Option<i64>,
+    /// What `now()` of SQL says, in microseconds; the time at which a query runs when not given.
+    pub now: Option<i64>,
     /// Threads; all cores when not given.
     pub threads: Option<usize>,
     /// Memory for queries, in bytes; they spill to disk beyond it.
     pub memory: Option<usize>,
     /// Further tables, each from a file.
     pub files: Vec<(String, PathBuf)>,
+    /// Which columns stand for all of a table.
+    pub columns: Columns,
 }
 
 /// The times of an answer.
@@ -74,8 +89,19 @@ impl TimeRange {
         self.from.is_none() && self.to.is_none()
     }
 
-    /// The rows whose time, which is in this column, is in the range.
-    fn of_rows(self, mut rows: DataFrame, time: &str) -> Result<DataFrame> {
+    /// The times that are in both.
+    fn and(self, other: TimeRange) -> TimeRange {
+        TimeRange {
+            from: self.from.max(other.from),
+            to: match (self.to, other.to) {
+                (Some(one), Some(two)) => Some(one.min(two)),
+                (one, two) => one.or(two),
+            },
+        }
+    }
+
+    /// What the time in this column must meet.
+    fn condition(self, time: &str) -> Option<Expr> {
         let column = || col(format!("\"{time}\""));
         let at = |t| {
             lit(ScalarValue::TimestampMicrosecond(
@@ -83,13 +109,20 @@ impl TimeRange {
                 Some("UTC".into()),
             ))
         };
-        if let Some(from) = self.from {
-            rows = rows.filter(column().gt_eq(at(from)))?;
+        let from = self.from.map(|t| column().gt_eq(at(t)));
+        let to = self.to.map(|t| column().lt(at(t)));
+        match (from, to) {
+            (Some(from), Some(to)) => Some(from.and(to)),
+            (from, to) => from.or(to),
         }
-        if let Some(to) = self.to {
-            rows = rows.filter(column().lt(at(to)))?;
-        }
-        Ok(rows)
+    }
+
+    /// The rows whose time, which is in this column, is in the range.
+    fn of_rows(self, rows: DataFrame, time: &str) -> Result<DataFrame> {
+        Ok(match self.condition(time) {
+            Some(condition) => rows.filter(condition)?,
+            None => rows,
+        })
     }
 }
 
@@ -100,6 +133,9 @@ const PUBLIC: &str = "public";
 const STORED: &str = "stored";
 /// Schema of the watchlists.
 const WATCHLISTS: &str = "watchlists";
+
+/// Stack of a thread, in bytes. They plan queries too, which go as deep as the views that they name.
+const STACK: usize = 8 << 20;
 
 /// Where the tables of a session come from.
 pub enum Source<'a> {
@@ -115,12 +151,21 @@ pub struct Session {
     /// Tables and views with the rows of all times. Views are made of these and cut last: which copy of an event counts must not
     /// depend on the range, or an event whose copies have times on both sides of its edge would count on both.
     whole: SessionContext,
+    /// Tables of the session that this one is a part of: what they have, they have for all times of this one.
+    around: Option<SessionContext>,
     range: TimeRange,
-    runtime: tokio::runtime::Runtime,
+    runtime: Arc<tokio::runtime::Runtime>,
     /// Stored tables that have rows.
     present: Vec<&'static Table>,
     watchlists: Vec<String>,
+    /// Which of them are empty and only stand in for those that are not there.
+    stand_ins: Vec<String>,
+    /// Views whose rows are in memory, or were too many for it.
+    kept: Vec<(String, Option<MemoryReservation>)>,
     files: Vec<String>,
+    /// Of the files, by their names.
+    particulars: HashMap<String, Particulars>,
+    columns: Columns,
 }
 
 impl Session {
@@ -132,10 +177,14 @@ impl Session {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .worker_threads(options.threads.unwrap_or_else(threads).max(1))
+            .thread_stack_size(STACK)
             .build()
             .map_err(Error::io("start threads for", "queries"))?;
         let context = context(options)?;
         functions::register(&context)?;
+        if let Some(now) = options.now {
+            functions::moment(&context, now);
+        }
         let lists = match &source {
             Source::Archive(archive) => Watchlists::of(&archive.root().join(WATCHLISTS)),
             Source::Memory(_) => Watchlists::default(),
@@ -143,11 +192,16 @@ impl Session {
         let mut session = Session {
             whole: beside(&context)?,
             context,
+            around: None,
             range: TimeRange::of(options),
-            runtime,
+            runtime: Arc::new(runtime),
             present: Vec::new(),
             watchlists: lists.names(),
+            stand_ins: Vec::new(),
+            kept: Vec::new(),
             files: Vec::new(),
+            particulars: HashMap::new(),
+            columns: options.columns,
         };
         let lists: Arc<dyn SchemaProvider> = Arc::new(lists);
         for context in [&session.context, &session.whole] {
@@ -236,7 +290,7 @@ impl Session {
     }
 
     fn add_file(&mut self, name: &str, path: &Path) -> Result<()> {
-        let provider = table::from_file(path)?;
+        let (provider, particulars) = table::from_file(path)?;
         let own = [views::LABEL_EVENTS, views::INFORMATION_PROTECTION_EVENTS];
         if catalog().get(name).is_some() || own.contains(&name) {
             return Err(Error::Usage(format!(
@@ -246,6 +300,7 @@ impl Session {
         self.context
             .register_table(TableReference::bare(name), provider)?;
         self.files.push(name.to_string());
+        self.particulars.insert(name.to_string(), particulars);
         Ok(())
     }
 
@@ -258,7 +313,8 @@ impl Session {
                 .map(|t| t.name.to_string())
                 .chain(["CloudAppEvents", "OfficeActivity", "UnifiedAuditLog"].map(String::from)),
         );
-        if self.has("InformationProtectionLogs_CL") {
+        if views::has_protection_logs(self) {
+            names.push(views::INFORMATION_PROTECTION_LOGS.to_string());
             names.push(views::INFORMATION_PROTECTION_EVENTS.to_string());
         }
         names.sort();
@@ -304,7 +360,9 @@ impl Session {
             .with_allow_ddl(false)
             .with_allow_dml(false)
             .with_allow_statements(false);
-        let frame = self.context.sql_with_options(sql, options).await?;
+        let plan = product::plan(&self.context.state(), sql, self.columns, &self.files).await?;
+        options.verify_plan(&plan)?;
+        let frame = self.context.execute_logical_plan(plan).await?;
         for field in frame.schema().fields() {
             if holds_union(field.data_type(), false) {
                 return Err(Error::Query(format!(
@@ -385,7 +443,7 @@ impl Session {
     /// When the query is wrong or fails.
     pub async fn collect_async(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         let frame = self.plan_async(sql).await?;
-        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let schema = output::schema(&frame);
         let batches = frame.collect().await?;
         Ok((schema, batches))
     }
@@ -421,12 +479,16 @@ impl Session {
     /// Registers what all can ask under a name: its rows in the session's range, by the column with their times.
     async fn publish(&self, name: &str, time: Option<&str>) -> Result<()> {
         let reference = || TableReference::bare(name);
+        let rows = match &self.around {
+            Some(around) if around.table_exist(reference())? => around,
+            _ => &self.whole,
+        };
         let view = match time.filter(|_| !self.range.is_all()) {
             Some(time) => self
                 .range
-                .of_rows(self.whole.table(reference()).await?, time)?
+                .of_rows(rows.table(reference()).await?, time)?
                 .into_view(),
-            None => self.whole.table_provider(reference()).await?,
+            None => rows.table_provider(reference()).await?,
         };
         self.context.register_table(reference(), view)?;
         Ok(())
@@ -489,6 +551,7 @@ fn context(options: &Options) -> Result<SessionContext> {
         .with_config(config)
         .with_runtime_env(Arc::new(runtime.build()?))
         .with_default_features()
+        .with_physical_optimizer_rules(pushdown::rules())
         .build();
     let context = SessionContext::new_with_state(state);
     // Drops an equality in ON whose one side takes columns of two tables when the chain of joins has a CROSS JOIN: too many rows

@@ -1,12 +1,16 @@
 //! The files of an archive as a table of DataFusion, and files that the user names.
+//!
+//! A file keeps the types that Arrow reads or infers; KQL makes its own of them.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{SchemaRef, UInt64Type};
+use arrow::error::ArrowError;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::Statistics;
@@ -225,11 +229,23 @@ fn literal(e: &Expr) -> Option<i64> {
     }
 }
 
+/// What Arrow's types do not say of the columns of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Particulars {
+    /// Columns of unsigned numbers that has one beyond what `long` of Kusto holds.
+    pub beyond_long: Vec<String>,
+    /// Columns of text that is JSON: their values are of several shapes.
+    pub json: Vec<String>,
+}
+
+/// Schema, rows, and the columns of text that is JSON.
+type FileRows = (SchemaRef, Vec<RecordBatch>, Vec<String>);
+
 /// Reads a CSV, JSON or Parquet file that the user named, told by content.
 ///
 /// # Errors
 /// When it is no file, or cannot be read as any of these.
-pub fn from_file(path: &Path) -> Result<Arc<dyn TableProvider>> {
+pub fn from_file(path: &Path) -> Result<(Arc<dyn TableProvider>, Particulars)> {
     input::regular(path)?;
     let mut head = [0; 512];
     let mut file = File::open(path).map_err(Error::io("open", path))?;
@@ -241,25 +257,26 @@ pub fn from_file(path: &Path) -> Result<Arc<dyn TableProvider>> {
         reason: e.to_string(),
     };
     let first = head.iter().find(|b| !b.is_ascii_whitespace());
-    let (schema, batches): (SchemaRef, Vec<RecordBatch>) = if head.starts_with(b"PAR1") {
+    let (schema, batches, json): FileRows = if head.starts_with(b"PAR1") {
         let reader = ParquetRecordBatchReaderBuilder::try_new(open()?)
             .and_then(ParquetRecordBatchReaderBuilder::build)
             .map_err(|e| unusable(&e))?;
         let schema = arrow::array::RecordBatchReader::schema(&reader);
         let batches: std::result::Result<Vec<_>, _> = reader.collect();
-        (schema, batches.map_err(|e| unusable(&e))?)
+        (schema, batches.map_err(|e| unusable(&e))?, Vec::new())
     } else if matches!(first, Some(b'{' | b'[')) {
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
         let lines = json_lines(&text).map_err(|e| unusable(&e))?;
-        let (schema, _) =
-            arrow::json::reader::infer_json_schema(BufReader::new(lines.as_bytes()), None)
-                .map_err(|e| unusable(&e))?;
-        let schema = Arc::new(schema);
-        let reader = arrow::json::ReaderBuilder::new(Arc::clone(&schema))
-            .build(lines.as_bytes())
-            .map_err(|e| unusable(&e))?;
-        let batches: std::result::Result<Vec<_>, _> = reader.collect();
-        (schema, batches.map_err(|e| unusable(&e))?)
+        let read = read_json(&lines).map(|(schema, batches)| (schema, batches, Vec::new()));
+        // Values of one column may have several shapes.
+        read.or_else(|e| {
+            let (lines, json) = nested_as_text(&lines).map_err(|e| unusable(&e))?;
+            if json.is_empty() {
+                return Err(unusable(&e));
+            }
+            let (schema, batches) = read_json(&lines).map_err(|e| unusable(&e))?;
+            Ok((schema, batches, json))
+        })?
     } else {
         let format = arrow::csv::reader::Format::default().with_header(true);
         let (schema, _) = format
@@ -271,9 +288,29 @@ pub fn from_file(path: &Path) -> Result<Arc<dyn TableProvider>> {
             .build(open()?)
             .map_err(|e| unusable(&e))?;
         let batches: std::result::Result<Vec<_>, _> = reader.collect();
-        (schema, batches.map_err(|e| unusable(&e))?)
+        (schema, batches.map_err(|e| unusable(&e))?, Vec::new())
     };
-    Ok(Arc::new(MemTable::try_new(schema, vec![batches])?))
+    let beyond = |at: usize| batches.iter().any(|b| is_beyond_long(b.column(at)));
+    let fields = schema.fields().iter().enumerate();
+    let particulars = Particulars {
+        beyond_long: fields
+            .filter(|(at, _)| beyond(*at))
+            .map(|(_, f)| f.name().clone())
+            .collect(),
+        json,
+    };
+    let table = MemTable::try_new(schema, vec![batches])?;
+    Ok((Arc::new(table), particulars))
+}
+
+/// Whether one of the values is an unsigned number beyond what 64 bits with a sign hold.
+fn is_beyond_long(array: &ArrayRef) -> bool {
+    if let Some(dictionary) = array.as_any_dictionary_opt() {
+        return is_beyond_long(dictionary.values());
+    }
+    let numbers = array.as_primitive_opt::<UInt64Type>();
+    let largest = numbers.and_then(arrow::compute::max);
+    largest.is_some_and(|n| i64::try_from(n).is_err())
 }
 
 /// An array of objects as lines; lines stay as they are.
@@ -283,6 +320,44 @@ fn json_lines(text: &str) -> serde_json::Result<String> {
     }
     let values: Vec<serde_json::Value> = serde_json::from_str(text)?;
     Ok(values.iter().map(|v| format!("{v}\n")).collect())
+}
+
+fn read_json(lines: &str) -> std::result::Result<(SchemaRef, Vec<RecordBatch>), ArrowError> {
+    let (schema, _) =
+        arrow::json::reader::infer_json_schema(BufReader::new(lines.as_bytes()), None)?;
+    let schema = Arc::new(schema);
+    let reader = arrow::json::ReaderBuilder::new(Arc::clone(&schema))
+        // A column of numbers and strings is one of strings.
+        .with_coerce_primitive(true)
+        .build(lines.as_bytes())?;
+    let batches = reader.collect::<std::result::Result<Vec<_>, _>>()?;
+    Ok((schema, batches))
+}
+
+/// The same records, in which columns that hold lists or objects are text with the JSON of their values; and which columns these are.
+fn nested_as_text(lines: &str) -> serde_json::Result<(String, Vec<String>)> {
+    let records = serde_json::Deserializer::from_str(lines);
+    let mut records = records
+        .into_iter::<serde_json::Map<String, serde_json::Value>>()
+        .collect::<serde_json::Result<Vec<_>>>()?;
+    let nested: BTreeSet<String> = records
+        .iter()
+        .flatten()
+        .filter(|(_, value)| value.is_array() || value.is_object())
+        .map(|(name, _)| name.clone())
+        .collect();
+    let mut out = String::new();
+    for record in &mut records {
+        for (name, value) in record.iter_mut() {
+            if nested.contains(name) && !value.is_null() {
+                *value = serde_json::Value::String(value.to_string());
+            }
+        }
+        let line = serde_json::to_string(record)?;
+        out.push_str(&line);
+        out.push('\n');
+    }
+    Ok((out, nested.into_iter().collect()))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Comma-separated values: where records end, and what is in their fields.
 //!
-//! Quotes follow RFC 4180 with the leniency of the `csv-core` crate (a property test compares the two). Written here
-//! because no crate gives fields together with the byte offsets of records and a cut of a large file into blocks that cores
-//! read side by side. Knows nothing of what the fields mean.
+//! Quotes follow RFC 4180 with the leniency of the `csv-core` crate (a property test compares the two). Written here because cores read
+//! one file side by side: it has to be cut into blocks at record boundaries, and fields without quotes are not copied. Knows nothing of
+//! what the fields mean.
 
 use memchr::memchr3;
 

@@ -1,8 +1,9 @@
 //! Scalar expressions: names and types resolved once, then evaluated row by row.
 //!
 //! [`compile`] turns an expression of the tree into a [`Compiled`] over columns that are known by name and type. Constant
-//! parts are evaluated then and there. Functions that the query defines are put in place of their calls. Subqueries
-//! (`toscalar`, `in (T | …)`) are run by whoever implements [`Tables`]; this module knows no tables.
+//! parts are evaluated then and there, with what the query knows of its surroundings. Functions that the query defines are put in
+//! place of their calls. Subqueries (`toscalar`, `in (T | …)`) are run, or kept for later, by whoever implements [`Tables`]; this
+//! module knows no tables.
 
 mod call;
 mod columns;
@@ -28,6 +29,12 @@ use super::value::{Json, TICKS_PER_DAY, Type, Value, read_timespan};
 pub use hint::nearest;
 pub use tables::{Known, Tables};
 
+/// A column of this name stands for columns of text that nobody knows yet: those of a list that is not there. It takes names that stand
+/// for nothing else.
+pub const ANY_TEXT: &str = "\0text";
+/// The same of columns whose types are not known either: a name that stands for nothing else is no fault of the query.
+pub const ANY: &str = "\0any";
+
 /// How deep calls of the query's own functions may nest.
 const MAX_INLINED: usize = 32;
 /// How deep an expression nests with all functions in place; compiling and running it recurse so deep.
@@ -42,12 +49,16 @@ pub struct Scope<'s> {
     pub columns: &'s [(String, Type)],
     /// Scalars of `let`.
     pub constants: &'s HashMap<String, (Value, Type)>,
+    /// Those whose value is not known before the query runs.
+    pub awaited: &'s HashMap<String, Compiled>,
     /// Functions of `let`.
     pub functions: &'s HashMap<String, &'s ast::Function>,
     /// Runs subqueries; without it, they are refused.
     pub tables: Option<&'s dyn Tables>,
     /// Whether it is known where addresses are; without it, functions that ask are refused.
     pub geography: bool,
+    /// What functions may know beside their arguments: constant parts are evaluated with it.
+    pub env: &'s Env,
 }
 
 impl Default for Scope<'_> {
@@ -56,12 +67,17 @@ impl Default for Scope<'_> {
             std::sync::LazyLock::new(HashMap::new);
         static NO_FUNCTIONS: std::sync::LazyLock<HashMap<String, &'static ast::Function>> =
             std::sync::LazyLock::new(HashMap::new);
+        static NONE_AWAITED: std::sync::LazyLock<HashMap<String, Compiled>> =
+            std::sync::LazyLock::new(HashMap::new);
+        static NO_ENV: std::sync::LazyLock<Env> = std::sync::LazyLock::new(Env::default);
         Scope {
             columns: &[],
             constants: &NO_CONSTANTS,
+            awaited: &NONE_AWAITED,
             functions: &NO_FUNCTIONS,
             tables: None,
             geography: true,
+            env: &NO_ENV,
         }
     }
 }
@@ -83,6 +99,9 @@ pub enum Node {
     Column(usize),
     /// An argument or `let` of one of the query's functions, by its place on the stack.
     Local(usize),
+    /// What a subquery gives when the query runs, by its number ([`Tables::later`]). Queries that are only planned have it: its value
+    /// is null here.
+    Awaited(usize),
     /// A function put in place of its call: the values are pushed one after the other.
     Inline(Vec<Compiled>, Box<Compiled>),
     /// `a.b[0]`
@@ -136,7 +155,7 @@ impl Compiled {
         &self.node
     }
 
-    /// Its value where it does not depend on the row or the instant.
+    /// Its value where it is known: it depends neither on the row nor on chance.
     pub fn as_constant(&self) -> Option<&Value> {
         match &self.node {
             Node::Constant(value) => Some(value),
@@ -234,7 +253,8 @@ enum Binding<'s> {
     /// The same, where it does not depend on the row.
     Fixed(usize, Rc<Compiled>),
     Constant(Value, Type),
-    Table(&'s Expr),
+    /// The number tells it from the same `let` in another call.
+    Table(&'s Expr, usize),
     Function(&'s ast::Function),
 }
 
@@ -272,7 +292,7 @@ impl Compiler<'_> {
             return self.fail(Fault::new(span, "the expression is too large"));
         }
         let compiled = Compiled { ty, node };
-        Some(compiled.folded())
+        Some(compiled.folded(self.scope.env))
     }
 
     fn expr(&mut self, expr: &Expr) -> Option<Compiled> {
@@ -481,7 +501,7 @@ impl Compiler<'_> {
                     Binding::Local(at, ty) => Some((Node::Local(*at), *ty)),
                     Binding::Fixed(at, value) => Some((Node::Local(*at), value.ty)),
                     Binding::Constant(value, ty) => Some((Node::Constant(value.clone()), *ty)),
-                    Binding::Table(_) | Binding::Function(_) => None,
+                    Binding::Table(..) | Binding::Function(_) => None,
                 };
             }
         }
@@ -491,8 +511,20 @@ impl Compiler<'_> {
                 return Some((Node::Column(at), self.scope.columns[at].1));
             }
         }
-        let (value, ty) = self.scope.constants.get(name)?;
-        Some((Node::Constant(value.clone()), *ty))
+        if let Some((value, ty)) = self.scope.constants.get(name) {
+            return Some((Node::Constant(value.clone()), *ty));
+        }
+        let awaited = self.scope.awaited.get(name)?;
+        Some((awaited.node.clone(), awaited.ty))
+    }
+
+    /// Where the column stands that takes names of columns which nobody knows.
+    fn stand_in(&self, of: &str) -> Option<usize> {
+        let mut columns = self.scope.columns.iter();
+        match self.in_function {
+            true => None,
+            false => columns.position(|(known, _)| known.starts_with(of)),
+        }
     }
 
     fn name(&mut self, name: &str, span: Span) -> Option<Compiled> {
@@ -505,15 +537,27 @@ impl Compiler<'_> {
         {
             return self.inline(name, own, &[], span);
         }
+        let (text, any) = (self.stand_in(ANY_TEXT), self.stand_in(ANY));
+        if let (true, Some(tables)) = (text.or(any).is_some(), self.scope.tables) {
+            tables.unknown(name);
+        }
+        if let Some(at) = text {
+            return self.node(span, Type::String, Node::Column(at));
+        }
         let locals = self.locals.iter().map(|(known, _)| known.as_str());
         let columns = match self.in_function {
             true => &[],
             false => self.scope.columns,
         };
         let columns = columns.iter().map(|(known, _)| known.as_str());
+        let columns = columns.filter(|known| !known.starts_with('\0'));
         let constants = self.scope.constants.keys().map(String::as_str);
         let hint = nearest(name, locals.chain(columns).chain(constants));
-        let fault = Fault::new(span, format!("no column or variable `{name}`")).missing_column();
+        let fault = Fault::new(span, format!("no column or variable `{name}`"));
+        let fault = match any {
+            Some(_) => fault.open_column(),
+            None => fault.missing_column(),
+        };
         self.fail(hint::with(fault, hint))
     }
 

@@ -109,7 +109,7 @@ pub const TABLE: &[Entry] = &[
         r#"let T = view () { datatable(user:string, n:long)["ann", 1, "bob", 2] }; search in (T) "Ann""#,
         "$table, user, n; T, ann, 1"),
     entry(Tabular, "as",
-        "as name: the rows at hand under a name, for later in the same query",
+        "as name: the rows at hand under a name, for later in the same query; as hint.materialized=true name: worked out once",
         "range x from 1 to 3 step 1 | as T | where x == toscalar(T | summarize max(x))", "x; 3"),
     entry(Tabular, "consume",
         "consume: reads all rows and gives none",

@@ -123,8 +123,9 @@ pub struct Digest {
 /// A value as a whole number of the same order; [`unrank`] gives it back.
 pub fn rank(value: &Value) -> Option<i64> {
     match value {
-        Value::Real(n) | Value::Decimal(n) if n.is_nan() => None,
-        Value::Real(n) | Value::Decimal(n) => Some(flip(n.to_bits().cast_signed())),
+        Value::Decimal(n) => rank(&Value::Real(n.to_real())),
+        Value::Real(n) if n.is_nan() => None,
+        Value::Real(n) => Some(flip(n.to_bits().cast_signed())),
         Value::Int(n) => Some(i64::from(*n)),
         Value::Long(n) | Value::DateTime(n) | Value::Timespan(n) => Some(*n),
         _ => None,

@@ -54,6 +54,8 @@ pub struct Fault {
 pub enum Missing {
     /// A column or variable.
     Column,
+    /// A column that the data may have: nobody knows before the query runs.
+    Open,
     /// A table, or a function that gives one.
     Table,
 }
@@ -72,6 +74,12 @@ impl Fault {
     /// The same, for a name that stands for no column.
     pub fn missing_column(mut self) -> Self {
         self.missing = Some(Missing::Column);
+        self
+    }
+
+    /// The same, for a name that the data may have as a column.
+    pub fn open_column(mut self) -> Self {
+        self.missing = Some(Missing::Open);
         self
     }
 

@@ -1,8 +1,9 @@
-//! Scalars as Kusto has them: what they are here; `calendar`, `json`, `order`, `read` and `show` say how they behave.
+//! Scalars as Kusto has them: what they are here; `calendar`, `decimal`, `json`, `order`, `read` and `show` say how they behave.
 
 mod calendar;
 mod compact;
 mod convert;
+mod decimal;
 mod json;
 mod order;
 mod read;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 pub use super::ast::Type;
 pub use calendar::{Civil, MAX_DATETIME_TICKS, days_from_civil};
 pub use compact::is_compact;
+pub use decimal::{DECIMAL_PRECISION, DECIMAL_SCALE, Decimal, read_decimal};
 pub use json::Place;
 pub use order::Key;
 pub use read::{read_bool, read_datetime, read_guid, read_long, read_real, read_timespan};
@@ -39,7 +41,7 @@ pub enum Value {
     /// `real`
     Real(f64),
     /// `decimal`
-    Decimal(f64),
+    Decimal(Decimal),
     /// `string`
     String(Arc<str>),
     /// `datetime`: ticks of 100 ns since 0001-01-01T00:00:00Z

@@ -109,7 +109,38 @@ impl Check {
             Check::Fingerprints => "fingerprints are those of the content",
             Check::Content => "rows are those that the ledger's chain of digests speaks of",
             Check::Watchlists => "watchlists are those that were taken",
-            Check::Sources => "exports that are still there are those that were read",
+            Check::Sources => {
+                "exports that are still there are those that were read; a packed one counts once, watchlists stand above"
+            }
+        }
+    }
+
+    /// Why some of it cannot be checked.
+    pub fn unchecked(self) -> &'static str {
+        match self {
+            Check::Log => {
+                "another program has removed old commits of the log: its checkpoint is all there is"
+            }
+            Check::Hashes => {
+                "the log has no hash of these files: another program or an older version wrote them"
+            }
+            Check::Orphans => {
+                "another program has replaced these files, and removes them when it tidies up"
+            }
+            Check::Rows => "these files are damaged: their rows are not read",
+            Check::Ingests => "tables with damage: their rows cannot all be counted",
+            Check::Fingerprints => {
+                "the export had values beyond the columns, or in another spelling than they keep: the fingerprint cannot be worked out again from columns; \
+                 `content` covers these rows"
+            }
+            Check::Content => "an older version wrote it without a digest, or the table has damage",
+            Check::Watchlists => "an older version took them and noted no hash",
+            Check::Sources => {
+                "not where they were, or a later export has taken the place: --sources names a folder to look in"
+            }
+            Check::Files | Check::Bounds | Check::Ledger | Check::Identities | Check::Records => {
+                "it cannot be read"
+            }
         }
     }
 }
@@ -274,6 +305,7 @@ impl Report {
                     "about": check.about(),
                     "checked": tally.checked,
                     "not_checked": tally.not_checked,
+                    "not_checked_because": (tally.not_checked > 0).then(|| check.unchecked()),
                     "problems": tally.problems,
                 })
             })

@@ -5,18 +5,23 @@
 use std::collections::BTreeMap;
 
 use minijinja::{AutoEscape, Environment};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::archive::Archive;
 use crate::archive::ledger::{Entry, Ledger, Status as ReadStatus};
-use crate::detect::{Hunt, LOOKED_UP, Status};
+use crate::detect::{Finding, Hunt, LOOKED_UP, Status};
 use crate::engine::{Session, output};
 use crate::error::{Error, Result};
-use crate::ingest::own::{FINDINGS_HEADER, GENERATOR};
 use crate::rules::Severity;
 
-/// Findings that the report shows one by one; all of them are in findings.json.
-const REPORTED: usize = 1000;
+pub use findings::{findings_csv, findings_json, findings_markdown, findings_ndjson};
+
+mod findings;
+
+/// Findings that the report shows with all that is known of them …
+const IN_FULL: usize = 1000;
+/// … and as many more in a line each. What is beyond is counted; all of them are in findings.json. A browser opens that many: 50,000 in full would be 115 MB.
+const IN_SHORT: usize = 20_000;
 /// Lines of a list of peaks or users.
 const LISTED: usize = 12;
 /// A day is a peak when it has at least so many actions …
@@ -36,71 +41,6 @@ pub struct Heading {
     pub to: Option<i64>,
     /// How sizes are said.
     pub bytes_text: fn(u64) -> String,
-}
-
-/// Findings and rules as JSON.
-pub fn findings_json(hunt: &Hunt) -> String {
-    let rules: Vec<Value> = hunt
-        .outcomes
-        .iter()
-        .map(|o| {
-            let mut rule = Map::new();
-            rule.insert("id".into(), o.id.clone().into());
-            if let Value::Object(status) = json!(o.status) {
-                rule.extend(status);
-            }
-            rule.insert("findings".into(), o.findings.into());
-            Value::Object(rule)
-        })
-        .collect();
-    // Its maker comes first: by that an ingest knows that this is no export.
-    let value = json!({
-        "generator": GENERATOR,
-        "version": env!("CARGO_PKG_VERSION"),
-        "findings": hunt.findings,
-        "rules": rules,
-    });
-    // Values that were read from Arrow and text have no way to fail.
-    let text = serde_json::to_string_pretty(&value).expect("findings are JSON");
-    let mut text = output::harmless(&text);
-    text.push('\n');
-    text
-}
-
-/// Findings as CSV, one a line.
-pub fn findings_csv(hunt: &Hunt) -> String {
-    let mut out = format!("{FINDINGS_HEADER}\n");
-    for f in &hunt.findings {
-        let entities: Vec<String> = f
-            .entities
-            .iter()
-            .map(|e| format!("{}: {}", e.kind, e.value))
-            .collect();
-        let evidence: Vec<String> = f
-            .evidence
-            .iter()
-            .take(LOOKED_UP)
-            .map(|e| format!("{} record {}", e.file, e.record))
-            .collect();
-        let cells = [
-            f.number.to_string(),
-            f.severity.to_string(),
-            f.rule.clone(),
-            f.title.clone(),
-            f.first.clone(),
-            f.last.clone().unwrap_or_default(),
-            entities.join("; "),
-            Value::Object(f.details.clone()).to_string(),
-            f.evidence.len().to_string(),
-            evidence.join("; "),
-            f.tactics.join("; "),
-            f.techniques.join("; "),
-        ];
-        let cells: Vec<String> = cells.iter().map(|c| output::csv(c)).collect();
-        out.push_str(&cells.join(","));
-        out.push('\n');
-    }
-    out
 }
 
 /// The HTML report.
@@ -123,6 +63,7 @@ pub fn html(
     let context = data.context(archive)?;
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_filter("seen", output::seen);
     let template = |e: minijinja::Error| Error::Unusable {
         path: "report.html".into(),
         reason: e.to_string(),
@@ -209,6 +150,7 @@ impl Data<'_> {
             "tables": tables(archive)?,
             "rules": self.rules(),
             "findings": self.findings(),
+            "briefs": self.briefs(),
             "activity": self.activity()?,
             "peaks_by_user": peaks(&users, "user"),
             "peaks_by_label": peaks(&labels, "label"),
@@ -278,10 +220,11 @@ impl Data<'_> {
             .outcomes
             .iter()
             .map(|o| {
-                let (status, reason) = match &o.status {
-                    Status::Found => ("found", ""),
-                    Status::Nothing => ("nothing", ""),
-                    Status::NotRun(reason) => ("not run", reason.as_str()),
+                let status = match &o.status {
+                    Status::Found => "found",
+                    Status::Nothing => "nothing",
+                    Status::Lacks(_) => "lacks",
+                    Status::NotRun(_) => "not run",
                 };
                 let r = o.rule.as_ref();
                 json!({
@@ -290,7 +233,8 @@ impl Data<'_> {
                     "severity": r.map_or("", |r| r.severity.name()),
                     "status": status,
                     "findings": o.findings,
-                    "reason": reason,
+                    "reason": o.status.reason().unwrap_or(""),
+                    "unjudged": o.unjudged,
                     "description": r.map_or("", |r| &r.description),
                     "tactics": r.map_or(&[][..], |r| &r.tactics),
                     "techniques": r.map_or(&[][..], |r| &r.techniques),
@@ -310,7 +254,7 @@ impl Data<'_> {
         self.hunt
             .findings
             .iter()
-            .take(REPORTED)
+            .take(IN_FULL)
             .map(|f| {
                 let shown = |name: &str| {
                     !f.entities.iter().any(|e| {
@@ -334,6 +278,8 @@ impl Data<'_> {
                     "techniques": f.techniques,
                     "description": descriptions.get(f.rule.as_str()),
                     "entities": f.entities,
+                    "named": named(f),
+                    "things": f.things(|e| !["Account", "IP"].contains(&e.kind.as_str())),
                     "details": details,
                     "evidence_total": f.evidence.len(),
                     "evidence": f.evidence.iter().take(LOOKED_UP).map(|e| json!({
@@ -346,6 +292,23 @@ impl Data<'_> {
                 })
             })
             .collect()
+    }
+
+    /// Findings that are shown in a line each.
+    fn briefs(&self) -> Vec<Value> {
+        let rest = self.hunt.findings.iter().skip(IN_FULL).take(IN_SHORT);
+        rest.map(|f| {
+            let accounts = f.entities.iter().filter(|e| e.kind == "Account");
+            json!({
+                "number": f.number,
+                "title": f.title,
+                "severity": f.severity.name(),
+                "first": seconds(&f.first),
+                "entities": accounts.collect::<Vec<_>>(),
+                "named": named(f),
+            })
+        })
+        .collect()
     }
 
     /// Label actions over time: a bar a day, a week where there are many days, a month where there are many weeks.
@@ -456,6 +419,14 @@ impl Data<'_> {
                 })
             })
             .collect())
+    }
+}
+
+/// How many a finding names: accounts, and where there are none, things of whatever kind.
+fn named(finding: &Finding) -> usize {
+    match finding.things(|e| e.kind == "Account") {
+        0 => finding.things(|_| true),
+        accounts => accounts,
     }
 }
 

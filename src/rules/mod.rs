@@ -2,6 +2,20 @@
 //!
 //! A rule is a `.sql` file whose leading comment is the YAML header. Loading returns every diagnostic: a rule that cannot run says
 //! why and is counted. Knows nothing of how rules are run.
+//!
+//! # Times
+//!
+//! A row of a rule belongs to its last event: `EndTime`, else `TimeGenerated`. All that the row depends on lies within `queryPeriod` before that
+//! event and within `queryPeriod` after it: the events that it tells of, those that it is compared with, and those that would have made it
+//! another row. A hunt of some days shows the rule that much around them, and so every day by itself gives what all days together give. A rule
+//! without `queryPeriod` sees all that there is, one whose rows have no time only what lies in the hunt's own time.
+//!
+//! # Keys that are coldtrail's own
+//!
+//! - `watchlists`: lists that the query reads, `NAME: {required: true|false, columns: [...]}`. Without a required one the rule does not run; an
+//!   empty list stands in for any other.
+//! - `unjudged`: what the rule would judge if somebody said more, see [`Unjudged`].
+//! - `tests`: events, and how many findings they must give, see [`Test`].
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -107,6 +121,19 @@ pub struct WatchlistNeed {
     pub columns: Vec<String>,
 }
 
+/// What a rule could not judge. It runs all the same and judges the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unjudged {
+    /// What it is, behind a number: `change{s} of a label whose order nobody gave`; `{s}` is the plural's.
+    pub what: String,
+    /// The watchlist that would say what is missing, where one would.
+    #[serde(default)]
+    pub watchlist: Option<String>,
+    /// A query that counts it, among the events of the hunt's own time.
+    pub query: String,
+}
+
 /// Which columns of a row name an entity.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -187,10 +214,14 @@ pub struct Rule {
     pub techniques: Vec<String>,
     /// Seconds between runs, and seconds it looks back, for scheduled rules.
     pub schedule: Option<(u64, u64)>,
+    /// Seconds that it looks back; when not given, as far as there is something.
+    pub period: Option<u64>,
     /// When its rows are an alert.
     pub trigger: Trigger,
     /// Watchlists that it reads.
     pub watchlists: BTreeMap<String, WatchlistNeed>,
+    /// What it could not judge.
+    pub unjudged: Option<Unjudged>,
     /// Entities in its rows.
     pub entities: Vec<EntityMapping>,
     /// Names that Sentinel shows for columns.
@@ -227,6 +258,8 @@ struct Header {
     trigger_threshold: Option<u64>,
     #[serde(default)]
     watchlists: BTreeMap<String, WatchlistNeed>,
+    #[serde(default)]
+    unjudged: Option<Unjudged>,
     #[serde(default)]
     entity_mappings: Vec<EntityMapping>,
     #[serde(default)]
@@ -393,17 +426,20 @@ fn read(source: &str, text: &str, pack: &mut Pack) {
             .push(error("no query after the header".into()));
         return;
     }
-    let schedule = match (&header.query_frequency, &header.query_period) {
-        (Some(f), Some(p)) => match (seconds(f), seconds(p)) {
-            (Some(f), Some(p)) => Some((f, p)),
-            _ => {
-                pack.diagnostics.push(error(format!(
-                    "queryFrequency `{f}` or queryPeriod `{p}` is no duration such as 1h or PT1H"
-                )));
-                return;
-            }
+    let duration = |key: &str, text: &Option<String>| match text {
+        None => Ok(None),
+        Some(text) => match seconds(text) {
+            Some(seconds) => Ok(Some(seconds)),
+            None => Err(format!("{key} `{text}` is no duration such as 1h or PT1H")),
         },
-        _ => None,
+    };
+    let frequency = duration("queryFrequency", &header.query_frequency);
+    let (frequency, period) = match (frequency, duration("queryPeriod", &header.query_period)) {
+        (Ok(frequency), Ok(period)) => (frequency, period),
+        (Err(why), _) | (_, Err(why)) => {
+            pack.diagnostics.push(error(why));
+            return;
+        }
     };
     if header.tests.is_empty() {
         pack.diagnostics
@@ -416,12 +452,14 @@ fn read(source: &str, text: &str, pack: &mut Pack) {
         severity: header.severity,
         tactics: header.tactics,
         techniques: header.relevant_techniques,
-        schedule,
+        schedule: frequency.zip(period),
+        period,
         trigger: Trigger {
             operator: header.trigger_operator.unwrap_or(Operator::GreaterThan),
             threshold: header.trigger_threshold.unwrap_or(0),
         },
         watchlists: header.watchlists,
+        unjudged: header.unjudged,
         entities: header.entity_mappings,
         details: header.custom_details,
         false_positives: header.false_positives,
@@ -431,7 +469,7 @@ fn read(source: &str, text: &str, pack: &mut Pack) {
     });
 }
 
-/// Seconds of `15s`, `5m`, `1h`, `1d`, `PT1H`, `P1D`.
+/// Seconds of `15s`, `5m`, `1h`, `1d`, `2w`, `PT1H`, `P1D`.
 pub fn seconds(text: &str) -> Option<u64> {
     let lower = text.trim().to_ascii_lowercase();
     let text = match lower.strip_prefix("pt") {
@@ -445,6 +483,7 @@ pub fn seconds(text: &str) -> Option<u64> {
         'm' => 60,
         'h' => 3600,
         'd' => 86_400,
+        'w' => 7 * 86_400,
         _ => return None,
     })
 }
@@ -452,6 +491,9 @@ pub fn seconds(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod test {
     use super::*;
+
+    /// The longest queryPeriod that Sentinel takes: 14 days.
+    const LONGEST_PERIOD: u64 = 14 * 86_400;
 
     #[test]
     fn the_built_in_pack_loads_without_a_word() {
@@ -469,6 +511,11 @@ mod test {
             assert!(!rule.techniques.is_empty(), "{}", rule.id);
             assert!(!rule.entities.is_empty(), "{}", rule.id);
             assert!(!rule.false_positives.is_empty(), "{}", rule.id);
+            assert!(
+                rule.period.is_some_and(|p| p <= LONGEST_PERIOD),
+                "{}",
+                rule.id
+            );
             assert!(rule.tests.iter().any(|t| t.finds > 0), "{}", rule.id);
             assert!(rule.tests.iter().any(|t| t.finds == 0), "{}", rule.id);
         }
@@ -497,6 +544,10 @@ mod test {
             said("/*\nid: a\nname: b\nseverity: Low\nqueryFrequency: soon\nqueryPeriod: 1d\n*/ SELECT 1")
                 .contains("no duration")
         );
+        assert!(
+            said("/*\nid: a\nname: b\nseverity: Low\nqueryPeriod: long\n*/ SELECT 1")
+                .contains("queryPeriod `long` is no duration")
+        );
     }
 
     #[test]
@@ -505,6 +556,7 @@ mod test {
         assert_eq!(seconds("PT5M"), Some(300));
         assert_eq!(seconds("1h"), Some(3600));
         assert_eq!(seconds("P14D"), Some(14 * 86_400));
+        assert_eq!(seconds("2w"), Some(14 * 86_400));
         assert_eq!(seconds("soon"), None);
     }
 }

@@ -58,8 +58,8 @@ fn findings(rule: &Rule, test: &Test) -> Result<usize> {
         session.add_watchlist(name, rows_of(rule, name, rows)?)?;
     }
     for (name, need) in &rule.watchlists {
-        if !session.has_watchlist(name) && !need.required {
-            session.add_watchlist(name, watchlist::from_rows(&need.columns, &[])?)?;
+        if !need.required {
+            session.stand_in(name, &need.columns)?;
         }
     }
     let (_, batches) = session.collect(&rule.sql)?;

@@ -77,7 +77,8 @@ fn a_check_counts_what_would_run() {
     assert_eq!(out.status.code(), Some(2));
     let said = String::from_utf8_lossy(&out.stdout).into_owned();
     assert!(said.contains("did you mean `OperationName`?"), "{said}");
-    assert!(said.ends_with("1 query would run, 1 would not\n"), "{said}");
+    let totals = "2 queries: 1 would run, 1 would not; 1 file without a query\n";
+    assert!(said.ends_with(totals), "{said}");
 }
 
 #[test]
@@ -186,10 +187,14 @@ fn saved_functions_come_from_a_folder() {
 
 #[test]
 fn a_query_is_explained_in_sql() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("archive");
+    ingest(&path, &[project("sample-data/ual-portal")]);
+    let archive = path.to_string_lossy().into_owned();
     let query = "CloudAppEvents | where TimeGenerated > datetime(2026-05-01) and ActionType has 'Label' \
                  | where tostring(RawEventData.SensitivityLabelEventData.OldSensitivityLabelId) == 'abc' \
                  | extend Kind = toint(RawEventData.Version) | summarize n = count(), Kinds = make_set(Kind) by AccountDisplayName | top 5 by n";
-    let out = run(&["kql", "--explain", query]);
+    let out = run(&["kql", "-a", &archive, "--explain", query]);
     let said = String::from_utf8_lossy(&out.stdout).into_owned();
     let (sql, rest) = said.split_once("-- Plan").expect("SQL and a plan");
     assert!(rest.contains("-- Execution"), "{rest}");

@@ -1,30 +1,40 @@
 //! One binary for all integration tests: each further one would link all of DataFusion again.
 
+mod answers;
 mod broken;
 mod choices;
+mod columns;
 mod command_line;
 mod compact;
 mod crash;
 mod delta;
+mod denials;
 mod durable;
 mod format;
 mod hostile;
 mod inputs;
 mod kql;
+mod kql_believed;
 mod kql_command;
+mod kql_functions;
+mod kql_numbers;
 mod layers;
 mod odd_json;
 mod once;
+mod people;
 mod pipeline;
 mod proof;
 mod readers;
 mod real_exports;
 mod received;
+mod report;
 mod rules;
 mod sample_data;
 mod sql;
 mod tamper;
+mod terminal;
 mod watchlists;
+mod windows;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

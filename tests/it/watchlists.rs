@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use sha2::{Digest, Sha256};
+
 use crate::{ask, project};
 
 /// Runs the binary; status, and answers and messages together. One that waits for a pipe is ended.
@@ -162,7 +164,7 @@ fn of_two_lists_of_one_name_none_is_chosen() {
 }
 
 #[test]
-fn a_list_of_other_content_replaces_none_unasked_and_stops_no_ingest() {
+fn a_list_that_changed_is_taken_anew_and_the_old_one_stays_in_the_ledger() {
     let folder = tempfile::tempdir().expect("a folder");
     let archive = folder.path().join("archive");
     let path = text(&archive);
@@ -181,17 +183,38 @@ fn a_list_of_other_content_replaces_none_unasked_and_stops_no_ingest() {
         "e2",
         &[("SUPERUSERS.csv", second.as_bytes())],
     );
-    let (code, said) = told(&["ingest", &inputs, "-a", &path]);
-    assert_eq!(code, Some(10), "{said}");
-    let why = "another `SuperUsers.csv` is in the archive; -C replaces it";
-    assert!(said.contains(why), "{said}");
-    assert!(said.contains("events       1"), "{said}");
-    assert_eq!(ask(&archive, names), ["ann@contoso.com"]);
-    // The events were read before; the list is new all the same.
-    let (code, said) = told(&["ingest", &inputs, "-a", &path, "-C"]);
+    let (code, said) = told(&["ingest", &inputs, "-a", &path, "--dry-run"]);
     assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("replaces   the archive's list"), "{said}");
+    let (code, said) = told(&["ingest", &inputs, "-a", &path]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("events       1"), "{said}");
+    let told_of = "watchlists   SuperUsers.csv (replaces another one)";
+    assert!(said.contains(told_of), "{said}");
     assert_eq!(ask(&archive, names), ["bob@contoso.com"]);
     assert_eq!(files(&archive), ["SuperUsers.csv"]);
+    let entries = "SELECT \"Sha256\", \"Note\" FROM Ingests WHERE \"Kind\" = 'watchlist' ORDER BY \"_IngestId\"";
+    let hash = |list: &str| hex::encode(Sha256::digest(list));
+    assert_eq!(
+        ask(&archive, entries),
+        [
+            format!("{}|1 rows", hash(&first)),
+            format!("{}|1 rows, replaces the list of ingest 2", hash(&second)),
+        ]
+    );
+    // A list that somebody laid into the archive by hand is entered before it goes.
+    let third = list("eve");
+    std::fs::write(archive.join("watchlists/SuperUsers.csv"), &third).expect("a file");
+    let (code, said) = told(&["ingest", &inputs, "-a", &path]);
+    assert_eq!(code, Some(0), "{said}");
+    let all = ask(&archive, entries);
+    assert_eq!(all[2], format!("{}|found in the archive", hash(&third)));
+    assert!(
+        all[3].ends_with("|1 rows, replaces the list of ingest 5"),
+        "{all:?}"
+    );
+    let (code, said) = told(&["verify", "-a", &path]);
+    assert_eq!(code, Some(0), "{said}");
 }
 
 #[test]
@@ -268,7 +291,7 @@ fn a_bad_list_in_the_archive_stops_only_what_names_it() {
     assert!(said.contains("`LabelEvents` cannot be asked"), "{said}");
     assert!(said.contains("OfficeActivity"), "{said}");
     let (code, said) = told(&["hunt", "-a", &path]);
-    assert_eq!(code, Some(10), "{said}");
+    assert_eq!(code, Some(20), "{said}");
     assert!(said.contains(quote), "{said}");
 }
 

@@ -3,7 +3,7 @@
 //! | Kusto | Arrow |
 //! |---|---|
 //! | `datetime`, `timespan` | `Int64`, ticks of 100 ns |
-//! | `decimal` | `Float64` |
+//! | `decimal` | `Decimal256`, with 38 of its 76 digits behind the point: every [`Decimal`] fits |
 //! | `guid` | `Utf8` |
 //! | `dynamic` | `Utf8`, JSON text that keeps times and ids apart from strings ([`Json::stored_text`]); null where there is none |
 //! | others | their own |
@@ -13,16 +13,18 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanBuilder, Float64Builder, Int32Builder, Int64Builder,
-    StringBuilder,
+    Array, ArrayRef, AsArray, BooleanBuilder, Decimal256Builder, Float64Builder, Int32Builder,
+    Int64Builder, StringBuilder,
 };
 use arrow::datatypes::{
-    DataType, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    DataType, Decimal256Type, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
 
 use datafusion::scalar::ScalarValue;
 
-use crate::kql::value::{Json, Type, UNIX_EPOCH_TICKS, Value, read_guid};
+use crate::kql::value::{
+    DECIMAL_PRECISION, DECIMAL_SCALE, Decimal, Json, Type, UNIX_EPOCH_TICKS, Value, read_guid,
+};
 
 /// The Arrow type of a Kusto type.
 pub fn arrow_type(ty: Type) -> DataType {
@@ -30,7 +32,8 @@ pub fn arrow_type(ty: Type) -> DataType {
         Type::Bool => DataType::Boolean,
         Type::Int => DataType::Int32,
         Type::Long | Type::DateTime | Type::Timespan => DataType::Int64,
-        Type::Real | Type::Decimal => DataType::Float64,
+        Type::Real => DataType::Float64,
+        Type::Decimal => DataType::Decimal256(DECIMAL_PRECISION, DECIMAL_SCALE.cast_signed()),
         Type::String | Type::Guid | Type::Dynamic => DataType::Utf8,
     }
 }
@@ -66,7 +69,10 @@ pub fn value(array: &ArrayRef, row: usize, ty: Type) -> Value {
         Type::DateTime => Value::DateTime(array.as_primitive::<Int64Type>().value(row)),
         Type::Timespan => Value::Timespan(array.as_primitive::<Int64Type>().value(row)),
         Type::Real => Value::Real(array.as_primitive::<Float64Type>().value(row)),
-        Type::Decimal => Value::Decimal(array.as_primitive::<Float64Type>().value(row)),
+        Type::Decimal => {
+            let number = array.as_primitive::<Decimal256Type>().value(row);
+            Decimal::from_column(number).map_or(Value::Null, Value::Decimal)
+        }
         Type::String => Value::String(array.as_string::<i32>().value(row).into()),
         Type::Guid => {
             read_guid(array.as_string::<i32>().value(row)).map_or(Value::Null, Value::Guid)
@@ -117,11 +123,24 @@ pub fn array<'v>(values: impl Iterator<Item = &'v Value>, ty: Type) -> ArrayRef 
             }
             Arc::new(b.finish())
         }
-        Type::Real | Type::Decimal => {
+        Type::Decimal => {
+            let mut b = Decimal256Builder::new().with_data_type(arrow_type(ty));
+            for v in values {
+                b.append_option(match v {
+                    Value::Decimal(_) | Value::Real(_) | Value::Long(_) | Value::Int(_) => {
+                        v.to_decimal().map(Decimal::to_column)
+                    }
+                    _ => None,
+                });
+            }
+            Arc::new(b.finish())
+        }
+        Type::Real => {
             let mut b = Float64Builder::new();
             for v in values {
                 b.append_option(match v {
-                    Value::Real(x) | Value::Decimal(x) => Some(*x),
+                    Value::Real(x) => Some(*x),
+                    Value::Decimal(x) => Some(x.to_real()),
                     Value::Long(x) => Some(*x as f64),
                     Value::Int(x) => Some(f64::from(*x)),
                     _ => None,
@@ -157,20 +176,6 @@ pub fn ticks(array: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
     Ok(Arc::new(micros.unary::<_, Int64Type>(|t| {
         t.saturating_mul(10).saturating_add(UNIX_EPOCH_TICKS)
     })))
-}
-
-/// The type of times in an output.
-pub fn timestamp_type() -> DataType {
-    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
-}
-
-/// Ticks as microseconds, for an output.
-pub fn timestamps(array: &ArrayRef) -> ArrayRef {
-    let ticks = array.as_primitive::<Int64Type>();
-    let micros = ticks.unary::<_, TimestampMicrosecondType>(|t| {
-        t.saturating_sub(UNIX_EPOCH_TICKS).div_euclid(10)
-    });
-    Arc::new(micros.with_timezone("UTC"))
 }
 
 /// A moment as the archive has it: the microsecond before it, or after it.

@@ -1,37 +1,47 @@
-//! What a KQL query is in SQL, and how it is run.
+//! What a KQL query is in SQL, and how it would be run. Nothing of it is run for that.
 
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::displayable;
 use datafusion::sql::unparser::Unparser;
 use datafusion::sql::unparser::dialect::PostgreSqlDialect;
 
-use super::{Options, Purpose};
+use super::{Made, Making, Options, Purpose};
 use crate::engine::Session;
 use crate::error::Result;
 
 impl Session {
     /// A KQL query as SQL, and its plan.
     ///
-    /// The SQL says what the query means. Functions of Kusto in it (`kql_has`, `json_path_text`, …) are not functions of `coldtrail sql`.
+    /// The SQL says what the query means: subqueries stand in it as such, rows that are made of others under a name of their own.
+    /// Functions of Kusto in it (`kql_has`, `json_path_text`, …) are not functions of `coldtrail sql`.
     ///
     /// # Errors
     /// When the query is wrong or not supported.
     pub fn kql_explain(&self, query: &str, options: &Options) -> Result<String> {
-        let named = Options {
-            purpose: Purpose::Explain,
-            ..options.clone()
+        let shown = |purpose| {
+            let options = Options {
+                purpose,
+                ..options.clone()
+            };
+            let shown = self.shown(query, &options);
+            shown.map_err(|failure| failure.told(query))
         };
-        let shown = self.shown(query, &named);
-        let (asked, parts) = shown.map_err(|failure| failure.told(query))?;
+        let (asked, parts) = shown(Purpose::Explain)?;
         let mut out = String::new();
-        for (name, plan) in &parts {
-            out.push_str(&format!(
-                "-- {name} goes through these rows, one after the other\n{}\n\n",
-                self.sql_of(plan)?
-            ));
+        for Made { name, plan, making } in &parts {
+            let what = match making {
+                Making::InOrder => format!("{name} goes through these rows, one after the other"),
+                Making::Once => {
+                    format!("{name} is these rows, worked out once however often they are read")
+                }
+                Making::StandIn => {
+                    format!("{name} stands in the plan where the first value of these rows will be")
+                }
+            };
+            out.push_str(&format!("-- {what}\n{}\n\n", self.sql_of(plan)?));
         }
         let sql = self.sql_of(asked.logical_plan())?;
-        let frame = self.kql_plan(query, options)?;
+        let (frame, _) = shown(Purpose::Plan)?;
         let plan = self.context().state().optimize(frame.logical_plan())?;
         out.push_str(&format!(
             "-- SQL\n{sql}\n\n-- Plan\n{}\n",

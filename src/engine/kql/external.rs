@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use datafusion::common::TableReference;
+
 use super::relation::Relation;
 use super::statement::Lower;
 use super::{Failure, Purpose};
@@ -30,7 +32,15 @@ impl Lower<'_> {
             .map(|c| (c.name.text.clone(), c.ty.ty))
             .collect();
         if self.options.purpose != Purpose::Run {
-            return self.rows(&columns, &[]);
+            for address in &data.addresses {
+                let text = self.constant(address)?.text().into_owned();
+                let name = file_name(&text);
+                let folder = self.options.external.as_ref();
+                if !folder.is_some_and(|folder| folder.join(name).is_file()) {
+                    self.needs.external.insert(name.into());
+                }
+            }
+            return self.planned_rows(TableReference::bare("externaldata"), &columns);
         }
         let Some(folder) = self.options.external.clone() else {
             return Err(Failure::at(

@@ -12,7 +12,7 @@ use super::operator::{columns_of, fresh};
 use super::relation::{Column, Relation};
 use super::statement::Lower;
 use super::window::children;
-use super::{Failure, arrays, row};
+use super::{Failure, arrays, row, several};
 use crate::kql::aggregate::{self, Aggregate, Results};
 use crate::kql::ast::{Call, Expr, ExprKind, NamedExpr, Span};
 use crate::kql::naming::{self, From};
@@ -177,7 +177,7 @@ impl Lower<'_> {
                 let constant = compiled
                     .columns()
                     .is_empty()
-                    .then(|| compiled.eval(&self.env, &[]));
+                    .then(|| compiled.planned(&self.env));
                 own_names.push(name);
                 call.places.push(input.len());
                 call.types.push(ty);
@@ -348,10 +348,12 @@ impl Lower<'_> {
             let compiled = self.compile(&expr, &schema)?;
             let name = match item.names.as_slice() {
                 [name] => name.text.clone(),
-                [] => naming::column_name(&item.expr).unwrap_or_else(|| {
-                    unnamed += 1;
-                    format!("Column{unnamed}")
-                }),
+                [] => several::sorted_name(&item.expr)
+                    .or_else(|| naming::column_name(&item.expr))
+                    .unwrap_or_else(|| {
+                        unnamed += 1;
+                        format!("Column{unnamed}")
+                    }),
                 _ => return Err(Failure::at(item.span, "several names for one value")),
             };
             let ty = compiled.ty;

@@ -8,12 +8,12 @@ use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::{Expr as PlanExpr, ExprFunctionExt, SortExpr, when};
 use datafusion::prelude::lit;
 
-use super::Failure;
 use super::join::{Kind, join};
 use super::operator::{Columns, columns_of};
 use super::relation::Relation;
 use super::statement::Lower;
 use super::window::has_window;
+use super::{Failure, Purpose};
 use crate::kql::ast::operator::{MvColumn, NamePattern};
 use crate::kql::ast::{Expr, ExprKind, Name, NamedExpr, Operator, OperatorKind, Pipeline, Span};
 use crate::kql::value::{Key, Type, Value};
@@ -305,11 +305,12 @@ impl Lower<'_> {
         }
         let nothing = self.rows(&relation.schema(), &[])?;
         let nothing = self.summarize(&nothing, aggregates, &[])?;
-        let empty = self
-            .answer(&nothing)?
-            .into_iter()
-            .next()
-            .unwrap_or_default();
+        // It reads nothing, but for a subquery among its arguments.
+        let empty = match self.options.purpose == Purpose::Run || self.awaited.is_empty() {
+            true => self.answer(&nothing)?.into_iter().next(),
+            false => None,
+        };
+        let empty = empty.unwrap_or_else(|| vec![Value::Null; nothing.columns.len()]);
         let key = |r: &Relation| r.column(KEY).cloned();
         let Some(part) = key(parts) else {
             return Ok(found);
@@ -351,6 +352,12 @@ impl Lower<'_> {
         let key = own.remove(at);
         let empty = self.rows(&own, &[])?;
         let shape = self.applied(empty, body)?.schema();
+        let columns: Vec<(String, Type)> = std::iter::once(key).chain(shape).collect();
+        if self.options.purpose != Purpose::Run {
+            return self.later("parts", parts, &columns, |_| {
+                Err("the query is only planned".into())
+            });
+        }
         let mut groups: Vec<(Value, Vec<Vec<Value>>)> = Vec::new();
         let mut known: std::collections::HashMap<Key, usize> = Default::default();
         for mut row in self.answer(parts)? {
@@ -371,7 +378,6 @@ impl Lower<'_> {
                 out.push(row);
             }
         }
-        let columns: Vec<(String, Type)> = std::iter::once(key).chain(shape).collect();
         self.rows(&columns, &out)
     }
 

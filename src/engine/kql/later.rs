@@ -1,4 +1,5 @@
-//! Rows that are made when the query runs, by operators that go through all rows in their order. Planning reads nothing for them.
+//! Rows that are made when the query runs, by operators that go through all rows in their order, and rows that are worked out once
+//! however often they are read (`materialize`). Planning reads nothing for them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use tokio::sync::OnceCell;
 use super::operator::columns_of;
 use super::relation::{Column, Relation};
 use super::statement::Lower;
-use super::{Failure, arrays};
+use super::{Failure, Made, Making, arrays};
 use crate::kql::value::{Type, Value};
 
 /// Rows of a batch that others take up.
@@ -39,8 +40,11 @@ struct Later {
     schema: SchemaRef,
     state: SessionState,
     plan: LogicalPlan,
-    make: Box<Make>,
-    made: OnceCell<RecordBatch>,
+    /// Whether the rows come in an order that counts.
+    ordered: bool,
+    /// Nothing where the rows stay as they are.
+    make: Option<Box<Make>>,
+    made: OnceCell<Vec<RecordBatch>>,
 }
 
 impl fmt::Debug for Later {
@@ -49,41 +53,62 @@ impl fmt::Debug for Later {
     }
 }
 
-/// Holds a [`Later`] for a stream.
+/// Every so many batches of a [`Later`], for a stream.
 #[derive(Debug)]
-struct Part(Arc<Later>);
+struct Part {
+    later: Arc<Later>,
+    at: usize,
+    of: usize,
+}
 
 impl PartitionStream for Part {
     fn schema(&self) -> &SchemaRef {
-        &self.0.schema
+        &self.later.schema
     }
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let later = Arc::clone(&self.0);
+        let later = Arc::clone(&self.later);
+        let (at, of) = (self.at, self.of);
         let made = async move {
-            let batch = later.made.get_or_try_init(|| later.run()).await?.clone();
-            let parts = (0..batch.num_rows()).step_by(BATCH).map(move |at| {
-                let length = BATCH.min(batch.num_rows() - at);
-                Ok::<_, DataFusionError>(batch.slice(at, length))
+            let made = later.made.get_or_try_init(|| later.run()).await?;
+            // Slices: no row is copied.
+            let slices = made.iter().flat_map(|batch| {
+                let starts = (0..batch.num_rows()).step_by(BATCH);
+                starts.map(move |from| batch.slice(from, BATCH.min(batch.num_rows() - from)))
             });
-            Ok::<_, DataFusionError>(futures::stream::iter(parts))
+            let own: Vec<Result<RecordBatch>> = slices.skip(at).step_by(of).map(Ok).collect();
+            Ok::<_, DataFusionError>(futures::stream::iter(own))
         };
         let stream = futures::stream::once(made).try_flatten();
-        let schema = Arc::clone(&self.0.schema);
+        let schema = Arc::clone(&self.later.schema);
         Box::pin(RecordBatchStreamAdapter::new(schema, stream.boxed()))
     }
 }
 
 impl Later {
-    async fn run(&self) -> Result<RecordBatch> {
-        let rows = in_order(self.state.clone(), self.plan.clone()).await?;
-        let made = (self.make)(rows)?;
-        RecordBatch::try_new(Arc::clone(&self.schema), made.columns().to_vec()).map_err(Into::into)
+    async fn run(&self) -> Result<Vec<RecordBatch>> {
+        let (state, plan) = (self.state.clone(), self.plan.clone());
+        let batches = match (&self.make, self.ordered) {
+            (Some(make), _) => {
+                let (schema, batches) = in_order(state, plan).await?;
+                vec![make(arrow::compute::concat_batches(&schema, &batches)?)?]
+            }
+            (None, true) => in_order(state, plan).await?.1,
+            (None, false) => {
+                let parts = DataFrame::new(state, plan).collect_partitioned().await?;
+                parts.into_iter().flatten().collect()
+            }
+        };
+        let named = |batch: RecordBatch| {
+            let columns = batch.columns().to_vec();
+            RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(DataFusionError::from)
+        };
+        batches.into_iter().map(named).collect()
     }
 }
 
-/// All rows of a plan, in one batch and in their order.
-async fn in_order(state: SessionState, plan: LogicalPlan) -> Result<RecordBatch> {
+/// All rows of a plan, in their order.
+async fn in_order(state: SessionState, plan: LogicalPlan) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let mut top = &plan;
     while let LogicalPlan::Projection(projection) = top {
         top = &projection.input;
@@ -102,14 +127,51 @@ async fn in_order(state: SessionState, plan: LogicalPlan) -> Result<RecordBatch>
     };
     let frame = DataFrame::new(state, plan);
     let schema = Arc::clone(frame.schema().inner());
-    let batches = frame.collect().await?;
-    Ok(arrow::compute::concat_batches(&schema, &batches)?)
+    Ok((schema, frame.collect().await?))
+}
+
+/// How rows are made later, and read.
+#[derive(Clone, Copy)]
+struct Readers<'n> {
+    name: &'n str,
+    making: Making,
+    ordered: bool,
+    /// Threads that may read them side by side.
+    parts: usize,
+}
+
+impl<'n> Readers<'n> {
+    /// In their order, by one thread.
+    fn one(name: &'n str, making: Making) -> Self {
+        Readers {
+            name,
+            making,
+            ordered: true,
+            parts: 1,
+        }
+    }
 }
 
 impl Lower<'_> {
     /// The same rows, in their order, gone through once.
     pub(super) fn made(&mut self, relation: &Relation) -> Result<Relation, Failure> {
-        let mut made = self.batch_later("rows", relation, &relation.schema(), Box::new(Ok))?;
+        let rows = Readers::one("rows", Making::InOrder);
+        let mut made = self.batch_later(rows, relation, &relation.schema(), None)?;
+        made.ordered = relation.ordered;
+        Ok(made)
+    }
+
+    /// `materialize`: the same rows, worked out once however often they are read.
+    pub(super) fn materialized(&mut self, relation: &Relation) -> Result<Relation, Failure> {
+        let rows = Readers {
+            parts: match relation.ordered {
+                true => 1,
+                false => self.session.context().state().config().target_partitions(),
+            },
+            ordered: relation.ordered,
+            ..Readers::one("materialize", Making::Once)
+        };
+        let mut made = self.batch_later(rows, relation, &relation.schema(), None)?;
         made.ordered = relation.ordered;
         Ok(made)
     }
@@ -150,16 +212,23 @@ impl Lower<'_> {
                 &options,
             )?)
         };
-        self.batch_later(name, relation, columns, Box::new(batch))
+        let rows = Readers::one(name, Making::InOrder);
+        self.batch_later(rows, relation, columns, Some(Box::new(batch)))
     }
 
     fn batch_later(
         &mut self,
-        name: &str,
+        rows: Readers<'_>,
         relation: &Relation,
         columns: &[(String, Type)],
-        make: Box<Make>,
+        make: Option<Box<Make>>,
     ) -> Result<Relation, Failure> {
+        let Readers {
+            name,
+            making,
+            ordered,
+            parts,
+        } = rows;
         let input = self.fields.project(relation, columns_of(relation))?;
         let mut fields = Vec::new();
         let mut out = Vec::new();
@@ -178,11 +247,21 @@ impl Lower<'_> {
             schema: Arc::clone(&schema),
             state: self.session.context().state(),
             plan: input.plan.as_ref().clone(),
+            ordered,
             make,
             made: OnceCell::new(),
         };
-        self.made_of.push((name.clone(), Arc::clone(&input.plan)));
-        let table = StreamingTable::try_new(schema, vec![Arc::new(Part(Arc::new(later)))])?;
+        self.made_of.push(Made {
+            name: name.clone(),
+            plan: Arc::clone(&input.plan),
+            making,
+        });
+        let (later, of) = (Arc::new(later), parts.max(1));
+        let part = |at| {
+            let later = Arc::clone(&later);
+            Arc::new(Part { later, at, of }) as Arc<dyn PartitionStream>
+        };
+        let table = StreamingTable::try_new(schema, (0..of).map(part).collect())?;
         let plan = LogicalPlanBuilder::scan(name, provider_as_source(Arc::new(table)), None)?;
         Ok(Relation {
             plan: Arc::new(plan.build()?),

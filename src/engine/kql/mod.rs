@@ -1,6 +1,6 @@
 //! KQL on DataFusion: each tabular operator takes a plan and gives a plan; scalars are evaluated by [`crate::kql`].
 //!
-//! - `arrays`: Kusto's scalars in Arrow's columns.
+//! - `arrays`: Kusto's scalars in Arrow's columns; `outside`: columns of other tools in Kusto's types.
 //! - `unary`: functions of one column, between what is stored, Kusto and an output.
 //! - `native`: expressions column by column, in DataFusion's own terms where they mean the same; `path`, `matching`: JSON paths and string
 //!   operators on whole columns.
@@ -10,18 +10,16 @@
 //! - `operator`, `union`, `join`, `group`, `expand`, `keyed`, `later`, `parse`, `plugin`, `search`, `series`, `window`, `external`: the tabular
 //!   operators.
 //! - `state`: values of aggregates on their way between threads.
-//! - `library`, `places`: saved functions of a folder, and where addresses are.
-//! - `explain`: what a query is in SQL.
+//! - `library`, `places`: saved functions of a folder, and where addresses are; `missing`: what a query asks for and is not there.
+//! - `shown`: an answer as an output has it; `explain`: what a query is in SQL.
 //!
 //! What is not supported is refused by name, with its place; nothing is left out in silence.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field};
-use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 
@@ -33,7 +31,6 @@ use crate::kql::function::Geography;
 use crate::kql::library::Saved;
 use crate::kql::span::{Fault, Missing, render};
 use crate::kql::value::{Type, Value};
-use relation::projection;
 
 mod arrays;
 mod expand;
@@ -45,9 +42,11 @@ mod keyed;
 mod later;
 mod library;
 mod matching;
+mod missing;
 mod narrow;
 mod native;
 mod operator;
+mod outside;
 mod parse;
 mod path;
 mod places;
@@ -57,6 +56,8 @@ mod row;
 mod scalar;
 mod search;
 mod series;
+mod several;
+mod shown;
 mod source;
 mod state;
 mod statement;
@@ -65,6 +66,7 @@ mod union;
 mod window;
 
 pub use library::functions;
+pub use missing::Needs;
 pub use places::geography;
 
 /// How to run a query.
@@ -82,6 +84,8 @@ pub struct Options {
     pub geography: Option<Arc<dyn Geography>>,
     /// What is wanted of a query.
     pub purpose: Purpose,
+    /// Whether no archive was named: a query that reads a table of one is refused, and not answered with nothing.
+    pub without_archive: bool,
 }
 
 /// What is wanted of a query.
@@ -90,10 +94,12 @@ pub enum Purpose {
     /// Its rows.
     #[default]
     Run,
-    /// Whether it would run: lists and files that it asks for may be missing.
+    /// Whether it would run: lists and files that it asks for may be missing. Nothing of it is run.
     Check,
-    /// What it is in SQL: tables are only named.
+    /// What it is in SQL: tables are only named. Nothing of it is run.
     Explain,
+    /// How it would be run. Nothing of it is run.
+    Plan,
 }
 
 /// The rows of a query.
@@ -105,12 +111,21 @@ pub struct Answer {
     pub rows: Vec<Vec<Value>>,
 }
 
+/// What a check of a query found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// Whether it would run, once it has what it needs.
+    pub verdict: Verdict,
+    /// What it asks for and is not there.
+    pub needs: Needs,
+}
+
 /// Whether a query would run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// It would.
     Runs,
-    /// It would, if the data has the columns that it names behind a plugin.
+    /// It would, if the data has the columns that it names: behind a plugin, or of a table or function that is not here.
     DependsOnData,
     /// It would not.
     Refused(Vec<Fault>),
@@ -126,7 +141,27 @@ pub(super) enum Failure {
 }
 
 /// What is made when a query runs, and of which rows.
-type Parts = Vec<(String, Arc<LogicalPlan>)>;
+type Parts = Vec<Made>;
+
+/// A named part of a query.
+struct Made {
+    /// The name of what is made; of a value, the value that stands for it.
+    name: String,
+    /// The rows that it is made of.
+    plan: Arc<LogicalPlan>,
+    making: Making,
+}
+
+/// How something is made of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Making {
+    /// By going through them in their order.
+    InOrder,
+    /// They are worked out once, however often they are read.
+    Once,
+    /// It is their first value, and the plan has another one in its place.
+    StandIn,
+}
 
 impl Failure {
     /// As an error of that query.
@@ -155,7 +190,8 @@ impl Failure {
     fn is_missing_column(&self) -> bool {
         match self {
             Failure::Faults(faults) => {
-                !faults.is_empty() && faults.iter().all(|f| f.missing == Some(Missing::Column))
+                let column = |f: &Fault| matches!(f.missing, Some(Missing::Column | Missing::Open));
+                !faults.is_empty() && faults.iter().all(column)
             }
             Failure::Engine(_) => false,
         }
@@ -219,16 +255,20 @@ impl Session {
             .map_err(|failure| failure.told(query))
     }
 
-    /// Whether a KQL query would run. Nothing is read where the options say so.
-    pub fn kql_check(&self, query: &str, options: &Options) -> Verdict {
+    /// Whether a KQL query would run, and what it needs that is not here. Nothing of it is run, and no row is read.
+    pub fn kql_check(&self, query: &str, options: &Options) -> Checked {
+        let options = Options {
+            purpose: Purpose::Check,
+            ..options.clone()
+        };
         let (tree, syntax) = kql::parse(query);
-        let mut lower = statement::Lower::new(self, query, &syntax, options);
-        match lower.query(&tree) {
+        let mut lower = statement::Lower::new(self, query, &syntax, &options);
+        let verdict = match lower.query(&tree) {
             Ok(_) => Verdict::Runs,
-            Err(Failure::Faults(faults)) => {
-                // Columns that come from the data are not there without it.
-                let unknown = |f: &Fault| f.missing == Some(Missing::Column);
-                match lower.open && faults.iter().all(unknown) {
+            Err(Failure::Faults(mut faults)) => {
+                // Columns that the data may have are unknown, and not wrong.
+                faults.retain(|f| f.missing != Some(Missing::Open));
+                match faults.is_empty() {
                     true => Verdict::DependsOnData,
                     false => Verdict::Refused(faults),
                 }
@@ -236,57 +276,9 @@ impl Session {
             Err(Failure::Engine(e)) => {
                 Verdict::Refused(vec![Fault::new(kql::Span::default(), e.to_string())])
             }
-        }
-    }
-
-    /// Plans a KQL query for an output: times as timestamps, timespans as text.
-    ///
-    /// # Errors
-    /// When the query is wrong or not supported.
-    pub fn kql_plan(&self, query: &str, options: &Options) -> Result<DataFrame> {
-        let shown = self.shown(query, options);
-        let (frame, _) = shown.map_err(|failure| failure.told(query))?;
-        Ok(frame)
-    }
-
-    fn shown(&self, query: &str, options: &Options) -> Result<(DataFrame, Parts), Failure> {
-        let (relation, parts) = self.lowered(query, options)?;
-        let mut names = HashSet::new();
-        if let Some(twice) = relation.columns.iter().find(|c| !names.insert(&c.name)) {
-            let message = format!("two columns of the answer are called `{}`", twice.name);
-            return Err(Failure::at(Span::default(), message));
-        }
-        let columns: Vec<datafusion::logical_expr::Expr> = relation
-            .columns
-            .iter()
-            .map(|c| match c.ty {
-                Type::DateTime => unary::timestamps(c.expr()).alias(&c.name),
-                Type::Timespan => row::call(
-                    "tostring",
-                    vec![c.expr()],
-                    vec![Type::Timespan],
-                    Type::String,
-                    |row| Value::String(row[0].text().into()),
-                )
-                .alias(&c.name),
-                Type::Dynamic => unary::to_output(c.expr()).alias(&c.name),
-                _ => c.expr().alias(&c.name),
-            })
-            .collect();
-        let fields = relation.columns.iter().map(|c| {
-            let ty = match c.ty {
-                Type::DateTime => arrays::timestamp_type(),
-                Type::Timespan => DataType::Utf8,
-                ty => arrays::arrow_type(ty),
-            };
-            Field::new(&c.name, ty, true)
-        });
-        let plan = match columns.is_empty() {
-            true => relation.plan.as_ref().clone(),
-            false => projection(columns, Arc::clone(&relation.plan), fields.collect())?,
         };
-        let frame = DataFrame::new(self.context().state(), plan);
-        Ok((frame, parts))
+        let needs = lower.needs;
+        Checked { verdict, needs }
     }
 
     fn lowered(
@@ -295,18 +287,36 @@ impl Session {
         options: &Options,
     ) -> Result<(relation::Relation, Parts), Failure> {
         let (tree, faults) = kql::parse(query);
-        if options.functions.is_empty() && narrow::names_its_columns(&tree, query) {
+        let narrow = options.functions.is_empty() && narrow::names_its_columns(&tree, query);
+        let attempt = |narrow: bool, expected: &BTreeSet<String>| {
             let mut lower = statement::Lower::new(self, query, &faults, options);
-            lower.narrow = true;
-            match lower.query(&tree) {
+            lower.narrow = narrow;
+            lower.expected.clone_from(expected);
+            let outcome = lower.query(&tree);
+            (outcome, lower)
+        };
+        // Names of columns that only the data could have: found in one attempt, there in the next one.
+        let mut expected = BTreeSet::new();
+        loop {
+            let (mut outcome, mut lower) = attempt(narrow, &expected);
+            if narrow && matches!(outcome, Err(Failure::Faults(_))) {
                 // What is wrong is told with all columns in view.
-                Err(Failure::Faults(_)) => {}
-                outcome => return Ok((outcome?, lower.made_of)),
+                (outcome, lower) = attempt(false, &expected);
             }
+            let known = expected.len();
+            expected.append(&mut lower.unknown);
+            if options.purpose != Purpose::Run && expected.len() > known {
+                continue;
+            }
+            let mut relation = outcome?;
+            if let Some(name) = lower.unread {
+                let message = format!("`{name}` needs an archive: -a DIR");
+                return Err(Failure::Engine(Error::Usage(message)));
+            }
+            // Columns of the engine's own, which stand for those that nobody knows.
+            relation.columns.retain(|c| !c.name.starts_with('\0'));
+            return Ok((relation, lower.made_of));
         }
-        let mut lower = statement::Lower::new(self, query, &faults, options);
-        let relation = lower.query(&tree)?;
-        Ok((relation, lower.made_of))
     }
 
     fn kql_rows(&self, query: &str, options: &Options) -> Result<Answer, Failure> {

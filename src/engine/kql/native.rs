@@ -8,7 +8,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::common::{Column as PlanColumn, ScalarValue};
-use datafusion::logical_expr::{Expr, Operator, binary_expr, when};
+use datafusion::logical_expr::{
+    Expr, LogicalPlan, Operator, binary_expr, in_subquery, not_in_subquery, scalar_subquery, when,
+};
 use datafusion::prelude::{in_list, lit};
 
 use super::arrays;
@@ -17,7 +19,7 @@ use super::path::{Document, Kind, Want, find};
 use super::relation::{Column, Relation};
 use super::row;
 use super::unary::{printed, text};
-use crate::kql::ast::{CompareOp, InKind};
+use crate::kql::ast::{CompareOp, InKind, InOp};
 use crate::kql::eval::{Compiled, Node, PathStep};
 use crate::kql::function::Env;
 use crate::kql::operate::List;
@@ -38,10 +40,22 @@ enum For {
     Filter,
 }
 
+/// A subquery that is not run while the query around it is planned.
+pub(super) struct Awaited {
+    /// Its first column; of a scalar, only the first row.
+    pub plan: Arc<LogicalPlan>,
+    /// Of a list: all its values as one array.
+    pub array: Option<Arc<LogicalPlan>>,
+    /// The type of the column.
+    pub ty: Type,
+}
+
 /// Plans expressions over a relation.
 pub(super) struct Native<'a> {
     pub over: &'a Relation,
     pub env: &'a Env,
+    /// Subqueries that the query is planned with.
+    pub awaited: &'a [Awaited],
 }
 
 impl Native<'_> {
@@ -67,7 +81,9 @@ impl Native<'_> {
         let name = match compiled.node() {
             Node::Call(function, _) => function.name,
             Node::Arithmetic(..) => "arithmetic",
-            Node::Compare(..) | Node::MatchEach(..) | Node::ListEach(..) => "compare",
+            Node::Compare(op, ..) => compare_name(*op),
+            Node::ListEach(op, ..) => list_name(*op),
+            Node::MatchEach(..) => "compare",
             Node::Match(_, matcher) => matcher.name(),
             _ => "kql",
         };
@@ -87,8 +103,9 @@ impl Native<'_> {
         compiled.replace(&mut |part| {
             let path = matches!(part.node(), Node::Path(..));
             let text = matches!(part.node(), Node::Call(f, _) if f.name == "tostring");
+            let asked = matches!(part.node(), Node::Awaited(_));
             // A function's arguments are on its stack, and nowhere else.
-            let alone = (path || text) && !part.has_local();
+            let alone = (path || text || asked) && !part.has_local();
             let expr = alone.then(|| self.exact(part, For::Value))??;
             let known = found.iter().position(|(other, _)| *other == expr);
             Some(
@@ -120,6 +137,7 @@ impl Native<'_> {
     fn fixed(&self, compiled: &Compiled) -> Option<Value> {
         match compiled.node() {
             Node::Constant(value) => Some(value.clone()),
+            _ if compiled.awaits().is_some() => None,
             _ => compiled.is_fixed().then(|| compiled.eval(self.env, &[])),
         }
     }
@@ -155,6 +173,12 @@ impl Native<'_> {
                 let document = self.document(compiled)?;
                 Some(find(document, Want::Json))
             }
+            Node::Awaited(at) => {
+                let asked = self.awaited.get(*at)?;
+                let plan = asked.array.as_ref().unwrap_or(&asked.plan);
+                Some(scalar_subquery(Arc::clone(plan)))
+            }
+            Node::ListEach(op, left, list) => self.list_of_subquery(*op, left, list, why),
             Node::Fit(inner) if inner.ty == compiled.ty => self.exact(inner, why),
             Node::Call(function, arguments) => self.call(function.name, arguments, compiled.ty),
             _ => None,
@@ -292,6 +316,14 @@ impl Native<'_> {
         why: For,
     ) -> Option<Expr> {
         let ordered = |ty| matches!(ty, Type::Int | Type::Long | Type::DateTime | Type::Timespan);
+        if low.awaits().or(high.awaits()).is_some() {
+            let alike = [low, high].iter().all(|bound| bound.ty == value.ty);
+            if negated || !alike || value.as_column().is_none() {
+                return None;
+            }
+            let from = self.compare(CompareOp::GreaterEqual, value, low, why)?;
+            return Some(from.and(self.compare(CompareOp::LessEqual, value, high, why)?));
+        }
         let (from, to) = (self.fixed(low)?, self.fixed(high)?);
         let to = match (&from, &to) {
             (Value::DateTime(from), Value::Timespan(length)) => {
@@ -313,6 +345,37 @@ impl Native<'_> {
         Some(match negated {
             true => datafusion::logical_expr::not(inside),
             false => inside,
+        })
+    }
+
+    /// `in (T | …)` of a condition, in a query that is planned.
+    fn list_of_subquery(
+        &self,
+        op: InOp,
+        left: &Compiled,
+        list: &[Compiled],
+        why: For,
+    ) -> Option<Expr> {
+        let [only] = list else {
+            return None;
+        };
+        let Node::Awaited(at) = only.node() else {
+            return None;
+        };
+        let asked = self.awaited.get(*at)?;
+        let plain = !matches!(asked.ty, Type::Dynamic | Type::Real | Type::Decimal);
+        let value = match left.ty {
+            ty if ty == asked.ty && plain => self.value(left),
+            Type::Dynamic if asked.ty == Type::String => self.text(left)?,
+            _ => return None,
+        };
+        if op.kind != InKind::In || !op.case_sensitive || why != For::Filter {
+            return None;
+        }
+        let rows = Arc::clone(&asked.plan);
+        Some(match op.negated {
+            true => not_in_subquery(value, rows),
+            false => in_subquery(value, rows),
         })
     }
 
@@ -480,6 +543,30 @@ impl Native<'_> {
             }
             _ => None,
         }
+    }
+}
+
+/// What a comparison is called where a plan is read.
+fn compare_name(op: CompareOp) -> &'static str {
+    match op {
+        CompareOp::Equal => "equal",
+        CompareOp::NotEqual => "not_equal",
+        CompareOp::Less => "less",
+        CompareOp::LessEqual => "less_or_equal",
+        CompareOp::Greater => "greater",
+        CompareOp::GreaterEqual => "greater_or_equal",
+    }
+}
+
+/// The same of a comparison with a list.
+fn list_name(op: InOp) -> &'static str {
+    match (op.kind, op.negated) {
+        (InKind::In, false) => "in",
+        (InKind::In, true) => "not_in",
+        (InKind::HasAny, false) => "has_any",
+        (InKind::HasAny, true) => "not_has_any",
+        (InKind::HasAll, false) => "has_all",
+        (InKind::HasAll, true) => "not_has_all",
     }
 }
 

@@ -8,10 +8,9 @@ use datafusion::prelude::lit;
 
 use super::relation::{Column, Relation};
 use super::statement::Lower;
-use super::{Failure, path, row, unary};
+use super::{Failure, several, unary};
 use crate::kql::ast::operator::{ColumnOrder, Direction, NamePattern, Nulls, Ordered, Reorder};
-use crate::kql::ast::{Call, Expr, ExprKind, NamedExpr, Operator, OperatorKind};
-use crate::kql::function::outputs;
+use crate::kql::ast::{Expr, ExprKind, NamedExpr, Operator, OperatorKind};
 use crate::kql::value::{Type, Value};
 
 /// Columns of a projection: name, type, expression.
@@ -261,8 +260,14 @@ impl Lower<'_> {
         let mut columns = columns_of(relation);
         let mut unnamed = 0;
         for item in items {
+            let several = several::gives_several(&item.expr);
             let computed = self.computed(relation, &schema, item, &mut unnamed)?;
-            for (name, ty, expr) in computed {
+            for (place, (name, ty, expr)) in computed.into_iter().enumerate() {
+                // A name that is made for one of several values takes no column's place.
+                let name = match several && place >= item.names.len() {
+                    true => fresh(&name, &columns),
+                    false => name,
+                };
                 match columns.iter_mut().find(|c| c.0 == name) {
                     Some(old) => (old.1, old.2) = (ty, expr),
                     None => columns.push((name, ty, expr)),
@@ -280,14 +285,12 @@ impl Lower<'_> {
         item: &NamedExpr,
         unnamed: &mut usize,
     ) -> Result<Columns, Failure> {
+        if let Some(several) = self.several(relation, schema, item)? {
+            return Ok(several);
+        }
         let compiled = self.compile(&item.expr, schema)?;
         let ty = compiled.ty;
         let expr = self.expression(&compiled, relation);
-        if let ExprKind::Call(call) = &item.expr.kind
-            && let Some(outputs) = outputs(&call.name.text)
-        {
-            return several(call, outputs, item, &expr);
-        }
         let name = match item.names.as_slice() {
             [] => crate::kql::naming::column_name(&item.expr).unwrap_or_else(|| {
                 *unnamed += 1;
@@ -317,8 +320,9 @@ impl Lower<'_> {
                 columns.extend(columns_of(relation));
                 continue;
             }
-            for (name, ty, expr) in self.computed(relation, &schema, item, &mut unnamed)? {
-                let name = match item.names.is_empty() {
+            let computed = self.computed(relation, &schema, item, &mut unnamed)?;
+            for (place, (name, ty, expr)) in computed.into_iter().enumerate() {
+                let name = match place >= item.names.len() {
                     true => fresh(&name, &columns),
                     false if columns.iter().any(|c| c.0 == name) => {
                         return Err(Failure::at(
@@ -380,7 +384,7 @@ impl Lower<'_> {
             };
             let ty = compiled.ty;
             let value = self.expression(&compiled, relation);
-            if matches!(ty, Type::Real | Type::Decimal) {
+            if ty == Type::Real {
                 // What is no number stands between the numbers and the nulls.
                 let (null, number) = match nulls_first {
                     true => (0, 2),
@@ -450,47 +454,6 @@ impl Lower<'_> {
         out.ordered = false;
         Ok(out)
     }
-}
-
-/// The columns of a function that gives several.
-fn several(
-    call: &Call,
-    outputs: &[(&str, Type)],
-    item: &NamedExpr,
-    whole: &PlanExpr,
-) -> Result<Columns, Failure> {
-    if let Some(extra) = item.names.get(outputs.len()) {
-        return Err(Failure::at(
-            extra.span,
-            format!("`{}` gives {} columns", call.name.text, outputs.len()),
-        ));
-    }
-    let of = call.arguments.first();
-    let of = of.and_then(|a| crate::kql::naming::column_name(&a.expr));
-    let column = |(i, (suffix, ty)): (usize, &(&str, Type))| {
-        let name = match item.names.get(i) {
-            Some(name) => name.text.clone(),
-            None => format!(
-                "{}_{}_{suffix}",
-                call.name.text,
-                of.as_deref().unwrap_or("")
-            ),
-        };
-        let ty = *ty;
-        let element = path::element(whole.clone(), i);
-        let expr = match ty {
-            Type::Dynamic => element,
-            _ => row::call(
-                "convert",
-                vec![element],
-                vec![Type::Dynamic],
-                ty,
-                move |row| row[0].clone().fit(ty),
-            ),
-        };
-        (name, ty, expr)
-    };
-    Ok(outputs.iter().enumerate().map(column).collect())
 }
 
 fn named(pattern: &NamePattern, name: &str) -> bool {

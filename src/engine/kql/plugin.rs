@@ -1,11 +1,12 @@
 //! `evaluate`, `scan`, `reduce`, `top-hitters` and `sample-distinct`.
 
-use super::Failure;
 use super::relation::Relation;
 use super::statement::Lower;
+use super::{Failure, Made, Making, Purpose};
 use crate::kql::aggregate;
 use crate::kql::ast::operator::{Direction, Ordered, Scan, Setting};
 use crate::kql::ast::{Call, Expr, ExprKind, Name, NamedExpr, Operator, Schema};
+use crate::kql::eval::{ANY, ANY_TEXT};
 use crate::kql::naming::column_name;
 use crate::kql::plugin::reduce::Reduce;
 use crate::kql::plugin::{self, Argument, Columns, Form, Given, Rows, scan};
@@ -13,7 +14,7 @@ use crate::kql::span::Fault;
 use crate::kql::value::{Type, Value};
 
 impl Lower<'_> {
-    /// `evaluate`: the plugins that turn rows into rows.
+    /// `evaluate`: the plugins that turn rows into rows. Where the query is only planned, none of them runs.
     pub(super) fn evaluate(
         &mut self,
         relation: &Relation,
@@ -28,10 +29,8 @@ impl Lower<'_> {
                     .hint_near(name, &known),
             );
         };
-        let input = Rows {
-            columns: relation.schema(),
-            rows: self.answer(relation)?,
-        };
+        let runs = self.options.purpose == Purpose::Run;
+        let input = self.input(relation)?;
         let mut arguments: Vec<Argument> = Vec::new();
         for (at, argument) in call.arguments.iter().enumerate() {
             let label = argument.names.first().map(|n| n.text.clone());
@@ -45,6 +44,7 @@ impl Lower<'_> {
         let made = plugin
             .run(&input, &arguments)
             .map_err(|message| Failure::at(call.span, message))?;
+        let of_data = schema.is_none() && plugin.columns == Columns::FromData;
         let made = match schema {
             Some(schema) => {
                 let wanted: Vec<(String, Type)> = schema
@@ -54,12 +54,33 @@ impl Lower<'_> {
                     .collect();
                 made.shaped(&wanted, schema.open.then_some(input.columns.as_slice()))
             }
-            None => {
-                self.open |= plugin.columns == Columns::FromData;
-                made
-            }
+            None => made,
         };
-        self.rows(&made.columns, &made.rows)
+        if runs {
+            return self.rows(&made.columns, &made.rows);
+        }
+        let name = plugin.name;
+        let columns = match of_data {
+            true => self.with_expected(made.columns, Type::Dynamic),
+            false => made.columns,
+        };
+        let planned = self.later(name, relation, &columns, move |_| {
+            Err(format!("`evaluate {name}` is only planned"))
+        })?;
+        match of_data {
+            true => self.opened(&planned, Type::Dynamic),
+            false => Ok(planned),
+        }
+    }
+
+    /// The rows that a plugin reads; none where the query is only planned.
+    fn input(&self, relation: &Relation) -> Result<Rows, Failure> {
+        let rows = match self.options.purpose {
+            Purpose::Run => self.answer(relation)?,
+            _ => Vec::new(),
+        };
+        let columns = relation.schema();
+        Ok(Rows { columns, rows })
     }
 
     fn given(
@@ -72,10 +93,12 @@ impl Lower<'_> {
         match (form, &argument.expr.kind) {
             (Form::Table, _) => {
                 let relation = self.table(&argument.expr)?;
-                Ok(Given::Table(Rows {
-                    columns: relation.schema(),
-                    rows: self.answer(&relation)?,
-                }))
+                self.made_of.push(Made {
+                    name: "a table among the arguments of `evaluate`".into(),
+                    plan: relation.plan.clone(),
+                    making: Making::InOrder,
+                });
+                Ok(Given::Table(self.input(&relation)?))
             }
             (Form::TableColumn, ExprKind::Name(name)) => {
                 let columns = known.iter().find_map(|a| match &a.given {
@@ -114,7 +137,7 @@ impl Lower<'_> {
             return Ok(Given::Column(at));
         }
         if compiled.is_fixed() {
-            return Ok(Given::Constant(compiled.eval(&self.env, &[]), compiled.ty));
+            return Ok(Given::Constant(self.planned(&compiled), compiled.ty));
         }
         let own = argument.names.first().map(|n| n.text.clone());
         let values = input.rows.iter().map(|row| compiled.eval(&self.env, row));
@@ -204,7 +227,7 @@ impl Lower<'_> {
         })
     }
 
-    /// `top-hitters`: exact here, where Kusto counts roughly.
+    /// `top-hitters`: exact here, where Kusto counts roughly; of equally frequent values the greatest.
     pub(super) fn top_hitters(
         &mut self,
         relation: &Relation,
@@ -228,11 +251,11 @@ impl Lower<'_> {
         };
         let counted = self.summarize(relation, &[aggregate], std::slice::from_ref(of))?;
         let most = self.count(count)?;
-        let key = Ordered {
+        let key = |column: String| Ordered {
             by: NamedExpr {
                 names: Vec::new(),
                 expr: Expr {
-                    kind: ExprKind::Name(name.text),
+                    kind: ExprKind::Name(column),
                     span,
                 },
                 span,
@@ -240,7 +263,15 @@ impl Lower<'_> {
             direction: Some(Direction::Descending),
             nulls: None,
         };
-        let mut out = self.sort(&counted, &[key], Some(most), None)?;
+        let mut keys = vec![key(name.text)];
+        // Of four values that are there once each, Kusto was seen to take the last two.
+        let value = counted.columns.first();
+        keys.extend(
+            value
+                .filter(|c| c.ty != Type::Dynamic)
+                .map(|c| key(c.name.clone())),
+        );
+        let mut out = self.sort(&counted, &keys, Some(most), None)?;
         out.ordered = false;
         Ok(out)
     }
@@ -275,7 +306,15 @@ pub(super) fn call(name: &str, arguments: Vec<NamedExpr>, span: crate::kql::Span
 impl Failure {
     /// A name that stands for no column.
     pub(super) fn no_column(name: &str, span: crate::kql::Span, known: &[String]) -> Failure {
-        let fault = Fault::new(span, format!("no column `{name}`")).missing_column();
-        Failure::Faults(vec![fault]).hint_near(name, known)
+        let fault = Fault::new(span, format!("no column `{name}`"));
+        let (own, named): (Vec<&String>, Vec<&String>) =
+            known.iter().partition(|name| name.starts_with('\0'));
+        let open = |name: &&String| name.starts_with(ANY) || name.starts_with(ANY_TEXT);
+        let fault = match own.iter().any(open) {
+            true => fault.open_column(),
+            false => fault.missing_column(),
+        };
+        let named: Vec<String> = named.into_iter().cloned().collect();
+        Failure::Faults(vec![fault]).hint_near(name, &named)
     }
 }

@@ -1,4 +1,4 @@
-//! Scalars of a query: compiled with the names that are known, and their subqueries run.
+//! Scalars of a query: compiled with the names that are known. Their subqueries are run, or kept as plans where the query is only planned.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::Expr as PlanExpr;
 
-use super::native::Native;
+use super::native::{Awaited, Native};
+use super::operator::columns_of;
 use super::relation::Relation;
 use super::statement::{Binding, Lower};
 use super::window::children;
-use super::{Failure, Purpose};
+use super::{Failure, Made, Making, Purpose, plugin};
 use crate::catalog::TIME;
-use crate::kql::ast::{self, Expr, ExprKind};
+use crate::kql::ast::{self, Expr, ExprKind, NamedExpr};
 use crate::kql::eval::{self, Compiled, Known};
 use crate::kql::span::Fault;
 use crate::kql::value::{Type, Value};
@@ -21,7 +22,20 @@ impl Lower<'_> {
     /// The value of an expression that reads no column.
     pub(super) fn constant(&mut self, expr: &Expr) -> Result<Value, Failure> {
         let compiled = self.compile(expr, &[])?;
-        Ok(compiled.eval(&self.env, &[]))
+        Ok(self.planned(&compiled))
+    }
+
+    /// The value of a scalar that reads no column. Where a subquery would have to run first, another value stands for it, which is said.
+    pub(super) fn planned(&mut self, compiled: &Compiled) -> Value {
+        let value = compiled.planned(&self.env);
+        if let Some(one) = compiled.awaits().and_then(|at| self.awaited.get(at)) {
+            self.made_of.push(Made {
+                name: value.show(),
+                plan: Arc::clone(&one.plan),
+                making: Making::StandIn,
+            });
+        }
+        value
     }
 
     /// A whole number that an operator asks for.
@@ -54,12 +68,18 @@ impl Lower<'_> {
         make: impl FnOnce(&eval::Scope) -> Result<R, Vec<Fault>>,
     ) -> Result<R, Failure> {
         let mut constants: HashMap<String, (Value, Type)> = HashMap::new();
+        let mut awaited: HashMap<String, Compiled> = HashMap::new();
         let mut kept: HashMap<String, Arc<ast::Function>> = HashMap::new();
         for scope in &self.names {
             for (name, binding) in scope {
                 match binding {
                     Binding::Scalar(value, ty) => {
+                        awaited.remove(name);
                         constants.insert(name.clone(), (value.clone(), *ty));
+                    }
+                    Binding::Awaited(compiled) => {
+                        constants.remove(name);
+                        awaited.insert(name.clone(), compiled.clone());
                     }
                     Binding::Function(f) => {
                         kept.insert(name.clone(), Arc::clone(f));
@@ -73,16 +93,20 @@ impl Lower<'_> {
             .map(|(name, f)| (name.clone(), f.as_ref()))
             .collect();
         let geography = self.env.geography.is_some() || self.options.purpose != Purpose::Run;
+        let env = self.env.clone();
         let tables = Subqueries {
             lower: RefCell::new(self),
             failed: RefCell::new(None),
+            bound: RefCell::default(),
         };
         let made = make(&eval::Scope {
             columns,
             constants: &constants,
+            awaited: &awaited,
             functions: &functions,
             tables: Some(&tables),
             geography,
+            env: &env,
         });
         match (made, tables.failed.into_inner()) {
             (Ok(made), _) => Ok(made),
@@ -91,17 +115,52 @@ impl Lower<'_> {
         }
     }
 
-    /// The values of the first column of a subquery.
-    fn values(&mut self, expr: &Expr) -> Result<(Vec<Value>, Type), Failure> {
+    /// The first column of a subquery, and its type; only the first row unless it is a list.
+    fn first_column(&mut self, expr: &Expr, list: bool) -> Result<(Relation, Type), Failure> {
         // Its first column counts, whatever its name.
         let narrow = std::mem::replace(&mut self.narrow, false);
         let relation = self.table(expr);
         self.narrow = narrow;
-        let relation = relation?;
-        let Some(first) = relation.columns.first() else {
+        let mut relation = relation?;
+        let Some(ty) = relation.columns.first().map(|first| first.ty) else {
             return Err(Failure::at(expr.span, "the subquery has no column"));
         };
-        let ty = first.ty;
+        relation.columns.truncate(1);
+        if !list {
+            relation = relation.with(relation.builder().limit(0, Some(1))?)?;
+        }
+        Ok((relation, ty))
+    }
+
+    /// Keeps a subquery as a plan.
+    fn later_on(&mut self, expr: &Expr, list: bool) -> Result<(usize, Type), Failure> {
+        let (relation, ty) = self.first_column(expr, list)?;
+        if self.options.purpose == Purpose::Check {
+            // Only the type is asked for.
+            return Ok((usize::MAX, ty));
+        }
+        let array = match (list, relation.columns.first()) {
+            (true, Some(first)) => {
+                let span = expr.span;
+                let plain = |kind| NamedExpr {
+                    names: Vec::new(),
+                    expr: Expr { kind, span },
+                    span,
+                };
+                let column = plain(ExprKind::Name(first.name.clone()));
+                let all = plugin::call("make_list", vec![column], span);
+                Some(self.summarize(&relation, &[plain(all.kind)], &[])?.plan)
+            }
+            _ => None,
+        };
+        let plan = self.fields.project(&relation, columns_of(&relation))?.plan;
+        self.awaited.push(Awaited { plan, array, ty });
+        Ok((self.awaited.len() - 1, ty))
+    }
+
+    /// The values of the first column of a subquery.
+    fn values(&mut self, expr: &Expr, list: bool) -> Result<(Vec<Value>, Type), Failure> {
+        let (relation, ty) = self.first_column(expr, list)?;
         let answer = self.session.rows_of(&relation)?;
         let values = answer
             .rows
@@ -121,6 +180,7 @@ impl Lower<'_> {
         Native {
             over,
             env: &self.env,
+            awaited: &self.awaited,
         }
     }
 }
@@ -137,42 +197,74 @@ fn with_ingestion_time(mut expr: Expr) -> Expr {
     expr
 }
 
-/// Runs the subqueries of an expression.
+/// Runs the subqueries of an expression, or keeps them.
 struct Subqueries<'l, 's> {
     lower: RefCell<&'l mut Lower<'s>>,
     /// Why one could not be run.
     failed: RefCell<Option<Failure>>,
+    /// Tables of `let` in functions, by their number: what is worked out once is so for all subqueries that name it.
+    bound: RefCell<HashMap<usize, Relation>>,
 }
 
 impl Subqueries<'_, '_> {
-    fn values(&self, table: &Expr) -> Result<(Vec<Value>, Type), Vec<Fault>> {
-        let answer = self.lower.borrow_mut().values(table);
+    fn told<T>(&self, table: &Expr, answer: Result<T, Failure>) -> Result<T, Vec<Fault>> {
         answer.map_err(|failure| {
             *self.failed.borrow_mut() = Some(failure);
             vec![Fault::new(table.span, "the subquery cannot be run")]
         })
     }
+
+    fn values(&self, table: &Expr, list: bool) -> Result<(Vec<Value>, Type), Vec<Fault>> {
+        let answer = self.lower.borrow_mut().values(table, list);
+        self.told(table, answer)
+    }
+
+    /// What a table of `let` stands for.
+    fn table_of(&self, table: &Expr, number: usize) -> Result<Relation, Failure> {
+        if let Some(known) = self.bound.borrow().get(&number) {
+            return Ok(known.clone());
+        }
+        let relation = self.lower.borrow_mut().table(table)?;
+        self.bound.borrow_mut().insert(number, relation.clone());
+        Ok(relation)
+    }
 }
 
 impl eval::Tables for Subqueries<'_, '_> {
     fn scalar(&self, table: &Expr) -> Result<(Value, Type), Vec<Fault>> {
-        let (values, ty) = self.values(table)?;
+        let (values, ty) = self.values(table, false)?;
         Ok((values.into_iter().next().unwrap_or_default(), ty))
     }
 
     fn column(&self, table: &Expr) -> Result<(Vec<Value>, Type), Vec<Fault>> {
-        self.values(table)
+        self.values(table, true)
+    }
+
+    fn later(&self, table: &Expr, list: bool) -> Option<Result<(usize, Type), Vec<Fault>>> {
+        if self.lower.borrow().options.purpose == Purpose::Run {
+            return None;
+        }
+        let kept = self.lower.borrow_mut().later_on(table, list);
+        Some(self.told(table, kept))
+    }
+
+    fn unknown(&self, name: &str) {
+        self.lower.borrow_mut().unknown.insert(name.into());
+    }
+
+    fn needs_geography(&self) {
+        let mut lower = self.lower.borrow_mut();
+        lower.needs.geoip |= lower.env.geography.is_none();
+    }
+
+    fn saved_elsewhere(&self, name: &str) -> bool {
+        self.lower.borrow_mut().is_saved_elsewhere(name)
     }
 
     fn columns(&self, table: &Expr) -> Result<Vec<String>, Vec<Fault>> {
         let relation = self.lower.borrow_mut().table(table);
-        match relation {
-            Ok(relation) => Ok(relation.columns.into_iter().map(|c| c.name).collect()),
-            Err(failure) => {
-                *self.failed.borrow_mut() = Some(failure);
-                Err(vec![Fault::new(table.span, "the subquery cannot be run")])
-            }
-        }
+        let relation = self.told(table, relation)?;
+        Ok(relation.columns.into_iter().map(|c| c.name).collect())
     }
 
     fn knowing(&self, names: &[(String, Known)], run: &mut dyn FnMut()) {
@@ -182,14 +274,14 @@ impl eval::Tables for Subqueries<'_, '_> {
         self.lower.borrow_mut().names.push(HashMap::new());
         let mut whole = true;
         for (name, known) in names {
-            let mut lower = self.lower.borrow_mut();
             let binding = match known {
-                Known::Scalar(value) => Ok(Binding::Scalar(value.eval(&lower.env, &[]), value.ty)),
-                Known::Table(expr) => lower.table(expr).map(Binding::Table),
+                Known::Scalar(value) => Ok(self.lower.borrow().scalar_of(value)),
+                Known::Table(expr, number) => self.table_of(expr, *number).map(Binding::Table),
                 Known::Function(function) => Ok(Binding::Function(Arc::new((*function).clone()))),
             };
             match binding {
                 Ok(binding) => {
+                    let mut lower = self.lower.borrow_mut();
                     lower.scope().insert(name.clone(), binding);
                 }
                 Err(failure) => {

@@ -136,7 +136,12 @@ fn spread(expr: &mut Expr, relation: &Relation, sensitive: bool) {
                 (None, None) => (MatchKind::Has, term),
             };
             // A number with a point was seen to find nothing in a real column.
-            *expr = any_column(expr, relation, sensitive, kind, &text);
+            let op = MatchOp {
+                kind,
+                case_sensitive: sensitive,
+                negated: false,
+            };
+            *expr = any_column(expr, relation, op, &text);
         }
         ExprKind::Match { op, left, right } => {
             if op.kind == MatchKind::Term {
@@ -145,8 +150,13 @@ fn spread(expr: &mut Expr, relation: &Relation, sensitive: bool) {
             if left.kind == ExprKind::Star
                 && let ExprKind::Literal(Literal::String(text)) = &right.kind
             {
-                let (kind, text) = (op.kind, text.clone());
-                *expr = any_column(expr, relation, sensitive, kind, &text);
+                let case_sensitive = op.case_sensitive || sensitive;
+                let op = MatchOp {
+                    case_sensitive,
+                    ..*op
+                };
+                let text = text.clone();
+                *expr = any_column(expr, relation, op, &text);
             }
         }
         ExprKind::In { op, .. } if op.kind == InKind::HasAny => {}
@@ -154,24 +164,15 @@ fn spread(expr: &mut Expr, relation: &Relation, sensitive: bool) {
     }
 }
 
-fn any_column(
-    at: &Expr,
-    relation: &Relation,
-    case_sensitive: bool,
-    kind: MatchKind,
-    text: &str,
-) -> Expr {
+/// Whether a column has the text; of a negated operator, whether no column has it.
+fn any_column(at: &Expr, relation: &Relation, op: MatchOp, text: &str) -> Expr {
     let mut parts: Vec<Expr> = relation
         .columns
         .iter()
         .filter(|c| operate::is_searched(c.ty))
         .map(|c| Expr {
             kind: ExprKind::Match {
-                op: MatchOp {
-                    kind,
-                    case_sensitive,
-                    negated: false,
-                },
+                op,
                 left: Box::new(as_text(&c.name, c.ty, at)),
                 right: Box::new(Expr {
                     kind: ExprKind::Literal(Literal::String(text.to_string())),
@@ -182,8 +183,9 @@ fn any_column(
         })
         .collect();
     let kind = match parts.len() {
-        0 => ExprKind::Literal(Literal::Bool(false)),
+        0 => ExprKind::Literal(Literal::Bool(op.negated)),
         1 => parts.swap_remove(0).kind,
+        _ if op.negated => ExprKind::And(parts),
         _ => ExprKind::Or(parts),
     };
     Expr {

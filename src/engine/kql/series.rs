@@ -43,7 +43,8 @@ fn number(value: &Value) -> Option<f64> {
         Value::DateTime(t) | Value::Timespan(t) => Some(*t as f64),
         Value::Long(n) => Some(*n as f64),
         Value::Int(n) => Some(f64::from(*n)),
-        Value::Real(x) | Value::Decimal(x) => x.is_finite().then_some(*x),
+        Value::Real(x) => x.is_finite().then_some(*x),
+        Value::Decimal(x) => Some(x.to_real()),
         _ => None,
     }
 }
@@ -222,8 +223,11 @@ impl Lower<'_> {
                 arguments.push(self.compile(&argument.expr, schema)?);
             }
             let types: Vec<Type> = arguments.iter().map(|a| a.ty).collect();
-            let constants: Vec<Option<Value>> =
-                arguments.iter().map(|a| a.as_constant().cloned()).collect();
+            let constant = |a: &Compiled| match a.awaits() {
+                Some(_) => Some(a.planned(&self.env)),
+                None => a.as_constant().cloned(),
+            };
+            let constants: Vec<Option<Value>> = arguments.iter().map(constant).collect();
             let ty = aggregate
                 .types(&types, &constants)
                 .map_err(|message| Failure::at(one.span, message))?;

@@ -1,22 +1,23 @@
 //! Where rows come from: tables of the archive, files, watchlists, and rows that the query itself writes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Column as PlanColumn, DFSchema, TableReference};
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::{MemTable, provider_as_source};
-use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan, LogicalPlanBuilder};
 
-use super::operator::columns_of;
+use super::operator::{Columns, columns_of, fresh};
 use super::relation::{Column, Relation, projection};
 use super::statement::Lower;
-use super::{Failure, Purpose, arrays, unary};
-use crate::catalog::{Kusto, Origin, TIME, Table, catalog};
-use crate::engine::views;
+use super::{Failure, Purpose, arrays, outside};
+use crate::catalog::{FINGERPRINT, Kusto, Origin, TIME, Table, catalog};
+use crate::engine::{self, Session, views};
 use crate::kql::ast::{self, Expr, NamedExpr, Span};
 use crate::kql::span::Fault;
 use crate::kql::value::{Type, Value};
@@ -28,16 +29,33 @@ impl Lower<'_> {
             columns: Vec::new(),
             ordered: false,
         };
-        let mut out = Vec::new();
+        let mut out: Columns = Vec::new();
         for (i, column) in columns.iter().enumerate() {
+            if let Some(several) = self.several(&one, &[], column)? {
+                // One value is named as all values here, and what a query names some of leaves out the others.
+                let alone = several.len() == 1 && column.names.is_empty();
+                let named = match column.names.len() {
+                    0 => several.len(),
+                    some => some,
+                };
+                for (place, (name, ty, expr)) in several.into_iter().take(named).enumerate() {
+                    let name = match alone {
+                        true => crate::kql::naming::print_name(i),
+                        false if place >= column.names.len() => fresh(&name, &out),
+                        false => name,
+                    };
+                    out.push((name, ty, expr));
+                }
+                continue;
+            }
             let compiled = self.compile(&column.expr, &[])?;
             let name = match column.names.as_slice() {
                 [] => crate::kql::naming::print_name(i),
                 [name] => name.text.clone(),
                 _ => {
-                    return Err(Failure::unsupported(
+                    return Err(Failure::at(
                         column.span,
-                        "several names for one value",
+                        "several names, and the expression gives one value",
                     ));
                 }
             };
@@ -89,6 +107,29 @@ impl Lower<'_> {
         })
     }
 
+    /// A table that a query is planned with, and never run.
+    pub(super) fn planned_rows(
+        &mut self,
+        name: TableReference,
+        columns: &[(String, Type)],
+    ) -> Result<Relation, Failure> {
+        let mut fields = Vec::new();
+        let mut out = Vec::new();
+        for (name, ty) in columns {
+            let field = self.fields.next(name);
+            fields.push(Field::new(&field, arrays::arrow_type(*ty), true));
+            out.push(Column::new(name, *ty, field));
+        }
+        let table = EmptyTable::new(Arc::new(Schema::new(fields)));
+        let table = provider_as_source(Arc::new(table));
+        let plan = LogicalPlanBuilder::scan(name, table, None)?.build()?;
+        Ok(Relation {
+            plan: Arc::new(plan),
+            columns: out,
+            ordered: false,
+        })
+    }
+
     /// All rows of a relation.
     pub(super) fn answer(&self, relation: &Relation) -> Result<Vec<Vec<Value>>, Failure> {
         Ok(self.session.rows_of(relation)?.rows)
@@ -120,7 +161,7 @@ impl Lower<'_> {
             let mut row = Vec::new();
             for (expr, (_, ty)) in chunk.iter().zip(&columns) {
                 let compiled = self.compile(expr, &[])?;
-                let value = compiled.eval(&self.env, &[]);
+                let value = self.planned(&compiled);
                 row.push(value.convert(*ty));
             }
             rows.push(row);
@@ -144,17 +185,30 @@ impl Lower<'_> {
             let compiled = self.compile(expr, &[])?;
             match (i, compiled.ty) {
                 (0, t) => ty = t,
-                (1, Type::Real) if ty != Type::DateTime => ty = Type::Real,
+                (1, Type::Real) if !matches!(ty, Type::DateTime | Type::Decimal) => ty = Type::Real,
                 (2, Type::Real) if ty == Type::Long || ty == Type::Int => ty = Type::Real,
                 (1, Type::Long) if ty == Type::Int => ty = Type::Long,
+                (_, Type::Decimal) if matches!(ty, Type::Int | Type::Long | Type::Real) => {
+                    ty = Type::Decimal;
+                }
                 _ => {}
             }
-            values.push(compiled.eval(&self.env, &[]));
+            values.push(self.planned(&compiled));
         }
         let array: ArrayRef = match ty {
-            Type::Real | Type::Decimal => {
+            Type::Decimal => {
+                let all = decimals(&values, MOST);
+                let all = all.ok_or_else(|| {
+                    Failure::at(
+                        span,
+                        "range needs three numbers, and has no step, or too many",
+                    )
+                })?;
+                arrays::array(all.iter(), ty)
+            }
+            Type::Real => {
                 let number = |v: &Value| match v {
-                    Value::Real(x) | Value::Decimal(x) => Some(*x),
+                    Value::Real(x) => Some(*x),
                     Value::Long(x) => Some(*x as f64),
                     Value::Int(x) => Some(f64::from(*x)),
                     _ => None,
@@ -214,10 +268,17 @@ impl Lower<'_> {
     /// A table of the archive, a watchlist or a file.
     pub(super) fn named(&mut self, name: &str, span: Span) -> Result<Relation, Failure> {
         if !self.session.knows(name) {
+            if let Some(elsewhere) = self.elsewhere(name) {
+                return elsewhere;
+            }
             let fault = Fault::new(span, format!("no table `{name}`")).missing_table();
             return Err(Failure::Faults(vec![fault]).hint_near(name, &self.session.names()));
         }
         let session = self.session;
+        let is_file = session.files.iter().any(|file| file == name);
+        if self.options.without_archive && !is_file {
+            self.unread.get_or_insert_with(|| name.into());
+        }
         let frame: crate::error::Result<DataFrame> = session.block_on(async {
             // A name as text would be put into lower case.
             let reference = || TableReference::bare(name);
@@ -227,7 +288,15 @@ impl Lower<'_> {
             Ok(session.context().table(reference()).await?)
         });
         let frame = match self.options.purpose {
-            Purpose::Run | Purpose::Check => frame?,
+            Purpose::Run | Purpose::Plan => frame?,
+            Purpose::Check => {
+                let frame = frame?;
+                let lacks = !is_file && !self.options.without_archive;
+                if lacks && !session.has(name) && !reads_rows(session, frame.logical_plan())? {
+                    self.needs.tables.insert(name.into());
+                }
+                frame
+            }
             // What a view is made of would hide the query.
             Purpose::Explain => {
                 let schema = Arc::clone(frame?.schema().inner());
@@ -250,15 +319,15 @@ impl Lower<'_> {
         let mut exprs: Vec<PlanExpr> = Vec::new();
         let mut fields: Vec<Field> = Vec::new();
         let mut columns = Vec::new();
-        for (qualifier, field) in frame.schema().iter() {
+        let particulars = self.session.particulars.get(name);
+        let seen = self.seen(frame.schema(), name, known);
+        for ((qualifier, field), _) in frame.schema().iter().zip(seen).filter(|(_, seen)| *seen) {
             let own = field.name();
-            if self.narrow && known.is_some() && own != TIME && !self.text.contains(own.as_str()) {
-                continue;
+            let beyond_long = particulars.is_some_and(|p| p.beyond_long.contains(own));
+            let mut ty = outside::kusto_type(field.data_type(), beyond_long);
+            if particulars.is_some_and(|p| p.json.contains(own)) {
+                ty = Type::Dynamic;
             }
-            let Some(mut ty) = arrays::kusto_type(field.data_type()) else {
-                // The fingerprint, which is bytes.
-                continue;
-            };
             if let Some(kusto) = known.and_then(|t| t.kusto(own))
                 && ty == Type::String
             {
@@ -275,20 +344,14 @@ impl Lower<'_> {
             );
             let stored_type = field.data_type();
             let mentioned = self.text.contains(own.as_str());
-            let stored = (mentioned && (ty == Type::String || exact)).then(|| {
+            let text = ty == Type::String && outside::is_text(stored_type);
+            let stored = (mentioned && (text || exact)).then(|| {
                 let field = self.fields.next(&format!("{own}_stored"));
                 exprs.push(column.clone().alias(&field));
                 fields.push(Field::new(&field, stored_type.clone(), true));
                 field
             });
-            let typed = match ty {
-                Type::DateTime => unary::ticks(column),
-                Type::String => unary::text(column),
-                Type::Dynamic => {
-                    unary::from_outside(datafusion::prelude::cast(column, DataType::Utf8))
-                }
-                ty => datafusion::prelude::cast(column, arrays::arrow_type(ty)),
-            };
+            let typed = outside::typed(column, stored_type, ty);
             let field = self.fields.next(own);
             exprs.push(typed.alias(&field));
             fields.push(Field::new(&field, arrays::arrow_type(ty), true));
@@ -313,6 +376,38 @@ impl Lower<'_> {
             columns,
             ordered: false,
         })
+    }
+
+    /// Which columns of a table the query can see.
+    fn seen(&self, schema: &DFSchema, name: &str, known: Option<&Table>) -> Vec<bool> {
+        let session = self.session;
+        // A file may have the name of a table that rules ask beside ours.
+        let is_file = session.files.iter().any(|file| file == name);
+        let is_cut = session.columns == engine::Columns::Product && !is_file;
+        // The texts of saved functions stand behind that of the query, with nothing between.
+        let functions = self.options.functions.iter().map(|f| f.text.as_str());
+        let behind: usize = functions.clone().map(str::len).sum();
+        let end = self.text.len().saturating_sub(behind);
+        let query = self.text.get(..end).unwrap_or(&self.text);
+        let named: HashSet<&str> = match is_cut {
+            true => std::iter::once(query)
+                .chain(functions)
+                .flat_map(views::words)
+                .collect(),
+            false => HashSet::new(),
+        };
+        let is_seen = |column: &str| {
+            if known.is_some() && !is_file && column == FINGERPRINT {
+                return false;
+            }
+            if self.narrow && known.is_some() && column != TIME && !self.text.contains(column) {
+                return false;
+            }
+            // `ingestion_time()` reads the time, and a table must have some column.
+            let is_time = column == TIME && (self.narrow || named.contains("ingestion_time"));
+            !is_cut || !views::is_beside(name, column) || named.contains(column) || is_time
+        };
+        schema.fields().iter().map(|f| is_seen(f.name())).collect()
     }
 
     /// The paths of the record that are stored in columns and that the query mentions.
@@ -353,9 +448,17 @@ impl Lower<'_> {
             .find(|w| w.eq_ignore_ascii_case(name))
             .cloned()
         else {
-            if self.options.purpose != Purpose::Run {
-                self.open = true;
-                return self.rows(&[("SearchKey".into(), Type::String)], &[]);
+            if self.options.without_archive {
+                let asked = || format!("_GetWatchlist('{name}')");
+                self.unread.get_or_insert_with(asked);
+            }
+            if self.options.without_archive || self.options.purpose != Purpose::Run {
+                self.needs.watchlists.insert(name.into());
+                let columns = vec![("SearchKey".to_string(), Type::String)];
+                let columns = self.with_expected(columns, Type::String);
+                let reference = TableReference::partial("watchlists", name);
+                let list = self.planned_rows(reference, &columns)?;
+                return self.opened(&list, Type::String);
             }
             return Err(Failure::at(span, format!("no watchlist `{name}`"))
                 .hint_near(name, self.session.watchlists()));
@@ -378,4 +481,30 @@ impl Lower<'_> {
         }
         Ok(relation)
     }
+}
+
+/// A range of decimals: from, to and step. Nothing where one is no number, where there is no step, or where there are too many.
+fn decimals(bounds: &[Value], most: i64) -> Option<Vec<Value>> {
+    let [from, to, step] = bounds else {
+        return None;
+    };
+    let (from, to, step) = (from.to_decimal()?, to.to_decimal()?, step.to_decimal()?);
+    let steps = to.minus(from)?.over(step)?.floor().to_long()?;
+    if steps > most {
+        return None;
+    }
+    let at = |i: i64| from.plus(step.times(i.into())?).map(Value::Decimal);
+    (0..=steps).map(at).collect()
+}
+
+/// Whether a view reads a stored table that has rows.
+fn reads_rows(session: &Session, view: &LogicalPlan) -> Result<bool, Failure> {
+    let mut found = false;
+    view.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            found |= session.has(scan.table_name.table());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found)
 }

@@ -1,8 +1,10 @@
 //! Statements and sources: what names mean, and where rows come from.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::missing::{Needs, place_of};
+use super::native::Awaited;
 use super::relation::{Fields, Relation};
 use super::{Failure, Options, Parts, Purpose};
 use crate::engine::Session;
@@ -10,14 +12,17 @@ use crate::kql::ast::{
     self, Call, Expr, ExprKind, LetValue, NamedExpr, Operator, OperatorKind, ParameterType,
     Pipeline, Query, Source, Span, Statement, StatementKind,
 };
+use crate::kql::eval::Compiled;
 use crate::kql::function::Env;
 use crate::kql::span::{Fault, position};
 use crate::kql::value::{Type, Value};
 
 /// What a `let` name stands for.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) enum Binding {
     Scalar(Value, Type),
+    /// A scalar whose value is not known before the query runs.
+    Awaited(Compiled),
     Table(Relation),
     Function(Arc<ast::Function>),
     /// What it stands for is wrong, and that has been told.
@@ -31,8 +36,18 @@ pub(super) struct Lower<'s> {
     /// The text of the query, and of the functions that it may call.
     pub(super) text: String,
     pub(super) env: Env,
-    /// Whether the query has columns that depend on the data.
-    pub(super) open: bool,
+    /// What the query asks for and is not there.
+    pub(super) needs: Needs,
+    /// The first table that the query reads, where no archive was named.
+    pub(super) unread: Option<String>,
+    /// Names that stand for nothing, where columns are that nobody knows.
+    pub(super) unknown: BTreeSet<String>,
+    /// Those of an attempt before this one: columns of these names are taken to be there.
+    pub(super) expected: BTreeSet<String>,
+    /// Whether a table that is not there is passed over: in `union isfuzzy=true`.
+    pub(super) fuzzy: bool,
+    /// Subqueries that are not run while the query is planned.
+    pub(super) awaited: Vec<Awaited>,
     /// Only columns that the text names can be seen.
     pub(super) narrow: bool,
     /// What is made when the query runs, and of which rows.
@@ -73,7 +88,12 @@ impl<'s> Lower<'s> {
                 now: options.now,
                 geography: options.geography.clone(),
             },
-            open: false,
+            needs: Needs::default(),
+            unread: None,
+            unknown: BTreeSet::new(),
+            expected: BTreeSet::new(),
+            fuzzy: false,
+            awaited: Vec::new(),
             narrow: false,
             made_of: Vec::new(),
             label: None,
@@ -200,8 +220,15 @@ impl<'s> Lower<'s> {
             return Ok(Binding::Table(self.table(expr)?));
         }
         let compiled = self.compile(expr, &[])?;
-        let value = compiled.eval(&self.env, &[]);
-        Ok(Binding::Scalar(value, compiled.ty))
+        Ok(self.scalar_of(&compiled))
+    }
+
+    /// A scalar that reads no column, under a name.
+    pub(super) fn scalar_of(&self, compiled: &Compiled) -> Binding {
+        match compiled.awaits() {
+            Some(_) => Binding::Awaited(compiled.clone()),
+            None => Binding::Scalar(compiled.eval(&self.env, &[]), compiled.ty),
+        }
     }
 
     /// Whether an expression is a table, from its form and from the names that are known.
@@ -210,15 +237,16 @@ impl<'s> Lower<'s> {
             ExprKind::Pipeline(_) | ExprKind::DataTable(_) | ExprKind::ExternalData(_) => true,
             ExprKind::Name(name) => match self.lookup(name) {
                 Some(Binding::Table(_) | Binding::Broken) => true,
-                Some(Binding::Scalar(..)) => false,
+                Some(Binding::Scalar(..) | Binding::Awaited(_)) => false,
                 Some(Binding::Function(f)) => self.gives_table(f),
-                None => self.session.knows(name),
+                None => self.session.knows(name) || self.is_missing_function(name),
             },
             ExprKind::Call(call) => match call.name.text.as_str() {
                 "table" | "materialize" | "_GetWatchlist" | "database" | "cluster" | "view" => true,
                 name => match self.lookup(name) {
                     Some(Binding::Function(f)) => self.gives_table(f),
-                    _ => false,
+                    Some(_) => false,
+                    None => self.is_missing_function(name),
                 },
             },
             _ => false,
@@ -250,7 +278,7 @@ impl<'s> Lower<'s> {
                 Some(Binding::Table(relation)) => Ok(relation),
                 Some(Binding::Broken) => Err(Failure::Faults(Vec::new())),
                 Some(Binding::Function(function)) => self.call_table(&function, &[], expr.span),
-                Some(Binding::Scalar(..)) => Err(Failure::at(
+                Some(Binding::Scalar(..) | Binding::Awaited(_)) => Err(Failure::at(
                     expr.span,
                     format!("`{name}` is a scalar, and a table is needed here"),
                 )),
@@ -259,10 +287,13 @@ impl<'s> Lower<'s> {
             ExprKind::DataTable(table) => self.datatable(table, expr.span),
             ExprKind::Call(call) => self.call(call, expr.span),
             ExprKind::ExternalData(data) => self.external_data(data, expr.span),
-            ExprKind::Path { .. } => Err(Failure::at(
-                expr.span,
-                "tables of other databases and clusters cannot be reached",
-            )),
+            ExprKind::Path { base, steps } => {
+                self.needs.external.insert(place_of(base, steps));
+                Err(Failure::at(
+                    expr.span,
+                    "tables of other databases and clusters cannot be reached",
+                ))
+            }
             _ => Err(Failure::at(expr.span, "a table is needed here")),
         }
     }
@@ -287,7 +318,9 @@ impl<'s> Lower<'s> {
                 |f: &Fault| operator.span.start <= f.span.start && f.span.start < operator.span.end;
             let outcome = match self.syntax.iter().any(inside) {
                 true => Err(Failure::Faults(Vec::new())),
-                false => self.operator(relation.clone(), operator),
+                false => self
+                    .held(&relation, operator)
+                    .and_then(|held| self.operator(held, operator)),
             };
             match outcome {
                 Ok(next) => relation = next,
@@ -309,6 +342,20 @@ impl<'s> Lower<'s> {
         match told {
             None => Ok(relation),
             Some(faults) => Err(Failure::Faults(faults)),
+        }
+    }
+
+    /// The rows that an operator reads. `as` works them out once where it is told to.
+    fn held(&mut self, relation: &Relation, operator: &Operator) -> Result<Relation, Failure> {
+        let hint = operator.setting("hint.materialized");
+        let yes = hint.is_some_and(|s| match &s.value.kind {
+            ExprKind::Literal(ast::Literal::Bool(yes)) => *yes,
+            ExprKind::Name(word) => word == "true",
+            _ => false,
+        });
+        match operator.kind {
+            OperatorKind::As(_) if yes => self.materialized(relation),
+            _ => Ok(relation.clone()),
         }
     }
 
@@ -366,10 +413,16 @@ impl<'s> Lower<'s> {
                 self.search(relations, predicate, operator)
             }
             OperatorKind::Search { predicate, .. } => {
+                if self.options.without_archive && self.searched().is_empty() {
+                    self.unread.get_or_insert_with(|| "search".into());
+                }
                 let tables = self.all_tables(operator.span)?;
-                // Which tables there are is for the data to say.
-                self.open |= self.options.purpose == Purpose::Check;
-                self.search(tables, predicate, operator)
+                let found = self.search(tables, predicate, operator)?;
+                match self.options.purpose {
+                    // Which tables there are is for the data to say.
+                    Purpose::Check => self.opened(&found, Type::Dynamic),
+                    _ => Ok(found),
+                }
             }
             _ => Err(Failure::unsupported(
                 operator.keyword.span,
@@ -390,6 +443,9 @@ impl<'s> Lower<'s> {
     /// `invoke f(a)`: the rows at hand are the function's first argument.
     pub(super) fn invoke(&mut self, relation: Relation, call: &Call) -> Result<Relation, Failure> {
         const ROWS: &str = "\0rows";
+        if self.lookup(&call.name.text).is_none() && self.is_saved_elsewhere(&call.name.text) {
+            return self.opened(&relation, Type::Dynamic);
+        }
         let Some(Binding::Function(function)) = self.lookup(&call.name.text).cloned() else {
             return Err(Failure::at(
                 call.name.span,
@@ -440,7 +496,11 @@ impl<'s> Lower<'s> {
 
     fn call(&mut self, call: &Call, span: Span) -> Result<Relation, Failure> {
         match (call.name.text.as_str(), call.arguments.as_slice()) {
-            ("materialize" | "view", [only]) => self.table(&only.expr),
+            ("materialize", [only]) => {
+                let rows = self.table(&only.expr)?;
+                self.materialized(&rows)
+            }
+            ("view", [only]) => self.table(&only.expr),
             ("table", [first, ..]) => {
                 let name = self.constant(&first.expr)?;
                 let Value::String(name) = name else {
@@ -463,6 +523,10 @@ impl<'s> Lower<'s> {
             (name, arguments) => match self.lookup(name).cloned() {
                 Some(Binding::Function(function)) => self.call_table(&function, arguments, span),
                 Some(Binding::Broken) => Err(Failure::Faults(Vec::new())),
+                None if self.may_be_saved(name) => {
+                    self.needs.functions.insert(name.into());
+                    self.of_unknown_columns()
+                }
                 _ => {
                     let fault = Fault::new(
                         call.name.span,
@@ -503,8 +567,11 @@ impl<'s> Lower<'s> {
             let binding = match &parameter.ty {
                 ParameterType::Table(_) => Binding::Table(self.table(expr)?),
                 ParameterType::Scalar(ty) => {
-                    let value = self.constant(expr)?;
-                    Binding::Scalar(value.convert(ty.ty), ty.ty)
+                    let compiled = self.compile(expr, &[])?;
+                    match self.scalar_of(&compiled) {
+                        Binding::Scalar(value, _) => Binding::Scalar(value.convert(ty.ty), ty.ty),
+                        _ => Binding::Awaited(compiled.converted(ty.ty)),
+                    }
                 }
             };
             scope.insert(parameter.name.text.clone(), binding);

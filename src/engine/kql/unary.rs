@@ -12,6 +12,7 @@ use datafusion::logical_expr::{
 };
 
 use super::arrays;
+use crate::engine::output::DYNAMIC_TEXT;
 use crate::kql::value::{Json, is_compact};
 
 /// A function of a column. Two are equal when they have the same name.
@@ -64,7 +65,8 @@ pub(super) fn first(args: ScalarFunctionArgs) -> Result<ArrayRef> {
     columns.swap_remove(0).into_array(rows)
 }
 
-fn call(
+/// A function of a column.
+pub(super) fn call(
     name: &'static str,
     ty: Option<DataType>,
     volatility: Volatility,
@@ -80,7 +82,12 @@ fn call(
     ScalarUDF::from(function).call(vec![column])
 }
 
-fn of_text(name: &'static str, map: fn(&ArrayRef) -> Result<ArrayRef>, column: Expr) -> Expr {
+/// A function that makes text of a column.
+pub(super) fn of_text(
+    name: &'static str,
+    map: fn(&ArrayRef) -> Result<ArrayRef>,
+    column: Expr,
+) -> Expr {
     call(
         name,
         Some(DataType::Utf8),
@@ -100,13 +107,6 @@ pub(super) fn ticks(column: Expr) -> Expr {
         map,
         column,
     )
-}
-
-/// Ticks as a timestamp, for an output.
-pub(super) fn timestamps(column: Expr) -> Expr {
-    let map = |array: &ArrayRef| Ok(arrays::timestamps(array));
-    let ty = Some(arrays::timestamp_type());
-    call("timestamps", ty, Volatility::Immutable, map, column)
 }
 
 /// A stored column of text as a string of Kusto, which is never null.
@@ -152,7 +152,7 @@ pub(super) fn from_outside(column: Expr) -> Expr {
 
 /// A dynamic column as JSON text for an output.
 pub(super) fn to_output(column: Expr) -> Expr {
-    of_text("json", |array| marks(array, Json::compact), column)
+    of_text(DYNAMIC_TEXT, |array| marks(array, Json::compact), column)
 }
 
 /// Both are the same but for texts with the control character that marks times and ids.

@@ -54,7 +54,10 @@ impl Lower<'_> {
                 }
                 continue;
             }
+            let around = self.fuzzy;
+            self.fuzzy |= fuzzy;
             let table = self.table(expr);
+            self.fuzzy = around;
             self.label = None;
             match table {
                 Ok(relation) => parts.push((name, relation)),

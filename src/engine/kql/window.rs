@@ -8,7 +8,7 @@ use super::statement::Lower;
 use crate::kql::ast::{Call, Expr, ExprKind, NamedExpr};
 use crate::kql::eval::Compiled;
 use crate::kql::function::Env;
-use crate::kql::value::{Type, Value};
+use crate::kql::value::{Decimal, Type, Value};
 
 /// Begins the names of columns that hold what a window function gave.
 const MARK: &str = "\0w";
@@ -99,7 +99,7 @@ impl Lower<'_> {
             arguments.push(self.compile(&argument.expr, columns)?);
         }
         let wrong = |what: &str| Failure::at(call.span, format!("`{}` {what}", call.name.text));
-        let constant = |at: usize| arguments.get(at).map(|a| a.eval(&env, &[]));
+        let constant = |at: usize| arguments.get(at).map(|a| a.planned(&env));
         let first = arguments.first().map(|a| a.ty);
         let (kind, ty) = match (call.name.text.as_str(), first) {
             ("row_number", _) => match constant(0).map(|n| n.to_long()) {
@@ -200,12 +200,19 @@ impl Window {
             }
             Kind::Sum => {
                 let (mut whole, mut real) = (0i64, 0f64);
+                let mut decimal = Some(Decimal::default());
                 let sum = |row: &Vec<Value>| {
                     if restarts(1, row) {
                         (whole, real) = (0, 0.0);
+                        decimal = Some(Decimal::default());
                     }
                     let value = self.argument(0, row);
-                    real += value.to_real().unwrap_or(0.0);
+                    match value {
+                        Value::Decimal(value) => {
+                            decimal = decimal.and_then(|sum| sum.plus(value));
+                        }
+                        _ => real += value.to_real().unwrap_or(0.0),
+                    }
                     whole = whole.wrapping_add(match value {
                         Value::Timespan(ticks) => ticks,
                         Value::Real(_) | Value::Decimal(_) => 0,
@@ -213,7 +220,7 @@ impl Window {
                     });
                     match self.ty {
                         Type::Real => Value::Real(real),
-                        Type::Decimal => Value::Decimal(real),
+                        Type::Decimal => decimal.map_or(Value::Null, Value::Decimal),
                         Type::Timespan => Value::Timespan(whole),
                         _ => Value::Long(whole),
                     }

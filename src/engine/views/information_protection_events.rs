@@ -1,5 +1,5 @@
 //! `InformationProtectionEvents`: the function that Azure Information Protection's analytics had over its table, with its names of the
-//! columns. Those that the table does not have are null.
+//! columns. Those that the table does not have are null. Addresses of people are in one case, so that a person is one group.
 
 /// Its column with the time of the event.
 pub(super) const TIME: &str = "Time";
@@ -8,7 +8,7 @@ pub(super) const TIME: &str = "Time";
 pub(super) const SQL: &str = r#"
 SELECT
   p."TimeGenerated" AS "Time",
-  p."UserId_s" AS "User",
+  user_spelling(p."UserId_s") AS "User",
   p."ObjectId_s" AS "ItemPath",
   regexp_replace(p."ObjectId_s", '^.*[/\\]', '') AS "ItemName",
   p."ActionSource_s" AS "Method",
@@ -27,7 +27,7 @@ SELECT
   p."ProcessName_s" AS "ProcessName",
   p."LabelId_g" AS "LabelId",
   p."Protected_b" AS "IsProtected",
-  p."ProtectionOwner_s" AS "ProtectionOwner",
+  user_spelling(p."ProtectionOwner_s") AS "ProtectionOwner",
   p."LabelIdBeforeAction_g" AS "LabelIdBefore",
   p."InformationTypesAbove55_s" AS "InformationTypesAbove55",
   p."InformationTypesAbove65_s" AS "InformationTypesAbove65",
@@ -43,4 +43,4 @@ SELECT
   p."_IngestId",
   p."_Record",
   CAST(p."_IngestId" AS VARCHAR) || ':' || CAST(p."_Record" AS VARCHAR) AS "_Source"
-FROM stored."InformationProtectionLogs_CL" AS p"#;
+FROM "InformationProtectionLogs_CL" AS p"#;

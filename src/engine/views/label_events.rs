@@ -3,11 +3,14 @@
 //! Upgraded or downgraded comes from the record's own `LabelEventType` where it has one, else from the ranks of the
 //! watchlist `Labels`. A labelled mail writes two `MipLabel` records, of types 43 and 13; the second counts only where the first is
 //! missing.
+//!
+//! Sources write the address of one person in several cases; here it has one, so that a person is one group. The record keeps its own.
 
 use datafusion::common::TableReference;
 
 use super::Session;
 use super::audit_records::{LABEL_RECORDS, app_key, is_label, label_keys, without};
+use super::information_protection_logs::{REQUESTS, has_requests};
 use crate::error::{Error, Result};
 
 /// The view's query.
@@ -16,11 +19,8 @@ pub(super) async fn sql(session: &Session) -> Result<String> {
     if session.has("InformationProtectionLogs_CL") {
         parts.push(INFORMATION_PROTECTION.to_string());
     }
-    if session.has("AipServiceUserLog") {
-        parts.push(RIGHTS_MANAGEMENT.to_string());
-    }
-    if session.has("AipServiceTrackingLog") {
-        parts.push(TRACKING.to_string());
+    if has_requests(session) {
+        parts.push(format!("{RIGHTS_MANAGEMENT} FROM \"{REQUESTS}\" AS r"));
     }
     if session.has("MicrosoftPurviewInformationProtection") {
         parts.push(purview(session));
@@ -245,14 +245,13 @@ SELECT
   CAST(p."_IngestId" AS VARCHAR) || ':' || CAST(p."_Record" AS VARCHAR)
 FROM stored."InformationProtectionLogs_CL" AS p"#;
 
-/// RMS usage log: requests for a licence are attempts to open; every result but Success is a denial, and a result that is not there is
-/// neither. Services that ask for themselves are no users.
+/// Requests for licences, which the logs of the Rights Management service have; the service says neither paths nor labels.
 const RIGHTS_MANAGEMENT: &str = r#"
 SELECT
   r."TimeGenerated",
-  CASE WHEN r."Result" = 'Success' THEN 'FileOpened' WHEN trim(r."Result") <> '' THEN 'AccessDenied' ELSE 'Other' END,
+  CASE WHEN r."Denied" THEN 'AccessDenied' WHEN NOT r."Denied" THEN 'FileOpened' ELSE 'Other' END,
   CAST(NULL AS BIGINT),
-  r."RequestType",
+  r."Operation",
   r."UserId",
   CAST(NULL AS INT),
   r."FileName",
@@ -266,56 +265,17 @@ SELECT
   CAST(NULL AS VARCHAR),
   CAST(NULL AS BOOLEAN),
   CAST(NULL AS BOOLEAN),
-  coalesce(r."OwnerEmail", r."Issuer"),
+  r."Owner",
   CAST(NULL AS VARCHAR),
   CAST(NULL AS VARCHAR),
   r."IPAddress",
   'RightsManagement',
   CAST(NULL AS INT),
-  'AipServiceUserLog',
-  r."RowId",
+  r."SourceTable",
+  r."EventId",
   r."_IngestId",
   r."_Record",
-  CAST(r."_IngestId" AS VARCHAR) || ':' || CAST(r."_Record" AS VARCHAR)
-FROM stored."AipServiceUserLog" AS r
-WHERE r."RequestType" IN ('AcquireLicense', 'FECreateEndUserLicenseV1', 'BECreateEndUserLicenseV1')
-  AND coalesce(r."UserId", '') <> ''
-  AND r."UserId" NOT LIKE 'microsoftrmsonline@%'
-  AND r."UserId" NOT LIKE 'Aadrm\_S-1-7-0%'"#;
-
-/// Tracking log of one document: it names the document by its id only. Whether it was opened may not be said.
-const TRACKING: &str = r#"
-SELECT
-  t."TimeGenerated",
-  CASE WHEN t."Successful" THEN 'FileOpened' WHEN NOT t."Successful" THEN 'AccessDenied' ELSE 'Other' END,
-  CAST(NULL AS BIGINT),
-  'Track',
-  t."RequesterEmail",
-  CAST(NULL AS INT),
-  t."ContentId",
-  CAST(NULL AS VARCHAR),
-  CAST(NULL AS VARCHAR),
-  CAST(NULL AS VARCHAR),
-  CAST(NULL AS VARCHAR),
-  CAST(NULL AS VARCHAR),
-  CAST(NULL AS VARCHAR),
-  CAST(NULL AS VARCHAR),
-  CAST(NULL AS VARCHAR),
-  CAST(NULL AS BOOLEAN),
-  CAST(NULL AS BOOLEAN),
-  t."Issuer",
-  CAST(NULL AS VARCHAR),
-  CAST(NULL AS VARCHAR),
-  t."IPAddress",
-  'RightsManagement',
-  CAST(NULL AS INT),
-  'AipServiceTrackingLog',
-  CAST(NULL AS VARCHAR),
-  t."_IngestId",
-  t."_Record",
-  CAST(t."_IngestId" AS VARCHAR) || ':' || CAST(t."_Record" AS VARCHAR)
-FROM stored."AipServiceTrackingLog" AS t
-WHERE coalesce(t."RequesterEmail", '') NOT LIKE 'microsoftrmsonline@%'"#;
+  CAST(r."_IngestId" AS VARCHAR) || ':' || CAST(r."_Record" AS VARCHAR)"#;
 
 /// What a row of Sentinel's table of the same records says.
 const PURVIEW: &str = r#"
@@ -363,7 +323,8 @@ SELECT
   m."_Record",
   CAST(m."_IngestId" AS VARCHAR) || ':' || CAST(m."_Record" AS VARCHAR)"#;
 
-/// Names, ranks, and what follows from them.
+/// Names, ranks, and what follows from them. No two relations have a column of one name: DataFusion 55.2 pushes a filter over columns of both
+/// sides of a join into one of them by their names alone.
 const CHOOSE: &str = r#"
 SELECT
   e."TimeGenerated",
@@ -375,29 +336,29 @@ SELECT
     WHEN e."Kind" = 'applied' AND e."OldLabelId" IS NULL THEN 'LabelApplied'
     WHEN e."Kind" IN ('applied', 'changed') AND e."EventType" = 1 THEN 'LabelUpgraded'
     WHEN e."Kind" IN ('applied', 'changed') AND e."EventType" = 4 THEN 'LabelChanged'
-    WHEN e."Kind" IN ('applied', 'changed') AND n."Rank" > o."Rank" THEN 'LabelUpgraded'
-    WHEN e."Kind" IN ('applied', 'changed') AND n."Rank" < o."Rank" THEN 'LabelDowngraded'
+    WHEN e."Kind" IN ('applied', 'changed') AND n."NewRank" > o."OldRank" THEN 'LabelUpgraded'
+    WHEN e."Kind" IN ('applied', 'changed') AND n."NewRank" < o."OldRank" THEN 'LabelDowngraded'
     WHEN e."Kind" = 'applied' THEN 'LabelApplied'
     WHEN e."Kind" = 'changed' THEN 'LabelChanged'
     ELSE e."Kind"
   END AS "Action",
   e."Operation",
-  e."UserId",
+  user_spelling(e."UserId") AS "UserId",
   e."UserType",
   e."FileName",
   e."FilePath",
   e."PreviousFileName",
   e."OldLabelId",
-  coalesce(o."Name", e."OldLabelText") AS "OldLabelName",
-  o."Rank" AS "OldLabelRank",
+  coalesce(o."OldName", e."OldLabelText") AS "OldLabelName",
+  o."OldRank" AS "OldLabelRank",
   e."NewLabelId",
-  coalesce(n."Name", e."NewLabelText") AS "NewLabelName",
-  n."Rank" AS "NewLabelRank",
+  coalesce(n."NewName", e."NewLabelText") AS "NewLabelName",
+  n."NewRank" AS "NewLabelRank",
   e."Justification",
   e."ActionSource",
   e."Protected",
   e."ProtectedBefore",
-  e."Owner",
+  user_spelling(e."Owner") AS "Owner",
   e."Application",
   e."DeviceName",
   e."IPAddress",
@@ -410,6 +371,6 @@ SELECT
   e."_Record",
   e."_Source"
 FROM events AS e
-LEFT JOIN labels AS o ON o."Id" = e."OldLabelId"
-LEFT JOIN labels AS n ON n."Id" = e."NewLabelId"
+LEFT JOIN (SELECT "Id" AS "OldKey", "Name" AS "OldName", "Rank" AS "OldRank" FROM labels) AS o ON o."OldKey" = e."OldLabelId"
+LEFT JOIN (SELECT "Id" AS "NewKey", "Name" AS "NewName", "Rank" AS "NewRank" FROM labels) AS n ON n."NewKey" = e."NewLabelId"
 LEFT JOIN country AS c ON c."Key" = event_key(e."EventId")"#;

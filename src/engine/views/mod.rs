@@ -6,8 +6,8 @@
 //!
 //! Views are made of the rows of all times and cut to the session's range last.
 //!
-//! The mappings follow public rows of the same event in several tables; where a product enriches (countries, display names), a view over
-//! audit records says null.
+//! The mappings follow public rows of the same event in several tables; where a product enriches (countries), a view over audit records says
+//! null. Names of people are those that the archive knows from its other tables.
 
 use std::fmt::Write;
 
@@ -17,19 +17,27 @@ use datafusion::dataframe::DataFrame;
 use super::Session;
 use crate::catalog::audit::{self, APPLICATION_OTHERWISE, APPLICATIONS};
 use crate::catalog::{
-    Column, DATE, EXTRA, FINGERPRINT, INGEST_ID, Kusto, Origin, RECORD, TIME, Table, catalog, table,
+    Column, DATE, EXTRA, FINGERPRINT, INGEST_ID, Kusto, Origin, RECORD, SECOND_TIME, TIME, Table,
+    catalog, table,
 };
 use crate::error::Result;
 use audit_records::{
     APP_LABELS, APP_RECORDS, AUDIT, LABEL_RECORDS, RECORDS, has_audit, keys, without,
 };
+use information_protection_logs::{REQUESTS, has_requests};
+
+pub(super) use information_protection_logs::has_rows as has_protection_logs;
 
 mod audit_records;
 mod information_protection_events;
+mod information_protection_logs;
 mod label_events;
+mod people;
 
 /// Our table of label actions.
 pub const LABEL_EVENTS: &str = "LabelEvents";
+/// Table of Azure Information Protection's analytics; its view has the denials of all sources.
+pub const INFORMATION_PROTECTION_LOGS: &str = "InformationProtectionLogs_CL";
 /// Microsoft's function over `InformationProtectionLogs_CL`.
 pub const INFORMATION_PROTECTION_EVENTS: &str = "InformationProtectionEvents";
 /// Column of views that points at file and record: `ingest:record`.
@@ -63,12 +71,14 @@ async fn make_whole(session: &Session, name: &str) -> Result<()> {
     if session.whole.table_exist(reference())? {
         return Ok(());
     }
-    for needed in needs(name) {
+    for needed in needs(session, name) {
         Box::pin(make_whole(session, needed)).await?;
     }
     let sql = match name {
         LABEL_EVENTS => label_events::sql(session).await?,
         INFORMATION_PROTECTION_EVENTS => information_protection_events::SQL.into(),
+        INFORMATION_PROTECTION_LOGS => information_protection_logs::sql(session),
+        REQUESTS => information_protection_logs::requests(session),
         "UnifiedAuditLog" | AUDIT | RECORDS | APP_RECORDS | APP_LABELS | LABEL_RECORDS => {
             audit_records::sql(session, name)
         }
@@ -81,9 +91,12 @@ async fn make_whole(session: &Session, name: &str) -> Result<()> {
     Ok(())
 }
 
-fn needs(name: &str) -> &'static [&'static str] {
+fn needs(session: &Session, name: &str) -> &'static [&'static str] {
     match name {
+        LABEL_EVENTS if has_requests(session) => &[LABEL_RECORDS, REQUESTS],
         LABEL_EVENTS => &[LABEL_RECORDS],
+        INFORMATION_PROTECTION_EVENTS => &[INFORMATION_PROTECTION_LOGS],
+        INFORMATION_PROTECTION_LOGS if has_requests(session) => &[REQUESTS],
         LABEL_RECORDS => &[AUDIT, APP_LABELS],
         "OfficeActivity" => &[RECORDS],
         RECORDS => &[APP_RECORDS],
@@ -122,8 +135,7 @@ pub(super) fn with_hidden(mut rows: DataFrame, of: &Table, query: &str) -> Resul
     if !rows.schema().has_column_with_unqualified_name(EXTRA) {
         return Ok(rows);
     }
-    let no_word = |c: char| !c.is_ascii_alphanumeric() && c != '_';
-    let named = |column: &Column| query.split(no_word).any(|word| word == column.name);
+    let named = |column: &Column| words(query).any(|word| word == column.name);
     for column in of.hidden().filter(|c| named(c)) {
         let value = rows.parse_sql_expr(&from_extra(&format!("\"{EXTRA}\""), column))?;
         rows = rows.with_column(column.name, value)?;
@@ -131,10 +143,41 @@ pub(super) fn with_hidden(mut rows: DataFrame, of: &Table, query: &str) -> Resul
     Ok(rows)
 }
 
+/// The words of a query: names of columns among them, however they are quoted.
+pub(super) fn words(query: &str) -> impl Iterator<Item = &str> {
+    query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+}
+
+/// Whether a column of a table or view is kept beside those that the product has. Such columns come to queries that name them.
+pub(super) fn is_beside(of: &str, column: &str) -> bool {
+    match of {
+        LABEL_EVENTS => [SECOND_TIME, INGEST_ID, RECORD, SOURCE].contains(&column),
+        INFORMATION_PROTECTION_EVENTS => [INGEST_ID, RECORD, SOURCE].contains(&column),
+        _ => catalog()
+            .foreign(of)
+            .or_else(|| catalog().get(of))
+            .is_some_and(|table| table.product.iter().all(|shown| *shown != column)),
+    }
+}
+
+/// The columns of a view under all their names: those of the product in its order, then what is kept beside them.
+fn offered(of: &Table) -> Vec<(&'static str, &Column)> {
+    let mut all: Vec<(&'static str, &Column)> = Vec::new();
+    for column in of.shown().filter(|c| c.name != FINGERPRINT) {
+        all.push((column.name, column));
+        all.extend(second_name(of, column.name).map(|second| (second, column)));
+    }
+    all.sort_by_cached_key(|(name, _)| {
+        let at = of.product.iter().position(|shown| shown == name);
+        at.unwrap_or(usize::MAX)
+    });
+    all
+}
+
 /// Columns of a view with the expression for each; columns that the map does not name are null.
 fn columns(of: &Table, map: &dyn Fn(&str) -> Option<String>) -> String {
     let mut list = String::new();
-    for column in of.shown().filter(|c| c.name != FINGERPRINT) {
+    for (name, column) in offered(of) {
         let value = match column.origin {
             Origin::Legacy => map(EXTRA).map(|extra| from_extra(&extra, column)),
             _ => map(column.name),
@@ -147,10 +190,7 @@ fn columns(of: &Table, map: &dyn Fn(&str) -> Option<String>) -> String {
             None => format!("CAST(NULL AS {})", sql_type(column.kusto)),
         };
         // Writing to a String cannot fail.
-        let _ = write!(list, "{expression} AS \"{}\", ", column.name);
-        if let Some(second) = second_name(of, column.name) {
-            let _ = write!(list, "{expression} AS \"{second}\", ");
-        }
+        let _ = write!(list, "{expression} AS \"{name}\", ");
     }
     if of.by_day {
         let ingest = map(INGEST_ID).unwrap_or_default();
@@ -167,7 +207,7 @@ fn columns(of: &Table, map: &dyn Fn(&str) -> Option<String>) -> String {
 /// The name that Defender XDR has for a column, where it is another one.
 fn second_name(of: &Table, name: &str) -> Option<&'static str> {
     match (of.name, name) {
-        (_, TIME) if of.by_day => Some("Timestamp"),
+        (_, TIME) if of.by_day => Some(SECOND_TIME),
         ("CloudAppEvents" | "IdentityLogonEvents", "ISP") => Some("Isp"),
         ("IdentityInfo", "AccountUPN") => Some("AccountUpn"),
         _ => None,
@@ -251,32 +291,30 @@ fn named_value(column: &str, key: &str) -> String {
     )
 }
 
-/// CloudAppEvents, and audit records that have no row there.
+/// What the product has for the workload of an audit record.
+fn by_workload(of: fn(&(&str, &str, i32)) -> String, otherwise: &str) -> String {
+    let cases: String = APPLICATIONS
+        .iter()
+        .map(|a| format!(" WHEN '{}' THEN {}", a.0, of(a)))
+        .collect();
+    format!("CASE u.\"Workload\"{cases} ELSE {otherwise} END")
+}
+
+/// CloudAppEvents, and audit records that have no row there. These carry the name that the archive knows for their account.
 fn cloud_app_events(session: &Session) -> String {
     let own = table("CloudAppEvents");
     let mut sql = stored(own);
     if !has_audit(session) {
         return sql;
     }
-    let pick = |of: fn(&(&str, &str, i32)) -> String, otherwise: String| {
-        let cases: String = APPLICATIONS
-            .iter()
-            .map(|a| format!(" WHEN '{}' THEN {}", a.0, of(a)))
-            .collect();
-        format!("CASE u.\"Workload\"{cases} ELSE {otherwise} END")
-    };
-    let application = pick(
-        |a| format!("'{}'", a.1),
-        format!("'{}'", APPLICATION_OTHERWISE.0),
-    );
-    let application_id = pick(|a| a.2.to_string(), APPLICATION_OTHERWISE.1.to_string());
-    let guid = "'^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'";
-    let object_id = format!(
-        "CASE WHEN u.\"UserType\" IN (5, 6) THEN NULL \
-              WHEN regexp_like(u.\"UserKey\", {guid}) THEN u.\"UserKey\" \
-              ELSE coalesce(json_get_str(u.\"AuditData\", 'TokenObjectId'), \
-                (regexp_match(u.\"Actor\", '\"ID\":\\s*\"([0-9a-fA-F-]{{36}})\",\\s*\"Type\":\\s*0'))[1]) END"
-    );
+    let (name, id) = APPLICATION_OTHERWISE;
+    let application = by_workload(|a| format!("'{}'", a.1), &format!("'{name}'"));
+    let application_id = by_workload(|a| a.2.to_string(), &id.to_string());
+    let people::Actors {
+        rows,
+        object_id,
+        display_name,
+    } = people::actors(session);
     let mailbox = "u.\"RecordType\" IN (2, 3, 50)";
     let from_audit = |name: &str| -> Option<String> {
         if let Some(e) = lineage("u", name) {
@@ -293,7 +331,7 @@ fn cloud_app_events(session: &Session) -> String {
                 "coalesce({object_id}, CASE WHEN u.\"UserType\" IN (5, 6) THEN coalesce(nullif(u.\"UserKey\", ''), nullif(u.\"AppId\", '')) END, \
                 lower(coalesce(nullif(u.\"UserKey\", ''), u.\"UserId\")))"
             ),
-            "AccountDisplayName" => "u.\"UserId\"".into(),
+            "AccountDisplayName" => display_name.clone(),
             "AccountType" => "CASE WHEN u.\"UserType\" IN (0, 4) THEN 'Regular' \
                 WHEN u.\"UserType\" IN (2, 3) THEN 'Admin' WHEN u.\"UserType\" IN (5, 6) THEN 'Application' END"
                 .into(),
@@ -315,7 +353,7 @@ fn cloud_app_events(session: &Session) -> String {
             "RawEventData" => "u.\"AuditData\"".into(),
             "AdditionalFields" => "'{}'".into(),
             "IsExternalUser" => {
-                "coalesce(u.\"UserType\" = 10 OR u.\"UserId\" LIKE '%#EXT#%', false)".into()
+                "coalesce(u.\"UserType\" = 10 OR u.\"UserId\" ILIKE '%#EXT#%', false)".into()
             }
             "IsImpersonated" => "false".into(),
             "OAuthAppId" => {
@@ -334,7 +372,7 @@ fn cloud_app_events(session: &Session) -> String {
         columns(own, &from_audit),
         without(
             &keys(session, &["CloudAppEvents"]),
-            &format!("\"{AUDIT}\" AS u"),
+            &rows,
             "event_key(u.\"Id\")"
         )
     );
@@ -346,7 +384,8 @@ const LABEL_RECORD_TYPES: &str = "43, 71, 72, 75, 82, 83, 84, 93, 94, 95, 96, 97
 /// Record types whose name OfficeActivity spells out; newer ones are numbers there.
 const OFFICE_NAMED: i32 = 25;
 
-/// OfficeActivity, and the audit records of its workloads that have no row there.
+/// OfficeActivity, and the audit records of its workloads that have no row there. As in `UnifiedAuditLog`, a user is spelled as the record
+/// spells it: these tables are the evidence, and their ids lead to the audit log of the service itself.
 fn office_activity(session: &Session) -> String {
     let own = table("OfficeActivity");
     let mut sql = stored(own);

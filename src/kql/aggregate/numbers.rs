@@ -1,6 +1,6 @@
 //! Counts, sums, averages, variances, and bits of numbers.
 
-use super::super::value::{Json, Type, Value};
+use super::super::value::{Decimal, Json, Type, Value, read_decimal};
 use super::Accumulator;
 use super::state::{long_at, number, parts, real_at, whole};
 
@@ -51,6 +51,8 @@ pub(super) struct Sum {
     // Whole numbers and ticks. Kusto's sums of `long` wrap around, and its averages divide what came of that.
     whole: i64,
     real: f64,
+    // Nothing of decimals whose sum is none.
+    decimal: Option<Decimal>,
     values: i64,
 }
 
@@ -61,15 +63,22 @@ impl Sum {
             ty,
             whole: 0,
             real: 0.0,
+            decimal: Some(Decimal::default()),
             values: 0,
         }
+    }
+
+    fn add_decimal(&mut self, value: Option<Decimal>) {
+        let both = self.decimal.zip(value);
+        self.decimal = both.and_then(|(sum, value)| sum.plus(value));
     }
 }
 
 impl Accumulator for Sum {
     fn add(&mut self, row: &[Value]) {
         match row.first() {
-            Some(Value::Real(n) | Value::Decimal(n)) => self.real += n,
+            Some(Value::Real(n)) => self.real += n,
+            Some(Value::Decimal(n)) => self.add_decimal(Some(*n)),
             Some(other) => match whole(other) {
                 Some(n) => self.whole = self.whole.wrapping_add(n),
                 None => return,
@@ -83,7 +92,7 @@ impl Accumulator for Sum {
         if self.of == Of::Sum {
             return match self.ty {
                 Type::Real => Value::Real(self.real),
-                Type::Decimal => Value::Decimal(self.real),
+                Type::Decimal => self.decimal.map_or(Value::Null, Value::Decimal),
                 Type::Timespan => Value::Timespan(self.whole),
                 Type::DateTime => Value::DateTime(self.whole),
                 _ => Value::Long(self.whole),
@@ -95,7 +104,11 @@ impl Accumulator for Sum {
             Type::Real => Value::Real(self.real / values),
             Type::Int | Type::Long => Value::Real(whole / values),
             _ if self.values == 0 => Value::Null,
-            Type::Decimal => Value::Decimal(self.real / values),
+            Type::Decimal => {
+                let values = Decimal::from(self.values);
+                let mean = self.decimal.and_then(|sum| sum.over(values));
+                mean.map_or(Value::Null, Value::Decimal)
+            }
             Type::Timespan => Value::Timespan(self.whole / self.values),
             Type::DateTime => Value::DateTime(self.whole / self.values),
             _ => Value::Null,
@@ -107,6 +120,12 @@ impl Accumulator for Sum {
             Json::Long(self.whole),
             Json::Real(self.real),
             Json::Long(self.values),
+            match self.ty {
+                Type::Decimal => self
+                    .decimal
+                    .map_or(Json::Null, |sum| Json::String(sum.to_string().into())),
+                _ => Json::Null,
+            },
         ])
     }
 
@@ -118,6 +137,12 @@ impl Accumulator for Sum {
             self.whole = self.whole.wrapping_add(whole);
             self.real += real;
             self.values += values;
+            if self.ty == Type::Decimal {
+                self.add_decimal(match parts.get(3) {
+                    Some(Json::String(sum)) => read_decimal(sum),
+                    _ => None,
+                });
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::super::value::{Json, Type, Value};
+use super::super::value::{Json, Type, Value, read_decimal};
 
 /// Whether a predicate is true; null is not.
 pub(super) fn holds(value: &Value) -> bool {
@@ -20,7 +20,8 @@ pub(super) fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Int(n) => Some(f64::from(*n)),
         Value::Long(n) | Value::DateTime(n) | Value::Timespan(n) => Some(*n as f64),
-        Value::Real(n) | Value::Decimal(n) => Some(*n),
+        Value::Real(n) => Some(*n),
+        Value::Decimal(n) => Some(n.to_real()),
         _ => None,
     }
 }
@@ -52,10 +53,7 @@ pub(super) fn is_empty(value: &Value) -> bool {
 
 /// A value as element of an array. A `decimal` becomes a string, as in Kusto.
 pub(super) fn element(value: &Value) -> Json {
-    match value {
-        Value::Decimal(_) => Json::String(value.show().into()),
-        other => pack(other),
-    }
+    pack(value)
 }
 
 /// A value as part of a state; [`unpack`] gives it back.
@@ -65,7 +63,8 @@ pub(super) fn pack(value: &Value) -> Json {
         Value::Bool(b) => Json::Bool(*b),
         Value::Int(n) => Json::Long(i64::from(*n)),
         Value::Long(n) => Json::Long(*n),
-        Value::Real(n) | Value::Decimal(n) => Json::Real(*n),
+        Value::Real(n) => Json::Real(*n),
+        Value::Decimal(n) => Json::String(n.to_string().into()),
         Value::String(text) => Json::String(Arc::clone(text)),
         Value::DateTime(n) => Json::DateTime(*n),
         Value::Timespan(n) => Json::Timespan(*n),
@@ -84,7 +83,9 @@ pub(super) fn unpack(json: &Json, ty: Type) -> Value {
         (Type::Int, Json::Long(n)) => i32::try_from(*n).map_or(Value::Null, Value::Int),
         (Type::Long, Json::Long(n)) => Value::Long(*n),
         (Type::Real, Json::Real(n)) => Value::Real(*n),
-        (Type::Decimal, Json::Real(n)) => Value::Decimal(*n),
+        (Type::Decimal, Json::String(text)) => {
+            read_decimal(text).map_or(Value::Null, Value::Decimal)
+        }
         (Type::DateTime, Json::DateTime(n)) => Value::DateTime(*n),
         (Type::Timespan, Json::Timespan(n)) => Value::Timespan(*n),
         (Type::Guid, Json::Guid(n)) => Value::Guid(*n),
@@ -122,7 +123,8 @@ pub(super) fn compare(left: &Value, right: &Value) -> Ordering {
         (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
         (Value::String(a), Value::String(b)) => a.cmp(b),
         (Value::Guid(a), Value::Guid(b)) => a.cmp(b),
-        (Value::Real(a) | Value::Decimal(a), Value::Real(b) | Value::Decimal(b)) => a
+        (Value::Decimal(a), Value::Decimal(b)) => a.cmp(b),
+        (Value::Real(a), Value::Real(b)) => a
             .partial_cmp(b)
             .unwrap_or_else(|| b.is_nan().cmp(&a.is_nan())),
         _ => whole(left).cmp(&whole(right)),

@@ -47,6 +47,10 @@ fn column(name: &str, ty: Type, values: &[Value]) -> Value {
     run(name, &[ty], &[None], &rows).swap_remove(0)
 }
 
+fn decimal(text: &str) -> Value {
+    s(text).convert(Type::Decimal)
+}
+
 fn real(value: &Value) -> f64 {
     match value {
         Value::Real(n) => *n,
@@ -156,10 +160,32 @@ fn lists_flatten_arrays_and_keep_dynamic_nulls() {
         column("make_set", Type::Dynamic, &values),
         longs(&[1, 2, 3])
     );
-    let decimals = [1.5, 2.5].map(Value::Decimal);
+    let decimals = ["1.5", "2.5"].map(decimal);
     let texts = ["1.5", "2.5"].map(|text| Json::String(text.into()));
     let texts = dynamic(Json::Array(texts.to_vec()));
     assert_eq!(column("make_list", Type::Decimal, &decimals), texts);
+}
+
+#[test]
+fn decimals_are_added_up_exactly() {
+    let tenths = ["0.1", "0.2", "12345678901234567890.12"].map(decimal);
+    let of = |name, values: &[Value]| column(name, Type::Decimal, values);
+    assert_eq!(of("sum", &tenths), decimal("12345678901234567890.42"));
+    assert_eq!(of("max", &tenths), decimal("12345678901234567890.12"));
+    assert_eq!(of("min", &tenths), decimal("0.1"));
+    assert_eq!(of("take_any", &tenths), decimal("0.1"));
+    assert_eq!(of("avg", &tenths[..2]), decimal("0.15"));
+    assert_eq!(of("dcount", &tenths), Value::Long(3));
+    assert_eq!(of("sum", &[]), decimal("0"));
+    // A decimal is never NaN.
+    assert_eq!(of("avg", &[]), Value::Null);
+    let large = ["9e37", "9e37"].map(decimal);
+    assert_eq!(of("sum", &large), Value::Null);
+    assert_eq!(of("stdev", &tenths[..1]), Value::Real(0.0));
+    let rows = [vec![decimal("1.5"), Value::Long(50)]];
+    let types = [Type::Decimal, Type::Long];
+    let half = [None, Some(Value::Long(50))];
+    assert_eq!(run("percentile", &types, &half, &rows), [Value::Real(1.5)]);
 }
 
 #[test]

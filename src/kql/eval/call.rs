@@ -1,6 +1,7 @@
 //! Calls: of the table's functions, and of those that look at names and not at values.
 
 use super::hint::{self, nearest};
+use super::tables::Given;
 use super::{Compiled, Compiler, Node};
 use crate::kql::ast::{Call, Expr, ExprKind, Literal, NamedExpr, Pipeline, Source};
 use crate::kql::function::{self, Function};
@@ -49,6 +50,10 @@ impl Compiler<'_> {
     #[inline(never)]
     fn unknown(&mut self, call: &Call) -> Option<Compiled> {
         let name = &*call.name.text;
+        if self.scope.tables.is_some_and(|t| t.saved_elsewhere(name)) {
+            // What it gives is as unknown as the answer of a subquery.
+            return self.node(call.span, Type::Dynamic, Node::Awaited(usize::MAX));
+        }
         let known = function::all().map(|function| function.name);
         let own = self.scope.functions.keys().map(String::as_str);
         let hint = nearest(name, known.chain(own).chain(SPECIAL));
@@ -94,7 +99,11 @@ impl Compiler<'_> {
         arguments: Vec<Compiled>,
         call: &Call,
     ) -> Option<Compiled> {
-        if function.name == "geo_info_from_ip_address" && !self.scope.geography {
+        let asks = function.name == "geo_info_from_ip_address";
+        if asks && let Some(tables) = self.scope.tables {
+            tables.needs_geography();
+        }
+        if asks && !self.scope.geography {
             let fault = Fault::new(
                 call.name.span,
                 format!("`{}` needs to know where addresses are", function.name),
@@ -130,8 +139,17 @@ impl Compiler<'_> {
         if plain {
             return self.expr(expr);
         }
-        let (value, ty) = self.subquery(call.span, |tables| tables.scalar(expr))?;
-        self.node(call.span, ty, Node::Constant(value.fit(ty)))
+        let (given, ty) = self.subquery(call.span, |tables| match tables.later(expr, false) {
+            Some(later) => later.map(|(at, ty)| (Given::Awaited(at), ty)),
+            None => tables
+                .scalar(expr)
+                .map(|(cell, ty)| (Given::Known(cell), ty)),
+        })?;
+        let node = match given {
+            Given::Known(value) => Node::Constant(value.fit(ty)),
+            Given::Awaited(at) => Node::Awaited(at),
+        };
+        self.node(call.span, ty, node)
     }
 
     #[inline(never)]
@@ -157,6 +175,7 @@ impl Compiler<'_> {
                 let compiled = self.expr(&first.expr)?;
                 match compiled.as_constant() {
                     Some(Value::String(name)) => name.to_string(),
+                    None if compiled.awaits().is_some() => return Some(None),
                     _ => {
                         let message = "the name of a column must be a constant string";
                         return self.fail(Fault::new(first.span, message));

@@ -38,6 +38,17 @@ impl Compiled {
         random
     }
 
+    /// The first subquery whose answer it waits for; nothing where its value is known once its row is.
+    pub fn awaits(&self) -> Option<usize> {
+        let mut awaited = None;
+        self.visit(&mut |part| {
+            if let Node::Awaited(at) = part.node {
+                awaited.get_or_insert(at);
+            }
+        });
+        awaited
+    }
+
     /// Whether it reads an argument or `let` of a function around it.
     pub fn has_local(&self) -> bool {
         let mut local = false;
@@ -69,7 +80,7 @@ impl Compiled {
     fn visit(&self, each: &mut dyn FnMut(&Compiled)) {
         each(self);
         match &self.node {
-            Node::Constant(_) | Node::Local(_) | Node::Column(_) => {}
+            Node::Constant(_) | Node::Local(_) | Node::Column(_) | Node::Awaited(_) => {}
             Node::Inline(values, body) => {
                 values.iter().for_each(|v| v.visit(each));
                 body.visit(each);
@@ -107,7 +118,7 @@ impl Compiled {
     /// The expressions that it is made of.
     fn parts(&mut self) -> Vec<&mut Compiled> {
         match &mut self.node {
-            Node::Constant(_) | Node::Local(_) | Node::Column(_) => Vec::new(),
+            Node::Constant(_) | Node::Local(_) | Node::Column(_) | Node::Awaited(_) => Vec::new(),
             Node::Inline(values, body) => values.iter_mut().chain([body.as_mut()]).collect(),
             Node::Path(base, steps) => {
                 let indices = steps.iter_mut().filter_map(|step| match step {

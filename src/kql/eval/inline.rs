@@ -1,12 +1,19 @@
 //! Functions that the query defines, put in place of their calls.
 
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Binding, Compiled, Compiler, Known, MAX_INLINED, Node, Tables};
 use crate::kql::ast::{
     ExprKind, Function, LetValue, NamedExpr, ParameterType, Source, Statement, StatementKind,
 };
 use crate::kql::span::{Fault, Span};
+
+/// A number that no other `let` of a table has, in whatever expression.
+fn next_table() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
 
 /// Whether a function may give a scalar: it takes no tables, and its last statement is no pipeline.
 pub(super) fn is_scalar(function: &Function) -> bool {
@@ -63,7 +70,7 @@ impl<'s> Compiler<'s> {
                     Known::Scalar(Compiled::constant(value.clone(), *ty))
                 }
                 Binding::Fixed(_, value) => Known::Scalar(value.as_ref().clone()),
-                Binding::Table(expr) => Known::Table(expr),
+                Binding::Table(expr, number) => Known::Table(expr, *number),
                 Binding::Function(function) => Known::Function(function),
                 // The subquery runs once: it must not take another value of that name for this one.
                 Binding::Local(..) => {
@@ -232,7 +239,8 @@ impl<'s> Compiler<'s> {
                     name,
                     value: LetValue::Expr(expr),
                 } if self.is_table(expr) => {
-                    self.locals.push((name.text.clone(), Binding::Table(expr)))
+                    let binding = Binding::Table(expr, next_table());
+                    self.locals.push((name.text.clone(), binding));
                 }
                 StatementKind::Let {
                     name,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::tables::Given;
 use super::{Compiled, Compiler, Node, call, inline};
 use crate::kql::ast::{self, Expr, ExprKind, Source};
 use crate::kql::function;
@@ -46,6 +47,8 @@ impl Compiler<'_> {
         }
         match <[Compiled; 1]>::try_from(matches) {
             Ok([only]) => Some(only),
+            // `* !has x` is the opposite of `* has x`: no column has it.
+            Err(all) if op.negated => self.node(span, Type::Bool, Node::And(all)),
             Err(all) => self.node(span, Type::Bool, Node::Or(all)),
         }
     }
@@ -78,11 +81,21 @@ impl Compiler<'_> {
         if let [only] = list
             && self.is_table(only)
         {
-            let (values, ty) = self.subquery(only.span, |tables| tables.column(only))?;
-            let left = compiled?;
+            let (given, ty) =
+                self.subquery(only.span, |tables| match tables.later(only, true) {
+                    Some(later) => later.map(|(at, ty)| (Given::Awaited(at), ty)),
+                    None => tables.column(only).map(|(all, ty)| (Given::Known(all), ty)),
+                })?;
+            let left = Box::new(compiled?);
             self.refuse(span, operate::list_type(op, left.ty, ty))?;
-            let list = Arc::new(List::new(op, &values));
-            return self.node(span, Type::Bool, Node::List(Box::new(left), list));
+            let node = match given {
+                Given::Known(values) => Node::List(left, Arc::new(List::new(op, &values))),
+                Given::Awaited(at) => {
+                    let list = self.node(only.span, Type::Dynamic, Node::Awaited(at))?;
+                    Node::ListEach(op, left, vec![list])
+                }
+            };
+            return self.node(span, Type::Bool, node);
         }
         let elements: Vec<Option<Compiled>> = list.iter().map(|e| self.expr(e)).collect();
         let left = compiled?;

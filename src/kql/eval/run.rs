@@ -3,7 +3,7 @@
 use super::{Compiled, Node, PathStep};
 use crate::kql::function::Env;
 use crate::kql::operate::{self, List, Matcher};
-use crate::kql::value::{Json, Value};
+use crate::kql::value::{Json, TICKS_PER_DAY, Type, Value};
 
 impl Compiled {
     /// Its value for one row.
@@ -16,16 +16,35 @@ impl Compiled {
         run.value(self)
     }
 
+    /// Its value without a row, for a plan that must have it. Where it waits for a subquery, another value of its type stands for it.
+    pub fn planned(&self, env: &Env) -> Value {
+        if self.awaits().is_none() {
+            return self.eval(env, &[]);
+        }
+        match self.ty {
+            Type::DateTime => Value::DateTime(env.now),
+            Type::Timespan => Value::Timespan(TICKS_PER_DAY),
+            Type::String => Value::from(""),
+            Type::Dynamic => Value::dynamic(Json::Null),
+            Type::Guid => Value::Guid(0),
+            ty => Value::Long(1).convert(ty),
+        }
+    }
+
     /// Whether its value for one row is true; null counts as false, as in `where`.
     pub fn holds(&self, env: &Env, row: &[Value]) -> bool {
         self.eval(env, row).to_bool() == Some(true)
     }
 
     /// The same, evaluated where it is constant.
-    pub(super) fn folded(self) -> Compiled {
+    pub(super) fn folded(self, env: &Env) -> Compiled {
         let constant = |part: &Compiled| part.as_constant().is_some();
         let foldable = match &self.node {
-            Node::Constant(_) | Node::Column(_) | Node::Local(_) | Node::Inline(..) => false,
+            Node::Constant(_)
+            | Node::Column(_)
+            | Node::Local(_)
+            | Node::Awaited(_)
+            | Node::Inline(..) => false,
             Node::Path(base, steps) => {
                 constant(base)
                     && steps.iter().all(|step| match step {
@@ -34,7 +53,7 @@ impl Compiled {
                     })
             }
             Node::Call(function, arguments) => {
-                function.is_constant() && arguments.iter().all(constant)
+                !function.is_random() && arguments.iter().all(constant)
             }
             Node::Negate(operand) | Node::Fit(operand) => constant(operand),
             Node::Arithmetic(first, rest) => {
@@ -50,7 +69,7 @@ impl Compiled {
         };
         match foldable {
             true => {
-                let value = self.eval(&Env::default(), &[]);
+                let value = self.eval(env, &[]);
                 Compiled::constant(value, self.ty)
             }
             false => self,
@@ -82,6 +101,7 @@ impl Run<'_> {
             Node::Constant(value) => value.clone(),
             Node::Column(at) => self.row.get(*at).cloned().unwrap_or_default(),
             Node::Local(at) => self.stack.get(*at).cloned().unwrap_or_default(),
+            Node::Awaited(_) => Value::Null,
             Node::Inline(values, body) => {
                 let height = self.stack.len();
                 for value in values {
@@ -100,6 +120,8 @@ impl Run<'_> {
                     _ => self.value(other),
                 },
                 ("case", branches) => self.case(branches),
+                // A null has the type of its expression; what a dynamic holds is known only when it is there.
+                ("gettype", [one]) if one.ty != Type::Dynamic => Value::from(one.ty.name()),
                 _ => {
                     let arguments: Vec<Value> =
                         arguments.iter().map(|part| self.value(part)).collect();

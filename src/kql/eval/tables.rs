@@ -5,7 +5,7 @@ use crate::kql::ast::{self, Expr};
 use crate::kql::span::Fault;
 use crate::kql::value::{Type, Value};
 
-/// Runs the subqueries of an expression.
+/// Runs the subqueries of an expression, or keeps them for later.
 pub trait Tables {
     /// The first cell of a table, as `toscalar` gives it; null of an empty table.
     ///
@@ -20,6 +20,31 @@ pub trait Tables {
     ///
     /// What is wrong with the subquery.
     fn column(&self, table: &Expr) -> Result<(Vec<Value>, Type), Vec<Fault>>;
+
+    /// The number of a subquery that is not run now, and the type of its first column: of a list where `list` is true, else of a cell.
+    /// Nothing where subqueries are run.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the subquery.
+    fn later(&self, table: &Expr, list: bool) -> Option<Result<(usize, Type), Vec<Fault>>> {
+        let _ = (table, list);
+        None
+    }
+
+    /// Hears of a name that stands for nothing, where columns are that nobody knows ([`ANY`](super::ANY)).
+    fn unknown(&self, name: &str) {
+        let _ = name;
+    }
+
+    /// Hears that a function asks where addresses are.
+    fn needs_geography(&self) {}
+
+    /// Whether a function that is not here may be one that a workspace has saved.
+    fn saved_elsewhere(&self, name: &str) -> bool {
+        let _ = name;
+        false
+    }
 
     /// The names of the columns of a table, for `column_names_of`.
     ///
@@ -39,12 +64,20 @@ pub trait Tables {
     }
 }
 
+/// What a subquery gives.
+pub(super) enum Given<T> {
+    /// It was run.
+    Known(T),
+    /// It is run later: its number.
+    Awaited(usize),
+}
+
 /// What a name of one of the query's functions stands for in a subquery.
 pub enum Known<'k> {
     /// A scalar that is the same for all rows.
     Scalar(Compiled),
-    /// A table of `let`.
-    Table(&'k Expr),
+    /// A table of `let`. One number is one table, however often it is asked for.
+    Table(&'k Expr, usize),
     /// A function of `let`.
     Function(&'k ast::Function),
 }

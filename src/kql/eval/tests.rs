@@ -6,6 +6,24 @@ use super::*;
 use crate::kql::ast::{OperatorKind, StatementKind};
 use crate::kql::{function, parse};
 
+/// What the expressions of these tests know of their surroundings.
+static ENV: std::sync::LazyLock<Env> = std::sync::LazyLock::new(|| Env {
+    now: 638_000_000_000_000_000,
+    geography: Some(Arc::new(OnePlace)),
+});
+
+/// Knows where one address is.
+struct OnePlace;
+
+impl function::Geography for OnePlace {
+    fn locate(&self, address: std::net::IpAddr) -> Option<function::Location> {
+        (address.to_string() == "192.0.2.1").then(|| function::Location {
+            country: "Freedonia".into(),
+            ..function::Location::default()
+        })
+    }
+}
+
 /// The expression of `print x = …`, behind functions that the text defines.
 fn compiled(text: &str, columns: &[(String, Type)]) -> Result<Compiled, Vec<Fault>> {
     compiled_with(text, columns, None)
@@ -26,6 +44,7 @@ fn compiled_with(
             constants: &constants,
             functions: &functions,
             tables,
+            env: &ENV,
             ..Scope::default()
         };
         match &statement.kind {
@@ -289,7 +308,7 @@ impl Tables for Names {
         let env = Env::default();
         let shown = names.iter().map(|(name, known)| match known {
             Known::Scalar(value) => format!("{name}={}", value.eval(&env, &[]).show()),
-            Known::Table(_) => format!("{name}=table"),
+            Known::Table(..) => format!("{name}=table"),
             Known::Function(_) => format!("{name}=function"),
         });
         self.0.replace(shown.collect());
@@ -314,7 +333,7 @@ fn a_subquery_knows_the_names_of_functions_around_it() {
         known(
             "let f=(h:datetime){ let U = T | where t > h; let g=(){1}; strcat(toscalar(U), '!') }; print x = f(now())"
         ),
-        "h=0001-01-01T00:00:00.0000000Z U=table g=function!"
+        "h=2022-09-28T22:13:20.0000000Z U=table g=function!"
     );
     assert_eq!(known("print x = toscalar(T | count)"), "");
     assert_eq!(known("print x = column_names_of(T)"), r#"["A","B"]"#);
@@ -330,6 +349,40 @@ fn a_subquery_knows_the_names_of_functions_around_it() {
         known("let f=(h:long){ 'h=3' in (T | project a, h) }; print x = f(3)"),
         "True"
     );
+}
+
+/// A constant part is worked out before the query runs: with all that a function could ask then.
+#[test]
+fn constants_are_worked_out_with_what_is_known() {
+    for function in function::all() {
+        let (fewest, most) = function.arguments;
+        for count in fewest..=most.min(fewest + 1) {
+            for text in ["192.0.2.1", "1d", "5"] {
+                let values = vec![Value::from(text); count];
+                let arguments = values.iter().cloned();
+                let arguments = arguments.map(|v| Compiled::constant(v, Type::String));
+                let Ok(ty) = function.check(&vec![Type::String; count]) else {
+                    continue;
+                };
+                let call = Compiled {
+                    ty,
+                    node: Node::Call(function, arguments.collect()),
+                };
+                let name = function.name;
+                let folded = call.folded(&ENV);
+                let folded = folded.as_constant();
+                assert_eq!(folded.is_none(), function.is_random(), "{name}");
+                if let Some(folded) = folded {
+                    let asked = function.call(&ENV, ty, &values);
+                    assert_eq!(folded.show(), asked.show(), "{name}");
+                }
+            }
+        }
+    }
+    let compiled = compiled("print x = geo_info_from_ip_address('192.0.2.1')", &[]);
+    let compiled = compiled.expect("an expression");
+    let place = compiled.as_constant().expect("a constant").show();
+    assert!(place.contains("Freedonia"), "{place}");
 }
 
 #[test]

@@ -7,7 +7,11 @@
 //! - systems: Windows, macOS, iOS, Android, Chrome OS, Linux;
 //! - devices: those of Apple, Android ones by their model, crawlers.
 //!
-//! All else is `Other`, with empty versions.
+//! `Other` is an answer of Kusto's: none of its patterns fits. It is given where that is known. Of all else all parts are null
+//! here, so that nobody takes what is not known for what Kusto says; `tostring` of them is empty.
+//!
+//! uap-core's own list is not here: no crate makes it available. `ua-parser` reads a file that it does not bring along, and
+//! `simple-useragent` brings half of the list, without devices.
 
 use super::{Function, Want, json_bag, json_text, take, text};
 use crate::kql::value::{Json, Type, Value};
@@ -155,6 +159,9 @@ const SPIDERS: [&str; 4] = [
     "WinHTTP",
 ];
 
+/// What audit logs show and none of uap-core's patterns fits.
+const OTHERS: [&str; 4] = ["", "BAV2ROPC", "CBAInPROD", "CBAInTAR"];
+
 /// A family and the parts of its version; missing ones are empty.
 struct Found<'t>(&'t str, [&'t str; 4]);
 
@@ -242,19 +249,32 @@ fn mobile_safari(agent: &str) -> Option<Found<'_>> {
     ))
 }
 
-fn browser(agent: &str) -> Json {
-    let found = apple_program(agent)
+/// The bag of what was found. Of nothing, the family is `Other` where Kusto finds nothing either, else all is null.
+fn bag<const N: usize>(keys: [&str; N], found: Option<[&str; N]>, is_other: bool) -> Json {
+    let known = found
+        .or_else(|| is_other.then(|| std::array::from_fn(|at| if at == 0 { "Other" } else { "" })));
+    let part = |at: usize| known.map_or(Json::Null, |parts| json_text(parts[at]));
+    json_bag::<N>(std::array::from_fn(|at| (keys[at], part(at))))
+}
+
+fn browser_of(agent: &str) -> Option<Found<'_>> {
+    apple_program(agent)
         .or_else(|| crawler(agent))
         .or_else(|| first(agent, BROWSERS))
         .or_else(|| mobile_safari(agent))
-        .or_else(|| first(agent, OTHER_BROWSERS));
-    let Found(family, [major, minor, patch, _]) = found.unwrap_or(Found("Other", [""; 4]));
-    json_bag([
-        ("Family", json_text(family)),
-        ("MajorVersion", json_text(major)),
-        ("MinorVersion", json_text(minor)),
-        ("Patch", json_text(patch)),
-    ])
+        .or_else(|| first(agent, OTHER_BROWSERS))
+}
+
+fn browser(agent: &str) -> Json {
+    let found = browser_of(agent)
+        .map(|Found(family, [major, minor, patch, _])| [family, major, minor, patch]);
+    let keys = ["Family", "MajorVersion", "MinorVersion", "Patch"];
+    bag(keys, found, OTHERS.contains(&agent))
+}
+
+/// Whether it says nothing of a machine, as `curl/8.4.0`, and is known.
+fn is_bare_client(agent: &str) -> bool {
+    OTHERS.contains(&agent) || !agent.contains('(') && browser_of(agent).is_some()
 }
 
 /// The iOS of a release of Darwin, its kernel.
@@ -284,14 +304,20 @@ fn system(agent: &str) -> Json {
         }
         None => first(agent, SYSTEMS),
     };
-    let Found(family, [major, minor, patch, last]) = found.unwrap_or(Found("Other", [""; 4]));
-    json_bag([
-        ("Family", json_text(family)),
-        ("MajorVersion", json_text(major)),
-        ("MinorVersion", json_text(minor)),
-        ("Patch", json_text(patch)),
-        ("PatchMinor", json_text(last)),
-    ])
+    let found =
+        found.map(|Found(family, [major, minor, patch, last])| [family, major, minor, patch, last]);
+    let keys = [
+        "Family",
+        "MajorVersion",
+        "MinorVersion",
+        "Patch",
+        "PatchMinor",
+    ];
+    bag(
+        keys,
+        found,
+        is_bare_client(agent) || crawler(agent).is_some(),
+    )
 }
 
 /// The model behind the version of Android: `Android 13; SM-G991B Build/…)`
@@ -305,8 +331,15 @@ fn android_model(agent: &str) -> Option<&str> {
     (!none && !locale).then_some(model)
 }
 
-/// Family, brand and model.
-fn device_names(agent: &str) -> [String; 3] {
+/// Whether it is a computer without a name: what uap-core has no device for. Consoles and televisions have names there.
+fn is_desktop(agent: &str) -> bool {
+    let has = |mark: &&str| agent.contains(*mark);
+    ["Windows", "X11;", "CrOS "].iter().any(has)
+        && !["Xbox", "TV", "Tablet", "Mobile"].iter().any(has)
+}
+
+/// Family, brand and model; nothing where none is found.
+fn device_names(agent: &str) -> Option<[String; 3]> {
     let names = |family: &str, brand: &str, model: &str| [family, brand, model].map(str::to_owned);
     // `iPhone14,2`, or `iPad;`
     let apple = apple_device(agent).and_then(|device| {
@@ -317,11 +350,11 @@ fn device_names(agent: &str) -> [String; 3] {
         let known = device == "iPhone" || !numbers.is_empty() || behind.starts_with(';');
         known.then(|| names(device, "Apple", &format!("{device}{numbers}")))
     });
-    if let Some(apple) = apple {
+    if apple.is_some() {
         return apple;
     }
     let has = |marks: &[&str]| marks.iter().any(|mark| agent.contains(mark));
-    if agent.contains(".prod.iphone") {
+    Some(if agent.contains(".prod.iphone") {
         names("iPhone", "Apple", "iPhone")
     } else if agent.contains("CFNetwork") && agent.contains("Darwin/") {
         names("iOS-Device", "Apple", "iOS-Device")
@@ -342,17 +375,16 @@ fn device_names(agent: &str) -> [String; 3] {
     } else if agent.contains("Mac OS") {
         names("Mac", "Apple", "Mac")
     } else {
-        names("Other", "", "")
-    }
+        return None;
+    })
 }
 
 fn device(agent: &str) -> Json {
-    let [family, brand, model] = device_names(agent);
-    json_bag([
-        ("Family", json_text(family)),
-        ("Brand", json_text(brand)),
-        ("Model", json_text(model)),
-    ])
+    let names = device_names(agent);
+    let names = names.as_ref();
+    let found = names.map(|[family, brand, model]| [&**family, &**brand, &**model]);
+    let is_other = is_bare_client(agent) || is_desktop(agent);
+    bag(["Family", "Brand", "Model"], found, is_other)
 }
 
 /// What may be looked for, its property, and how it is found.
@@ -383,7 +415,7 @@ fn parse(agent: &str, wanted: &Value) -> Value {
 pub(super) const TABLE: &[Function] = &[Function {
     name: "parse_user_agent",
     arguments: (2, 2),
-    doc: "parse_user_agent(text, look_for): a bag of Browser, OperatingSystem and Device; look_for is \"browser\", \"os\", \"device\" or an array of them",
+    doc: "parse_user_agent(text, look_for): a bag of Browser, OperatingSystem and Device; look_for is \"browser\", \"os\", \"device\" or an array of them; null for clients that are not known here",
     example: "print x = parse_user_agent(\"Mozilla/5.0 (Windows; U; en-US) AppleWebKit/531.9 (KHTML, like Gecko) AdobeAIR/2.5.1\", \"browser\")",
     answer: "{\"Browser\":{\"Family\":\"AdobeAIR\",\"MajorVersion\":\"2\",\"MinorVersion\":\"5\",\"Patch\":\"1\"}}",
     ty: |a| take(a, &[Want::Text], Type::Dynamic),
@@ -464,6 +496,12 @@ mod tests {
             ("axios".to_owned(), "axios|||  Other||||  Other||"),
             ("BAV2ROPC".to_owned(), "Other|||  Other||||  Other||"),
             (String::new(), "Other|||  Other||||  Other||"),
+            // None of these is known here, and uap-core may know it.
+            ("Contoso Sync/7.1".to_owned(), "|||  ||||  ||"),
+            (
+                format!("Mozilla/5.0 (Web0S; Linux/SmartTV) {GECKO} Chrome/94.0.4606.128 Safari/537.36"),
+                "Chrome|94|0|4606  Linux||||  ||",
+            ),
         ] {
             assert_eq!(found(&agent), expected, "{agent}");
         }

@@ -203,7 +203,7 @@ const IFF: Function = Function {
 const SORT_ASC: Function = Function {
     name: "array_sort_asc",
     arguments: (1, 65),
-    doc: "array_sort_asc(array, …, nulls_last = true): the array sorted; of several, an array of arrays in the order of the first",
+    doc: "array_sort_asc(array, …, nulls_last = true): the array sorted; of several, each in the order of the first, as columns of their own",
     example: "print x = array_sort_asc(dynamic([3, 1, 2]))",
     answer: "[1,2,3]",
     ty: sort_type,

@@ -208,21 +208,23 @@ pub(super) const TABLE: &[Function] = &[
     Function {
         name: "bag_zip",
         arguments: (2, 2),
-        doc: "bag_zip(keys, values): a bag of the keys of one array with the values of the other; missing values are null",
+        doc: "bag_zip(keys, values): a bag of the texts of one array as keys with the values of the other; missing values are null",
         example: "print x = bag_zip(dynamic([\"a\", \"b\"]), dynamic([1, \"2\", 3]))",
         answer: "{\"a\":1,\"b\":\"2\"}",
         ty: |a| take(a, &[Want::Dynamic], Type::Dynamic),
-        eval: |_, a| match (items(a, 0), items(a, 1)) {
-            (Some(keys), Some(values)) => {
-                let mut bag = Properties::new();
-                for (i, key) in keys.iter().enumerate() {
-                    if let Json::String(key) = key {
-                        set(&mut bag, key, values.get(i).cloned().unwrap_or_default());
-                    }
+        eval: |_, a| {
+            let Some(keys) = items(a, 0) else {
+                return Value::Null;
+            };
+            // What is no array has no values, as documented.
+            let values = items(a, 1).unwrap_or_default();
+            let mut bag = Properties::new();
+            for (i, key) in keys.iter().enumerate() {
+                if let Json::String(key) = key {
+                    set(&mut bag, key, values.get(i).cloned().unwrap_or_default());
                 }
-                Value::dynamic(Json::Bag(bag))
             }
-            _ => Value::Null,
+            Value::dynamic(Json::Bag(bag))
         },
     },
 ];

@@ -96,7 +96,7 @@ pub(super) const TABLE: &[Function] = &[
     TOREAL.named("todouble"),
     conversion(
         "todecimal",
-        "todecimal(value): a decimal, null where the value is none",
+        "todecimal(value): a decimal of up to 34 digits, null where the value is none",
         "print x = todecimal(\"1.5\")",
         "1.5",
         |_| Ok(Type::Decimal),
@@ -152,7 +152,7 @@ pub(super) const TABLE: &[Function] = &[
     Function {
         name: "gettype",
         arguments: (1, 1),
-        doc: "gettype(value): name of its type; of a dynamic, of what it holds",
+        doc: "gettype(value): name of its type, also of a null; of a dynamic, of what it holds",
         example: "print x = gettype(parse_json('[1]'))",
         answer: "array",
         ty: |_| Ok(Type::String),

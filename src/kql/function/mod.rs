@@ -130,14 +130,9 @@ impl Function {
         (self.eval)(env, arguments).fit(ty)
     }
 
-    /// Whether equal arguments always give equal results, whatever the [`Env`].
-    pub fn is_constant(&self) -> bool {
-        !matches!(self.name, "now" | "ago" | "rand" | "new_guid")
-    }
-
-    /// Whether it gives another value each time.
+    /// Whether it gives another value each time. All others give equal results for equal arguments and an equal [`Env`].
     pub fn is_random(&self) -> bool {
-        matches!(self.name, "rand" | "new_guid")
+        random::TABLE.iter().any(|random| random.name == self.name)
     }
 
     /// The same under another name.
@@ -391,11 +386,10 @@ mod tests {
         }
     }
 
-    /// Every function takes everything: nulls, extremes, empty and other texts.
-    #[test]
-    fn no_value_makes_a_function_panic() {
+    /// Values that functions are called with: nulls, extremes, empty and other texts.
+    fn odd_values() -> Vec<Value> {
         let json = |text| Value::dynamic(Json::parse(text).unwrap_or_default());
-        let odd = [
+        vec![
             Value::Null,
             Value::Bool(true),
             Value::Int(i32::MIN),
@@ -406,7 +400,7 @@ mod tests {
             Value::Real(f64::NAN),
             Value::Real(-1e300),
             Value::Real(0.5),
-            Value::Decimal(f64::MAX),
+            Value::Long(i64::MAX).convert(Type::Decimal),
             Value::from(""),
             Value::from("é𝓗\u{0}\"'\\1"),
             Value::from("(a)|b"),
@@ -422,8 +416,12 @@ mod tests {
             json(r#"[1,"a",null,{"b":[2.5]},-9223372036854775808]"#),
             json(r#"{"a":{"b":[1,2]},"":null}"#),
             json("\"é\""),
-        ];
-        let env = Env::default();
+        ]
+    }
+
+    /// Calls every function often, with all sorts of values.
+    fn call_all(mut call: impl FnMut(&'static Function, &[Value])) {
+        let odd = odd_values();
         let mut state: u64 = 42;
         let mut next = |below: usize| {
             state = state
@@ -437,8 +435,37 @@ mod tests {
             for _ in 0..600 {
                 let count = fewest + next(most - fewest + 1);
                 let values: Vec<Value> = (0..count).map(|_| odd[next(odd.len())].clone()).collect();
-                let _ = (function.eval)(&env, &values);
+                call(function, &values);
             }
         }
+    }
+
+    /// Every function takes everything.
+    #[test]
+    fn no_value_makes_a_function_panic() {
+        let env = Env::default();
+        call_all(|function, values| {
+            let _ = (function.eval)(&env, values);
+        });
+    }
+
+    /// A function that is not random and gives another value each time would be worked out once for all rows.
+    #[test]
+    fn only_random_functions_give_another_value_each_time() {
+        let env = Env {
+            now: 638_000_000_000_000_000,
+            ..Env::default()
+        };
+        let mut seen = HashSet::new();
+        call_all(|function, values| {
+            let [once, again] = [(); 2].map(|()| (function.eval)(&env, values));
+            // What is no number does not equal itself, and its text does.
+            if once != again && format!("{once:?}") != format!("{again:?}") {
+                assert!(function.is_random(), "{}: {values:?}", function.name);
+                seen.insert(function.name);
+            }
+        });
+        let random: HashSet<&str> = random::TABLE.iter().map(|f| f.name).collect();
+        assert_eq!(seen, random);
     }
 }

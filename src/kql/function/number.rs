@@ -3,7 +3,7 @@
 use super::{Function, Typed, Want, long, or_null, real, take};
 use crate::kql::ast::ArithmeticOp;
 use crate::kql::operate::arithmetic_type;
-use crate::kql::value::{Type, Value};
+use crate::kql::value::{Decimal, Type, Value};
 
 /// A function of one number that gives a real.
 const fn curve(
@@ -135,6 +135,10 @@ fn bin(value: &Value, size: &Value, origin: Option<&Value>) -> Value {
             if let (Some(value), Some(size), Some(start)) = (whole(value), whole(size), start) {
                 return or_null(floor(value, size, start));
             }
+            let exact = |value: &Value| matches!(value, Value::Decimal(_));
+            if exact(value) || exact(size) || origin.is_some_and(exact) {
+                return or_null(bin_decimal(value, size, origin));
+            }
             let start = origin.map_or(Some(0.0), Value::to_real);
             match (value.to_real(), size.to_real(), start) {
                 (Some(value), Some(size), Some(start)) if size > 0.0 => {
@@ -144,6 +148,15 @@ fn bin(value: &Value, size: &Value, origin: Option<&Value>) -> Value {
             }
         }
     }
+}
+
+fn bin_decimal(value: &Value, size: &Value, origin: Option<&Value>) -> Option<Decimal> {
+    let start = origin.map_or(Some(Decimal::default()), Value::to_decimal)?;
+    let (value, size) = (value.to_decimal()?, size.to_decimal()?);
+    if !size.is_positive() {
+        return None;
+    }
+    value.minus(value.minus(start)?.modulo(size)?)
 }
 
 /// Rounds half away from zero, to so many digits.
@@ -232,6 +245,7 @@ pub(super) const TABLE: &[Function] = &[
             Value::Int(value) => Value::Long(i64::from(*value).abs()),
             Value::Long(value) => Value::Long(value.wrapping_abs()),
             Value::Timespan(ticks) => Value::Timespan(ticks.wrapping_abs()),
+            Value::Decimal(value) => Value::Decimal(value.abs()),
             value => or_null(value.to_real().map(f64::abs)),
         },
     },
@@ -253,6 +267,10 @@ pub(super) const TABLE: &[Function] = &[
             // A whole number stays whole.
             value @ (Value::Int(_) | Value::Long(_)) if long(a, 1).unwrap_or(0) >= 0 => {
                 value.clone()
+            }
+            Value::Decimal(value) => {
+                let digits = a.get(1).map_or(Some(0), Value::to_long);
+                or_null(digits.and_then(|digits| value.round(digits)))
             }
             value => match (value.to_real(), a.get(1).map_or(Some(0), Value::to_long)) {
                 (Some(value), Some(digits)) => Value::Real(round(value, digits)),
@@ -276,6 +294,7 @@ pub(super) const TABLE: &[Function] = &[
         },
         eval: |_, a| match &a[0] {
             value @ (Value::Int(_) | Value::Long(_)) => value.clone(),
+            Value::Decimal(value) => Value::Decimal(value.ceiling()),
             value => or_null(value.to_real().map(f64::ceil)),
         },
     },
@@ -434,7 +453,7 @@ pub(super) const TABLE: &[Function] = &[
         arguments: (0, 0),
         doc: "pi(): the number π",
         example: "print x = pi()",
-        answer: "3.141592653589793",
+        answer: "3.1415926535897931",
         ty: |_| Ok(Type::Real),
         eval: |_, _| Value::Real(std::f64::consts::PI),
     },

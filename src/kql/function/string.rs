@@ -465,9 +465,10 @@ pub(super) const TABLE: &[Function] = &[
         example: "print x = replace_strings(\"This is it\", dynamic([\"This\", \"is\"]), dynamic([\"That\", \"was\"]))",
         answer: "That was it",
         ty: |a| take(a, &[Want::Text, Want::Dynamic], Type::String),
-        eval: |_, a| match (items(a, 1), items(a, 2)) {
-            (Some(wanted), Some(with)) => Value::from(replace_strings(&text(a, 0), wanted, with)),
-            _ => Value::from(""),
+        eval: |_, a| {
+            // What is no array has no texts, and what no text is there for is not replaced: nothing of the text is lost.
+            let [wanted, with] = [1, 2].map(|at| items(a, at).unwrap_or_default());
+            Value::from(replace_strings(&text(a, 0), wanted, with))
         },
     },
     Function {

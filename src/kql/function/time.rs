@@ -192,6 +192,14 @@ const fn number(
     }
 }
 
+/// Kusto counts from the Sunday before, and before Monday 0001-01-01 there is none.
+fn day_of_week(a: &[Value]) -> Option<i64> {
+    let ticks = date(a, 0)?;
+    let day = ticks - Civil::from_ticks(ticks).time;
+    let sunday = start(ticks, Unit::Week, 0).filter(|sunday| *sunday >= 0)?;
+    Some(day - sunday)
+}
+
 fn of(a: &[Value], f: impl Fn(Civil) -> i64) -> Value {
     or_null(date(a, 0).map(|ticks| f(Civil::from_ticks(ticks))))
 }
@@ -287,15 +295,16 @@ fn make_timespan(a: &[Value]) -> Option<i64> {
     };
     let (hours, minutes) = (rest.first()?.to_long()?, rest.get(1)?.to_long()?);
     let seconds = rest.get(2).map_or(Some(0.0), Value::to_real)?;
-    let valid = (0..24).contains(&hours)
-        && (0..60).contains(&minutes)
-        && (0.0..60.0).contains(&seconds)
-        && (0..10_675_199).contains(&days);
+    let valid =
+        (0..24).contains(&hours) && (0..60).contains(&minutes) && (0.0..60.0).contains(&seconds);
+    if !valid {
+        return None;
+    }
     let seconds = (seconds * TICKS_PER_SECOND as f64).round() as i64;
-    valid.then(|| {
-        let ticks = (hours * 60 + minutes) * 60 * TICKS_PER_SECOND + seconds;
-        days * TICKS_PER_DAY + ticks
-    })
+    // Of days Kusto says no range: any that fit into a timespan, also negative ones.
+    let ticks = i128::from(days) * i128::from(TICKS_PER_DAY)
+        + i128::from((hours * 60 + minutes) * 60 * TICKS_PER_SECOND + seconds);
+    i64::try_from(ticks).ok()
 }
 
 const WEEK_OF_YEAR: Function = number(
@@ -440,14 +449,11 @@ pub(super) const TABLE: &[Function] = &[
     Function {
         name: "dayofweek",
         arguments: (1, 1),
-        doc: "dayofweek(date): days since Sunday, a timespan",
+        doc: "dayofweek(date): days since Sunday, a timespan; null in the first week of year 1, whose Sunday is no date",
         example: "print x = dayofweek(datetime(1970-05-12))",
         answer: "2.00:00:00",
         ty: |a| take(a, &[Want::DateTime], Type::Timespan),
-        eval: |_, a| match date(a, 0) {
-            Some(ticks) => Value::Timespan(Civil::from_ticks(ticks).day_of_week() * TICKS_PER_DAY),
-            None => Value::Null,
-        },
+        eval: |_, a| day_of_week(a).map_or(Value::Null, Value::Timespan),
     },
     DATETIME_PART,
     DATETIME_PART.named("datepart"),

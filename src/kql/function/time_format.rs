@@ -114,11 +114,11 @@ fn show_datetime(ticks: i64, format: &str) -> Option<String> {
 }
 
 fn show_timespan(ticks: i64, format: &str) -> Option<String> {
-    // The sign is not shown, and the least timespan has no positive counterpart.
-    let ticks = ticks.checked_abs().unwrap_or(i64::MAX);
-    let (days, rest) = (ticks / TICKS_PER_DAY, ticks % TICKS_PER_DAY);
+    // Part by part: the least timespan has no positive counterpart.
+    let (days, rest) = ((ticks / TICKS_PER_DAY).abs(), (ticks % TICKS_PER_DAY).abs());
     let seconds = rest / TICKS_PER_SECOND;
-    let mut text = String::new();
+    // .NET leaves the sign out; Kusto puts it before the whole.
+    let mut text = String::from(if ticks < 0 { "-" } else { "" });
     for piece in timespan_pieces(format)? {
         match piece {
             Piece::Plain(c) => text.push(c),
@@ -152,7 +152,7 @@ pub(super) const TABLE: &[Function] = &[
     Function {
         name: "format_timespan",
         arguments: (2, 2),
-        doc: "format_timespan(timespan, format): the timespan as text; d, h, m, s, f and F stand for its parts",
+        doc: "format_timespan(timespan, format): the timespan as text, its sign before it; d, h, m, s, f and F stand for its parts",
         example: "print x = format_timespan(time(29.09:00:05.12345), \"dd.hh:mm:ss:FF\")",
         answer: "29.09:00:05:12",
         ty: |a| take(a, &[Want::Timespan, Want::Text], Type::String),

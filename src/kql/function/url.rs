@@ -22,7 +22,8 @@ fn parse_url(url: &str) -> Json {
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (scheme, authority, path) = match rest.split_once("://") {
         Some((scheme, rest)) => {
-            let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+            // The path keeps its slash, whatever Kusto's documentation shows.
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
             (scheme, authority, path)
         }
         None => ("", "", rest),
@@ -49,24 +50,30 @@ fn parse_url(url: &str) -> Json {
     ])
 }
 
-/// A path of Windows or Unix.
+/// The letter of a drive and its colon that a path begins with, and the rest.
+fn drive(path: &str) -> (&str, &str) {
+    match path.as_bytes() {
+        [letter, b':', ..] if letter.is_ascii_alphabetic() => path.split_at(2),
+        _ => ("", path),
+    }
+}
+
+/// A path of Windows or Unix: `scheme://directory/file.extension:stream`
 fn parse_path(path: &str) -> Json {
-    let (scheme, rest) = match path.split_once("://") {
-        Some((scheme, rest)) => (scheme, rest),
-        None => ("", path),
+    let (scheme, rest) = path.split_once("://").unwrap_or(("", path));
+    // `file:///C:/temp` has no host.
+    let rest = match rest.strip_prefix('/') {
+        Some(inner) if !scheme.is_empty() && !drive(inner).0.is_empty() => inner,
+        _ => rest,
     };
-    let (directory, file) = match rest.rfind(['/', '\\']) {
-        Some(at) => (&rest[..at], &rest[at + 1..]),
-        None => ("", rest),
+    let (root, behind) = drive(rest);
+    let (inner, file) = match behind.rfind(['/', '\\']) {
+        Some(at) => (&behind[..at], &behind[at + 1..]),
+        None => ("", behind),
     };
+    let directory = &rest[..root.len() + inner.len()];
+    let name = inner.rsplit(['/', '\\']).next().unwrap_or("");
     let (file, stream) = file.split_once(':').unwrap_or((file, ""));
-    let letter = directory.starts_with(|c: char| c.is_ascii_alphabetic());
-    let root = match letter && directory.get(1..2) == Some(":") {
-        true => &directory[..2],
-        false => "",
-    };
-    let name = directory.rsplit(['/', '\\']).next().unwrap_or("");
-    let name = if name == root { "" } else { name };
     let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
     json_bag([
         ("Scheme", json_text(scheme)),

@@ -1,7 +1,7 @@
 //! `+ - * / %` and the sign.
 
 use crate::kql::ast::ArithmeticOp;
-use crate::kql::value::{Json, Type, Value};
+use crate::kql::value::{Decimal, Json, Type, Value};
 
 fn symbol(op: ArithmeticOp) -> &'static str {
     match op {
@@ -126,14 +126,14 @@ fn calculate(op: ArithmeticOp, a: &Value, b: &Value) -> Value {
         (Some(a), Some(b)) => return longs(op, a, b).map_or(V::Null, V::Long),
         _ => {
             if let (Some(x), Some(y)) = (number(a), number(b)) {
-                let decimal = matches!(a, V::Decimal(_)) || matches!(b, V::Decimal(_));
-                let value = reals(op, x, y);
-                return match decimal {
-                    // A decimal is never infinite.
-                    true if !value.is_finite() => V::Null,
-                    true => V::Decimal(value),
-                    false => V::Real(value),
-                };
+                let exact = matches!(a, V::Decimal(_)) || matches!(b, V::Decimal(_));
+                if exact {
+                    // A decimal is neither infinite nor NaN.
+                    let both = a.to_decimal().zip(b.to_decimal());
+                    let value = both.and_then(|(a, b)| decimals(op, a, b));
+                    return value.map_or(V::Null, V::Decimal);
+                }
+                return V::Real(reals(op, x, y));
             }
         }
     }
@@ -154,14 +154,20 @@ fn calculate(op: ArithmeticOp, a: &Value, b: &Value) -> Value {
             V::Real(*a as f64 / *b as f64)
         }
         (O::Multiply, V::Timespan(ticks), by) | (O::Multiply, by, V::Timespan(ticks)) => {
-            match whole(by) {
-                Some(by) => span(ticks.checked_mul(by)),
-                None => span(number(by).and_then(|by| cut(*ticks as f64 * by))),
+            match (whole(by), by) {
+                (Some(by), _) => span(ticks.checked_mul(by)),
+                (None, V::Decimal(by)) => {
+                    span(Decimal::from(*ticks).times(*by).and_then(Decimal::to_long))
+                }
+                (None, by) => span(number(by).and_then(|by| cut(*ticks as f64 * by))),
             }
         }
-        (O::Divide, V::Timespan(ticks), by) => match whole(by) {
-            Some(by) => span(ticks.checked_div(by)),
-            None => span(number(by).and_then(|by| cut(*ticks as f64 / by))),
+        (O::Divide, V::Timespan(ticks), by) => match (whole(by), by) {
+            (Some(by), _) => span(ticks.checked_div(by)),
+            (None, V::Decimal(by)) => {
+                span(Decimal::from(*ticks).over(*by).and_then(Decimal::to_long))
+            }
+            (None, by) => span(number(by).and_then(|by| cut(*ticks as f64 / by))),
         },
         _ => V::Null,
     }
@@ -179,7 +185,8 @@ fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Int(value) => Some(f64::from(*value)),
         Value::Long(value) => Some(*value as f64),
-        Value::Real(value) | Value::Decimal(value) => Some(*value),
+        Value::Real(value) => Some(*value),
+        Value::Decimal(value) => Some(value.to_real()),
         _ => None,
     }
 }
@@ -211,6 +218,16 @@ fn reals(op: ArithmeticOp, a: f64, b: f64) -> f64 {
     }
 }
 
+fn decimals(op: ArithmeticOp, a: Decimal, b: Decimal) -> Option<Decimal> {
+    match op {
+        ArithmeticOp::Add => a.plus(b),
+        ArithmeticOp::Subtract => a.minus(b),
+        ArithmeticOp::Multiply => a.times(b),
+        ArithmeticOp::Divide => a.over(b),
+        ArithmeticOp::Modulo => a.modulo(b),
+    }
+}
+
 /// The type of `-a` and `+a`.
 ///
 /// # Errors
@@ -233,7 +250,7 @@ pub fn negate(value: &Value) -> Value {
         Value::Int(value) => Value::Long(-i64::from(*value)),
         Value::Long(value) => Value::Long(value.wrapping_neg()),
         Value::Real(value) => Value::Real(-value),
-        Value::Decimal(value) => Value::Decimal(-value),
+        Value::Decimal(value) => Value::Decimal(-*value),
         Value::Timespan(ticks) => Value::Timespan(ticks.wrapping_neg()),
         Value::Dynamic(json) => match json.scalar() {
             Some(value) => Value::dynamic(Json::from_value(&negate(&value))),
@@ -265,6 +282,26 @@ mod tests {
             Ok(Type::Long)
         );
         assert_eq!(negate(&Value::Int(i32::MIN)), Value::Long(2_147_483_648));
+    }
+
+    #[test]
+    fn decimals_stay_exact_beside_all_numbers() {
+        let decimal = |text: &str| Value::from(text).convert(Type::Decimal);
+        let (tenth, nan) = (decimal("0.1"), Value::Real(f64::NAN));
+        assert_eq!(arithmetic(Add, &tenth, &decimal("0.2")), decimal("0.3"));
+        assert_eq!(arithmetic(Add, &tenth, &Value::Real(0.2)), decimal("0.3"));
+        assert_eq!(arithmetic(Multiply, &Value::Int(3), &tenth), decimal("0.3"));
+        assert_eq!(arithmetic(Divide, &tenth, &Value::Long(0)), Value::Null);
+        assert_eq!(arithmetic(Add, &tenth, &nan), Value::Null);
+        assert_eq!(
+            arithmetic(Multiply, &Value::Timespan(90), &tenth),
+            Value::Timespan(9)
+        );
+        assert_eq!(
+            arithmetic(Divide, &Value::Timespan(9), &tenth),
+            Value::Timespan(90)
+        );
+        assert_eq!(negate(&tenth), decimal("-0.1"));
     }
 
     #[test]

@@ -127,6 +127,9 @@ fn dynamic_equals(json: &Json, other: &Value) -> bool {
             json => json.show() == **text,
         };
     }
+    if let Value::Decimal(own) = other {
+        return json.to_decimal() == Some(*own);
+    }
     let Some(scalar) = json.scalar() else {
         return false;
     };
@@ -169,6 +172,9 @@ fn order(a: &Value, b: &Value) -> Option<Ordering> {
 
 /// What a `dynamic` holds, as the type of the value beside it.
 fn beside(json: &Json, other: &Value) -> Option<Value> {
+    if let Value::Decimal(_) = other {
+        return json.to_decimal().map(Value::Decimal);
+    }
     let scalar = json.scalar()?;
     let value = match (&scalar, other.ty()?) {
         (Value::Long(_) | Value::Real(_), ty) if is_number(ty) => scalar,
@@ -243,6 +249,30 @@ mod tests {
         assert_eq!(
             compare(Greater, &json("[2]"), &Value::Real(1.5)),
             Value::Null
+        );
+    }
+
+    #[test]
+    fn decimals_are_compared_with_all_their_digits() {
+        let decimal = |text: &str| Value::from(text).convert(Type::Decimal);
+        let json = |text: &str| Value::dynamic(Json::parse(text).unwrap_or_default());
+        let long = "12345678901234567890.12";
+        assert!(equals(&decimal(long), &json(&format!("\"{long}\""))));
+        assert!(!equals(
+            &decimal(long),
+            &json("\"12345678901234567890.13\"")
+        ));
+        assert!(equals(&decimal(long), &Value::from(long)));
+        assert!(equals(&decimal("0.3"), &Value::Real(0.3)));
+        assert!(!equals(&decimal("0.3"), &Value::Real(0.1 + 0.2)));
+        assert!(equals(&decimal("1.0"), &Value::Int(1)));
+        assert_eq!(
+            compare(Less, &decimal(long), &json("\"12345678901234567890.13\"")),
+            Value::Bool(true)
+        );
+        assert_eq!(
+            compare(Greater, &decimal(long), &Value::Real(f64::NAN)),
+            Value::Bool(false)
         );
     }
 

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::read_timespan;
-use super::{Json, Type, Value, read_bool, read_datetime, read_guid, read_long, read_real};
+use super::{
+    Decimal, Json, Type, Value, read_bool, read_datetime, read_decimal, read_guid, read_long,
+    read_real,
+};
 
 impl Value {
     /// The value of another type, as Kusto's conversion function to that type gives it.
@@ -14,7 +17,7 @@ impl Value {
             Type::Int => self.to_int().map(Value::Int),
             Type::Long => self.to_long().map(Value::Long),
             Type::Real => self.to_real().map(Value::Real),
-            Type::Decimal => self.to_real().map(Value::Decimal),
+            Type::Decimal => self.to_decimal().map(Value::Decimal),
             Type::DateTime => self.to_datetime().map(Value::DateTime),
             Type::Timespan => self.to_timespan().map(Value::Timespan),
             Type::Guid => self.to_guid().map(Value::Guid),
@@ -82,7 +85,8 @@ impl Value {
             Value::Bool(value) => Some(*value),
             Value::Int(value) => Some(*value != 0),
             Value::Long(value) | Value::Timespan(value) => Some(*value != 0),
-            Value::Real(value) | Value::Decimal(value) => Some(*value != 0.0),
+            Value::Real(value) => Some(*value != 0.0),
+            Value::Decimal(value) => Some(!value.is_zero()),
             Value::String(text) => read_bool(text),
             Value::Dynamic(json) => match &**json {
                 Json::Bool(value) => Some(*value),
@@ -92,29 +96,27 @@ impl Value {
         }
     }
 
-    /// As `toint` gives it: a real is cut off and held in range, a long keeps its lower 32 bits.
+    /// As `toint` gives it: a real is cut off and held in range, a long keeps its lower 32 bits. Nothing of a decimal or a text that is out of range.
     pub fn to_int(&self) -> Option<i32> {
         match self {
             Value::Int(value) => Some(*value),
-            // `as` holds in range.
-            Value::Real(value) | Value::Decimal(value) => {
-                (!value.is_nan()).then_some(*value as i32)
-            }
+            // `as` holds in range, as Kusto's recorded answers have it.
+            Value::Real(value) => (!value.is_nan()).then_some(*value as i32),
+            Value::Decimal(value) => i32::try_from(value.to_long()?).ok(),
             Value::String(text) => i32::try_from(read_long(text)?).ok(),
             Value::Dynamic(json) => json.scalar()?.to_int(),
             other => other.to_long().map(|value| value as i32),
         }
     }
 
-    /// As `tolong` gives it: a real is cut off and held in range, times are counted in ticks.
+    /// As `tolong` gives it: a real is cut off and held in range, times are counted in ticks. Nothing of a decimal or a text that is out of range.
     pub fn to_long(&self) -> Option<i64> {
         match self {
             Value::Bool(value) => Some(i64::from(*value)),
             Value::Int(value) => Some(i64::from(*value)),
             Value::Long(value) | Value::DateTime(value) | Value::Timespan(value) => Some(*value),
-            Value::Real(value) | Value::Decimal(value) => {
-                (!value.is_nan()).then_some(*value as i64)
-            }
+            Value::Real(value) => (!value.is_nan()).then_some(*value as i64),
+            Value::Decimal(value) => value.to_long(),
             Value::String(text) => read_long(text),
             Value::Dynamic(json) => json.scalar()?.to_long(),
             Value::Null | Value::Guid(_) => None,
@@ -124,10 +126,22 @@ impl Value {
     /// As `toreal` gives it.
     pub fn to_real(&self) -> Option<f64> {
         match self {
-            Value::Real(value) | Value::Decimal(value) => Some(*value),
+            Value::Real(value) => Some(*value),
+            Value::Decimal(value) => Some(value.to_real()),
             Value::String(text) => read_real(text),
             Value::Dynamic(json) => json.scalar()?.to_real(),
             other => other.to_long().map(|value| value as f64),
+        }
+    }
+
+    /// As `todecimal` gives it: of a real, the decimal of its shortest text.
+    pub fn to_decimal(&self) -> Option<Decimal> {
+        match self {
+            Value::Decimal(value) => Some(*value),
+            Value::Real(value) => Decimal::from_real(*value),
+            Value::String(text) => read_decimal(text),
+            Value::Dynamic(json) => json.to_decimal(),
+            other => other.to_long().map(Decimal::from),
         }
     }
 
@@ -168,6 +182,14 @@ impl Value {
 }
 
 impl Json {
+    /// As `todecimal` gives it, with all digits of the text of a number that was kept.
+    pub fn to_decimal(&self) -> Option<Decimal> {
+        match self {
+            Json::Big(text) => read_decimal(text),
+            json => json.scalar()?.to_decimal(),
+        }
+    }
+
     /// The scalar; nothing where it is an array, a bag or null.
     pub fn scalar(&self) -> Option<Value> {
         Some(match self {
@@ -233,6 +255,22 @@ mod tests {
         assert_eq!(dynamic(Json::Long(i64::MAX)).to_int(), Some(-1));
         assert_eq!(Value::Real(1e19).to_int(), Some(i32::MAX));
         assert_eq!(Value::Real(-1e19).to_long(), Some(i64::MIN));
+        assert_eq!(Value::Real(2_147_483_647.9).to_int(), Some(i32::MAX));
+        assert_eq!(
+            Value::Real(-9_223_372_036_854_775_808.0).to_long(),
+            Some(i64::MIN)
+        );
+        assert_eq!(Value::from("1e19").convert(Type::Decimal).to_long(), None);
+        assert_eq!(Value::Real(f64::NAN).to_long(), None);
+        assert_eq!(Value::from("2147483648").to_int(), None);
+        assert_eq!(
+            Value::from("1e2").to_decimal(),
+            Some(Decimal::from(100_i64))
+        );
+        assert_eq!(
+            dynamic(Json::Big("12345678901234567890".into())).to_decimal(),
+            read_decimal("12345678901234567890")
+        );
         assert_eq!(
             Value::Timespan(36_000_000_000).to_int(),
             Some(1_640_261_632)

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::{Json, Value};
+use super::{Decimal, Json, Value};
 
 /// A value as a key of groups, joins and `distinct`: null equals null, NaN equals NaN, `int` equals `long`, bags are equal
 /// whatever the order of their keys.
@@ -15,8 +15,10 @@ pub enum Key {
     Bool(bool),
     /// `int` and `long`
     Long(i64),
-    /// Bits of a `real` or `decimal`.
+    /// Bits of a `real`.
     Real(u64),
+    /// `decimal`
+    Decimal(Decimal),
     /// `string`
     String(Arc<str>),
     /// `datetime`
@@ -64,6 +66,18 @@ pub(in crate::kql) fn order_long_real(a: i64, b: f64) -> Ordering {
         .then(0.0f64.partial_cmp(&(b - whole)).unwrap_or(Ordering::Equal))
 }
 
+/// A `decimal` and a `real` by size; the `real` is what its shortest text says.
+fn order_decimal_real(a: Decimal, b: f64) -> Ordering {
+    match Decimal::from_real(b) {
+        Some(b) => a.cmp(&b),
+        // What is no number comes first.
+        None if b.is_nan() => Ordering::Greater,
+        // Larger than any decimal, or nearer to 0 than any but 0 itself.
+        None if b.abs() >= 1.0 => 0.0f64.partial_cmp(&b).unwrap_or(Ordering::Equal),
+        None => order_reals(a.to_real(), b),
+    }
+}
+
 impl Value {
     /// The key under which groups and joins find it.
     pub fn key(&self) -> Key {
@@ -72,7 +86,8 @@ impl Value {
             Value::Bool(value) => Key::Bool(*value),
             Value::Int(value) => Key::Long(i64::from(*value)),
             Value::Long(value) => Key::Long(*value),
-            Value::Real(value) | Value::Decimal(value) => Key::Real(bits(*value)),
+            Value::Real(value) => Key::Real(bits(*value)),
+            Value::Decimal(value) => Key::Decimal(*value),
             Value::String(text) => Key::String(Arc::clone(text)),
             Value::DateTime(ticks) => Key::DateTime(*ticks),
             Value::Timespan(ticks) => Key::Timespan(*ticks),
@@ -106,7 +121,8 @@ impl Value {
         match self {
             Value::Int(value) => Some(Number::Long(i64::from(*value))),
             Value::Long(value) => Some(Number::Long(*value)),
-            Value::Real(value) | Value::Decimal(value) => Some(Number::Real(*value)),
+            Value::Real(value) => Some(Number::Real(*value)),
+            Value::Decimal(value) => Some(Number::Decimal(*value)),
             _ => None,
         }
     }
@@ -125,11 +141,12 @@ impl Value {
     }
 }
 
-/// A number of either kind.
+/// A number of any kind.
 #[derive(Clone, Copy)]
 enum Number {
     Long(i64),
     Real(f64),
+    Decimal(Decimal),
 }
 
 impl Number {
@@ -139,6 +156,11 @@ impl Number {
             (Number::Real(a), Number::Real(b)) => order_reals(a, b),
             (Number::Long(a), Number::Real(b)) => order_long_real(a, b),
             (Number::Real(a), Number::Long(b)) => order_long_real(b, a).reverse(),
+            (Number::Decimal(a), Number::Decimal(b)) => a.cmp(&b),
+            (Number::Long(a), Number::Decimal(b)) => Decimal::from(a).cmp(&b),
+            (Number::Decimal(a), Number::Long(b)) => a.cmp(&Decimal::from(b)),
+            (Number::Decimal(a), Number::Real(b)) => order_decimal_real(a, b),
+            (Number::Real(a), Number::Decimal(b)) => order_decimal_real(b, a).reverse(),
         }
     }
 }
@@ -234,5 +256,34 @@ mod tests {
             Ordering::Less
         );
         assert_eq!(order_long_real(-3, -3.5), Ordering::Greater);
+    }
+
+    #[test]
+    fn decimals_are_ordered_by_size_among_all_numbers() {
+        let decimal = |text: &str| Value::from(text).convert(super::super::Type::Decimal);
+        let rising = [
+            Value::Null,
+            Value::Real(f64::NAN),
+            Value::Real(f64::NEG_INFINITY),
+            Value::Real(-1e300),
+            decimal("-1e37"),
+            Value::Long(i64::MIN),
+            Value::Real(-1e-300),
+            decimal("0"),
+            Value::Real(1e-300),
+            decimal("0.1"),
+            decimal("0.10000000000000000001"),
+            Value::Real(0.2),
+            decimal("9223372036854775806.5"),
+            Value::Long(i64::MAX),
+            decimal("9223372036854775807.5"),
+            Value::Real(f64::INFINITY),
+        ];
+        for pair in rising.windows(2) {
+            assert_eq!(pair[0].order(&pair[1]), Ordering::Less, "{pair:?}");
+            assert_eq!(pair[1].order(&pair[0]), Ordering::Greater, "{pair:?}");
+        }
+        assert_eq!(decimal("0.1").order(&Value::Real(0.1)), Ordering::Equal);
+        assert_eq!(decimal("1.0").key(), decimal("1").key());
     }
 }

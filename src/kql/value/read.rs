@@ -37,9 +37,8 @@ pub fn read_real(text: &str) -> Option<f64> {
     }
 }
 
-/// `true`, `false` in any case, or a whole number.
+/// `true`, `false` in any case and without blanks, or a whole number, which may have some around it.
 pub fn read_bool(text: &str) -> Option<bool> {
-    let text = text.trim();
     if text.eq_ignore_ascii_case("true") {
         return Some(true);
     }
@@ -335,7 +334,11 @@ mod tests {
         assert_eq!(read_real("-inf"), Some(f64::NEG_INFINITY));
         assert_eq!(read_real("INF"), None);
         assert_eq!(read_bool("-1"), Some(true));
-        assert_eq!(read_bool("yes"), None);
+        assert_eq!(read_bool("TRUE"), Some(true));
+        assert_eq!(read_bool(" 0 "), Some(false));
+        for none in ["yes", " true", "false\t", "\u{a0}true"] {
+            assert_eq!(read_bool(none), None, "{none}");
+        }
         assert_eq!(read_bool("1.0"), None);
     }
 

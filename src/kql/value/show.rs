@@ -14,7 +14,7 @@ impl Value {
             Value::Int(value) => value.to_string(),
             Value::Long(value) => value.to_string(),
             Value::Real(value) => show_real(*value),
-            Value::Decimal(value) => show_decimal(*value),
+            Value::Decimal(value) => value.to_string(),
             Value::String(text) => text.to_string(),
             Value::DateTime(ticks) => show_datetime(*ticks),
             Value::Timespan(ticks) => show_timespan(*ticks),
@@ -24,7 +24,9 @@ impl Value {
     }
 }
 
-/// The shortest text that reads as the same number; a whole one keeps `.0`.
+/// 15 digits where these read as the same number, else 17; a whole number keeps `.0`.
+///
+/// So .NET prints them (its format `R`), and so Kusto's documentation has them: `series_exp` of 1 is 2.7182818284590451, not …045.
 pub(super) fn show_real(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
@@ -33,25 +35,35 @@ pub(super) fn show_real(value: f64) -> String {
         let text = if value > 0.0 { "Infinity" } else { "-Infinity" };
         return text.to_owned();
     }
-    let size = value.abs();
-    if size != 0.0 && !(1e-5..1e15).contains(&size) {
-        let text = format!("{value:e}");
-        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let (sign, exponent) = match exponent.strip_prefix('-') {
-            Some(exponent) => ('-', exponent),
-            None => ('+', exponent),
-        };
-        return format!("{digits}e{sign}{exponent:0>2}");
+    if value.fract() == 0.0 && value.abs() < 1e15 {
+        return format!("{value:.1}");
     }
-    match value.fract() == 0.0 {
-        true => format!("{value:.1}"),
-        false => value.to_string(),
+    let text = format!("{value:.14e}");
+    let (text, most) = match text.parse::<f64>() == Ok(value) {
+        true => (text, 15),
+        false => (format!("{value:.16e}"), 17),
+    };
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    match usize::try_from(most - 1 - exponent) {
+        // As many digits behind the point as are left.
+        Ok(behind) if exponent > -5 => {
+            let text = format!("{value:.behind$}");
+            let text = match text.contains('.') {
+                true => text.trim_end_matches('0').trim_end_matches('.'),
+                false => text.as_str(),
+            };
+            match text.contains('.') {
+                true => text.to_owned(),
+                false => format!("{text}.0"),
+            }
+        }
+        _ => {
+            let digits = digits.trim_end_matches('0').trim_end_matches('.');
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
+        }
     }
-}
-
-/// A decimal has no exponent, no `.0` where it is whole, and one zero.
-fn show_decimal(value: f64) -> String {
-    (value + 0.0).to_string()
 }
 
 /// `2020-01-01T00:00:00.0000000Z`
@@ -112,7 +124,32 @@ mod tests {
         assert_eq!(show_real(1500.0), "1500.0");
         assert_eq!(show_real(0.1), "0.1");
         assert_eq!(show_real(1e300), "1e+300");
-        assert_eq!(show_decimal(-0.0), "0");
+        for (value, text) in [
+            (-0.0, "-0.0"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (1.0 / 3.0, "0.33333333333333331"),
+            (2.0 / 3.0, "0.66666666666666663"),
+            (std::f64::consts::PI, "3.1415926535897931"),
+            (std::f64::consts::E, "2.7182818284590451"),
+            (std::f64::consts::FRAC_PI_4, "0.78539816339744828"),
+            (2f64.exp(), "7.38905609893065"),
+            (50.125, "50.125"),
+            (0.0001, "0.0001"),
+            (0.00001, "1e-05"),
+            (-1e-7, "-1e-07"),
+            (1.5e-300, "1.5e-300"),
+            (999_999_999_999_999.0, "999999999999999.0"),
+            (1e15, "1e+15"),
+            (1e17, "1e+17"),
+            (1e21, "1e+21"),
+            (9_007_199_254_740_992.0, "9007199254740992.0"),
+            (1_234_567_890_123_456.0, "1234567890123456.0"),
+            (123_456_789.123_456_7, "123456789.1234567"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (5e-324, "4.94065645841247e-324"),
+        ] {
+            assert_eq!(show_real(value), text);
+        }
         assert_eq!(show_timespan(0), "00:00:00");
         assert_eq!(show_timespan(i64::MIN), "-10675199.02:48:05.4775808");
         assert_eq!(show_timespan(936_000_000_001), "1.02:00:00.0000001");

@@ -1,8 +1,8 @@
 //! Answers compared with recorded ones.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 
-use coldtrail::engine::kql::Answer;
 use coldtrail::kql::ast::{ExprKind, OperatorKind, StatementKind};
 use coldtrail::kql::parse;
 use coldtrail::kql::value::{Json, Type, UNIX_EPOCH_TICKS, Value};
@@ -10,35 +10,44 @@ use serde_json::Value as Recorded;
 
 use super::Case;
 
-/// Relative error that two equal numbers may have.
+/// Relative error that two equal numbers of type `real` may have.
 const PRECISION: f64 = 1e-9;
 
+/// How a value is compared with the recorded one, by the type of its column.
+type Same<T> = fn(&Recorded, &T, Type, Arrays) -> bool;
+
 /// The first thing in which an answer differs from the recorded one.
-pub(super) fn difference(case: &Case, answer: &Answer) -> Option<String> {
+pub(super) fn difference<T: Debug>(
+    case: &Case,
+    found: &[(String, Type)],
+    rows: &[Vec<T>],
+    same: Same<T>,
+) -> Option<String> {
+    let types: Vec<Type> = found.iter().map(|(_, ty)| *ty).collect();
     let columns = |columns: &[(String, Type)]| {
         let columns = columns.iter();
         let columns = columns.map(|(name, ty)| format!("{name}:{}", family(*ty).name()));
         columns.collect::<Vec<_>>().join(", ")
     };
-    let (wanted, found) = (columns(&case.columns), columns(&answer.columns));
+    let (wanted, found) = (columns(&case.columns), columns(found));
     if wanted != found {
         return Some(format!("columns `{found}`, not `{wanted}`"));
     }
-    if case.rows.len() != answer.rows.len() {
-        let (found, wanted) = (answer.rows.len(), case.rows.len());
+    if case.rows.len() != rows.len() {
+        let (found, wanted) = (rows.len(), case.rows.len());
         return Some(format!("{found} rows, not {wanted}"));
     }
     let arrays = arrays(&case.kql);
-    let same_row = |wanted: &[Recorded], found: &[Value]| {
+    let same_row = |wanted: &[Recorded], found: &[T]| {
         wanted.len() == found.len()
             && wanted
                 .iter()
                 .zip(found)
-                .zip(&case.columns)
-                .all(|((wanted, found), (_, ty))| same(wanted, found, *ty, arrays))
+                .zip(&types)
+                .all(|((wanted, found), ty)| same(wanted, found, *ty, arrays))
     };
     if ends_in_an_order(&case.kql) {
-        let rows = case.rows.iter().zip(&answer.rows).enumerate();
+        let rows = case.rows.iter().zip(rows).enumerate();
         for (index, (wanted, found)) in rows {
             if !same_row(wanted, found) {
                 let row = index + 1;
@@ -51,7 +60,7 @@ pub(super) fn difference(case: &Case, answer: &Answer) -> Option<String> {
         }
         return None;
     }
-    let mut left: Vec<&Vec<Value>> = answer.rows.iter().collect();
+    let mut left: Vec<&Vec<T>> = rows.iter().collect();
     for wanted in &case.rows {
         match left.iter().position(|found| same_row(wanted, found)) {
             Some(index) => drop(left.swap_remove(index)),
@@ -69,7 +78,7 @@ fn json(row: &[Recorded]) -> String {
     Recorded::Array(row.to_vec()).to_string()
 }
 
-fn row_text(row: &[Value]) -> String {
+fn row_text<T: Debug>(row: &[T]) -> String {
     let cells: Vec<String> = row.iter().map(|value| format!("{value:?}")).collect();
     format!("[{}]", cells.join(", "))
 }
@@ -85,7 +94,7 @@ fn family(ty: Type) -> Type {
 
 /// How arrays are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Arrays {
+pub(super) enum Arrays {
     Ordered,
     /// In any order: they come from `make_set`, `make_list` or `bag_keys` without one.
     Unordered,
@@ -125,18 +134,17 @@ fn ends_in_an_order(query: &str) -> bool {
 }
 
 /// Whether a value is the recorded one.
-fn same(wanted: &Recorded, found: &Value, ty: Type, arrays: Arrays) -> bool {
+pub(super) fn same(wanted: &Recorded, found: &Value, ty: Type, arrays: Arrays) -> bool {
     if ty == Type::Dynamic {
-        return same_json(wanted, &dynamic(found), arrays);
+        return same_json(wanted, &Json::from_value(found), arrays);
     }
     match (family(ty), found) {
         (_, Value::Null) => wanted.is_null(),
         (Type::Bool, Value::Bool(found)) => wanted.as_bool() == Some(*found),
         (Type::Long, Value::Int(found)) => wanted.as_i64() == Some(i64::from(*found)),
         (Type::Long, Value::Long(found)) => wanted.as_i64() == Some(*found),
-        (Type::Real, Value::Real(found) | Value::Decimal(found)) => {
-            real(wanted).is_some_and(|wanted| near(wanted, *found))
-        }
+        (Type::Real, Value::Real(found)) => real(wanted).is_some_and(|wanted| near(wanted, *found)),
+        (Type::Real, Value::Decimal(_)) => exact(wanted, &found.show()),
         (Type::String, Value::String(found)) => wanted.as_str() == Some(found),
         (Type::DateTime, Value::DateTime(found)) => {
             wanted.as_str().and_then(datetime) == Some(*found)
@@ -149,19 +157,63 @@ fn same(wanted: &Recorded, found: &Value, ty: Type, arrays: Arrays) -> bool {
     }
 }
 
-/// A value as what a `dynamic` holds.
-fn dynamic(value: &Value) -> Json {
-    match value {
-        Value::Null => Json::Null,
-        Value::Bool(b) => Json::Bool(*b),
-        Value::Int(n) => Json::Long(i64::from(*n)),
-        Value::Long(n) => Json::Long(*n),
-        Value::Real(n) | Value::Decimal(n) => Json::Real(*n),
-        Value::String(text) => Json::String(text.clone()),
-        Value::DateTime(n) => Json::DateTime(*n),
-        Value::Timespan(n) => Json::Timespan(*n),
-        Value::Guid(n) => Json::Guid(*n),
-        Value::Dynamic(json) => (**json).clone(),
+/// Whether a decimal is the recorded one: a decimal was recorded as the number that is nearest to it, and nothing else is that.
+fn exact(wanted: &Recorded, found: &str) -> bool {
+    let found = found.parse::<f64>();
+    found.is_ok_and(|found| real(wanted) == Some(found))
+}
+
+/// Whether a value in the text of the query API is the recorded one.
+pub(super) fn same_text(wanted: &Recorded, found: &Recorded, ty: Type, arrays: Arrays) -> bool {
+    if found.is_null() {
+        return wanted.is_null();
+    }
+    let text = found.as_str();
+    let equal = |read: fn(&str) -> Option<i128>| {
+        let (wanted, found) = (wanted.as_str().and_then(read), text.and_then(read));
+        wanted.is_some() && wanted == found
+    };
+    match ty {
+        Type::Bool => found.is_boolean() && found == wanted,
+        Type::Int | Type::Long => found.is_i64() && found.as_i64() == wanted.as_i64(),
+        Type::Real => match (real(wanted), real_of_the_api(found)) {
+            (Some(wanted), Some(found)) => near(wanted, found),
+            _ => false,
+        },
+        Type::Decimal => text.is_some_and(|found| exact(wanted, found)),
+        Type::String => text.is_some() && text == wanted.as_str(),
+        Type::DateTime => equal(|text| datetime(text).map(i128::from)),
+        Type::Timespan => equal(|text| timespan(text).map(i128::from)),
+        Type::Guid => text.is_some_and(|text| text.len() == 36) && wanted.as_str() == text,
+        // JSON in a string.
+        Type::Dynamic => {
+            let json = text.and_then(Json::parse);
+            json.is_some_and(|json| same_json(wanted, &with_times(json), arrays))
+        }
+    }
+}
+
+/// A number, or one of three words.
+fn real_of_the_api(found: &Recorded) -> Option<f64> {
+    match found.as_str() {
+        Some("NaN" | "Infinity" | "-Infinity") => real(found),
+        Some(_) => None,
+        None => found.as_f64(),
+    }
+}
+
+/// JSON has no times: those that Kusto prints are taken for what they were.
+fn with_times(json: Json) -> Json {
+    match json {
+        Json::String(text) if text.len() == "2026-01-01T00:00:00.0000000Z".len() => {
+            datetime(&text).map_or(Json::String(text), Json::DateTime)
+        }
+        Json::Array(items) => Json::Array(items.into_iter().map(with_times).collect()),
+        Json::Bag(items) => {
+            let items = items.into_iter();
+            Json::Bag(items.map(|(key, item)| (key, with_times(item))).collect())
+        }
+        other => other,
     }
 }
 
@@ -265,6 +317,19 @@ fn comparison_tells_equal_from_similar() {
         Type::Real
     ));
     assert!(!ordered("16.4", &Value::Real(16.400_001), Type::Real));
+    let decimal = |text: &str| Value::string(text).convert(Type::Decimal);
+    assert!(ordered("0.3", &decimal("0.3"), Type::Decimal));
+    let third = "0.3333333333333333333333333333333333";
+    assert!(ordered(
+        "0.3333333333333333",
+        &decimal(third),
+        Type::Decimal
+    ));
+    assert!(!ordered(
+        "0.30000000000000004",
+        &decimal("0.3"),
+        Type::Decimal
+    ));
     assert!(ordered("\"NaN\"", &Value::Real(f64::NAN), Type::Real));
     assert!(!ordered("\"Infinity\"", &Value::Real(f64::MAX), Type::Real));
     assert!(!ordered("\"\"", &Value::Null, Type::String));

@@ -189,9 +189,11 @@ impl<'s> Table<'s> {
                 _ => {}
             }
         }
+        let env = env();
         let scope = Scope {
             columns: &self.columns,
             functions: &functions,
+            env: &env,
             ..Scope::default()
         };
         found

@@ -1,0 +1,412 @@
+//! Where an answer goes and in which format; what is said beside it: what a terminal cuts off, and why there are no rows.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::dataframe::DataFrame;
+
+use super::layout::{self, Lines};
+use super::ui::{self, Ui, count, counted};
+use crate::engine::Session;
+use crate::engine::output::{self, Format, Writer};
+use crate::error::{Error, Result};
+
+/// Where the answer goes, and in which shape.
+#[derive(Debug, clap::Args)]
+pub(super) struct Answer {
+    /// table, csv, json, ndjson, markdown, parquet (times are cut to microseconds), or kusto (the answer of the Log Analytics query
+    /// API). When not given, what the name of the file says, else a table
+    #[arg(short, long, value_name = "FORMAT", value_parser = shape)]
+    format: Option<Shape>,
+    /// Write to a file; its extension says the format: .csv, .json, .ndjson, .jsonl, .md, .parquet, .txt
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace a file that exists
+    #[arg(short = 'C', long)]
+    clobber: bool,
+}
+
+/// The shape of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// A table to read.
+    Table,
+    /// A format for programs.
+    Other(Format),
+}
+
+/// What was asked, and when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The text of the query.
+    pub query: &'a str,
+    /// What `now()` says, in microseconds.
+    pub now: i64,
+}
+
+fn shape(text: &str) -> Result<Shape, String> {
+    Ok(match text {
+        "table" => Shape::Table,
+        "csv" => Shape::Other(Format::Csv),
+        "json" => Shape::Other(Format::Json),
+        "ndjson" | "jsonl" => Shape::Other(Format::Ndjson),
+        "markdown" | "md" => Shape::Other(Format::Markdown),
+        "parquet" => Shape::Other(Format::Parquet),
+        "kusto" => Shape::Other(Format::Kusto),
+        _ => return Err("one of table, csv, json, ndjson, markdown, parquet, kusto".into()),
+    })
+}
+
+/// Extensions that say a format.
+const EXTENSIONS: [(&str, Shape); 8] = [
+    ("csv", Shape::Other(Format::Csv)),
+    ("json", Shape::Other(Format::Json)),
+    ("ndjson", Shape::Other(Format::Ndjson)),
+    ("jsonl", Shape::Other(Format::Ndjson)),
+    ("md", Shape::Other(Format::Markdown)),
+    ("markdown", Shape::Other(Format::Markdown)),
+    ("parquet", Shape::Other(Format::Parquet)),
+    ("txt", Shape::Table),
+];
+/// Extensions of files that were made smaller or packed.
+const PACKED: [&str; 13] = [
+    "gz", "tgz", "gzip", "zip", "zst", "zstd", "bz2", "xz", "lz4", "br", "7z", "tar", "rar",
+];
+
+/// The format of an answer in a file: the one that was given, else what the file's extension says, else a table.
+///
+/// # Errors
+/// When the extension says another format than the one that was given, or one that is not written.
+pub(super) fn format_of(path: &Path, given: Option<Shape>) -> Result<Shape> {
+    let Some(extension) = path.extension() else {
+        return Ok(given.unwrap_or(Shape::Table));
+    };
+    let extension = extension.to_string_lossy().to_lowercase();
+    if PACKED.contains(&extension.as_str()) {
+        return Err(Error::Usage(format!(
+            "-o {}: answers are not compressed; leave `.{extension}` out",
+            path.display()
+        )));
+    }
+    let said = EXTENSIONS
+        .iter()
+        .find(|(known, _)| *known == extension)
+        .map(|(_, shape)| *shape);
+    match (given, said) {
+        (Some(given), Some(said)) if agree(given, said) => Ok(given),
+        (Some(given), None) => Ok(given),
+        (None, Some(said)) => Ok(said),
+        (Some(given), Some(said)) => Err(Error::Usage(format!(
+            "-o {} is the name of {}, and -f asks for {}: which one?",
+            path.display(),
+            name(said),
+            name(given)
+        ))),
+        (None, None) => {
+            let known: Vec<String> = EXTENSIONS.iter().map(|(e, _)| format!(".{e}")).collect();
+            Err(Error::Usage(format!(
+                "-o {}: no format has the extension `.{extension}`; it is one of {}, or -f says the format",
+                path.display(),
+                known.join(", ")
+            )))
+        }
+    }
+}
+
+/// Whether a file of this name may hold this format.
+fn agree(given: Shape, said: Shape) -> bool {
+    match (given, said) {
+        // A line a record is often called .json, and the answer of the API is JSON.
+        (Shape::Other(Format::Ndjson | Format::Kusto), Shape::Other(Format::Json)) => true,
+        // Text is all but Parquet.
+        (given, Shape::Table) => given != Shape::Other(Format::Parquet),
+        (given, said) => given == said,
+    }
+}
+
+fn name(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Table => "a table of text",
+        Shape::Other(Format::Csv) => "CSV",
+        Shape::Other(Format::Json) => "JSON",
+        Shape::Other(Format::Ndjson) => "NDJSON",
+        Shape::Other(Format::Markdown) => "Markdown",
+        Shape::Other(Format::Parquet) => "Parquet",
+        Shape::Other(Format::Kusto) => "the answer of the query API",
+    }
+}
+
+/// Rows that a table on a terminal shows. Files, pipes and all other formats have all.
+const TABLE_ROWS: usize = 1000;
+
+/// What went by of an answer.
+#[derive(Debug, Default)]
+struct Seen {
+    rows: u64,
+    /// The first row says nothing: it is a sum over no rows.
+    bare: bool,
+}
+
+impl Seen {
+    fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+        if self.rows == 0 && batch.num_rows() == 1 {
+            self.bare = true;
+            for column in batch.columns() {
+                let nothing = ["", "0", "0.0", "NaN", "[]", "{}"];
+                self.bare &= nothing.contains(&output::cell(column, 0)?.as_str());
+            }
+        }
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+}
+
+impl Answer {
+    /// Whether JSON is asked for.
+    pub(super) fn is_json(&self) -> bool {
+        self.format == Some(Shape::Other(Format::Json))
+    }
+
+    /// Runs a query and writes its answer.
+    ///
+    /// # Errors
+    /// When the query fails, the answer cannot be written, or the name of the file says another format than `-f`.
+    pub(super) fn write(
+        &self,
+        session: &Session,
+        frame: DataFrame,
+        asked: &Asked<'_>,
+        ui: &Ui,
+    ) -> Result<()> {
+        let shape = match &self.output {
+            Some(path) => format_of(path, self.format)?,
+            None => self.format.unwrap_or(Shape::Table),
+        };
+        if let Some(path) = &self.output
+            && path.is_file()
+            && !self.clobber
+        {
+            return Err(Error::Exists(path.clone()));
+        }
+        let read = session.reads(frame.logical_plan())?;
+        let mut seen = Seen::default();
+        match (&self.output, shape, ui::columns()) {
+            (None, Shape::Table, Some(width)) => {
+                on_terminal(session, frame, width, &mut seen, ui)?;
+            }
+            (None, Shape::Other(Format::Parquet), Some(_)) => {
+                return Err(Error::Usage(
+                    "Parquet is not for a terminal: name a file with -o".into(),
+                ));
+            }
+            (None, shape, width) => {
+                let out = BufWriter::new(io::stdout());
+                stream(session, frame, shape, out, width.is_some(), &mut seen)?;
+            }
+            (Some(path), shape, _) => to_file(session, frame, shape, path, &mut seen)?,
+        }
+        tell_absence(session, &read, asked, &seen, ui);
+        Ok(())
+    }
+}
+
+/// Says why there are no rows, or why a sum is one over none.
+fn tell_absence(session: &Session, read: &[String], asked: &Asked<'_>, seen: &Seen, ui: &Ui) {
+    if seen.rows > 1 || (seen.rows == 1 && !seen.bare) {
+        return;
+    }
+    match session.absence(read, asked.query, asked.now) {
+        Ok(reasons) if seen.rows == 0 => {
+            let parts = std::iter::once("0 rows".to_string()).chain(reasons);
+            ui.say(&parts.collect::<Vec<_>>().join("; "));
+        }
+        Ok(reasons) if !reasons.is_empty() => ui.say(&reasons.join("; ")),
+        Ok(_) => {}
+        // The answer is there; only what would explain it is not.
+        Err(e) => ui.warn(&format!("why there are no rows cannot be told: {e}")),
+    }
+}
+
+/// Shows an answer on a terminal of this width, and says what is cut off.
+fn on_terminal(
+    session: &Session,
+    frame: DataFrame,
+    width: usize,
+    seen: &mut Seen,
+    ui: &Ui,
+) -> Result<()> {
+    let (names, right) = header(&output::schema(&frame));
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut cut = false;
+    session.stream(frame, |batch| {
+        seen.add(batch)?;
+        for row in 0..batch.num_rows().min(TABLE_ROWS - rows.len()) {
+            let mut cells = Vec::with_capacity(batch.num_columns());
+            for column in batch.columns() {
+                // Cut before it is laid out: what cannot be seen must cost nothing.
+                let (cell, short) = layout::safe(&output::cell(column, row)?, width);
+                cut |= short;
+                cells.push(cell);
+            }
+            rows.push(cells);
+        }
+        Ok(())
+    })?;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let shown = layout::answer(&names, &rows, &right, width);
+    ui::answer(&shown.text)?;
+    let mut parts = Vec::new();
+    let all_rows = seen.rows == rows.len() as u64;
+    if !all_rows {
+        parts.push(format!(
+            "{} of {}",
+            count(rows.len() as u64),
+            counted(seen.rows, "row")
+        ));
+    }
+    if shown.columns < names.len() {
+        parts.push(format!(
+            "{} of {}",
+            shown.columns,
+            counted(names.len() as u64, "column")
+        ));
+    }
+    let parts = match parts.as_slice() {
+        [] => None,
+        parts => Some(format!("{} shown", parts.join(" and "))),
+    };
+    let values = (cut || shown.cut).then(|| "long values cut (…)".to_string());
+    let said: Vec<String> = parts.into_iter().chain(values).collect();
+    if !said.is_empty() {
+        ui.warn(&format!(
+            "{}; -f csv and the other formats, a pipe and -o FILE have all",
+            said.join(", ")
+        ));
+    }
+    if all_rows && seen.rows > 0 {
+        ui.say(&counted(seen.rows, "row"));
+    }
+    Ok(())
+}
+
+/// Names of the columns, and which of them are numbers.
+fn header(schema: &SchemaRef) -> (Vec<String>, Vec<usize>) {
+    let names: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
+    let right = (0..names.len())
+        .filter(|i| schema.field(*i).data_type().is_numeric())
+        .collect();
+    (names, right)
+}
+
+/// Writes a file. A query that fails leaves what was there.
+fn to_file(
+    session: &Session,
+    frame: DataFrame,
+    shape: Shape,
+    path: &Path,
+    seen: &mut Seen,
+) -> Result<()> {
+    let create = |path: &Path| File::create(path).map_err(Error::io("create", path));
+    // A device or a pipe is written to, and stays what it is.
+    if path.exists() && !path.is_file() {
+        let out = BufWriter::new(create(path)?);
+        return stream(session, frame, shape, out, false, seen);
+    }
+    let mut staged = path.as_os_str().to_os_string();
+    staged.push(".part");
+    let staged = PathBuf::from(staged);
+    let out = BufWriter::new(create(&staged)?);
+    match stream(session, frame, shape, out, false, seen) {
+        Ok(()) => std::fs::rename(&staged, path).map_err(Error::io("write", path)),
+        Err(e) => {
+            // The failure of the query is what the user must hear.
+            let _ = std::fs::remove_file(&staged);
+            Err(e)
+        }
+    }
+}
+
+/// Writes all rows as they come.
+fn stream(
+    session: &Session,
+    frame: DataFrame,
+    shape: Shape,
+    out: impl Write + Send,
+    terminal: bool,
+    seen: &mut Seen,
+) -> Result<()> {
+    let schema = output::schema(&frame);
+    match shape {
+        Shape::Table => {
+            let (names, right) = header(&schema);
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let mut lines = Lines::new(out, &names, &right);
+            session.stream(frame, |batch| {
+                seen.add(batch)?;
+                for row in 0..batch.num_rows() {
+                    let cells = batch.columns().iter().map(|c| output::cell(c, row));
+                    let cells = cells.collect::<Result<Vec<String>>>()?;
+                    lines
+                        .add(cells.iter().map(String::as_str))
+                        .map_err(Error::io("write", "output"))?;
+                }
+                Ok(())
+            })?;
+            lines.finish().map_err(Error::io("write", "output"))
+        }
+        Shape::Other(format) => {
+            let mut writer = Writer::new(format, schema, out, terminal)?;
+            session.stream(frame, |batch| {
+                seen.add(batch)?;
+                writer.write(batch)
+            })?;
+            writer.finish()?;
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extension_says_the_format_unless_it_is_given() {
+        let of = |path: &str, given: Option<&str>| {
+            let given = given.map(|text| shape(text).expect("a format"));
+            format_of(Path::new(path), given)
+        };
+        for (path, given, wanted) in [
+            ("a.csv", None, Shape::Other(Format::Csv)),
+            ("a.JSON", None, Shape::Other(Format::Json)),
+            ("a.b.jsonl", None, Shape::Other(Format::Ndjson)),
+            ("a.md", None, Shape::Other(Format::Markdown)),
+            ("a.parquet", None, Shape::Other(Format::Parquet)),
+            ("a.txt", None, Shape::Table),
+            ("answer", None, Shape::Table),
+            ("answer", Some("csv"), Shape::Other(Format::Csv)),
+            ("a.dat", Some("csv"), Shape::Other(Format::Csv)),
+            ("a.txt", Some("csv"), Shape::Other(Format::Csv)),
+            ("a.json", Some("kusto"), Shape::Other(Format::Kusto)),
+            ("a.json", Some("ndjson"), Shape::Other(Format::Ndjson)),
+        ] {
+            assert_eq!(of(path, given).ok(), Some(wanted), "{path}");
+        }
+        for (path, given) in [
+            ("a.csv", Some("table")),
+            ("a.csv", Some("json")),
+            ("a.jsonl", Some("json")),
+            ("a.txt", Some("parquet")),
+            ("a.csv.gz", None),
+            ("a.csv.gz", Some("csv")),
+            ("a.xlsx", None),
+        ] {
+            let error = of(path, given).expect_err(path);
+            assert!(matches!(error, Error::Usage(_)), "{path}: {error}");
+            assert!(error.to_string().contains(path), "{error}");
+        }
+    }
+}

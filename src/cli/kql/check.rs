@@ -1,0 +1,281 @@
+//! `kql --check`: for every file that was given, whether its query would run, what it needs, or why it is no query.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::rule_file::{self, Held};
+use crate::cli::Exit;
+use crate::cli::ui::{Ui, answer, counted};
+use crate::engine::Session;
+use crate::engine::kql::{Checked, Needs, Options, Verdict};
+use crate::engine::output::{harmless, visible};
+use crate::error::{Error, Result};
+use crate::kql::span::{Fault, position, render};
+
+/// A query, or a file without one.
+struct Entry {
+    file: String,
+    /// Which of several queries of the file, from 1.
+    number: Option<usize>,
+    query: String,
+    found: Outcome,
+}
+
+/// What was found.
+enum Outcome {
+    Runs,
+    /// It would run with what it needs; and only if that has its columns, where that is true.
+    Needs(Needs, bool),
+    /// It would run if the data has its columns.
+    DependsOnData,
+    Refused(Vec<Fault>, Needs),
+    /// The file cannot be read, or is not of the format that its name says.
+    Unreadable(String),
+    NoQuery(String),
+}
+
+impl Outcome {
+    fn of(checked: Checked) -> Outcome {
+        let Checked { verdict, needs } = checked;
+        match verdict {
+            Verdict::Refused(faults) => Outcome::Refused(faults, needs),
+            Verdict::DependsOnData if needs.is_empty() => Outcome::DependsOnData,
+            Verdict::Runs if needs.is_empty() => Outcome::Runs,
+            open => Outcome::Needs(needs, open == Verdict::DependsOnData),
+        }
+    }
+}
+
+/// How many of each kind there are.
+#[derive(Default)]
+struct Totals {
+    runs: u64,
+    needs: u64,
+    depends: u64,
+    bad: u64,
+    no_query: u64,
+}
+
+impl Totals {
+    fn of(entries: &[Entry]) -> Totals {
+        let mut totals = Totals::default();
+        for entry in entries {
+            let kind = match entry.found {
+                Outcome::Runs => &mut totals.runs,
+                Outcome::Needs(..) => &mut totals.needs,
+                Outcome::DependsOnData => &mut totals.depends,
+                Outcome::Refused(..) | Outcome::Unreadable(_) => &mut totals.bad,
+                Outcome::NoQuery(_) => &mut totals.no_query,
+            };
+            *kind += 1;
+        }
+        totals
+    }
+
+    fn checked(&self) -> u64 {
+        self.runs + self.needs + self.depends + self.bad
+    }
+
+    fn text(&self) -> String {
+        let queries = counted(self.checked(), "query");
+        let mut parts = vec![format!("{} would run", self.runs)];
+        if self.needs > 0 {
+            parts.push(format!("{} would with what is missing here", self.needs));
+        }
+        if self.depends > 0 {
+            let depends = self.depends;
+            parts.push(format!("{depends} would if the data has the columns"));
+        }
+        parts.push(format!("{} would not", self.bad));
+        let mut out = format!("{queries}: {}", parts.join(", "));
+        if self.no_query > 0 {
+            let without = counted(self.no_query, "file");
+            out.push_str(&format!("; {without} without a query"));
+        }
+        out + "\n"
+    }
+}
+
+pub(super) fn check(
+    session: &Session,
+    paths: &[PathBuf],
+    how: &Options,
+    is_json: bool,
+    ui: &Ui,
+) -> Result<Exit> {
+    let mut entries = Vec::new();
+    for path in paths {
+        for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
+            let entry = entry.map_err(|e| Error::io("read", path)(e.into()))?;
+            match entry.file_type() {
+                kind if kind.is_dir() => {}
+                kind if kind.is_file() => of_file(entry.path(), session, how, &mut entries),
+                kind => entries.push(Entry {
+                    file: entry.path().display().to_string(),
+                    number: None,
+                    query: String::new(),
+                    found: Outcome::NoQuery(match kind.is_symlink() {
+                        true => "it is a link, which is not followed".into(),
+                        false => "it is no file".into(),
+                    }),
+                }),
+            }
+        }
+    }
+    let totals = Totals::of(&entries);
+    if is_json {
+        let list: Vec<Value> = entries.iter().map(for_programs).collect();
+        answer(&harmless(&format!("{:#}\n", Value::Array(list))))?;
+    } else {
+        let lines: String = entries.iter().map(for_people).collect();
+        answer(&(lines + &totals.text()))?;
+    }
+    if totals.checked() == 0 {
+        ui.warn("nothing was checked: no file has a query");
+    }
+    Ok(match totals.bad > 0 || totals.checked() == 0 {
+        true => Exit::Usage,
+        false => Exit::Done,
+    })
+}
+
+/// Checks the queries of a file.
+fn of_file(path: &Path, session: &Session, how: &Options, entries: &mut Vec<Entry>) {
+    let file = path.display().to_string();
+    let mut add = |number, query: String, found| {
+        entries.push(Entry {
+            file: file.clone(),
+            number,
+            query,
+            found,
+        });
+    };
+    match rule_file::read(path) {
+        Err(e) => add(None, String::new(), Outcome::Unreadable(e.to_string())),
+        Ok(Held::None(why)) => add(None, String::new(), Outcome::NoQuery(why)),
+        Ok(Held::Queries(queries)) => {
+            let several = queries.len() > 1;
+            for (at, one) in queries.into_iter().enumerate() {
+                let found = Outcome::of(session.kql_check(&one.query, how));
+                add(several.then_some(at + 1), one.query, found);
+            }
+        }
+    }
+}
+
+/// An entry as lines of text.
+fn for_people(entry: &Entry) -> String {
+    let mut out = visible(&entry.file);
+    if let Some(number) = entry.number {
+        out.push_str(&format!(", query {number}"));
+    }
+    let columns = "if the data has the columns that it names";
+    let (said, more) = match &entry.found {
+        Outcome::Runs => ("would run".to_string(), String::new()),
+        Outcome::DependsOnData => (format!("would run {columns}"), String::new()),
+        Outcome::Needs(needs, open) => {
+            let mut said = format!("would run with {}", listed(needs));
+            if *open {
+                said.push_str(&format!(", and {columns}"));
+            }
+            (said, String::new())
+        }
+        Outcome::Refused(faults, needs) => {
+            let said = match needs.is_empty() {
+                true => "would not run".into(),
+                false => format!("would not run, and needs {}", listed(needs)),
+            };
+            (said, render(faults, &entry.query))
+        }
+        Outcome::Unreadable(why) => ("would not run".into(), why.clone()),
+        Outcome::NoQuery(why) => (format!("no query: {why}"), String::new()),
+    };
+    out.push_str(&format!(": {}\n", visible(&said)));
+    for line in more.lines() {
+        out.push_str(format!("    {}", visible(line)).trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// What a query needs, for people.
+fn listed(needs: &Needs) -> String {
+    // Databases are named by a call, files by their name.
+    let (databases, files): (Vec<&String>, Vec<&String>) =
+        needs.external.iter().partition(|name| name.contains('('));
+    let lists: [(&str, Vec<&String>, &str); 5] = [
+        ("the watchlist", needs.watchlists.iter().collect(), ""),
+        (
+            "the saved function",
+            needs.functions.iter().collect(),
+            " (--saved-functions)",
+        ),
+        ("rows of the table", needs.tables.iter().collect(), ""),
+        ("the file", files, " (--external-data)"),
+        ("the database of", databases, ""),
+    ];
+    let mut parts = Vec::new();
+    for (what, names, option) in lists {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        if !names.is_empty() {
+            parts.push(format!("{what} {}{option}", names.join(", ")));
+        }
+    }
+    if needs.geoip {
+        parts.push("a database of addresses (--geoip)".into());
+    }
+    parts.join(", ")
+}
+
+/// An entry for programs.
+fn for_programs(entry: &Entry) -> Value {
+    let none = Needs::default();
+    // Whether it is plainly right; nothing of what is no query.
+    let (verdict, ok, needs) = match &entry.found {
+        Outcome::Runs => ("runs", Some(true), &none),
+        Outcome::DependsOnData => ("depends on data", Some(true), &none),
+        Outcome::Needs(needs, _) => ("needs", Some(false), needs),
+        Outcome::Refused(_, needs) => ("refused", Some(false), needs),
+        Outcome::Unreadable(_) => ("refused", Some(false), &none),
+        Outcome::NoQuery(_) => ("no query", None, &none),
+    };
+    let errors: Vec<Value> = match &entry.found {
+        Outcome::Refused(faults, _) => faults.iter().map(|f| placed(f, &entry.query)).collect(),
+        Outcome::Unreadable(why) => vec![json!({"message": why, "line": null, "column": null})],
+        _ => Vec::new(),
+    };
+    let why = match &entry.found {
+        Outcome::NoQuery(why) => Some(why),
+        _ => None,
+    };
+    json!({
+        "file": entry.file,
+        "query": entry.number,
+        "verdict": verdict,
+        "ok": ok,
+        "depends_on_data": matches!(
+            entry.found,
+            Outcome::DependsOnData | Outcome::Needs(_, true)
+        ),
+        "errors": errors,
+        "needs": {
+            "watchlists": needs.watchlists,
+            "functions": needs.functions,
+            "tables": needs.tables,
+            "external": needs.external,
+            "geoip": needs.geoip,
+        },
+        "why": why,
+    })
+}
+
+/// A fault with its place in the query.
+fn placed(fault: &Fault, query: &str) -> Value {
+    let (line, column) = position(query, fault.span.start);
+    let message = match &fault.hint {
+        Some(hint) => format!("{}; {hint}", fault.message),
+        None => fault.message.clone(),
+    };
+    json!({"message": message, "line": line, "column": column})
+}

@@ -1,0 +1,148 @@
+//! What a query asks for and is not there: lists, saved functions, tables, files. A query that is only checked goes on with columns that
+//! nobody knows in their place.
+
+use std::collections::BTreeSet;
+
+use super::operator::columns_of;
+use super::relation::{Relation, null};
+use super::statement::Lower;
+use super::{Failure, Purpose};
+use crate::kql::ast::{Call, Expr, ExprKind, Literal, Step};
+use crate::kql::eval::{ANY, ANY_TEXT};
+use crate::kql::function;
+use crate::kql::value::Type;
+
+/// What a query asks for and is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// Watchlists.
+    pub watchlists: BTreeSet<String>,
+    /// Functions that a workspace has saved, such as ASIM's parsers.
+    pub functions: BTreeSet<String>,
+    /// Tables of which the archive has no rows, and tables of a workspace's own.
+    pub tables: BTreeSet<String>,
+    /// Files of `externaldata`, and other databases.
+    pub external: BTreeSet<String>,
+    /// Whether it asks where addresses are.
+    pub geoip: bool,
+}
+
+impl Needs {
+    /// Whether all is there.
+    pub fn is_empty(&self) -> bool {
+        let lists = [
+            &self.watchlists,
+            &self.functions,
+            &self.tables,
+            &self.external,
+        ];
+        !self.geoip && lists.into_iter().all(BTreeSet::is_empty)
+    }
+}
+
+impl Lower<'_> {
+    /// Whether a query that is checked may take this name for a saved function that is not here.
+    pub(super) fn is_missing_function(&self, name: &str) -> bool {
+        self.options.purpose == Purpose::Check && !self.fuzzy && looks_saved(name)
+    }
+
+    /// The same, noted.
+    pub(super) fn is_saved_elsewhere(&mut self, name: &str) -> bool {
+        let missing = self.is_missing_function(name);
+        if missing {
+            self.needs.functions.insert(name.into());
+        }
+        missing
+    }
+
+    /// A table of which nobody here knows the columns.
+    pub(super) fn of_unknown_columns(&mut self) -> Result<Relation, Failure> {
+        let nothing = self.rows(&[], &[])?;
+        self.opened(&nothing, Type::Dynamic)
+    }
+
+    /// The same table, which may have columns that nobody knows: of text, or of any type.
+    pub(super) fn opened(&mut self, relation: &Relation, ty: Type) -> Result<Relation, Failure> {
+        let mut columns = columns_of(relation);
+        let any = match ty {
+            Type::String => ANY_TEXT,
+            _ => ANY,
+        };
+        columns.push((any.into(), ty, null(ty)));
+        self.fields.project(relation, columns)
+    }
+
+    /// Columns, and those that the query expects beside them because it names them.
+    pub(super) fn with_expected(
+        &self,
+        mut columns: Vec<(String, Type)>,
+        ty: Type,
+    ) -> Vec<(String, Type)> {
+        for name in &self.expected {
+            if !columns.iter().any(|c| c.0 == *name) {
+                columns.push((name.clone(), ty));
+            }
+        }
+        columns
+    }
+
+    /// Whether a call that stands for a table, in a query that is checked, may be one of a saved function that is not here: it is like
+    /// no name that is known.
+    pub(super) fn may_be_saved(&self, name: &str) -> bool {
+        if self.options.purpose != Purpose::Check || self.fuzzy || function::get(name).is_some() {
+            return false;
+        }
+        let known = self.session.names();
+        let saved = self.options.functions.iter().map(|f| f.name.clone());
+        let known: Vec<String> = known.into_iter().chain(saved).collect();
+        looks_saved(name) || crate::error::did_you_mean(name, &known).is_none()
+    }
+
+    /// A table that is neither here nor known: one of a workspace's own, or a saved function, which others have.
+    pub(super) fn elsewhere(&mut self, name: &str) -> Option<Result<Relation, Failure>> {
+        if self.options.purpose != Purpose::Check || self.fuzzy {
+            return None;
+        }
+        match looks_saved(name) {
+            true => self.needs.functions.insert(name.into()),
+            false if name.ends_with("_CL") => self.needs.tables.insert(name.into()),
+            false => return None,
+        };
+        Some(self.of_unknown_columns())
+    }
+}
+
+/// Whether a name looks like that of a function that a workspace has saved, such as ASIM's parsers.
+fn looks_saved(name: &str) -> bool {
+    let parser = |start: &str| {
+        let rest = name.strip_prefix(start);
+        rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
+    };
+    name.starts_with('_') || ["im", "vim", "ASim"].into_iter().any(parser)
+}
+
+/// A path to a table of another database, as it is written.
+pub(super) fn place_of(base: &Expr, steps: &[Step]) -> String {
+    fn of_call(call: &Call) -> String {
+        let named = call.arguments.iter().map(|a| match &a.expr.kind {
+            ExprKind::Literal(Literal::String(text)) => format!("'{text}'"),
+            _ => "…".into(),
+        });
+        let arguments: Vec<String> = named.collect();
+        format!("{}({})", call.name.text, arguments.join(", "))
+    }
+    let mut out = match &base.kind {
+        ExprKind::Call(call) => of_call(call),
+        ExprKind::Name(name) => name.clone(),
+        _ => "…".into(),
+    };
+    for step in steps {
+        out.push('.');
+        match step {
+            Step::Member(name) | Step::Wildcard(name) => out.push_str(&name.text),
+            Step::Call(call) => out.push_str(&of_call(call)),
+            Step::Index(_) => out.push('…'),
+        }
+    }
+    out
+}
