@@ -165,6 +165,17 @@ impl Seen {
 }
 
 impl Answer {
+    /// For what writes no answer.
+    pub(super) fn refuse_file(&self, who: &str) -> Result<()> {
+        match &self.output {
+            Some(path) => Err(Error::Usage(format!(
+                "-o {}: {who} write to standard output",
+                path.display()
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Whether JSON is asked for.
     pub(super) fn is_json(&self) -> bool {
         self.format == Some(Shape::Other(Format::Json))
@@ -309,20 +320,25 @@ fn to_file(
     path: &Path,
     seen: &mut Seen,
 ) -> Result<()> {
+    into_file(path, |out| stream(session, frame, shape, out, false, seen))
+}
+
+/// Writes a file whole or not at all. A device or a pipe is written to, and stays what it is.
+pub(super) fn into_file(
+    path: &Path,
+    write: impl FnOnce(BufWriter<File>) -> Result<()>,
+) -> Result<()> {
     let create = |path: &Path| File::create(path).map_err(Error::io("create", path));
-    // A device or a pipe is written to, and stays what it is.
     if path.exists() && !path.is_file() {
-        let out = BufWriter::new(create(path)?);
-        return stream(session, frame, shape, out, false, seen);
+        return write(BufWriter::new(create(path)?));
     }
     let mut staged = path.as_os_str().to_os_string();
     staged.push(".part");
     let staged = PathBuf::from(staged);
-    let out = BufWriter::new(create(&staged)?);
-    match stream(session, frame, shape, out, false, seen) {
+    match write(BufWriter::new(create(&staged)?)) {
         Ok(()) => std::fs::rename(&staged, path).map_err(Error::io("write", path)),
         Err(e) => {
-            // The failure of the query is what the user must hear.
+            // The failure itself is what the user must hear.
             let _ = std::fs::remove_file(&staged);
             Err(e)
         }

@@ -1,7 +1,8 @@
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::answer::{Shape, format_of};
+use super::answer::{Shape, format_of, into_file};
 use super::ui::{self, Ui, answer, count, counted};
 use super::{Exit, Global, Window, layout, severity};
 use crate::archive::Archive;
@@ -88,6 +89,14 @@ pub(super) fn sweep(
             to: window.to,
         },
     };
+    if window.from().is_some() || window.to.is_some() {
+        for rule in pack.rules.iter().filter(|r| !r.trigger.is_any()) {
+            ui.warn(&format!(
+                "rule `{}`: its trigger counts the rows of this window alone",
+                rule.id
+            ));
+        }
+    }
     let reach = detect::reach(&pack, &choice);
     let mut options = global.engine(Some(window))?;
     options.from = reach.from;
@@ -180,10 +189,11 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     };
     match &args.output {
         Some(path) => {
-            let mut staged = path.clone().into_os_string();
-            staged.push(".part");
-            std::fs::write(&staged, text(None)).map_err(Error::io("write", path))?;
-            std::fs::rename(&staged, path).map_err(Error::io("write", path))?;
+            into_file(path, |mut out| {
+                out.write_all(text(None).as_bytes())
+                    .and_then(|()| out.flush())
+                    .map_err(Error::io("write", path))
+            })?;
             ui.say(&verdict(&hunt));
         }
         None => answer(&text(ui::columns()))?,
@@ -192,7 +202,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
 }
 
 pub(super) fn refuse_existing(path: &Path, clobber: bool) -> Result<()> {
-    if path.exists() && !clobber {
+    if path.is_file() && !clobber {
         return Err(Error::Exists(path.to_path_buf()));
     }
     Ok(())

@@ -69,6 +69,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
+    if args.functions || args.explain || !args.check.is_empty() {
+        args.answer
+            .refuse_file("--functions, --explain and --check")?;
+    }
     if args.functions {
         return manual();
     }

@@ -199,6 +199,7 @@ impl Global {
             from: window.and_then(Window::from),
             to: window.and_then(Window::to),
             now: window.map(Window::now),
+            seen: window.and_then(Window::seen),
             threads: self.threads,
             memory: self.memory_limit,
             ..crate::engine::Options::default()

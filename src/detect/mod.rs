@@ -4,7 +4,8 @@
 //! depend on the order.
 //!
 //! The chosen time chooses findings, by their last event; each rule sees as much around it as it looks back. However a time is split into
-//! windows, their sweeps give together what one sweep of all of it gives, each finding once.
+//! windows, their sweeps give together what one sweep of all of it gives, each finding once; but for rules whose trigger is not `gt 0`, which count
+//! the rows of each window by itself.
 
 use std::cmp::Reverse;
 

@@ -60,6 +60,8 @@ pub struct Options {
     pub to: Option<i64>,
     /// What `now()` of SQL says, in microseconds; the time at which a query runs when not given.
     pub now: Option<i64>,
+    /// Only events before this time, in microseconds, can be known at all: names that views take from other tables, too.
+    pub seen: Option<i64>,
     /// Threads; all cores when not given.
     pub threads: Option<usize>,
     /// Memory for queries, in bytes; they spill to disk beyond it.
@@ -251,6 +253,16 @@ impl Session {
         options: &Options,
     ) -> Result<()> {
         let reference = || TableReference::partial(STORED, table.name);
+        let seen = TimeRange {
+            from: None,
+            to: options.seen,
+        };
+        let provider = match table.by_day && !seen.is_all() {
+            true => seen
+                .of_rows(self.context.read_table(provider)?, TIME)?
+                .into_view(),
+            false => provider,
+        };
         self.whole
             .register_table(reference(), Arc::clone(&provider))?;
         let range = TimeRange::of(options);

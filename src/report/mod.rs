@@ -299,12 +299,17 @@ impl Data<'_> {
         let rest = self.hunt.findings.iter().skip(IN_FULL).take(IN_SHORT);
         rest.map(|f| {
             let accounts = f.entities.iter().filter(|e| e.kind == "Account");
+            let accounts: Vec<_> = accounts.collect();
+            let shown = match accounts.is_empty() {
+                true => f.entities.iter().take(1).collect(),
+                false => accounts,
+            };
             json!({
                 "number": f.number,
                 "title": f.title,
                 "severity": f.severity.name(),
                 "first": seconds(&f.first),
-                "entities": accounts.collect::<Vec<_>>(),
+                "entities": shown,
                 "named": named(f),
             })
         })

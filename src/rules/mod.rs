@@ -8,7 +8,8 @@
 //! A row of a rule belongs to its last event: `EndTime`, else `TimeGenerated`. All that the row depends on lies within `queryPeriod` before that
 //! event and within `queryPeriod` after it: the events that it tells of, those that it is compared with, and those that would have made it
 //! another row. A hunt of some days shows the rule that much around them, and so every day by itself gives what all days together give. A rule
-//! without `queryPeriod` sees all that there is, one whose rows have no time only what lies in the hunt's own time.
+//! without `queryPeriod` sees all that there is, one whose rows have no time only what lies in the hunt's own time. A trigger that is not `gt 0`
+//! counts the rows of the hunt's own time, so that such a rule may say nothing on days that have enough rows together.
 //!
 //! # Keys that are coldtrail's own
 //!
@@ -100,6 +101,11 @@ pub enum Operator {
 }
 
 impl Trigger {
+    /// Whether any row is an alert.
+    pub fn is_any(self) -> bool {
+        self.operator == Operator::GreaterThan && self.threshold == 0
+    }
+
     /// Whether so many rows are an alert.
     pub fn fires(self, rows: u64) -> bool {
         match self.operator {
@@ -364,7 +370,10 @@ fn from_path(path: &Path, files: &mut Vec<(String, Result<String, String>)>) -> 
     }
     for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
         let entry = entry.map_err(|e| Error::io("read", path)(e.into()))?;
-        if !entry.file_type().is_file() {
+        let kind = entry.file_type();
+        // Rules that are mounted are links to files.
+        let is_rule = kind.is_file() || (kind.is_symlink() && entry.path().is_file());
+        if !is_rule {
             continue;
         }
         let ending = entry
@@ -378,7 +387,7 @@ fn from_path(path: &Path, files: &mut Vec<(String, Result<String, String>)>) -> 
                 let text = std::fs::read_to_string(entry.path()).map_err(|e| e.to_string());
                 files.push((name, text));
             }
-            "yaml" | "yml" | "kql" => files.push((
+            "yaml" | "yml" | "kql" | "csl" | "json" => files.push((
                 name,
                 Err("only rules in SQL run yet; KQL and Sigma do not".into()),
             )),

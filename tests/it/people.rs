@@ -186,3 +186,22 @@ fn the_case_of_an_address_splits_no_person_where_nothing_is_known() {
         assert_eq!(kql(&archive, &users), ["4"], "{table}");
     }
 }
+
+#[test]
+fn a_name_that_was_not_known_yet_is_not_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = archive(
+        folder.path(),
+        &[
+            ("a.jsonl", audit(1, r#""UserId":"ann@contoso.com""#)),
+            ("s.jsonl", signin(20, "ann@contoso.com", ANN, "Ann Married")),
+        ],
+    );
+    let named = |at: &str| {
+        let query = "CloudAppEvents | project AccountDisplayName";
+        let out = run(&["kql", "-a", &archive, "-f", "csv", "--at", at, query]);
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    };
+    assert_eq!(named("2026-05-06"), "AccountDisplayName\nann@contoso.com\n");
+    assert_eq!(named("2026-05-21"), "AccountDisplayName\nAnn Married\n");
+}

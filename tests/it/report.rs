@@ -16,11 +16,16 @@ fn report(folder: &Path, user: &str, rules: &[(&str, usize)]) -> (String, String
     let pack = folder.join("rules");
     std::fs::create_dir_all(&pack).expect("a folder");
     for (severity, times) in rules {
+        // Not every finding is about an account.
+        let entity = match *severity {
+            "Low" => ("Host", "HostName"),
+            _ => ("Account", "FullName"),
+        };
         let rule = format!(
-            "/*\nid: {0}\nname: Rule {0}\nseverity: {0}\nentityMappings:\n  - entityType: Account\n    fieldMappings:\n      \
-             - {{identifier: FullName, columnName: UserId}}\n*/\n\
+            "/*\nid: {0}\nname: Rule {0}\nseverity: {0}\nentityMappings:\n  - entityType: {1}\n    fieldMappings:\n      \
+             - {{identifier: {2}, columnName: UserId}}\n*/\n\
              SELECT u.TimeGenerated, u.UserId, n.value AS Number, u._Source FROM UnifiedAuditLog AS u CROSS JOIN (SELECT unnest(range(0, {times})) AS value) AS n",
-            severity
+            severity, entity.0, entity.1
         );
         std::fs::write(pack.join(format!("{severity}.sql")), rule).expect("a rule");
     }
@@ -93,6 +98,15 @@ fn numbers_of_the_report_are_those_of_the_hunt() {
         );
     }
     assert!(!text.contains("not in this report"));
+}
+
+#[test]
+fn a_finding_in_a_line_names_what_it_is_about() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (html, _) = report(folder.path(), "alice@contoso.com", &[("Low", 1100)]);
+    let line = html.split("id=\"f1050\"").nth(1).expect("the line");
+    let line = &line[..line.find("</tr>").expect("its end")];
+    assert!(words(line).contains("alice@contoso.com"), "{line}");
 }
 
 #[test]

@@ -110,13 +110,15 @@ pub(super) fn check(
             let entry = entry.map_err(|e| Error::io("read", path)(e.into()))?;
             match entry.file_type() {
                 kind if kind.is_dir() => {}
-                kind if kind.is_file() => of_file(entry.path(), session, how, &mut entries),
+                kind if kind.is_file() || (kind.is_symlink() && entry.path().is_file()) => {
+                    of_file(entry.path(), session, how, &mut entries)
+                }
                 kind => entries.push(Entry {
                     file: entry.path().display().to_string(),
                     number: None,
                     query: String::new(),
                     found: Outcome::NoQuery(match kind.is_symlink() {
-                        true => "it is a link, which is not followed".into(),
+                        true => "it is a link that leads to no file".into(),
                         false => "it is no file".into(),
                     }),
                 }),
