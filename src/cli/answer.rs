@@ -332,10 +332,12 @@ pub(super) fn into_file(
     if path.exists() && !path.is_file() {
         return write(BufWriter::new(create(path)?));
     }
+    // A name that nobody else has; what lies there belongs to somebody.
     let mut staged = path.as_os_str().to_os_string();
-    staged.push(".part");
+    staged.push(format!(".{}.part", std::process::id()));
     let staged = PathBuf::from(staged);
-    match write(BufWriter::new(create(&staged)?)) {
+    let file = File::create_new(&staged).map_err(Error::io("create", &staged))?;
+    match write(BufWriter::new(file)) {
         Ok(()) => std::fs::rename(&staged, path).map_err(Error::io("write", path)),
         Err(e) => {
             // The failure itself is what the user must hear.

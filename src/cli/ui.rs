@@ -46,32 +46,44 @@ impl Ui {
     /// A line for people, on stderr.
     pub fn say(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            tell_stderr(text);
         }
     }
 
     /// A line that only `--verbose` shows.
     pub fn tell(&self, text: &str) {
         if self.verbose {
-            eprintln!("{text}");
+            tell_stderr(text);
         }
     }
 
     /// A warning.
     pub fn warn(&self, text: &str) {
-        eprintln!("{}: {}", self.paint("33;1", "warning"), visible(text));
+        tell_stderr(&format!(
+            "{}: {}",
+            self.paint("33;1", "warning"),
+            visible(text)
+        ));
     }
 
     /// A hint.
     pub fn hint(&self, text: &str) {
-        eprintln!("{}: {}", self.paint("36;1", "hint"), visible(text));
+        tell_stderr(&format!(
+            "{}: {}",
+            self.paint("36;1", "hint"),
+            visible(text)
+        ));
     }
 
     /// An error with its causes and its hint.
     pub fn error(&self, error: &Error) {
         // A query error may have lines of its own.
         let text: Vec<String> = error.to_string().lines().map(visible).collect();
-        eprintln!("{}: {}", self.paint("31;1", "error"), text.join("\n"));
+        tell_stderr(&format!(
+            "{}: {}",
+            self.paint("31;1", "error"),
+            text.join("\n")
+        ));
         if let Some(hint) = error.hint() {
             self.hint(&hint);
         }
@@ -81,6 +93,11 @@ impl Ui {
     pub fn progress(&self) -> Bar {
         Bar::new(self.quiet)
     }
+}
+
+/// Writes a line to stderr. Where nobody reads it any more, the exit code still says how the run ended.
+fn tell_stderr(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Writes an answer to stdout.
@@ -177,11 +194,11 @@ impl Progress for Bar {
                 let total = p
                     .total
                     .map_or(String::new(), |t| format!(" of {}", bytes_text(t)));
-                eprintln!(
+                tell_stderr(&format!(
                     "read {}{total}, {}/s",
                     bytes_text(p.read),
                     bytes_text(rate as u64)
-                );
+                ));
             }
         }
     }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
     MemorySchemaProvider, SchemaProvider,
@@ -306,9 +306,19 @@ impl Session {
         let own = [views::LABEL_EVENTS, views::INFORMATION_PROTECTION_EVENTS];
         if catalog().get(name).is_some() || own.contains(&name) {
             return Err(Error::Usage(format!(
-                "--table {name}=…: the archive has a table of that name"
+                "--table {name}=…: `{name}` is a table of the product; choose another name"
             )));
         }
+        // Rows of a file that say when they were are cut like those of the archive.
+        let timed = |field: &Field| matches!(field.data_type(), DataType::Timestamp(..));
+        let is_timed = provider.schema().field_with_name(TIME).is_ok_and(timed);
+        let provider = match is_timed && !self.range.is_all() {
+            true => self
+                .range
+                .of_rows(self.context.read_table(provider)?, TIME)?
+                .into_view(),
+            false => provider,
+        };
         self.context
             .register_table(TableReference::bare(name), provider)?;
         self.files.push(name.to_string());

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{SchemaRef, UInt64Type};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
 use arrow::error::ArrowError;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
@@ -282,14 +282,40 @@ pub fn from_file(path: &Path) -> Result<(Arc<dyn TableProvider>, Particulars)> {
         let (schema, _) = format
             .infer_schema(BufReader::new(open()?), None)
             .map_err(|e| unusable(&e))?;
-        let schema = Arc::new(schema);
-        let reader = arrow::csv::ReaderBuilder::new(Arc::clone(&schema))
-            .with_header(true)
-            .build(open()?)
-            .map_err(|e| unusable(&e))?;
-        let batches: std::result::Result<Vec<_>, _> = reader.collect();
-        (schema, batches.map_err(|e| unusable(&e))?, Vec::new())
+        let read = |schema: Schema| -> Result<(SchemaRef, Vec<RecordBatch>)> {
+            let schema = Arc::new(schema);
+            let reader = arrow::csv::ReaderBuilder::new(Arc::clone(&schema))
+                .with_header(true)
+                .build(open()?)
+                .map_err(|e| unusable(&e))?;
+            let batches: std::result::Result<Vec<_>, _> = reader.collect();
+            Ok((schema, batches.map_err(|e| unusable(&e))?))
+        };
+        let mut fields: Vec<Field> = schema.fields().iter().map(|f| (**f).clone()).collect();
+        let is_number = |field: &Field| field.data_type().is_numeric();
+        if fields.iter().any(is_number) {
+            let text = fields
+                .iter()
+                .cloned()
+                .map(|f| f.with_data_type(DataType::Utf8));
+            let (_, batches) = read(Schema::new(text.collect::<Vec<_>>()))?;
+            for (at, field) in fields.iter_mut().enumerate() {
+                // `007` is a name for something, no number.
+                if is_number(field) && batches.iter().any(|b| has_leading_zero(b.column(at))) {
+                    *field = field.clone().with_data_type(DataType::Utf8);
+                }
+            }
+        }
+        let (schema, batches) = read(Schema::new(fields))?;
+        (schema, batches, Vec::new())
     };
+    let mut names = BTreeSet::new();
+    if let Some(twice) = schema.fields().iter().find(|f| !names.insert(f.name())) {
+        return Err(unusable(&format!(
+            "two columns are called `{}`",
+            twice.name()
+        )));
+    }
     let beyond = |at: usize| batches.iter().any(|b| is_beyond_long(b.column(at)));
     let fields = schema.fields().iter().enumerate();
     let particulars = Particulars {
@@ -301,6 +327,14 @@ pub fn from_file(path: &Path) -> Result<(Arc<dyn TableProvider>, Particulars)> {
     };
     let table = MemTable::try_new(schema, vec![batches])?;
     Ok((Arc::new(table), particulars))
+}
+
+/// Whether one of the texts is a number with zeros in front.
+fn has_leading_zero(array: &ArrayRef) -> bool {
+    array.as_string::<i32>().iter().flatten().any(|text| {
+        let digits = text.trim_start_matches(['+', '-']).as_bytes();
+        digits.len() > 1 && digits[0] == b'0' && digits[1].is_ascii_digit()
+    })
 }
 
 /// Whether one of the values is an unsigned number beyond what 64 bits with a sign hold.

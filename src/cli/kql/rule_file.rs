@@ -57,6 +57,10 @@ pub(super) fn read(path: &Path) -> Result<Held> {
     if text.trim().is_empty() {
         return Ok(Held::None("it is empty".into()));
     }
+    let says_something = |line: &str| !line.trim().is_empty() && !line.trim().starts_with("//");
+    if !text.lines().any(says_something) {
+        return Ok(Held::None("it holds comments only".into()));
+    }
     let unusable = |reason: String| Error::Unusable {
         path: path.to_path_buf(),
         reason,

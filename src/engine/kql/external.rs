@@ -31,10 +31,34 @@ impl Lower<'_> {
             .iter()
             .map(|c| (c.name.text.clone(), c.ty.ty))
             .collect();
+        let property = |name: &str| {
+            let setting = data.properties.iter().find(|p| p.name.text == name)?;
+            match &setting.value.kind {
+                ExprKind::Literal(Literal::String(text)) => Some(text.to_lowercase()),
+                ExprKind::Literal(Literal::Bool(b)) => Some(b.to_string()),
+                ExprKind::Name(word) => Some(word.to_lowercase()),
+                _ => None,
+            }
+        };
+        let skip = property("ignoreFirstRecord").as_deref() == Some("true");
+        let format_of = |name: &str| {
+            property("format").unwrap_or_else(|| {
+                let extension = name.rsplit('.').next().unwrap_or_default();
+                extension.to_lowercase()
+            })
+        };
+        // A name is a name: it does not lead out of the folder.
+        let names_none = |name: &str| matches!(name, "" | "." | "..");
         if self.options.purpose != Purpose::Run {
             for address in &data.addresses {
                 let text = self.constant(address)?.text().into_owned();
                 let name = file_name(&text);
+                if names_none(name) {
+                    return Err(Failure::at(address.span, "the address names no file"));
+                }
+                // Of no rows, only the format can be wrong.
+                read("", &format_of(name), skip, &columns, &mut Vec::new())
+                    .map_err(|why| Failure::at(address.span, why))?;
                 let folder = self.options.external.as_ref();
                 if !folder.is_some_and(|folder| folder.join(name).is_file()) {
                     self.needs.external.insert(name.into());
@@ -48,32 +72,18 @@ impl Lower<'_> {
                 "`externaldata` is never fetched: put its file into a folder and name that with --external-data",
             ));
         };
-        let property = |name: &str| {
-            let setting = data.properties.iter().find(|p| p.name.text == name)?;
-            match &setting.value.kind {
-                ExprKind::Literal(Literal::String(text)) => Some(text.to_lowercase()),
-                ExprKind::Literal(Literal::Bool(b)) => Some(b.to_string()),
-                ExprKind::Name(word) => Some(word.to_lowercase()),
-                _ => None,
-            }
-        };
-        let skip = property("ignoreFirstRecord").as_deref() == Some("true");
         let mut rows = Vec::new();
         for address in &data.addresses {
             let text = self.constant(address)?.text().into_owned();
             let name = file_name(&text);
-            // A name is a name: it does not lead out of the folder.
-            if name.is_empty() || name == ".." || name == "." {
+            if names_none(name) {
                 return Err(Failure::at(address.span, "the address names no file"));
             }
             let path = folder.join(name);
             let content = own_file(&folder, &path)
                 .and_then(|()| std::fs::read_to_string(&path).map_err(|e| cannot_read(&path, &e)))
                 .map_err(|why| Failure::at(address.span, why))?;
-            let format = property("format").unwrap_or_else(|| {
-                let extension = name.rsplit('.').next().unwrap_or_default();
-                extension.to_lowercase()
-            });
+            let format = format_of(name);
             read(&content, &format, skip, &columns, &mut rows)
                 .map_err(|why| Failure::at(address.span, format!("`{}`: {why}", path.display())))?;
         }
