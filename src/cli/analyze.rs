@@ -1,5 +1,6 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use super::answer::text_into_file;
 use super::ui::{self, Ui, answer, bytes_text};
 use super::{Exit, Global, hunt, ingest};
 use crate::archive::Archive;
@@ -23,15 +24,17 @@ pub(super) struct Args {
     hunting: hunt::Hunting,
     #[command(flatten)]
     reading: ingest::Reading,
+    /// Replace results that exist
+    #[arg(short = 'C', long)]
+    clobber: bool,
 }
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let mut found = input::find(&args.inputs)?;
-    let clobber = args.reading.clobber;
     let path = |name: &str| args.output.join(name);
     let results = ["findings.json", "findings.csv", "report.html"].map(path);
     for file in &results {
-        hunt::refuse_existing(file, clobber)?;
+        hunt::refuse_existing(file, args.clobber)?;
     }
     let archive = Archive::create(&path("archive"))?;
     let mut targets = vec![args.output.as_path(), archive.root()];
@@ -46,13 +49,8 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     }
     let (session, hunt) = hunt::sweep(&archive, &args.hunting, global, ui)?;
     answer(&format!("\n{}", hunt::describe(&hunt, ui::columns())))?;
-    let write = |file: &Path, text: String| {
-        let staged = file.with_extension("part");
-        std::fs::write(&staged, text).map_err(Error::io("write", &staged))?;
-        std::fs::rename(&staged, file).map_err(Error::io("write", file))
-    };
-    write(&results[0], report::findings_json(&hunt))?;
-    write(&results[1], report::findings_csv(&hunt))?;
+    text_into_file(&results[0], &report::findings_json(&hunt))?;
+    text_into_file(&results[1], &report::findings_csv(&hunt))?;
     let report = report::html(
         &session,
         &archive,
@@ -66,7 +64,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
             bytes_text,
         },
     )?;
-    write(&results[2], report)?;
+    text_into_file(&results[2], &report)?;
     ui.say(&format!("\nreport: {}", results[2].display()));
     Ok(ingest::exit(&summary).and(hunt::exit(&hunt, &args.hunting)))
 }

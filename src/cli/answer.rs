@@ -323,11 +323,17 @@ fn to_file(
     into_file(path, |out| stream(session, frame, shape, out, false, seen))
 }
 
+/// Writes a text into a file, whole or not at all.
+pub(super) fn text_into_file(path: &Path, text: &str) -> Result<()> {
+    into_file(path, |mut out| {
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .map_err(Error::io("write", path))
+    })
+}
+
 /// Writes a file whole or not at all. A device or a pipe is written to, and stays what it is.
-pub(super) fn into_file(
-    path: &Path,
-    write: impl FnOnce(BufWriter<File>) -> Result<()>,
-) -> Result<()> {
+fn into_file(path: &Path, write: impl FnOnce(BufWriter<File>) -> Result<()>) -> Result<()> {
     let create = |path: &Path| File::create(path).map_err(Error::io("create", path));
     if path.exists() && !path.is_file() {
         return write(BufWriter::new(create(path)?));

@@ -1,8 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::answer::{Shape, format_of, into_file};
+use super::answer::{Shape, format_of, text_into_file};
 use super::ui::{self, Ui, answer, count, counted};
 use super::{Exit, Global, Window, layout, severity};
 use crate::archive::Archive;
@@ -189,11 +188,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     };
     match &args.output {
         Some(path) => {
-            into_file(path, |mut out| {
-                out.write_all(text(None).as_bytes())
-                    .and_then(|()| out.flush())
-                    .map_err(Error::io("write", path))
-            })?;
+            text_into_file(path, &text(None))?;
             ui.say(&verdict(&hunt));
         }
         None => answer(&text(ui::columns()))?,

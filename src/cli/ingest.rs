@@ -61,9 +61,6 @@ pub(super) struct Reading {
     /// Add nothing at all when a record or a file cannot be read
     #[arg(long)]
     strict: bool,
-    /// Replace results that exist
-    #[arg(short = 'C', long)]
-    pub clobber: bool,
 }
 
 fn order(text: &str) -> Result<DateOrder, String> {
@@ -303,19 +300,8 @@ fn describe(summary: &Summary, seconds: f64, verbose: bool) -> String {
             format!("{} to {}", time_text(first), time_text(last)),
         );
     }
-    if !summary.watchlists.is_empty() {
-        let told = summary.watchlists.iter().map(|(name, replaces)| {
-            let replaced = if *replaces {
-                " (replaces another one)"
-            } else {
-                ""
-            };
-            format!("{}{replaced}", visible(name))
-        });
-        line("watchlists", told.collect::<Vec<_>>().join(", "));
-    }
-    for (file, reason) in &summary.refused {
-        line("refused", format!("{}: {}", visible(file), visible(reason)));
+    for (what, text) in about_watchlists(summary) {
+        line(what, text);
     }
     line(
         "took",
@@ -328,6 +314,26 @@ fn describe(summary: &Summary, seconds: f64, verbose: bool) -> String {
         line(what, text);
     }
     out
+}
+
+/// Watchlists that were taken, and those that were left out.
+fn about_watchlists(summary: &Summary) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if !summary.watchlists.is_empty() {
+        let told = summary.watchlists.iter().map(|(name, replaces)| {
+            let replaced = if *replaces {
+                " (replaces another one)"
+            } else {
+                ""
+            };
+            format!("{}{replaced}", visible(name))
+        });
+        lines.push(("watchlists", told.collect::<Vec<_>>().join(", ")));
+    }
+    let refused = summary.refused.iter();
+    let refused = refused.map(|(file, why)| format!("{}: {}", visible(file), visible(why)));
+    lines.extend(refused.map(|text| ("refused", text)));
+    lines
 }
 
 /// What is to be said of single files: first of those that could not be read, now or before.

@@ -243,7 +243,7 @@ fn a_received_archive_leads_nowhere() {
             &["tables", "-a", &path],
             &["verify", "-a", &path],
             &["archive", "compact", "-a", &path],
-            &["ingest", &evidence, "-a", &path, "-C"],
+            &["ingest", &evidence, "-a", &path],
             // Last: it may lay aside what is wrong, and then all is well.
             &["archive", "repair", "-a", &path],
         ] {
