@@ -1,8 +1,8 @@
 //! The tables that coldtrail knows: columns, Kusto types, identity, and the paths of the audit record kept as columns.
 //!
 //! One description drives ingest, the archive's schema, the views, `tables --columns` and the tests. The facts are in
-//! `tables.txt` (Sentinel's and Defender XDR's tables), `foreign.txt` (tables that rules ask beside them) and `audit.txt` (paths of the
-//! audit record).
+//! `tables.txt` (Sentinel's and Defender XDR's tables), `foreign.txt` (tables that rules ask beside them), `published.txt` (further
+//! ones of Microsoft's references) and `audit.txt` (paths of the audit record).
 //! Knows nothing of files, Parquet or queries.
 
 use std::collections::HashMap;
@@ -11,6 +11,11 @@ use std::sync::{Arc, LazyLock};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 pub mod audit;
+mod matching;
+mod published;
+pub mod spellings;
+
+pub use matching::closest_foreign;
 
 /// A type of the Kusto query language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -131,6 +136,8 @@ pub struct Table {
 
 /// Column of the event's time in every event table.
 pub const TIME: &str = "TimeGenerated";
+/// Column with the name of the table, which every table of Log Analytics has.
+pub const TYPE: &str = "Type";
 /// The name that Defender XDR has for [`TIME`].
 pub const SECOND_TIME: &str = "Timestamp";
 /// JSON object of what the export had beyond the known columns, and of values that do not fit their type.
@@ -273,33 +280,13 @@ impl Catalog {
 
     /// A table that rules ask beside ours. Its rows, where there are any, are in `OtherRecords`.
     pub fn foreign(&self, name: &str) -> Option<&Table> {
-        self.foreign.iter().find(|t| t.name == name)
+        let own = self.foreign.iter().find(|t| t.name == name);
+        own.or_else(|| published::get(name))
     }
 
     /// Event tables, by name.
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
         self.tables.iter()
-    }
-
-    /// The event table whose columns best cover these names, if at least `share` of the names are columns of it.
-    pub fn best_match(&self, names: &[String], share: f64) -> Option<&Table> {
-        let mut best: Option<(usize, usize, &Table)> = None;
-        for t in self.tables.iter().filter(|t| t.by_day) {
-            let hits = names
-                .iter()
-                .filter(|n| t.export_position(n).is_some())
-                .count();
-            // More hits win; between equals the smaller table is the closer description.
-            let better = match best {
-                None => true,
-                Some((h, width, _)) => hits > h || (hits == h && t.columns.len() < width),
-            };
-            if better {
-                best = Some((hits, t.columns.len(), t));
-            }
-        }
-        best.filter(|(hits, _, _)| *hits >= 3 && *hits as f64 >= share * names.len() as f64)
-            .map(|(_, _, t)| t)
     }
 
     fn read() -> Catalog {

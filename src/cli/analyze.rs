@@ -1,7 +1,10 @@
 use std::path::PathBuf;
 
+use chrono_tz::Tz;
+
 use super::answer::text_into_file;
 use super::ui::{self, Ui, answer, bytes_text};
+use super::zone::zone;
 use super::{Exit, Global, hunt, ingest};
 use crate::archive::Archive;
 use crate::convert::Choice;
@@ -24,6 +27,10 @@ pub(super) struct Args {
     hunting: hunt::Hunting,
     #[command(flatten)]
     reading: ingest::Reading,
+    /// Zone in which findings and report show times, with the offset: a name such as Europe/Berlin, UTC, or `local`. That of --tz when not
+    /// given; UTC where neither is
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
+    show_tz: Option<Tz>,
     /// Replace results that exist
     #[arg(short = 'C', long)]
     clobber: bool,
@@ -47,7 +54,11 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
             "nothing was read: there is nothing to hunt in".into(),
         ));
     }
-    let (session, hunt) = hunt::sweep(&archive, &args.hunting, global, ui)?;
+    let (session, mut hunt) = hunt::sweep(&archive, &args.hunting, global, ui)?;
+    let zone = args.show_tz.or(args.reading.zone());
+    if let Some(zone) = zone {
+        hunt.show_in(zone);
+    }
     answer(&format!("\n{}", hunt::describe(&hunt, ui::columns())))?;
     text_into_file(&results[0], &report::findings_json(&hunt))?;
     text_into_file(&results[1], &report::findings_csv(&hunt))?;
@@ -61,6 +72,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
             now: args.hunting.window.now(),
             from: args.hunting.window.from(),
             to: args.hunting.window.to(),
+            zone,
             bytes_text,
         },
     )?;

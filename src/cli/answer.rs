@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use chrono_tz::Tz;
 use datafusion::dataframe::DataFrame;
 
 use super::layout::{self, Lines};
 use super::ui::{self, Ui, count, counted};
+use super::zone::zone;
 use crate::engine::Session;
-use crate::engine::output::{self, Format, Writer};
+use crate::engine::output::{self, Clock, Format, Writer};
 use crate::error::{Error, Result};
 
 /// Where the answer goes, and in which shape.
@@ -27,6 +29,10 @@ pub(super) struct Answer {
     /// Replace a file that exists
     #[arg(short = 'C', long)]
     clobber: bool,
+    /// Show times in a zone, with the offset: a name such as Europe/Berlin, or `local`; in UTC when not given. Times inside JSON and text
+    /// stay what they are, and so do those in Parquet, which are instants
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
+    tz: Option<Tz>,
 }
 
 /// The shape of an answer.
@@ -45,6 +51,10 @@ pub(super) struct Asked<'a> {
     pub query: &'a str,
     /// What `now()` says, in microseconds.
     pub now: i64,
+    /// Tables that it reads.
+    pub reads: &'a [String],
+    /// What is to be said beside its rows.
+    pub notes: &'a [String],
 }
 
 fn shape(text: &str) -> Result<Shape, String> {
@@ -202,11 +212,11 @@ impl Answer {
         {
             return Err(Error::Exists(path.clone()));
         }
-        let read = session.reads(frame.logical_plan())?;
+        let zone = self.zone_of(shape)?;
         let mut seen = Seen::default();
         match (&self.output, shape, ui::columns()) {
             (None, Shape::Table, Some(width)) => {
-                on_terminal(session, frame, width, &mut seen, ui)?;
+                on_terminal(session, frame, (zone, width), &mut seen, ui)?;
             }
             (None, Shape::Other(Format::Parquet), Some(_)) => {
                 return Err(Error::Usage(
@@ -215,29 +225,63 @@ impl Answer {
             }
             (None, shape, width) => {
                 let out = BufWriter::new(io::stdout());
-                stream(session, frame, shape, out, width.is_some(), &mut seen)?;
+                let how = How {
+                    shape,
+                    zone,
+                    terminal: width.is_some(),
+                };
+                stream(session, frame, how, out, &mut seen)?;
             }
-            (Some(path), shape, _) => to_file(session, frame, shape, path, &mut seen)?,
+            (Some(path), shape, _) => {
+                let how = How {
+                    shape,
+                    zone,
+                    terminal: false,
+                };
+                into_file(path, |out| stream(session, frame, how, out, &mut seen))?;
+            }
         }
-        tell_absence(session, &read, asked, &seen, ui);
+        tell_absence(session, asked, &seen, ui);
         Ok(())
+    }
+
+    /// The zone in which a format shows times.
+    fn zone_of(&self, shape: Shape) -> Result<Option<Tz>> {
+        match (shape, self.tz) {
+            (Shape::Other(Format::Parquet), _) | (_, None | Some(Tz::UTC)) => Ok(None),
+            (Shape::Other(Format::Kusto), Some(_)) => Err(Error::Usage(
+                "--tz: the answer of the query API has its times in UTC; another format, or no --tz"
+                    .into(),
+            )),
+            (_, zone) => Ok(zone),
+        }
     }
 }
 
+/// How an answer is written.
+#[derive(Clone, Copy)]
+struct How {
+    shape: Shape,
+    zone: Option<Tz>,
+    terminal: bool,
+}
+
 /// Says why there are no rows, or why a sum is one over none.
-fn tell_absence(session: &Session, read: &[String], asked: &Asked<'_>, seen: &Seen, ui: &Ui) {
-    if seen.rows > 1 || (seen.rows == 1 && !seen.bare) {
-        return;
+fn tell_absence(session: &Session, asked: &Asked<'_>, seen: &Seen, ui: &Ui) {
+    let mut parts: Vec<String> = Vec::new();
+    if seen.rows == 0 {
+        parts.push("0 rows".into());
     }
-    match session.absence(read, asked.query, asked.now) {
-        Ok(reasons) if seen.rows == 0 => {
-            let parts = std::iter::once("0 rows".to_string()).chain(reasons);
-            ui.say(&parts.collect::<Vec<_>>().join("; "));
+    if seen.rows == 0 || (seen.rows == 1 && seen.bare) {
+        match session.absence(asked.reads, asked.query, asked.now) {
+            Ok(reasons) => parts.extend(reasons),
+            // The answer is there; only what would explain it is not.
+            Err(e) => ui.warn(&format!("why there are no rows cannot be told: {e}")),
         }
-        Ok(reasons) if !reasons.is_empty() => ui.say(&reasons.join("; ")),
-        Ok(_) => {}
-        // The answer is there; only what would explain it is not.
-        Err(e) => ui.warn(&format!("why there are no rows cannot be told: {e}")),
+    }
+    parts.extend_from_slice(asked.notes);
+    if !parts.is_empty() {
+        ui.say(&parts.join("; "));
     }
 }
 
@@ -245,16 +289,22 @@ fn tell_absence(session: &Session, read: &[String], asked: &Asked<'_>, seen: &Se
 fn on_terminal(
     session: &Session,
     frame: DataFrame,
-    width: usize,
+    (zone, width): (Option<Tz>, usize),
     seen: &mut Seen,
     ui: &Ui,
 ) -> Result<()> {
-    let (names, right) = header(&output::schema(&frame));
+    let schema = output::schema(&frame);
+    let clock = Clock::new(&schema, zone);
+    let (names, right) = header(&schema);
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut cut = false;
     session.stream(frame, |batch| {
         seen.add(batch)?;
-        for row in 0..batch.num_rows().min(TABLE_ROWS - rows.len()) {
+        // No more than is shown.
+        let most = batch.num_rows().min(TABLE_ROWS - rows.len());
+        let batch = &batch.slice(0, most);
+        let batch = clock.shown(batch)?;
+        for row in 0..most {
             let mut cells = Vec::with_capacity(batch.num_columns());
             for column in batch.columns() {
                 // Cut before it is laid out: what cannot be seen must cost nothing.
@@ -312,17 +362,6 @@ fn header(schema: &SchemaRef) -> (Vec<String>, Vec<usize>) {
     (names, right)
 }
 
-/// Writes a file. A query that fails leaves what was there.
-fn to_file(
-    session: &Session,
-    frame: DataFrame,
-    shape: Shape,
-    path: &Path,
-    seen: &mut Seen,
-) -> Result<()> {
-    into_file(path, |out| stream(session, frame, shape, out, false, seen))
-}
-
 /// Writes a text into a file, whole or not at all.
 pub(super) fn text_into_file(path: &Path, text: &str) -> Result<()> {
     into_file(path, |mut out| {
@@ -357,19 +396,20 @@ fn into_file(path: &Path, write: impl FnOnce(BufWriter<File>) -> Result<()>) -> 
 fn stream(
     session: &Session,
     frame: DataFrame,
-    shape: Shape,
+    how: How,
     out: impl Write + Send,
-    terminal: bool,
     seen: &mut Seen,
 ) -> Result<()> {
     let schema = output::schema(&frame);
-    match shape {
+    let clock = Clock::new(&schema, how.zone);
+    match how.shape {
         Shape::Table => {
             let (names, right) = header(&schema);
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let mut lines = Lines::new(out, &names, &right);
             session.stream(frame, |batch| {
                 seen.add(batch)?;
+                let batch = clock.shown(batch)?;
                 for row in 0..batch.num_rows() {
                     let cells = batch.columns().iter().map(|c| output::cell(c, row));
                     let cells = cells.collect::<Result<Vec<String>>>()?;
@@ -382,10 +422,15 @@ fn stream(
             lines.finish().map_err(Error::io("write", "output"))
         }
         Shape::Other(format) => {
-            let mut writer = Writer::new(format, schema, out, terminal)?;
+            // What a program reads as a time of its own kind stays one.
+            let typed = matches!(format, Format::Parquet | Format::Kusto);
+            let mut writer = Writer::new(format, schema, out, how.terminal)?;
             session.stream(frame, |batch| {
                 seen.add(batch)?;
-                writer.write(batch)
+                match typed {
+                    true => writer.write(batch),
+                    false => writer.write(clock.shown(batch)?.as_ref()),
+                }
             })?;
             writer.finish()?;
             Ok(())

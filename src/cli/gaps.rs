@@ -12,7 +12,7 @@ use crate::proof::gaps::{self, Finding, Kind, Report, Scope};
 /// Show what is missing in an archive
 ///
 /// Holes in time, hours far below the usual, exports that end at a cap or break off, workloads that are not there, events outside
-/// the range that a file's name states, times in doubt. What is usual is told from the archive itself: the same hours of other weeks, with
+/// the range that a file's name states, times in doubt, events without a time. What is usual is told from the archive itself: the same hours of other weeks, with
 /// less than three weeks those of other days. --from and --to choose among the findings; all events count for what is usual.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

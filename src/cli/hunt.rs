@@ -1,10 +1,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use chrono_tz::Tz;
+
 use super::answer::{Shape, format_of, text_into_file};
 use super::ui::{self, Ui, answer, count, counted};
+use super::zone::zone;
 use super::{Exit, Global, Window, layout, severity};
 use crate::archive::Archive;
+use crate::archive::ledger::Ledger;
 use crate::detect::{self, Choice, Finding, Hunt, Status, Unjudged};
 use crate::diagnostic::Level;
 use crate::engine::output::Format;
@@ -34,6 +38,9 @@ pub(super) struct Args {
     /// Replace a file that exists
     #[arg(short = 'C', long)]
     clobber: bool,
+    /// Show times in a zone, with the offset: a name such as Europe/Berlin, or `local`; in UTC when not given
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
+    tz: Option<Tz>,
 }
 
 /// Which rules run, and on what.
@@ -109,8 +116,28 @@ pub(super) fn sweep(
     bar.done();
     let hunt = hunt?;
     tell(&hunt, ui);
+    if hunt.findings.is_empty()
+        && let Some(reason) = outside(&ledger, window)
+    {
+        ui.say(&reason);
+    }
     let session = session.within(window.from(), window.to())?;
     Ok((session, hunt))
+}
+
+/// Why nothing can be found in this window, where no event of the archive lies in it.
+fn outside(ledger: &Ledger, window: &Window) -> Option<String> {
+    let times = || ledger.exports().filter_map(|entry| entry.times);
+    let first = times().map(|(first, _)| first).min()?;
+    let last = times().map(|(_, last)| last).max()?;
+    let outside =
+        window.from().is_some_and(|from| last < from) || window.to().is_some_and(|to| first >= to);
+    outside.then(|| {
+        let (first, last) = (ui::time_text(first), ui::time_text(last));
+        format!(
+            "the events of this archive lie between {first} and {last}, outside the time asked for"
+        )
+    })
 }
 
 /// Says which rules did not run, and what those that ran could not judge.
@@ -177,7 +204,10 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     if let Some(path) = &args.output {
         refuse_existing(path, args.clobber)?;
     }
-    let (_, hunt) = sweep(&archive, &args.hunting, global, ui)?;
+    let (_, mut hunt) = sweep(&archive, &args.hunting, global, ui)?;
+    if let Some(zone) = args.tz {
+        hunt.show_in(zone);
+    }
     let text = |width| match shape {
         Shape::Other(Format::Json) => report::findings_json(&hunt),
         Shape::Other(Format::Ndjson) => report::findings_ndjson(&hunt),
@@ -209,7 +239,7 @@ pub(super) fn verdict(hunt: &Hunt) -> String {
         .into_iter()
         .map(|s| (s, hunt.count(s)))
         .filter(|(_, n)| *n > 0)
-        .map(|(s, n)| format!("{n} {}", s.name().to_lowercase()))
+        .map(|(s, n)| format!("{} {}", count(n as u64), s.name().to_lowercase()))
         .collect();
     let ran = hunt.outcomes.len() - hunt.not_run();
     let mut text = counted(hunt.findings.len() as u64, "finding");

@@ -5,26 +5,32 @@ use std::time::Instant;
 use chrono_tz::Tz;
 
 use super::ui::{Ui, answer, bytes_text, count, counted, time_text};
+use super::zone::zone;
 use super::{Exit, now};
 use crate::archive::Archive;
 use crate::archive::ledger::{Entry, Status};
-use crate::catalog::catalog;
+use crate::catalog::{catalog, table};
 use crate::convert::{self, Choice, Fault, Options, PlannedList, Summary};
 use crate::engine::output::visible;
-use crate::error::Result;
-use crate::ingest::detect::{Hints, Rows};
-use crate::ingest::input::{self, Found, PassedOver};
+use crate::engine::views;
+use crate::error::{Error, Result};
+use crate::ingest::answers;
+use crate::ingest::detect::{Hints, OTHER, Rows, is_table_name};
+use crate::ingest::input::{self, Found, Input, PassedOver};
 use crate::ingest::time::DateOrder;
+use crate::kql::eval::nearest;
 use crate::progress::Progress;
 
 /// Read exports into an archive
 ///
 /// What a file is is told from its content: audit log exports (CSV with an AuditData column, JSON), CloudAppEvents, sign-in
-/// logs and other tables of Sentinel and Defender XDR, RMS usage logs; plain, gzip, zstd, members of zip archives, Parquet. A file
-/// that was read before changes nothing. CSV files in a folder called `watchlists` become watchlists of the archive; one that has changed
-/// replaces the archive's, whose hash stays in `Ingests`.
+/// logs and other tables of Sentinel and Defender XDR, RMS usage logs; plain, gzip, zstd, xz, Parquet, members of zip and tar archives,
+/// sheets of Excel workbooks (.xlsx). A file's name counts only where the columns are those of several tables, and that is said. A file that was
+/// read before changes nothing. CSV files in a folder called `watchlists`, the same as JSON, and lists of sensitivity labels that stand
+/// beside the exports (CSV or JSON) become watchlists of the archive; one that has changed replaces the archive's, whose hash stays in `Ingests`.
 ///
-/// Limits: a record of 64 MiB; JSON nested 128 deep; a packed file that unpacks to 200 times its size or 1 TiB; three zip archives inside each other.
+/// Limits: a record of 64 MiB; JSON nested 128 deep; a packed file that unpacks to 200 times its size or 1 TiB; three archives inside
+/// each other; 128 MiB of memory to unpack zstd, 256 MiB for xz.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Files, folders, patterns such as 'exports/**/*.csv', or - for standard input
@@ -52,12 +58,18 @@ pub(super) struct Reading {
     /// Order of day and month in dates such as 3/4/2026, for files that do not tell: mdy or dmy
     #[arg(long, value_name = "ORDER", value_parser = order)]
     date_order: Option<DateOrder>,
-    /// Zone of columns that say `[Local Time]`: a name such as Europe/Berlin, or UTC
+    /// Zone of columns that say `[Local Time]`: a name such as Europe/Berlin, UTC, or `local`
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     tz: Option<Tz>,
-    /// Table of files without a header: TABLE, or 'TABLE(column,column,…)'
+    /// Table of rows that do not say theirs, with a header or without: TABLE, or 'TABLE(column,column,…)' with a name for each column of the
+    /// file. A table that is known needs a third of the columns to be its own, and most where another table was found by them; one that
+    /// is not known is a name under which they are kept in OtherRecords. Where it is not taken, that is said
     #[arg(long = "as", value_name = "TABLE", value_parser = rows)]
     rows: Option<Rows>,
+    /// Column or key with the time of the records, where the files have one that is not known or have several: no other one counts in files
+    /// that have it. Audit records keep their CreationTime
+    #[arg(long, value_name = "NAME")]
+    time_column: Option<String>,
     /// Add nothing at all when a record or a file cannot be read
     #[arg(long)]
     strict: bool,
@@ -71,14 +83,8 @@ fn order(text: &str) -> Result<DateOrder, String> {
     }
 }
 
-fn zone(text: &str) -> Result<Tz, String> {
-    text.parse().map_err(|_| {
-        "not a zone of the IANA database, such as Europe/Berlin, America/New_York or UTC".into()
-    })
-}
-
 fn rows(text: &str) -> Result<Rows, String> {
-    let (name, columns) = match text.split_once('(') {
+    let (name, columns): (&str, Vec<String>) = match text.split_once('(') {
         None => (text, Vec::new()),
         Some((name, rest)) => {
             let list = rest
@@ -88,19 +94,74 @@ fn rows(text: &str) -> Result<Rows, String> {
             (name, list.split(',').map(|c| c.trim().into()).collect())
         }
     };
-    let table = catalog()
-        .get(name.trim())
-        .filter(|t| t.by_day)
-        .ok_or_else(|| format!("no table `{name}`; OtherRecords takes any columns"))?;
-    Ok(Rows { table, columns })
+    let name = name.trim();
+    if let Some(why) = no_columns(&columns) {
+        return Err(why);
+    }
+    let is_name = |view: &str| view.eq_ignore_ascii_case(name);
+    if [views::LABEL_EVENTS, views::INFORMATION_PROTECTION_EVENTS]
+        .into_iter()
+        .any(is_name)
+    {
+        return Err(format!(
+            "`{name}` is a view: it is made of the rows of tables and has none of its own"
+        ));
+    }
+    let (table, called) = match catalog().get(name) {
+        Some(table) if table.by_day => (table, None),
+        // Rows of other tables are kept beside each other, each under its own name.
+        None if is_table_name(name) => (table(OTHER), Some(name.to_string())),
+        _ => return Err(format!("no table can be called `{name}`")),
+    };
+    Ok(Rows {
+        table,
+        columns,
+        called,
+    })
+}
+
+/// Why these are no names of the columns of a file.
+fn no_columns(columns: &[String]) -> Option<String> {
+    if columns.iter().any(String::is_empty) {
+        return Some("a column without a name: TABLE or TABLE(column,column,…)".into());
+    }
+    let twice = columns.iter().enumerate().find(|(at, name)| {
+        let mut before = columns[..*at].iter();
+        before.any(|other| other.eq_ignore_ascii_case(name))
+    });
+    twice.map(|(_, name)| format!("two columns are called `{name}`"))
+}
+
+/// Says of a name that is no table that one of nearly this name is.
+fn tell_near_miss(reading: &Reading, ui: &Ui) {
+    let called = reading
+        .rows
+        .as_ref()
+        .and_then(|rows| rows.called.as_deref());
+    let Some(name) = called.filter(|name| catalog().foreign(name).is_none()) else {
+        return;
+    };
+    let tables = catalog().tables().filter(|t| t.by_day).map(|t| t.name);
+    if let Some(near) = nearest(name, tables) {
+        ui.warn(&format!(
+            "--as {name}: no table of that name is known, it is the one under which rows are kept in {OTHER}"
+        ));
+        ui.hint(&format!("did you mean `{near}`?"));
+    }
 }
 
 impl Reading {
+    /// The zone of local times.
+    pub(super) fn zone(&self) -> Option<Tz> {
+        self.tz
+    }
+
     fn hints(&self) -> Hints {
         Hints {
             order: self.date_order,
             zone: self.tz,
             rows: self.rows.clone(),
+            time_column: self.time_column.clone(),
         }
     }
 }
@@ -113,6 +174,7 @@ pub(super) fn read(
     choice: Choice,
     ui: &Ui,
 ) -> Result<(Summary, String)> {
+    tell_near_miss(reading, ui);
     let options = Options {
         now: now(),
         hints: reading.hints(),
@@ -122,6 +184,7 @@ pub(super) fn read(
             false => Fault::Quarantine,
         },
     };
+    check_time_column(found, &options.hints)?;
     let bar = Arc::new(ui.progress());
     let progress: Arc<dyn Progress> = bar.clone();
     let started = Instant::now();
@@ -131,6 +194,22 @@ pub(super) fn read(
     let mut text = describe(&summary, started.elapsed().as_secs_f64(), ui.verbose);
     text.push_str(&passed_over(found));
     Ok((summary, text))
+}
+
+/// Refuses a column that no input has. What a pipe has is seen when it is read.
+fn check_time_column(found: &Found, hints: &Hints) -> Result<()> {
+    let Some(column) = hints.time_column.as_deref() else {
+        return Ok(());
+    };
+    if found.inputs.iter().any(Input::is_pipe) {
+        return Ok(());
+    }
+    if convert::plan(None, found, hints)?.iter().any(|p| p.timed) {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "--time-column: no input has a column or a key `{column}`"
+    )))
 }
 
 /// Says what was found and is no input: some of each kind, and how many more there are.
@@ -160,6 +239,7 @@ fn passed_over(found: &Found) -> String {
 pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
     let mut found = input::find(&args.inputs)?;
     if args.dry_run {
+        tell_near_miss(&args.reading, ui);
         return dry_run(args, &mut found);
     }
     let archive = Archive::create(&args.archive)?;
@@ -183,6 +263,7 @@ fn dry_run(args: &Args, found: &mut Found) -> Result<Exit> {
     if let Some(archive) = &archive {
         found.leave_out(&[archive.root()]);
     }
+    check_time_column(found, &args.reading.hints())?;
     let mut out = String::new();
     let mut exit = Exit::Done;
     for plan in convert::plan(archive.as_ref(), found, &args.reading.hints())? {
@@ -207,8 +288,12 @@ fn dry_run(args: &Args, found: &mut Found) -> Result<Exit> {
             line("note", &plan.note);
         }
     }
+    let notes = convert::watchlist_notes(found);
     for (file, planned) in convert::plan_watchlists(archive.as_ref(), found) {
         out.push_str(&format!("{}\n    taken for  watchlist\n", visible(&file)));
+        for (_, note) in notes.iter().filter(|(of, _)| *of == file) {
+            out.push_str(&format!("    note       {}\n", visible(note)));
+        }
         match planned {
             PlannedList::Taken(rows) => {
                 out.push_str(&format!("    rows       {}\n", count(rows)));
@@ -239,81 +324,88 @@ pub(super) fn exit(summary: &Summary) -> Exit {
 
 /// The summary of an ingest.
 fn describe(summary: &Summary, seconds: f64, verbose: bool) -> String {
-    let mut out = String::new();
-    let mut line = |name: &str, text: String| {
-        out.push_str(&format!("{name:<12} {text}\n"));
-    };
-    let bytes = summary.sum(|e| e.bytes);
-    line(
-        "files",
-        format!(
-            "{} ({}){}",
-            count(summary.entries.len() as u64),
-            bytes_text(bytes),
-            match summary.known.len() {
-                0 => String::new(),
-                n => format!(", and {} read before", counted(n as u64, "file")),
-            }
-        ),
-    );
-    line("records", count(summary.sum(|e| e.records)));
-    let events: u64 = summary.tables().values().sum();
-    line("events", count(events));
-    for (table, n) in summary.tables() {
-        line("", format!("{:>10}  {table}", count(n)));
-    }
-    line(
-        "duplicates",
-        format!(
-            "{} (equal content, dropped)",
-            count(summary.sum(|e| e.duplicates))
-        ),
-    );
-    let revisions = summary.sum(|e| e.revisions);
-    if revisions > 0 {
-        line(
-            "revisions",
-            format!(
-                "{} (same event, other content; kept in Revisions)",
-                count(revisions)
-            ),
-        );
-    }
-    line("quarantined", count(summary.sum(|e| e.quarantined)));
-    for (reason, n, place) in summary.reasons.top() {
-        line(
-            "",
-            format!(
-                "{:>10}  {} (first: {})",
-                count(n),
-                visible(reason),
-                visible(place)
-            ),
-        );
-    }
-    if let Some((n, reasons)) = summary.reasons.rest() {
-        line("", format!("{:>10}  for {reasons} other reasons", count(n)));
-    }
+    let mut lines = about_records(summary);
+    lines.extend(about_quarantine(summary));
     if let Some((first, last)) = summary.times() {
-        line(
-            "time span",
-            format!("{} to {}", time_text(first), time_text(last)),
-        );
+        let text = format!("{} to {}", time_text(first), time_text(last));
+        lines.push(("time span", text));
     }
-    for (what, text) in about_watchlists(summary) {
-        line(what, text);
-    }
-    line(
+    lines.extend(about_watchlists(summary));
+    let megabytes = summary.sum(|e| e.bytes) as f64 / 1e6;
+    lines.push((
         "took",
-        format!(
-            "{seconds:.1} s, {:.1} MB/s",
-            bytes as f64 / 1e6 / seconds.max(0.001)
-        ),
-    );
-    for (what, text) in about_files(summary, verbose) {
-        line(what, text);
+        format!("{seconds:.1} s, {:.1} MB/s", megabytes / seconds.max(0.001)),
+    ));
+    lines.extend(about_files(summary, verbose));
+    let mut out = String::new();
+    for (name, text) in lines {
+        out.push_str(&format!("{name:<12} {text}\n"));
     }
     out
+}
+
+/// What was read, and what became of it.
+fn about_records(summary: &Summary) -> Vec<(&'static str, String)> {
+    let known = match summary.known.len() {
+        0 => String::new(),
+        n => format!(", and {} read before", counted(n as u64, "file")),
+    };
+    let files = count(summary.entries.len() as u64);
+    let bytes = bytes_text(summary.sum(|e| e.bytes));
+    let tables = summary.tables();
+    let mut lines = vec![
+        ("files", format!("{files} ({bytes}){known}")),
+        ("records", count(summary.sum(|e| e.records))),
+        ("events", count(tables.values().sum())),
+    ];
+    for (table, n) in tables {
+        lines.push(("", format!("{:>10}  {table}", count(n))));
+    }
+    let duplicates = count(summary.sum(|e| e.duplicates));
+    let text = format!("{duplicates} (equal content, dropped)");
+    lines.push(("duplicates", text));
+    let revisions = summary.sum(|e| e.revisions);
+    if revisions > 0 {
+        let text = format!(
+            "{} (same event, other content; kept in Revisions)",
+            count(revisions)
+        );
+        lines.push(("revisions", text));
+    }
+    if summary.untimed > 0 {
+        let text = format!(
+            "{} (in no window of time; the files are named below)",
+            counted(summary.untimed, "event")
+        );
+        lines.push(("no time", text));
+    }
+    lines
+}
+
+/// Records that could not be read, by why; and files that have none.
+fn about_quarantine(summary: &Summary) -> Vec<(&'static str, String)> {
+    let quarantined = count(summary.sum(|e| e.quarantined));
+    let mut lines = vec![("quarantined", quarantined)];
+    for (reason, n, place) in summary.reasons.top() {
+        let text = format!(
+            "{:>10}  {} (first: {})",
+            count(n),
+            visible(reason),
+            visible(place)
+        );
+        lines.push(("", text));
+    }
+    if let Some((n, reasons)) = summary.reasons.rest() {
+        let text = format!("{:>10}  for {reasons} other reasons", count(n));
+        lines.push(("", text));
+    }
+    let no_records = |e: &&Entry| answers::passed_over(&e.note).is_some();
+    let beside = summary.entries.iter().filter(no_records).count() as u64;
+    if beside > 0 {
+        let text = format!("{} without records, named below", counted(beside, "file"));
+        lines.push(("passed over", text));
+    }
+    lines
 }
 
 /// Watchlists that were taken, and those that were left out.
@@ -330,9 +422,9 @@ fn about_watchlists(summary: &Summary) -> Vec<(&'static str, String)> {
         });
         lines.push(("watchlists", told.collect::<Vec<_>>().join(", ")));
     }
-    let refused = summary.refused.iter();
-    let refused = refused.map(|(file, why)| format!("{}: {}", visible(file), visible(why)));
-    lines.extend(refused.map(|text| ("refused", text)));
+    let told = |(file, what): &(String, String)| format!("{}: {}", visible(file), visible(what));
+    lines.extend(summary.list_notes.iter().map(|n| ("note", told(n))));
+    lines.extend(summary.refused.iter().map(|r| ("refused", told(r))));
     lines
 }
 
@@ -356,7 +448,17 @@ fn about_files(summary: &Summary, verbose: bool) -> Vec<(&'static str, String)> 
     }
     let (plain, noted): (Vec<&Entry>, Vec<&Entry>) =
         whole.into_iter().partition(|e| e.note.is_empty());
-    lines.extend(noted.into_iter().map(|e| ("note", told(e))));
+    lines.extend(
+        noted
+            .into_iter()
+            .map(|e| match answers::passed_over(&e.note) {
+                Some(why) => {
+                    let text = format!("{}: {}", visible(&e.file), visible(why));
+                    ("passed over", text)
+                }
+                None => ("note", told(e)),
+            }),
+    );
     if verbose {
         lines.extend(plain.into_iter().map(|e| {
             let text = format!(

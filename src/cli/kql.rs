@@ -123,9 +123,14 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         answer(&lines.collect::<String>())?;
         return Ok(Exit::Done);
     }
-    let frame = session.kql_plan(&query, &how)?;
-    let asked = Asked { query: &query, now };
-    args.answer.write(&session, frame, &asked, ui)?;
+    let planned = session.kql_planned(&query, &how)?;
+    let asked = Asked {
+        query: &query,
+        now,
+        reads: &planned.reads,
+        notes: &planned.notes,
+    };
+    args.answer.write(&session, planned.frame, &asked, ui)?;
     Ok(Exit::Done)
 }
 

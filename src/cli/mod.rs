@@ -25,6 +25,7 @@ mod sql;
 mod tables;
 mod ui;
 mod verify;
+mod zone;
 
 pub use exit::Exit;
 

@@ -85,6 +85,8 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let asked = Asked {
         query: &query,
         now: args.window.now(),
+        reads: &session.reads(frame.logical_plan())?,
+        notes: &[],
     };
     args.answer.write(&session, frame, &asked, ui)?;
     if listed {

@@ -5,7 +5,7 @@ use arrow::datatypes::DataType;
 use super::ui::{Ui, answer, count, table, time_text};
 use super::{Exit, Global};
 use crate::archive::Archive;
-use crate::catalog::{self, Origin, Table, catalog};
+use crate::catalog::{self, Origin, TIME, Table, catalog};
 use crate::engine::output::{self, visible};
 use crate::engine::views::{INFORMATION_PROTECTION_EVENTS, LABEL_EVENTS};
 use crate::engine::{Options, Session, Source};
@@ -14,7 +14,7 @@ use crate::error::{Error, Result, did_you_mean};
 /// Show what is in an archive
 ///
 /// Rows, files, bytes and time span of every stored table; the views (LabelEvents, and CloudAppEvents, OfficeActivity and
-/// UnifiedAuditLog over every source) with their rows; the watchlists.
+/// UnifiedAuditLog over every source) with their rows; tables whose rows are kept in OtherRecords, such as custom ones; the watchlists.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The archive
@@ -23,7 +23,7 @@ pub(super) struct Args {
     /// One line a day
     #[arg(long)]
     days: bool,
-    /// Columns of this table, view or watchlist (watchlists.NAME, with -a): what each is and where it comes from
+    /// Columns of this table, view, custom table (with -a) or watchlist (watchlists.NAME, with -a): what each is and where it comes from
     #[arg(long, value_name = "TABLE")]
     columns: Option<String>,
 }
@@ -55,6 +55,22 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         let header = ["view over all sources", "rows", "first", "last"];
         text.push('\n');
         text.push_str(&table(&header, &rows, &[1]));
+        let mut rows = Vec::new();
+        for name in session.customs()? {
+            let sql = format!(
+                "SELECT count(*), min(\"{TIME}\"), max(\"{TIME}\") FROM {}",
+                quoted(&name)
+            );
+            match row_of(&session, &name, &sql, ui)? {
+                Some(cells) => rows.push(cells_of(&name, cells)),
+                None => exit = Exit::Incomplete,
+            }
+        }
+        if !rows.is_empty() {
+            let header = ["table kept in OtherRecords", "rows", "first", "last"];
+            text.push('\n');
+            text.push_str(&table(&header, &rows, &[1]));
+        }
         let mut rows = Vec::new();
         for name in session.watchlists() {
             let shown = format!("watchlists.{name}");
@@ -172,6 +188,12 @@ fn columns(name: &str, archive: Option<&Path>, global: &Global) -> Result<Exit> 
         answer(&of_view(view, doc)?)?;
         return Ok(Exit::Done);
     }
+    if let Some(path) = archive
+        && let Some(rows) = of_custom(&Archive::open(path)?, name, global)?
+    {
+        answer(&rows)?;
+        return Ok(Exit::Done);
+    }
     let list = name
         .split_once('.')
         .filter(|(schema, _)| schema.eq_ignore_ascii_case("watchlists"));
@@ -218,6 +240,30 @@ fn of_catalog(found: &Table) -> String {
         doc => doc,
     };
     format!("{}: {doc}\n\n{}", found.name, table(&COLUMNS, &rows, &[]))
+}
+
+/// The columns of a table of a workspace's own, where the archive has one of this name.
+fn of_custom(archive: &Archive, name: &str, global: &Global) -> Result<Option<String>> {
+    let session = Session::open(Source::Archive(archive), &global.engine(None)?)?;
+    let all = session.customs()?;
+    let own = all.iter().find(|own| *own == name);
+    let Some(own) = own.or_else(|| all.iter().find(|own| own.eq_ignore_ascii_case(name))) else {
+        return Ok(None);
+    };
+    let frame = session.plan(&format!("SELECT * FROM {}", quoted(own)))?;
+    let rows = frame.schema().fields().iter().map(|field| {
+        let column = field.name();
+        let ty = match session.is_dynamic(own, column) {
+            true => "dynamic",
+            false => kusto_name(field.data_type()),
+        };
+        vec![visible(column), ty.into(), "rows".into()]
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    Ok(Some(format!(
+        "{own}: a table whose rows are among those of OtherRecords; columns are the keys of its rows\n\n{}",
+        table(&COLUMNS[..3], &rows, &[])
+    )))
 }
 
 fn of_view(view: &str, doc: &str) -> Result<String> {

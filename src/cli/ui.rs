@@ -11,6 +11,7 @@ use super::{Global, layout};
 use crate::engine::output::visible;
 use crate::error::Error;
 use crate::progress::Progress;
+pub(super) use crate::text::{count, counted};
 
 /// Where messages go, and how.
 pub(super) struct Ui {
@@ -231,29 +232,6 @@ pub(super) fn bytes_text(bytes: u64) -> String {
         format!("{value:.1} {}", UNITS[unit])
     } else {
         format!("{value:.0} {}", UNITS[unit])
-    }
-}
-
-/// `1234567` → `1,234,567`.
-pub(super) fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
-}
-
-/// `1 file`, `2 files`.
-pub(super) fn counted(n: u64, one: &str) -> String {
-    let n_of = count(n);
-    match (n, one.strip_suffix('y')) {
-        (1, _) => format!("{n_of} {one}"),
-        (_, Some(stem)) => format!("{n_of} {stem}ies"),
-        (_, None) => format!("{n_of} {one}s"),
     }
 }
 

@@ -8,10 +8,14 @@ use super::pieces::{Convert, Pieces};
 use super::store::Store;
 use super::{Choice, Fault, Options, ReadBefore, Summary, Tally, order_name};
 use crate::archive::ledger::{self, Entry, Ledger, Status};
+use crate::catalog::catalog;
 use crate::error::{Error, Result};
+use crate::ingest::answers;
 use crate::ingest::block::{Block, Pool, Shift};
 use crate::ingest::detect::{self, Format};
-use crate::ingest::time::Clocks;
+use crate::ingest::time::{Clocks, TakenFrom};
+use crate::ingest::workbook::Marks;
+use crate::text::{count, counted};
 
 /// Input after which what was read is committed, at the end of a file.
 const COMMIT_BYTES: u64 = 2 << 30;
@@ -20,6 +24,8 @@ const COMMIT_BYTES: u64 = 2 << 30;
 struct Current {
     entry: Entry,
     format: Option<Arc<Format>>,
+    /// Where the rows of a sheet are.
+    marks: Option<Arc<Marks>>,
     /// Bytes after a quote that was still open at the end of a block.
     carry: Option<Block>,
     /// How often a content occurred in this file, for tables without identities.
@@ -30,10 +36,16 @@ struct Current {
     untimed: u64,
     /// Local times that a clock skips or repeats.
     clocks: Clocks,
+    /// Names under which the times stood, of tables that nobody described.
+    taken: TakenFrom,
     /// Values that PowerShell flattened.
     flattened: u64,
     /// Rows of tables that are not known.
     unknown: Tally,
+    /// What is to be said of so many records.
+    remarks: BTreeMap<&'static str, u64>,
+    /// Error answers among its records: how many, and what the first says.
+    answers: Option<(u64, String)>,
     /// How far the export's own times are from those of the records.
     shift: Shift,
 }
@@ -49,26 +61,61 @@ impl Current {
             ));
         }
         if self.untimed > 0 {
-            notes.push(format!("{} events have no time", self.untimed));
+            let format = self.format.as_ref();
+            let asked = format.and_then(|f| f.time_column.as_deref());
+            let hint = match asked {
+                Some(column) => format!(": `{column}`, which --time-column names, has none there"),
+                None if format.is_some_and(|f| f.kind_name() == detect::OTHER) => {
+                    ": --time-column NAME says which column has it".into()
+                }
+                None => String::new(),
+            };
+            let have = match self.untimed {
+                1 => "has",
+                _ => "have",
+            };
+            let events = counted(self.untimed, "event");
+            notes.push(format!("{events} {have} no time{hint}"));
         }
+        notes.extend(self.taken.notes());
         let zone = self.format.as_ref().and_then(|f| f.zone);
         notes.extend(self.clocks.notes(zone));
         for (name, rows, _) in self.unknown.top() {
+            let known = match catalog().get(name).or_else(|| catalog().foreign(name)) {
+                Some(_) => "stored",
+                None => "known",
+            };
             notes.push(format!(
-                "table `{name}` is not known: {rows} of its rows are kept in {}",
+                "table `{name}` is not {known}: {} in {}",
+                kept(rows, "its"),
                 detect::OTHER
             ));
         }
         if let Some((rows, tables)) = self.unknown.rest() {
+            let are = match tables.as_str() {
+                "1" => "table is",
+                _ => "tables are",
+            };
             notes.push(format!(
-                "{tables} more tables are not known: {rows} of their rows are kept in {}",
+                "{tables} more {are} not stored: {} in {}",
+                kept(rows, "their"),
                 detect::OTHER
             ));
         }
+        for (what, records) in &self.remarks {
+            notes.push(format!("{} {what}", count(*records)));
+        }
+        match &self.answers {
+            Some((1, first)) => notes.push(first.clone()),
+            Some((n, first)) => {
+                notes.push(format!("{} error answers, the first: {first}", count(*n)));
+            }
+            None => {}
+        }
         if self.flattened > 0 {
             notes.push(format!(
-                "PowerShell wrote {} nested values as names of types (System.Object[], @{{…}}): what was in them is lost",
-                self.flattened
+                "PowerShell wrote {} as names of types (System.Object[], @{{…}}): what was in them is lost",
+                counted(self.flattened, "nested value")
             ));
         }
         if let Shift::Minutes(minutes) = self.shift
@@ -79,6 +126,14 @@ impl Current {
             ));
         }
         notes
+    }
+}
+
+/// So many rows of a table, or of several, are kept.
+fn kept(rows: u64, whose: &str) -> String {
+    match rows {
+        1 => format!("1 of {whose} rows is kept"),
+        rows => format!("{} of {whose} rows are kept", count(rows)),
     }
 }
 
@@ -204,7 +259,11 @@ impl<'a> Merge<'a> {
                 input,
                 format,
                 packing,
-            } => self.current = Some(self.begin(input, format, packing)),
+                marks,
+            } => {
+                let begun = self.begin(input, format, packing);
+                self.current = Some(Current { marks, ..begun });
+            }
             Message::Converted {
                 block,
                 pieces,
@@ -282,13 +341,17 @@ impl<'a> Merge<'a> {
         Current {
             entry,
             format,
+            marks: None,
             carry: None,
             contents: hashbrown::HashMap::new(),
             failed: 0,
             untimed: 0,
             clocks: Clocks::default(),
+            taken: TakenFrom::default(),
             flattened: 0,
             unknown: Tally::default(),
+            remarks: BTreeMap::new(),
+            answers: None,
             shift: Shift::Unknown,
         }
     }
@@ -316,6 +379,9 @@ impl<'a> Merge<'a> {
         for (name, rows) in &pieces.unknown {
             file.unknown.add(name, *rows, String::new);
         }
+        for (what, records) in &pieces.remarks {
+            *file.remarks.entry(what).or_default() += records;
+        }
         file.shift = file.shift.and(pieces.shift);
         if let Some(from) = pieces.leftover {
             file.carry = Some(Block {
@@ -325,20 +391,35 @@ impl<'a> Merge<'a> {
             });
         }
         file.entry.records += pieces.records;
-        for reject in pieces.rejects {
+        for mut reject in pieces.rejects {
             file.entry.quarantined += 1;
             let record = base + reject.record + 1;
             let offset = block.offset + reject.offset as u64;
+            if answers::is_error(&reject.reason) {
+                let first = || (0, reject.reason.clone());
+                file.answers.get_or_insert_with(first).0 += 1;
+            }
+            let row = file.marks.as_ref().and_then(|marks| marks.row_at(offset));
+            let place = match row {
+                Some(row) => format!("row {row}"),
+                None => format!("record {record}, byte {offset}"),
+            };
             if self.fault == Fault::Stop {
                 return Err(Error::Strict {
                     path: file.entry.file.clone().into(),
-                    place: format!("record {record}, byte {offset}: "),
+                    place: format!("{place}: "),
                     reason: reject.reason,
                 });
             }
             self.summary.reasons.add(&kind_of(&reject.reason), 1, || {
-                format!("{}, record {record}, byte {offset}", file.entry.file)
+                format!("{}, {place}", file.entry.file)
             });
+            if let Some(row) = row {
+                // Nobody sees bytes in a sheet.
+                reject
+                    .reason
+                    .push_str(&format!(" (row {row} of the sheet)"));
+            }
             self.store
                 .quarantine(&file.entry, record as i64, offset as i64, &reject)?;
         }
@@ -348,6 +429,7 @@ impl<'a> Merge<'a> {
                 .add(&file.entry, base, rows, &mut file.contents)?;
             file.untimed += added.untimed;
             file.clocks.add(rows.clocks);
+            file.taken.add(&rows.taken);
             file.entry.duplicates += added.duplicates;
             file.entry.revisions += added.revisions;
             if added.events > 0 {
@@ -374,10 +456,14 @@ impl<'a> Merge<'a> {
         if let Some(e) = finish.failure {
             status = Status::Incomplete;
             let note = format!(
-                "the file breaks off after {} records: {e}",
-                file.entry.records
+                "the file breaks off after {}: {e}",
+                counted(file.entry.records, "record")
             );
             notes.insert(0, note);
+        }
+        if file.answers.is_some() && status == Status::Complete {
+            // A page that the service did not give is missing.
+            status = Status::Incomplete;
         }
         if file.failed > 0 && status == Status::Complete {
             // The next version may read them.
@@ -393,6 +479,7 @@ impl<'a> Merge<'a> {
             }
         }
         notes.extend(file.notes());
+        self.summary.untimed += file.untimed;
         notes.retain(|n| !n.is_empty());
         let mut entry = file.entry;
         entry.status = status;

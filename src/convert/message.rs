@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::ingest::block::Block;
 use crate::ingest::detect::Format;
 use crate::ingest::input::{self, Input};
+use crate::ingest::workbook::Marks;
 
 /// What the merging thread hears, as it comes.
 pub(super) enum Event {
@@ -34,6 +35,8 @@ pub(super) enum Message {
         input: String,
         format: Option<Arc<Format>>,
         packing: (&'static str, &'static str),
+        /// Of a sheet.
+        marks: Option<Arc<Marks>>,
     },
     Converted {
         block: Box<Block>,

@@ -24,6 +24,7 @@ mod message;
 mod permits;
 mod pieces;
 mod read;
+mod revisions;
 mod store;
 mod tally;
 #[cfg(test)]
@@ -32,7 +33,7 @@ mod waiting;
 mod watchlists;
 
 pub use tally::Tally;
-pub use watchlists::{Planned as PlannedList, plan as plan_watchlists};
+pub use watchlists::{Planned as PlannedList, notes as watchlist_notes, plan as plan_watchlists};
 
 use merge::Merge;
 use permits::Permits;
@@ -86,8 +87,12 @@ pub struct Summary {
     pub watchlists: Vec<(String, bool)>,
     /// Files of watchlists that were left out, and why.
     pub refused: Vec<(String, String)>,
+    /// What is to be said of watchlists that were taken, by file.
+    pub list_notes: Vec<(String, String)>,
     /// Why records are in quarantine, and the first place of each reason.
     pub reasons: Tally,
+    /// Events that stay without a time.
+    pub untimed: u64,
 }
 
 /// A file that was read in an earlier ingest, as far as it can be.
@@ -143,7 +148,8 @@ impl Summary {
     /// Whether something could not be read, now or before.
     pub fn is_incomplete(&self) -> bool {
         let is_broken = |e: &Entry| e.status != Status::Complete || e.quarantined > 0;
-        !self.refused.is_empty()
+        self.untimed > 0
+            || !self.refused.is_empty()
             || self.entries.iter().any(is_broken)
             || self.known.iter().any(|k| k.status != Status::Complete)
     }
@@ -177,7 +183,8 @@ fn ingest_with(
     let snapshot = Arc::new(archive.begin(options.now, &lock)?);
     let ledger = Arc::clone(&snapshot.ledger);
     let existing = |name: &str| watchlists::stored(archive.root(), name);
-    let watchlists = watchlists::check(&found.watchlists, &existing);
+    let (inputs, lists) = watchlists::sorted(found);
+    let watchlists = watchlists::check(&lists, &existing);
     if options.fault == Fault::Stop
         && let Some((file, reason)) = watchlists.refused.first()
     {
@@ -191,10 +198,10 @@ fn ingest_with(
             .map(|w| (w.name.clone(), w.replaces.is_some()))
             .collect(),
         refused: watchlists.refused,
+        list_notes: watchlists.remarks,
         ..Summary::default()
     };
-    let total = found
-        .inputs
+    let total = inputs
         .iter()
         .map(Input::size)
         .try_fold(0, |sum, size| size.map(|s| sum + s));
@@ -205,7 +212,7 @@ fn ingest_with(
     let pool = Arc::new(Pool::default());
     let (send, receive) = mpsc::channel();
     let reader = Reader {
-        inputs: found.inputs.clone(),
+        inputs,
         hints: options.hints.clone(),
         choice: options.choice,
         ledger: Arc::clone(&ledger),
@@ -252,6 +259,8 @@ pub struct Planned {
     pub status: Status,
     /// Why not, and warnings.
     pub note: String,
+    /// Whether it has the column of the time that the user named.
+    pub timed: bool,
 }
 
 /// Tells what inputs are, without reading more of them than that takes.
@@ -265,7 +274,7 @@ pub fn plan(archive: Option<&Archive>, found: &Found, hints: &Hints) -> Result<V
         .unwrap_or_default();
     let ledger = &snapshot.ledger;
     let mut out = Vec::new();
-    for input in &found.inputs {
+    for input in &watchlists::sorted(found).0 {
         read::plan(input, ledger, hints, &mut out);
     }
     Ok(out)
@@ -305,6 +314,9 @@ pub fn in_memory(
             order: None,
             order_open: false,
             zone: None,
+            time_column: None,
+            header: Vec::new(),
+            called: None,
         });
         let block = Block {
             bytes: record.to_string().into_bytes(),

@@ -11,7 +11,7 @@ use crate::ingest::Reject;
 use crate::ingest::block::{Block, Converted, Shift};
 use crate::ingest::detect::{Container, Format};
 use crate::ingest::rows::TableRows;
-use crate::ingest::time::Clocks;
+use crate::ingest::time::{Clocks, TakenFrom};
 
 /// Turns a block into rows.
 pub(super) type Convert = fn(&Arc<Format>, &Block) -> Converted;
@@ -30,6 +30,8 @@ pub(super) struct Piece {
     pub times: Vec<Option<i64>>,
     /// Local times that a clock skips or repeats.
     pub clocks: Clocks,
+    /// Names under which the times stood, of tables that nobody described.
+    pub taken: TakenFrom,
     /// The table's columns; those of lineage are empty still.
     pub columns: Vec<ArrayRef>,
 }
@@ -49,6 +51,7 @@ impl Piece {
             records: rows.records,
             times: rows.times,
             clocks: rows.clocks,
+            taken: rows.taken,
         }
     }
 
@@ -67,6 +70,8 @@ pub(super) struct Pieces {
     pub leftover: Option<usize>,
     pub flattened: u64,
     pub unknown: BTreeMap<String, u64>,
+    /// What is to be said of so many records.
+    pub remarks: BTreeMap<&'static str, u64>,
     pub shift: Shift,
     /// Whether conversion panicked: all records are rejected then.
     pub failed: bool,
@@ -93,6 +98,7 @@ impl Pieces {
             leftover: converted.leftover,
             flattened: converted.flattened,
             unknown: converted.unknown,
+            remarks: converted.remarks,
             shift: converted.shift,
             failed: false,
         }
@@ -125,6 +131,7 @@ impl Pieces {
             leftover: None,
             flattened: 0,
             unknown: BTreeMap::new(),
+            remarks: BTreeMap::new(),
             shift: Shift::Unknown,
             failed: true,
         }

@@ -5,16 +5,21 @@ use std::sync::{Arc, mpsc};
 use super::caught::caught;
 use super::message::{Event, Finish, Message, Place};
 use super::permits::Permits;
+use super::pieces::Pieces;
 use super::{Choice, Planned, ReadBefore};
 use crate::archive::ledger::{self, Entry, Ledger, Status};
 use crate::error::{Error, Result};
-use crate::ingest::block::{Block, Blocks, Pool};
+use crate::ingest::block::{self, Block, Blocks, Pool};
 use crate::ingest::detect::{self, Detected, Format, Hints};
 use crate::ingest::input::Input;
+use crate::ingest::member::{self, Holder, Members};
+use crate::ingest::packing;
 use crate::ingest::stream::{self, Packing, Stream};
-use crate::ingest::time::Evidence;
+use crate::ingest::time::{Evidence, TakenFrom};
+use crate::ingest::workbook::{self, Marks};
 use crate::ingest::zip;
 use crate::progress::{Progress, Silent};
+use crate::text::count;
 
 /// What a block takes at least, whatever is in it: a table's builders have room for a thousand rows.
 const BLOCK_MIN: usize = 512 << 10;
@@ -50,9 +55,13 @@ pub(super) struct Reader {
 pub(super) struct Recognised {
     pub blocks: Blocks<Stream>,
     pub packing: Packing,
+    /// How it is packed, for the ledger.
+    pub packed: &'static str,
     pub encoding: &'static str,
     /// Nothing where the file holds no records that can be read.
     pub format: Option<Arc<Format>>,
+    /// What is known of a sheet while it is read.
+    pub marks: Option<Arc<Marks>>,
     pub status: Status,
     pub note: String,
 }
@@ -64,12 +73,19 @@ pub(super) fn recognise(
     progress: Arc<dyn Progress>,
     pool: &Arc<Pool>,
 ) -> Result<Recognised> {
-    let stream = stream::open(input, progress)?;
-    let (packing, encoding) = (stream.packing, stream.encoding);
-    let encoding_note = stream.encoding_note;
+    let mut stream = stream::open(input, progress)?;
+    let (packing, packed, encoding) = (stream.packing, stream.packed, stream.encoding);
+    let said = std::mem::take(&mut stream.note);
+    let marks = stream.marks.take();
     let offset = stream.offset;
     let mut blocks = Blocks::new(stream, offset, Arc::clone(pool));
-    let detected = detect::detect(blocks.head(), hints);
+    let mut detected = match packing {
+        Packing::Foreign(what) => Detected::Unknown(what.into()),
+        _ => detect::detect(blocks.head(), hints),
+    };
+    if let Detected::Known(format) = &mut detected {
+        detect::by_name(format, &input.name());
+    }
     let detected = match (&detected, blocks.failure.take()) {
         // Not even its beginning could be read.
         (Detected::Empty(_), Some(failure)) => Detected::Unknown(failure.to_string()),
@@ -92,26 +108,43 @@ pub(super) fn recognise(
             }
             Err(why) => (None, Status::Unreadable, why),
         },
+        Detected::Empty(why) if input.is_sheet() => {
+            let why = why.replacen("the file", "the sheet", 1);
+            (None, Status::Complete, why)
+        }
         Detected::Empty(why) => (None, Status::Complete, why.to_string()),
-        Detected::Unknown(why) => (None, Status::Unreadable, why),
+        Detected::Unknown(_) if input.is_sheet() && workbook::is_prose(blocks.head()) => {
+            let why = "passed over: one column of words, no table";
+            (None, Status::Complete, why.into())
+        }
+        Detected::Unknown(why) => {
+            let end = match packing {
+                Packing::None => zip::told_by_end(input)?,
+                _ => None,
+            };
+            (None, Status::Unreadable, end.map_or(why, String::from))
+        }
     };
-    if !encoding_note.is_empty() && format.is_some() {
-        note = match note.as_str() {
-            "" => encoding_note.into(),
-            note => format!("{note}; {encoding_note}"),
-        };
+    if let Some(format) = &format {
+        note = joined(note, detect::tie(format).unwrap_or_default());
+        // Why a file is taken for what it is may be noted already.
+        let refused = detect::refused(format, hints).filter(|why| !note.contains(why.as_str()));
+        note = joined(note, refused.unwrap_or_default());
+        note = joined(note, said);
     }
     Ok(Recognised {
         blocks,
         packing,
+        packed,
         encoding,
         format,
+        marks,
         status,
         note,
     })
 }
 
-/// Tells what an input is, and the members of a zip archive after it.
+/// Tells what an input is, and the members of an archive after it.
 pub(super) fn plan(input: &Input, ledger: &Ledger, hints: &Hints, out: &mut Vec<Planned>) {
     let mut planned = Planned {
         file: input.name(),
@@ -121,6 +154,7 @@ pub(super) fn plan(input: &Input, ledger: &Ledger, hints: &Hints, out: &mut Vec<
         dates: String::new(),
         status: Status::Complete,
         note: String::new(),
+        timed: false,
     };
     if planned.known.is_some() {
         return out.push(planned);
@@ -130,7 +164,7 @@ pub(super) fn plan(input: &Input, ledger: &Ledger, hints: &Hints, out: &mut Vec<
         planned.note = "a pipe is read once: what it holds is told when it is read".into();
         return out.push(planned);
     }
-    let found = match recognise(input, hints, Arc::new(Silent), &Arc::default()) {
+    let mut found = match recognise(input, hints, Arc::new(Silent), &Arc::default()) {
         Ok(found) => found,
         Err(e) => {
             planned.status = Status::Unreadable;
@@ -138,10 +172,16 @@ pub(super) fn plan(input: &Input, ledger: &Ledger, hints: &Hints, out: &mut Vec<
             return out.push(planned);
         }
     };
-    if found.packing == Packing::Zip {
-        planned.container = "zip archive".into();
-        return match zip::members(input) {
+    if found.packing.holds_members() {
+        planned.container = match found.packing {
+            Packing::Tar => format!("{} archive", found.packed),
+            _ => "zip archive".into(),
+        };
+        return match member::members(input, found.packing) {
             Ok(members) => {
+                if members.holder == Holder::Workbook {
+                    planned.container = members.holder.name().into();
+                }
                 planned.note = about(&members, 0);
                 if members.damage.is_some() {
                     planned.status = Status::Incomplete;
@@ -158,21 +198,22 @@ pub(super) fn plan(input: &Input, ledger: &Ledger, hints: &Hints, out: &mut Vec<
             }
         };
     }
+    planned.timed = has_time_column(&mut found, hints);
     if let Some(format) = &found.format {
         planned.kind = format!("{}: {}", format.kind_name(), format.why);
-        planned.container = match found.packing {
-            Packing::None => format!("{}, {}", format.container, found.encoding),
-            packing => format!(
-                "{}, {}, {}",
-                packing.name(),
-                format.container,
-                found.encoding
-            ),
+        planned.container = match found.packed {
+            "none" => format!("{}, {}", format.container, found.encoding),
+            packed => format!("{packed}, {}, {}", format.container, found.encoding),
         };
         planned.dates = super::order_name(format.order).into();
     }
     planned.status = found.status;
     planned.note = found.note;
+    if let Some(format) = &found.format
+        && let Some(more) = first_rows(&mut found.blocks, format)
+    {
+        planned.note = joined(planned.note, more);
+    }
     if let Some(failure) = found.blocks.failure {
         planned.status = Status::Incomplete;
         planned.note = failure.to_string();
@@ -180,11 +221,100 @@ pub(super) fn plan(input: &Input, ledger: &Ledger, hints: &Hints, out: &mut Vec<
     out.push(planned);
 }
 
-/// What is to be said of the members of a zip archive, of which so many were not read whole.
-fn about(members: &zip::Members, broken: usize) -> String {
+/// Whether a file has the column that the user named as the time. One that is refused counts where it may have it: what is asked for may be the
+/// order of that column's dates, or their zone.
+fn has_time_column(found: &mut Recognised, hints: &Hints) -> bool {
+    match (&found.format, hints.time_column.as_deref()) {
+        (Some(format), _) => format.time_column.is_some(),
+        (None, Some(column)) => {
+            found.status == Status::Unreadable && detect::mentions(found.blocks.head(), column)
+        }
+        (None, None) => false,
+    }
+}
+
+/// Two notes as one.
+fn joined(note: String, more: String) -> String {
+    match (note.is_empty(), more.is_empty()) {
+        (true, _) => more,
+        (_, true) => note,
+        _ => format!("{note}; {more}"),
+    }
+}
+
+/// Passes over what stands before the first record.
+fn to_records(blocks: &mut Blocks<Stream>, format: &Format) {
+    match format.container {
+        detect::Container::Csv { body, .. } => blocks.skip(body),
+        detect::Container::JsonEnvelope { key, once, body } => {
+            blocks.skip(body);
+            blocks.within(key, once);
+        }
+        _ => {}
+    }
+}
+
+/// What the first rows of a file become, where they are not all events of the table that it was taken for, with a time: they are converted as an
+/// ingest would.
+fn first_rows(blocks: &mut Blocks<Stream>, format: &Arc<Format>) -> Option<String> {
+    let own = match &format.kind {
+        detect::Kind::Cells { table, .. } | detect::Kind::Objects { table } => table.name,
+        detect::Kind::AuditCell { .. }
+        | detect::Kind::AuditFlat { .. }
+        | detect::Kind::Audit
+        | detect::Kind::AuditWrapped => "UnifiedAuditLog",
+        // Each of their records says its table.
+        _ => "",
+    };
+    to_records(blocks, format);
+    let pieces = Pieces::of(
+        block::convert,
+        format,
+        &blocks.next_block(&format.container)?,
+    );
+    // Of one record it goes without saying that it is one.
+    let so_many = |n: usize, what: String| match (pieces.records, n) {
+        (1, 1) => what,
+        _ => format!("{} {what}", count(n as u64)),
+    };
+    let mut told: Vec<String> = Vec::new();
+    if pieces.tables.iter().any(|piece| piece.table.name != own) {
+        let tables = pieces.tables.iter();
+        told.extend(tables.map(|p| so_many(p.records.len(), format!("of {}", p.table.name))));
+    }
+    let times = pieces.tables.iter().flat_map(|piece| &piece.times);
+    let untimed = times.filter(|time| time.is_none()).count();
+    if untimed > 0 {
+        told.push(so_many(untimed, "without a time".into()));
+    }
+    if let Some(first) = pieces.rejects.first() {
+        let what = format!("to quarantine ({})", first.reason);
+        told.push(so_many(pieces.rejects.len(), what));
+    }
+    let mut notes = Vec::new();
+    if !told.is_empty() {
+        let told = told.join(", ");
+        notes.push(match pieces.records {
+            1 => format!("its first record: {told}"),
+            records => format!("of its first {} records {told}", count(records)),
+        });
+    }
+    let mut taken = TakenFrom::default();
+    for piece in &pieces.tables {
+        taken.add(&piece.taken);
+    }
+    notes.extend(taken.notes());
+    (!notes.is_empty()).then(|| notes.join("; "))
+}
+
+/// What is to be said of the members of an archive, of which so many were not read whole.
+fn about(members: &Members, broken: usize) -> String {
     let mut notes = Vec::new();
     if members.passed_over > 0 {
         notes.push(format!("passed over: {}", members.passed_over));
+    }
+    if members.hidden > 0 {
+        notes.push(format!("hidden sheets among them: {}", members.hidden));
     }
     if !members.watchlists.is_empty() {
         let names = members.watchlists.join(", ");
@@ -255,11 +385,11 @@ fn settle_order(input: &Input, format: &mut Format) -> Result<(), String> {
     let stream = stream::open(input, Arc::new(Silent)).map_err(|e| e.to_string())?;
     let mut blocks = Blocks::new(stream, 0, Arc::default());
     blocks.head();
-    if let detect::Container::Csv { body, .. } = format.container {
-        blocks.skip(body);
-    }
+    to_records(&mut blocks, format);
     while let Some(block) = blocks.next_block(&format.container) {
-        if let Evidence::Decided(order) = detect::order_evidence(format, &block.bytes) {
+        if let Evidence::Decided(order) =
+            detect::order_evidence(format, &block.bytes, block.records.as_deref())
+        {
             format.order = Some(order);
             return Ok(());
         }
@@ -352,14 +482,17 @@ impl Reader {
     /// Whether what was read of a file is all that this version can read with what the user says now.
     fn is_settled(&self, entry: &Entry) -> bool {
         let hints = &self.hints;
-        let told = hints.order.is_some() || hints.zone.is_some() || hints.rows.is_some();
+        let told = hints.order.is_some()
+            || hints.zone.is_some()
+            || hints.rows.is_some()
+            || hints.time_column.is_some();
         match entry.status {
             Status::Complete => true,
             _ if entry.version != ledger::VERSION => false,
             // The order of dates, a zone or a table may be what was missing.
             Status::Unreadable => !told,
             // So it may be for a member, which may be known from elsewhere.
-            Status::Incomplete => !told || entry.compression != "zip",
+            Status::Incomplete => !told || !packing::held_members(&entry.compression),
         }
     }
 
@@ -402,34 +535,30 @@ impl Reader {
             Ok(found) => found,
             Err(e) => return Ok(self.cannot_read(order, name, &e)),
         };
-        if found.packing == Packing::Zip {
+        if found.packing.holds_members() {
             return self.archive(input, name, found, order);
         }
         let Recognised {
             mut blocks,
-            packing,
+            packed,
             encoding,
             format,
+            marks,
             status,
-            note,
+            mut note,
+            ..
         } = found;
         let begin = Message::Begin {
             input: name,
             format: format.clone(),
-            packing: (packing.name(), encoding),
+            packing: (packed, encoding),
+            marks: marks.clone(),
         };
         if !self.tell(order, begin) {
             return Ok(Read::Unheard);
         }
         if let Some(format) = &format {
-            match format.container {
-                detect::Container::Csv { body, .. } => blocks.skip(body),
-                detect::Container::JsonEnvelope { key, once, body } => {
-                    blocks.skip(body);
-                    blocks.within(key, once);
-                }
-                _ => {}
-            }
+            to_records(&mut blocks, format);
             while let Some(block) = blocks.next_block(&format.container) {
                 let permit = self.permits.take(weight(&block));
                 let event = Event::Convert(*order, Arc::clone(format), Box::new(block), permit);
@@ -439,6 +568,7 @@ impl Reader {
                 }
             }
         }
+        note = joined(note, marks.map_or(String::new(), |marks| marks.note()));
         let failure = blocks.failure.take();
         let whole = failure.is_none() && status == Status::Complete;
         let finish = Finish {
@@ -457,15 +587,15 @@ impl Reader {
         })
     }
 
-    /// Reads the members of a zip archive, then enters the archive itself.
+    /// Reads the members of an archive, then enters the archive itself.
     fn archive(
         &self,
         input: &Input,
         name: String,
-        found: Recognised,
+        mut found: Recognised,
         order: &mut u64,
     ) -> Result<Read> {
-        let members = match zip::members(input) {
+        let members = match member::members(input, found.packing) {
             Ok(members) => members,
             Err(e) => {
                 let why = reason_of(&e);
@@ -480,7 +610,12 @@ impl Reader {
                 Read::Unheard => return Ok(Read::Unheard),
             }
         }
-        let mut note = format!("zip archive, members: {}", members.inputs.len());
+        let holder = members.holder;
+        if holder == Holder::Workbook {
+            found.packed = packing::WORKBOOK;
+        }
+        let count = members.inputs.len();
+        let mut note = format!("{}, {}: {count}", holder.name(), holder.parts());
         let more = about(&members, broken);
         if !more.is_empty() {
             note.push_str(&format!("; {more}"));
@@ -505,7 +640,8 @@ impl Reader {
         let begin = Message::Begin {
             input,
             format: None,
-            packing: (found.packing.name(), ""),
+            packing: (found.packed, ""),
+            marks: None,
         };
         let finish = Finish {
             digest: found.blocks.into_reader().digest(true),
@@ -526,6 +662,7 @@ impl Reader {
             input: name,
             format: None,
             packing: ("", ""),
+            marks: None,
         };
         let finish = Finish {
             digest: Ok((0, String::new())),

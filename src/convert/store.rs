@@ -4,18 +4,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
-};
-use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
+use arrow::array::{ArrayRef, AsArray, BinaryArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::SchemaRef;
 use parquet::errors::ParquetError;
 use sha2::{Digest, Sha256};
-use xxhash_rust::xxh3::xxh3_128;
 
 use super::caught::caught;
 use super::message::Event;
 use super::pieces::Piece;
+use super::revisions;
 use super::waiting::{Day, PART_BYTES, Picked, Waiting};
 use super::watchlists::Taken;
 use crate::archive::digest::RowSets;
@@ -23,7 +20,7 @@ use crate::archive::keys::{self, Keys, Known};
 use crate::archive::ledger::{self, Entry};
 use crate::archive::part::{self, Part};
 use crate::archive::{Archive, Lock, Snapshot};
-use crate::catalog::{self, FINGERPRINT, INGEST_ID, RECORD, TIME, Table};
+use crate::catalog::{self, FINGERPRINT, INGEST_ID, RECORD, Table};
 use crate::error::{Error, Result};
 use crate::ingest::Reject;
 use crate::ingest::rows::id_key;
@@ -255,77 +252,21 @@ impl<'a> Store<'a> {
         let seen = self.revisions.as_mut().expect("it was loaded above");
         let mut fresh = Vec::new();
         for row in rows {
-            if seen.insert(revision_key(table.name, prints[*row])) {
+            if seen.insert(revisions::key(table.name, prints[*row])) {
                 fresh.push(*row);
             }
         }
         if fresh.is_empty() {
             return Ok(0);
         }
-        let side = catalog::table("Revisions");
-        let mut contents = Vec::new();
-        for row in &fresh {
-            contents.push(
-                match table.record.filter(|_| table.name == "UnifiedAuditLog") {
-                    Some(column) => batch
-                        .column(column)
-                        .as_string::<i32>()
-                        .value(*row)
-                        .to_string(),
-                    None => row_json(&batch.slice(*row, 1))?,
-                },
-            );
-        }
-        let ids: Vec<Option<String>> = fresh
-            .iter()
-            .map(|row| {
-                let column = batch.column(table.identity?).as_string::<i32>();
-                column
-                    .is_valid(*row)
-                    .then(|| column.value(*row).to_string())
-            })
-            .collect();
-        let times = batch
-            .column(table.at(TIME))
-            .as_primitive::<TimestampMicrosecondType>();
-        let pick = |name: &str| {
-            let column = batch
-                .column(table.at(name))
-                .as_primitive::<arrow::datatypes::Int64Type>();
-            Arc::new(Int64Array::from_iter_values(
-                fresh.iter().map(|r| column.value(*r)),
-            ))
-        };
-        let columns: Vec<ArrayRef> = side
-            .columns
-            .iter()
-            .map(|c| -> ArrayRef {
-                match c.name {
-                    "Table" => Arc::new(StringArray::from_iter_values(
-                        fresh.iter().map(|_| table.name),
-                    )),
-                    "EventId" => Arc::new(StringArray::from(ids.clone())),
-                    "TimeGenerated" => Arc::new(
-                        TimestampMicrosecondArray::from_iter(
-                            fresh
-                                .iter()
-                                .map(|r| times.is_valid(*r).then(|| times.value(*r))),
-                        )
-                        .with_timezone("UTC"),
-                    ),
-                    "Content" => Arc::new(StringArray::from(contents.clone())),
-                    FINGERPRINT => prints_array(fresh.iter().map(|r| prints[*r])),
-                    other => pick(other),
-                }
-            })
-            .collect();
-        let rows = RecordBatch::try_new(side.schema(), columns)?;
-        self.keep_whole(side, rows)?;
+        let prints = prints_array(fresh.iter().map(|row| prints[*row]));
+        let rows = revisions::rows(table, batch, &fresh, &prints)?;
+        self.keep_whole(catalog::table(revisions::TABLE), rows)?;
         Ok(fresh.len() as u64)
     }
 
     fn load_revisions(&self) -> Result<HashSet<u128>> {
-        let side = catalog::table("Revisions");
+        let side = catalog::table(revisions::TABLE);
         let mut out = HashSet::new();
         for file in self.snapshot.files(side) {
             let names = Some(&["Table", FINGERPRINT][..]);
@@ -335,7 +276,7 @@ impl<'a> Store<'a> {
                 for row in 0..batch.num_rows() {
                     if let Ok(bytes) = <[u8; 16]>::try_from(print.value(row)) {
                         let print = u128::from_be_bytes(bytes);
-                        out.insert(revision_key(table.value(row), print));
+                        out.insert(revisions::key(table.value(row), print));
                     }
                 }
             }
@@ -547,10 +488,6 @@ fn text_of(bytes: &[u8]) -> String {
     out
 }
 
-fn revision_key(table: &str, print: u128) -> u128 {
-    print ^ xxh3_128(table.as_bytes())
-}
-
 fn prints_array(prints: impl Iterator<Item = u128>) -> ArrayRef {
     let bytes: Vec<[u8; 16]> = prints.map(u128::to_be_bytes).collect();
     Arc::new(BinaryArray::from_iter_values(bytes.iter()))
@@ -571,19 +508,6 @@ pub(super) fn with_lineage(
     ));
     columns[table.at(FINGERPRINT)] = prints_array(rows.prints.iter().copied());
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
-}
-
-fn row_json(row: &RecordBatch) -> Result<String> {
-    let keep: Vec<usize> = (0..row.num_columns())
-        .filter(|i| !row.schema().field(*i).name().starts_with('_'))
-        .collect();
-    let row = row.project(&keep)?;
-    let mut writer = arrow::json::LineDelimitedWriter::new(Vec::new());
-    writer.write(&row)?;
-    writer.finish()?;
-    Ok(String::from_utf8_lossy(&writer.into_inner())
-        .trim()
-        .to_string())
 }
 
 fn date_text(day: i32) -> Option<String> {

@@ -25,6 +25,8 @@ pub(super) struct Taken {
     pub content: Vec<u8>,
     /// How many rows it has.
     pub rows: u64,
+    /// What is to be said of how it was read.
+    pub remarks: Vec<String>,
     /// The archive's list that it replaces.
     pub replaces: Option<Stored>,
 }
@@ -36,6 +38,8 @@ pub(super) struct Checked {
     pub taken: Vec<Taken>,
     /// Files that are left out, and why.
     pub refused: Vec<(String, String)>,
+    /// What is to be said of files that are taken.
+    pub remarks: Vec<(String, String)>,
 }
 
 /// A list that the archive has.
@@ -86,7 +90,73 @@ pub(super) fn check(
         }
     }
     out.refused.sort();
+    for list in &out.taken {
+        let remarks = list.remarks.iter().cloned();
+        out.remarks
+            .extend(remarks.map(|remark| (shown(&list.source), remark)));
+    }
     out
+}
+
+/// What is said of a list of labels that lies among exports.
+const BESIDE: &str = "taken as the watchlist Labels, by its columns";
+
+/// What is said of a list of labels of another name.
+const UNNAMED: &str =
+    "it has the columns of a list of labels, which LabelEvents reads from Labels.csv only";
+
+/// Longest file that is looked into for that; lists of labels are short.
+const BESIDE_BYTES: u64 = 4 << 20;
+
+/// What was found, as inputs that hold records and as lists: those in folders for them, also where they are no CSV, and a list of labels that
+/// lies among the exports.
+pub(super) fn sorted(found: &Found) -> (Vec<Input>, Vec<PathBuf>) {
+    let mut lists = found.watchlists.clone();
+    let mut inputs = Vec::with_capacity(found.inputs.len());
+    for input in &found.inputs {
+        match input {
+            Input::File(file) if is_other_list(file) || lies_beside(file) => {
+                lists.push(file.clone());
+            }
+            input => inputs.push(input.clone()),
+        }
+    }
+    lists.sort();
+    (inputs, lists)
+}
+
+fn is_in_folder(file: &Path) -> bool {
+    let folder = file.parent().and_then(Path::file_name);
+    folder.is_some_and(|name| name == FOLDER)
+}
+
+fn is_other_list(file: &Path) -> bool {
+    is_in_folder(file) && watchlist::name_of_other(file).is_some()
+}
+
+/// Whether a file that lies in no folder for lists is one of labels: by its name, and by what is in it.
+fn lies_beside(file: &Path) -> bool {
+    let name = watchlist::name_of(file).or_else(|| watchlist::name_of_other(file));
+    if is_in_folder(file) || name.as_deref() != Some(watchlist::LABELS) {
+        return false;
+    }
+    let is_short = std::fs::metadata(file).is_ok_and(|m| m.is_file() && m.len() <= BESIDE_BYTES);
+    // What cannot be read is said when it is read as an export.
+    let list = || Watchlist::parse(watchlist::LABELS, &watchlist::read(file)?);
+    is_short && list().is_ok_and(|list| list.has_labels())
+}
+
+/// What is to be said of the lists among the inputs.
+pub fn notes(found: &Found) -> Vec<(String, String)> {
+    let lists = sorted(found).1;
+    // One that cannot be read is said to be refused.
+    let read = lists.iter().filter_map(|file| read(file).ok());
+    read.flat_map(|list| {
+        let file = shown(&list.source);
+        let remarks = list.remarks.into_iter();
+        remarks.map(move |remark| (file.clone(), remark))
+    })
+    .collect()
 }
 
 /// The archive's list in a file of this name, in whatever case.
@@ -137,7 +207,8 @@ pub enum Planned {
 /// What would become of each list among the inputs.
 pub fn plan(archive: Option<&Archive>, found: &Found) -> Vec<(String, Planned)> {
     let existing = |name: &str| archive.map_or(Ok(None), |a| stored(a.root(), name));
-    let checked = check(&found.watchlists, &existing);
+    let lists = sorted(found).1;
+    let checked = check(&lists, &existing);
     let of = |file: &PathBuf| {
         let name = shown(file);
         let refused = checked.refused.iter().find(|(f, _)| *f == name);
@@ -150,19 +221,31 @@ pub fn plan(archive: Option<&Archive>, found: &Found) -> Vec<(String, Planned)> 
         };
         (name, planned)
     };
-    found.watchlists.iter().map(of).collect()
+    lists.iter().map(of).collect()
 }
 
-/// Reads a list and its name.
+/// Reads a list and its name. The archive has lists as they came, and those that are JSON as CSV.
 fn read(file: &Path) -> Outcome<Taken> {
-    let name = watchlist::name_of(file).ok_or("it is no .csv file")?;
+    let name = watchlist::name_of(file).or_else(|| watchlist::name_of_other(file));
+    let name = name.ok_or("it is no .csv file")?;
     let content = watchlist::read(file)?;
-    let rows = Watchlist::parse(&name, &content)?.rows() as u64;
+    let list = Watchlist::parse(&name, &content)?;
+    let mut remarks = list.remarks().to_vec();
+    if !is_in_folder(file) {
+        remarks.push(BESIDE.into());
+    }
+    if name != watchlist::LABELS && list.has_labels() {
+        remarks.push(UNNAMED.into());
+    }
     Ok(Taken {
         name: format!("{name}.csv"),
         source: file.to_path_buf(),
-        content,
-        rows,
+        rows: list.rows() as u64,
+        content: match list.is_json() {
+            true => list.to_csv(),
+            false => content,
+        },
+        remarks,
         replaces: None,
     })
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
+use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -71,6 +72,9 @@ pub struct Finding {
     pub entities: Vec<Entity>,
     /// The row: every column that is no lineage.
     pub details: Map<String, Value>,
+    /// Names of those that are times.
+    #[serde(skip)]
+    pub times: Vec<String>,
     /// The records it rests on.
     pub evidence: Vec<Evidence>,
 }
@@ -91,6 +95,21 @@ impl Finding {
         mappings.values().sum()
     }
 
+    /// Its times as the clocks of a zone show them, each with its offset.
+    pub(super) fn show_in(&mut self, zone: Tz) {
+        let moved = |time: &str| output::in_zone(time, zone).into_owned();
+        self.first = moved(&self.first);
+        self.last = self.last.as_deref().map(moved);
+        for evidence in &mut self.evidence {
+            evidence.time = moved(&evidence.time);
+        }
+        for name in &self.times {
+            if let Some(Value::String(time)) = self.details.get_mut(name) {
+                *time = moved(time);
+            }
+        }
+    }
+
     /// A finding without rows.
     pub(super) fn bare(rule: &Rule) -> Finding {
         Finding {
@@ -104,6 +123,7 @@ impl Finding {
             techniques: rule.techniques.clone(),
             entities: Vec::new(),
             details: Map::new(),
+            times: Vec::new(),
             evidence: Vec::new(),
         }
     }
@@ -118,7 +138,7 @@ impl Finding {
         let text = |name: &str| -> Result<String> {
             column(name).map_or(Ok(String::new()), |c| output::cell(c, row))
         };
-        let mut details = Map::new();
+        let (mut details, mut times) = (Map::new(), Vec::new());
         for (i, field) in schema.fields().iter().enumerate() {
             let name = field.name();
             if name.starts_with('_') || name == TIME || name == END_TIME {
@@ -127,6 +147,9 @@ impl Finding {
             let value = output::json_of(field, batch.column(i), row)?;
             if !value.is_null() {
                 details.insert(name.clone(), value);
+                if output::is_time(field) {
+                    times.push(name.clone());
+                }
             }
         }
         let mut sources = Vec::new();
@@ -142,6 +165,7 @@ impl Finding {
             first,
             entities: entities(rule, schema, batch, row)?,
             details,
+            times,
             evidence: evidence(sources),
             ..Finding::bare(rule)
         })

@@ -10,6 +10,7 @@
 use std::cmp::Reverse;
 
 use arrow::array::RecordBatch;
+use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -155,6 +156,13 @@ impl Hunt {
     pub fn not_run(&self) -> usize {
         let reasons = self.outcomes.iter().filter_map(|o| o.status.reason());
         reasons.count()
+    }
+
+    /// Shows the times of its findings as the clocks of a zone do, each with its offset.
+    pub fn show_in(&mut self, zone: Tz) {
+        for finding in &mut self.findings {
+            finding.show_in(zone);
+        }
     }
 
     /// How many findings of a severity.

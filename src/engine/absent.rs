@@ -20,15 +20,25 @@ const NAMED: usize = 3;
 const LATE: i64 = 3_600_000_000;
 const DAY: i64 = 86_400_000_000;
 
+/// Tables of sign-ins of people.
+const SIGN_INS: &[&str] = &[
+    "SigninLogs",
+    "AADNonInteractiveUserSignInLogs",
+    "EntraIdSignInEvents",
+    "AADSignInEventsBeta",
+    "IdentityLogonEvents",
+];
+/// Tables of alerts.
+const ALERTS: &[&str] = &[
+    "SecurityAlert",
+    "AlertInfo",
+    "AlertEvidence",
+    "SecurityIncident",
+];
+
 /// Tables that hold the same kind of events, for who asks the one and has the other.
 const NEIGHBOURS: [&[&str]; 6] = [
-    &[
-        "SigninLogs",
-        "AADNonInteractiveUserSignInLogs",
-        "EntraIdSignInEvents",
-        "AADSignInEventsBeta",
-        "IdentityLogonEvents",
-    ],
+    SIGN_INS,
     &[
         "AADServicePrincipalSignInLogs",
         "AADManagedIdentitySignInLogs",
@@ -43,15 +53,81 @@ const NEIGHBOURS: [&[&str]; 6] = [
         "AipServiceUserLog",
         "AipServiceTrackingLog",
         "ActivityExplorer",
+        "DataSecurityEvents",
     ],
-    &[
-        "UnifiedAuditLog",
-        "CloudAppEvents",
-        "OfficeActivity",
-        "AuditLogs",
-    ],
-    &["SecurityAlert", "AlertInfo", "AlertEvidence"],
+    &["UnifiedAuditLog", "CloudAppEvents", "OfficeActivity"],
+    ALERTS,
     &["AADUserRiskEvents", "AADRiskyUsers"],
+];
+
+/// Some records of a table that say what others hold.
+#[derive(Debug, PartialEq)]
+struct Elsewhere {
+    /// The tables that are asked for it.
+    of: &'static [&'static str],
+    /// What the records are called.
+    called: &'static str,
+    table: &'static str,
+    /// Which they are, in SQL. Numbers of record types are those of the Management Activity API's schema.
+    condition: &'static str,
+}
+
+static ELSEWHERE: [Elsewhere; 9] = [
+    Elsewhere {
+        of: SIGN_INS,
+        called: "`UserLoggedIn` records",
+        table: "UnifiedAuditLog",
+        condition: "\"Operation\" IN ('UserLoggedIn', 'UserLoginFailed')",
+    },
+    Elsewhere {
+        of: &["AuditLogs"],
+        called: "`AzureActiveDirectory` records",
+        table: "UnifiedAuditLog",
+        condition: "\"RecordType\" = 8",
+    },
+    Elsewhere {
+        of: &["UnifiedAuditLog", "CloudAppEvents"],
+        called: "changes in the directory",
+        table: "AuditLogs",
+        condition: "true",
+    },
+    Elsewhere {
+        of: ALERTS,
+        called: "`AlertTriggered` records",
+        table: "UnifiedAuditLog",
+        condition: "\"Operation\" IN ('AlertTriggered', 'AlertEntityGenerated', 'AlertUpdated')",
+    },
+    Elsewhere {
+        of: &["EmailEvents"],
+        called: "message traces",
+        table: "OtherRecords",
+        // Of the cmdlets, and of the reports that the portal makes.
+        condition: "coalesce(\"ExtraColumns\"->>'MessageTraceId', \"ExtraColumns\"->>'recipient_status') IS NOT NULL",
+    },
+    Elsewhere {
+        of: &["EmailEvents"],
+        called: "`ThreatIntelligence` records",
+        table: "UnifiedAuditLog",
+        condition: "\"RecordType\" = 28",
+    },
+    Elsewhere {
+        of: &["UrlClickEvents"],
+        called: "`ThreatIntelligenceUrl` records",
+        table: "UnifiedAuditLog",
+        condition: "\"RecordType\" = 41",
+    },
+    Elsewhere {
+        of: &["CopilotActivity"],
+        called: "`CopilotInteraction` records",
+        table: "UnifiedAuditLog",
+        condition: "\"RecordType\" = 261",
+    },
+    Elsewhere {
+        of: &["PowerBIActivity"],
+        called: "`PowerBIAudit` records",
+        table: "UnifiedAuditLog",
+        condition: "\"RecordType\" = 20",
+    },
 ];
 
 /// What an archive holds of a table, at whatever time.
@@ -70,6 +146,8 @@ struct Read<'a> {
     holds: Holds,
     /// Tables of the same kind that have rows; asked for where the table has none.
     neighbours: Vec<&'static str>,
+    /// The same of records elsewhere.
+    elsewhere: Vec<&'static Elsewhere>,
 }
 
 impl Session {
@@ -112,14 +190,18 @@ impl Session {
         let mut read = Vec::new();
         for name in tables {
             let holds = self.block_on(self.holds(name))?;
-            let neighbours = match holds {
-                Holds::Nothing => self.block_on(self.neighbours(name))?,
-                _ => Vec::new(),
+            let (mut neighbours, elsewhere) = match holds {
+                Holds::Nothing => self.block_on(self.beside(name))?,
+                _ => (Vec::new(), Vec::new()),
             };
+            // Rows of a table that the query reads as well were seen.
+            let read_too = |other: &str| tables.iter().any(|table| table == other);
+            neighbours.retain(|other| !read_too(other));
             read.push(Read {
                 name,
                 holds,
                 neighbours,
+                elsewhere,
             });
         }
         Ok(reasons(&read, self.range, query, now))
@@ -155,8 +237,8 @@ impl Session {
         })
     }
 
-    /// Tables of the same kind that have rows.
-    async fn neighbours(&self, name: &str) -> Result<Vec<&'static str>> {
+    /// Tables of the same kind that have rows, and records elsewhere.
+    async fn beside(&self, name: &str) -> Result<(Vec<&'static str>, Vec<&'static Elsewhere>)> {
         let mut found = Vec::new();
         for kind in NEIGHBOURS.iter().filter(|kind| kind.contains(&name)) {
             for other in kind.iter().filter(|other| **other != name) {
@@ -165,7 +247,23 @@ impl Session {
                 }
             }
         }
-        Ok(found)
+        let mut records = Vec::new();
+        for one in ELSEWHERE.iter().filter(|one| one.of.contains(&name)) {
+            if self.has_records(one).await? {
+                records.push(one);
+            }
+        }
+        Ok((found, records))
+    }
+
+    async fn has_records(&self, of: &Elsewhere) -> Result<bool> {
+        let (table, condition) = (of.table, of.condition);
+        if !self.whole.table_exist(TableReference::bare(table))? {
+            views::make(self, table).await?;
+        }
+        let sql = format!("SELECT 1 FROM \"{table}\" WHERE {condition} LIMIT 1");
+        let batches = self.whole.sql(&sql).await?.collect().await?;
+        Ok(batches.iter().any(|batch| batch.num_rows() > 0))
     }
 }
 
@@ -187,6 +285,13 @@ fn reasons(tables: &[Read<'_>], range: TimeRange, query: &str, now: i64) -> Vec<
             listed(&table.neighbours, "and"),
             table.name
         ));
+    }
+    let mut told: Vec<&Elsewhere> = Vec::new();
+    for one in lacking().flat_map(|t| t.elsewhere.iter().copied()) {
+        if !told.contains(&one) {
+            told.push(one);
+            out.push(format!("{} are in `{}`", one.called, one.table));
+        }
     }
     // Blanks stand where they like between a name and its bracket.
     let text: String = query.split_whitespace().collect::<String>().to_lowercase();
@@ -281,6 +386,7 @@ mod tests {
             name: "CloudAppEvents",
             holds,
             neighbours: Vec::new(),
+            elsewhere: Vec::new(),
         };
         reasons(&[read], range, query, now).join("; ")
     }
@@ -330,6 +436,7 @@ mod tests {
             name,
             holds: Holds::Nothing,
             neighbours,
+            elsewhere: Vec::new(),
         };
         let both = [
             read("AADSignInEventsBeta", vec!["SigninLogs"]),
@@ -347,7 +454,9 @@ mod tests {
 
     #[test]
     fn neighbours_are_tables_that_can_be_asked() {
-        for name in NEIGHBOURS.iter().flat_map(|kind| kind.iter()) {
+        let kinds = NEIGHBOURS.iter().flat_map(|kind| kind.iter());
+        let elsewhere = ELSEWHERE.iter().flat_map(|e| e.of.iter().chain([&e.table]));
+        for name in kinds.chain(elsewhere) {
             assert!(views::exists(name), "{name}");
         }
     }

@@ -19,6 +19,21 @@ const VIEWS: [&str; 6] = [
 ];
 
 impl Session {
+    /// The tables whose rows are kept among those of no known table, by name.
+    ///
+    /// # Errors
+    /// When these rows cannot be read.
+    pub fn customs(&self) -> Result<Vec<String>> {
+        let kept = self.block_on(views::custom::all(self))?;
+        let made = self.block_on(views::custom::made_again(self))?;
+        Ok(kept.union(made).cloned().collect())
+    }
+
+    /// Whether a column of such a table holds JSON.
+    pub fn is_dynamic(&self, table: &str, column: &str) -> bool {
+        self.customs.is_dynamic(table, column)
+    }
+
     /// The tables, views, watchlists and files that can be asked: name and kind. Tables and watchlists without rows can be asked too and are not
     /// listed.
     ///
@@ -26,13 +41,14 @@ impl Session {
     /// When DataFusion refuses the list, which is a fault of coldtrail.
     pub fn listing(&self) -> Result<DataFrame> {
         let denials = views::has_protection_logs(self);
+        let customs = self.customs()?;
         let of_watchlist = format!("{WATCHLISTS}.");
         let kind = |name: &str| match name {
             _ if self.files.iter().any(|file| file == name) => Some("file"),
             _ if name.starts_with(&of_watchlist) => Some("watchlist"),
             "InformationProtectionLogs_CL" if !denials => None,
             _ if VIEWS.contains(&name) => Some("view"),
-            _ if self.has(name) => Some("table"),
+            _ if self.has(name) || customs.iter().any(|c| c == name) => Some("table"),
             _ => None,
         };
         let (mut names, mut kinds) = (Vec::new(), Vec::new());

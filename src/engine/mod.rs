@@ -165,6 +165,8 @@ pub struct Session {
     /// Views whose rows are in memory, or were too many for it.
     kept: Vec<(String, Option<MemoryReservation>)>,
     files: Vec<String>,
+    /// Tables whose rows are among those of no known table.
+    customs: Arc<views::custom::Customs>,
     /// Of the files, by their names.
     particulars: HashMap<String, Particulars>,
     columns: Columns,
@@ -202,6 +204,7 @@ impl Session {
             stand_ins: Vec::new(),
             kept: Vec::new(),
             files: Vec::new(),
+            customs: Arc::default(),
             particulars: HashMap::new(),
             columns: options.columns,
         };
@@ -342,6 +345,7 @@ impl Session {
         names.sort();
         names.dedup();
         names.extend(self.files.iter().cloned());
+        names.extend(self.customs.names().cloned());
         names.extend(self.watchlists.iter().map(|w| format!("{WATCHLISTS}.{w}")));
         let rest: Vec<String> = catalog()
             .tables()
@@ -352,15 +356,22 @@ impl Session {
         names
     }
 
-    /// Names of the tables that have rows of their own, and of files.
+    /// Names of the tables that have rows of events of their own, and of files.
     pub(super) fn stored_names(&self) -> Vec<String> {
-        let stored = self.present.iter().map(|t| t.name.to_string());
+        let events = self.present.iter().filter(|t| t.by_day);
+        let stored = events.map(|t| t.name.to_string());
         stored.chain(self.files.iter().cloned()).collect()
     }
 
     /// Whether a table of that name can be asked, with rows or without.
     pub fn knows(&self, name: &str) -> bool {
-        views::exists(name) || self.files.iter().any(|f| f == name)
+        views::exists(name) || self.files.iter().any(|f| f == name) || self.is_custom(name)
+    }
+
+    /// Whether rows of a table of that name are among those of no known table. A session that cannot read these knows none.
+    fn is_custom(&self, name: &str) -> bool {
+        let found = self.block_on(views::custom::exists(self, name));
+        found.is_ok_and(|found| found)
     }
 
     /// Whether a stored table has rows.
@@ -436,7 +447,7 @@ impl Session {
             if exists {
                 continue;
             }
-            if !views::exists(name) {
+            if !views::exists(name) && !views::custom::exists(self, name).await? {
                 return Err(self.unknown(name));
             }
             views::make(self, name).await?;

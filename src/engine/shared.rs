@@ -62,6 +62,8 @@ impl Session {
             stand_ins: self.stand_ins.clone(),
             kept: Vec::new(),
             files: self.files.clone(),
+            // Its tables are made of rows of all times, and once.
+            customs: Arc::clone(&self.customs),
             particulars: self.particulars.clone(),
             columns: self.columns,
         })

@@ -248,73 +248,24 @@ type FileRows = (SchemaRef, Vec<RecordBatch>, Vec<String>);
 pub fn from_file(path: &Path) -> Result<(Arc<dyn TableProvider>, Particulars)> {
     input::regular(path)?;
     let mut head = [0; 512];
-    let mut file = File::open(path).map_err(Error::io("open", path))?;
-    let n = file.read(&mut head).map_err(Error::io("read", path))?;
+    let n = open(path)?
+        .read(&mut head)
+        .map_err(Error::io("read", path))?;
     let head = &head[..n];
-    let open = || File::open(path).map_err(Error::io("open", path));
-    let unusable = |e: &dyn std::fmt::Display| Error::Unusable {
-        path: path.to_path_buf(),
-        reason: e.to_string(),
-    };
     let first = head.iter().find(|b| !b.is_ascii_whitespace());
-    let (schema, batches, json): FileRows = if head.starts_with(b"PAR1") {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(open()?)
-            .and_then(ParquetRecordBatchReaderBuilder::build)
-            .map_err(|e| unusable(&e))?;
-        let schema = arrow::array::RecordBatchReader::schema(&reader);
-        let batches: std::result::Result<Vec<_>, _> = reader.collect();
-        (schema, batches.map_err(|e| unusable(&e))?, Vec::new())
+    let (schema, batches, json) = if head.starts_with(b"PAR1") {
+        parquet_rows(path)?
     } else if matches!(first, Some(b'{' | b'[')) {
-        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-        let lines = json_lines(&text).map_err(|e| unusable(&e))?;
-        let read = read_json(&lines).map(|(schema, batches)| (schema, batches, Vec::new()));
-        // Values of one column may have several shapes.
-        read.or_else(|e| {
-            let (lines, json) = nested_as_text(&lines).map_err(|e| unusable(&e))?;
-            if json.is_empty() {
-                return Err(unusable(&e));
-            }
-            let (schema, batches) = read_json(&lines).map_err(|e| unusable(&e))?;
-            Ok((schema, batches, json))
-        })?
+        json_rows(path)?
     } else {
-        let format = arrow::csv::reader::Format::default().with_header(true);
-        let (schema, _) = format
-            .infer_schema(BufReader::new(open()?), None)
-            .map_err(|e| unusable(&e))?;
-        let read = |schema: Schema| -> Result<(SchemaRef, Vec<RecordBatch>)> {
-            let schema = Arc::new(schema);
-            let reader = arrow::csv::ReaderBuilder::new(Arc::clone(&schema))
-                .with_header(true)
-                .build(open()?)
-                .map_err(|e| unusable(&e))?;
-            let batches: std::result::Result<Vec<_>, _> = reader.collect();
-            Ok((schema, batches.map_err(|e| unusable(&e))?))
-        };
-        let mut fields: Vec<Field> = schema.fields().iter().map(|f| (**f).clone()).collect();
-        let is_number = |field: &Field| field.data_type().is_numeric();
-        if fields.iter().any(is_number) {
-            let text = fields
-                .iter()
-                .cloned()
-                .map(|f| f.with_data_type(DataType::Utf8));
-            let (_, batches) = read(Schema::new(text.collect::<Vec<_>>()))?;
-            for (at, field) in fields.iter_mut().enumerate() {
-                // `007` is a name for something, no number.
-                if is_number(field) && batches.iter().any(|b| has_leading_zero(b.column(at))) {
-                    *field = field.clone().with_data_type(DataType::Utf8);
-                }
-            }
-        }
-        let (schema, batches) = read(Schema::new(fields))?;
-        (schema, batches, Vec::new())
+        csv_rows(path)?
     };
     let mut names = BTreeSet::new();
     if let Some(twice) = schema.fields().iter().find(|f| !names.insert(f.name())) {
-        return Err(unusable(&format!(
-            "two columns are called `{}`",
-            twice.name()
-        )));
+        return Err(unusable(
+            path,
+            &format!("two columns are called `{}`", twice.name()),
+        ));
     }
     let beyond = |at: usize| batches.iter().any(|b| is_beyond_long(b.column(at)));
     let fields = schema.fields().iter().enumerate();
@@ -327,6 +278,76 @@ pub fn from_file(path: &Path) -> Result<(Arc<dyn TableProvider>, Particulars)> {
     };
     let table = MemTable::try_new(schema, vec![batches])?;
     Ok((Arc::new(table), particulars))
+}
+
+fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(Error::io("open", path))
+}
+
+fn unusable(path: &Path, why: &dyn std::fmt::Display) -> Error {
+    Error::Unusable {
+        path: path.to_path_buf(),
+        reason: why.to_string(),
+    }
+}
+
+fn parquet_rows(path: &Path) -> Result<FileRows> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(open(path)?)
+        .and_then(ParquetRecordBatchReaderBuilder::build)
+        .map_err(|e| unusable(path, &e))?;
+    let schema = arrow::array::RecordBatchReader::schema(&reader);
+    let batches: std::result::Result<Vec<_>, _> = reader.collect();
+    let batches = batches.map_err(|e| unusable(path, &e))?;
+    Ok((schema, batches, Vec::new()))
+}
+
+fn json_rows(path: &Path) -> Result<FileRows> {
+    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let lines = json_lines(&text).map_err(|e| unusable(path, &e))?;
+    let fault = match read_json(&lines) {
+        Ok((schema, batches)) => return Ok((schema, batches, Vec::new())),
+        Err(fault) => fault,
+    };
+    // Values of one column may have several shapes.
+    let (lines, json) = nested_as_text(&lines).map_err(|e| unusable(path, &e))?;
+    if json.is_empty() {
+        return Err(unusable(path, &fault));
+    }
+    let (schema, batches) = read_json(&lines).map_err(|e| unusable(path, &e))?;
+    Ok((schema, batches, json))
+}
+
+fn csv_rows(path: &Path) -> Result<FileRows> {
+    let format = arrow::csv::reader::Format::default().with_header(true);
+    let (schema, _) = format
+        .infer_schema(BufReader::new(open(path)?), None)
+        .map_err(|e| unusable(path, &e))?;
+    let read = |schema: Schema| -> Result<(SchemaRef, Vec<RecordBatch>)> {
+        let schema = Arc::new(schema);
+        let reader = arrow::csv::ReaderBuilder::new(Arc::clone(&schema))
+            .with_header(true)
+            .build(open(path)?)
+            .map_err(|e| unusable(path, &e))?;
+        let batches: std::result::Result<Vec<_>, _> = reader.collect();
+        Ok((schema, batches.map_err(|e| unusable(path, &e))?))
+    };
+    let mut fields: Vec<Field> = schema.fields().iter().map(|f| (**f).clone()).collect();
+    let is_number = |field: &Field| field.data_type().is_numeric();
+    if fields.iter().any(is_number) {
+        let text = fields
+            .iter()
+            .cloned()
+            .map(|f| f.with_data_type(DataType::Utf8));
+        let (_, batches) = read(Schema::new(text.collect::<Vec<_>>()))?;
+        for (at, field) in fields.iter_mut().enumerate() {
+            // `007` is a name for something, no number.
+            if is_number(field) && batches.iter().any(|b| has_leading_zero(b.column(at))) {
+                *field = field.clone().with_data_type(DataType::Utf8);
+            }
+        }
+    }
+    let (schema, batches) = read(Schema::new(fields))?;
+    Ok((schema, batches, Vec::new()))
 }
 
 /// Whether one of the texts is a number with zeros in front.

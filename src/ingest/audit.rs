@@ -138,7 +138,7 @@ pub fn push<'a>(
         row.clear();
         return Err(Refusal::NotAudit);
     }
-    let at = time::parse(creation.text(), None);
+    let at = time::parse(creation.text(), rows.order());
     if at.is_none() && creation != Slot::Empty {
         row.extra("CreationTime", &creation);
     }

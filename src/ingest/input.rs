@@ -1,24 +1,28 @@
-//! Inputs: files, folders, patterns, pipes, members of zip archives and standard input. Finds them and names them; [`super::stream`]
-//! opens them.
+//! Inputs: files, folders, patterns, pipes, members of archives, sheets and standard input. Finds them and names them;
+//! [`super::stream`] opens them.
 //!
 //! A folder of evidence was filled by others. Links that lead out of it are not followed, pipes and devices in it are not opened, and
 //! what coldtrail wrote itself ([`super::own`]) is no evidence; all of that is said ([`Found::passed_over`]).
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
-use std::fs::FileType;
 use std::path::{Component, Path, PathBuf};
 
+use super::member::{Member, is_lock};
 use super::own;
-use super::zip::Member;
 use crate::error::{Error, Result};
+
+mod place;
+
+use place::{PIPE, SOCKET, is_open_already, is_standard_input, real, special};
+pub use place::{path_key, regular};
 
 /// Something to read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Input {
     /// A file.
     File(PathBuf),
-    /// A member of a zip archive.
+    /// A member of an archive, or a sheet of a workbook.
     Member(Member),
     /// A pipe that the user named, such as the `/dev/fd/63` of a shell's `<(…)`.
     Pipe(PathBuf),
@@ -41,7 +45,7 @@ impl Input {
     pub fn size(&self) -> Option<u64> {
         match self {
             Input::File(path) => std::fs::metadata(path).ok().map(|m| m.len()),
-            Input::Member(member) => Some(member.size),
+            Input::Member(member) => member.size,
             Input::Pipe(_) | Input::Stdin => None,
         }
     }
@@ -49,6 +53,19 @@ impl Input {
     /// Whether it can be read once only: what looks at it takes from it.
     pub fn is_pipe(&self) -> bool {
         matches!(self, Input::Pipe(_) | Input::Stdin)
+    }
+
+    /// Whether it is a sheet of a workbook.
+    pub fn is_sheet(&self) -> bool {
+        matches!(self, Input::Member(member) if member.is_sheet())
+    }
+
+    /// That it cannot be read, and why.
+    pub(super) fn unusable(&self, reason: &str) -> Error {
+        Error::Unusable {
+            path: self.name().into(),
+            reason: reason.into(),
+        }
     }
 }
 
@@ -65,7 +82,8 @@ fn name_of(path: &Path) -> String {
     escaped(&slashes)
 }
 
-fn escaped(bytes: &[u8]) -> String {
+/// Bytes as text; those that are no text are `\xNN`.
+pub(super) fn escaped(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         out.push_str(chunk.valid());
@@ -107,6 +125,8 @@ pub enum Why {
     Link(PathBuf),
     /// Neither file nor folder: a pipe, a socket, a device.
     Special(&'static str),
+    /// What Office leaves beside a document that is open.
+    Lock,
 }
 
 impl fmt::Display for Why {
@@ -122,6 +142,7 @@ impl fmt::Display for Why {
                 name_of(target)
             ),
             Why::Special(kind) => write!(f, "it is {kind}"),
+            Why::Lock => f.write_str("it says that somebody has a document open, and is no export"),
         }
     }
 }
@@ -445,8 +466,11 @@ impl Search {
         if path.file_name().is_some_and(|n| n == "README.md") || self.seen.contains(&real) {
             return;
         }
+        let size = std::fs::metadata(path).map_or(u64::MAX, |data| data.len());
         if own::is_result(path) {
             self.pass_over(path, Why::Result);
+        } else if is_lock(&name_of(path), size) {
+            self.pass_over(path, Why::Lock);
         } else {
             self.file(path, real);
         }
@@ -492,93 +516,4 @@ fn is_fixed(part: &Component<'_>) -> bool {
     // The `?` of `\\?\C:` is none of a pattern.
     matches!(part, Component::Prefix(_))
         || !part.as_os_str().to_string_lossy().contains(['*', '?', '['])
-}
-
-/// The path without links. Some drives of Windows do not tell it, and what is not there has none.
-fn real(path: &Path) -> PathBuf {
-    dunce::canonicalize(path)
-        .or_else(|_| std::path::absolute(path))
-        .unwrap_or_else(|_| path.to_path_buf())
-}
-
-/// Whether a path names a file that is open already. Opened again, it goes on where the first reader stopped on some systems.
-fn is_open_already(path: &Path) -> bool {
-    cfg!(unix)
-        && (path == Path::new("/dev/stdin")
-            || path.starts_with("/dev/fd")
-            || path.starts_with("/proc/self/fd"))
-}
-
-fn is_standard_input(path: &Path) -> bool {
-    let names = ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"];
-    cfg!(unix) && names.iter().any(|name| path == Path::new(name))
-}
-
-/// A pipe that has a name.
-const PIPE: &str = "a named pipe";
-/// The end of a connection.
-const SOCKET: &str = "a socket";
-
-/// What stands at a path that is neither file nor folder.
-#[cfg(unix)]
-fn special(kind: FileType) -> &'static str {
-    use std::os::unix::fs::FileTypeExt;
-    if kind.is_fifo() {
-        PIPE
-    } else if kind.is_socket() {
-        SOCKET
-    } else if kind.is_char_device() {
-        "a character device, such as a terminal"
-    } else {
-        "a block device"
-    }
-}
-
-#[cfg(not(unix))]
-fn special(_: FileType) -> &'static str {
-    "no regular file"
-}
-
-/// Refuses what is no file: a folder, and a pipe or device, which may have no end. A link counts as what it leads to.
-///
-/// # Errors
-/// When there is nothing of that name, or no file.
-pub fn regular(path: &Path) -> Result<()> {
-    let kind = std::fs::metadata(path)
-        .map_err(Error::io("open", path))?
-        .file_type();
-    if kind.is_file() {
-        return Ok(());
-    }
-    #[cfg(unix)]
-    let is_pipe = std::os::unix::fs::FileTypeExt::is_fifo(&kind);
-    #[cfg(not(unix))]
-    let is_pipe = false;
-    let what = match (kind.is_dir(), is_pipe) {
-        (true, _) => "a folder",
-        (_, true) => "a pipe",
-        _ => "a device",
-    };
-    Err(Error::Unusable {
-        path: path.to_path_buf(),
-        reason: format!("it is {what}, not a file"),
-    })
-}
-
-/// What tells a file from others of its name and size: SHA-256 of its absolute path without links, in hexadecimal. Nothing where its folder
-/// cannot be found.
-pub fn path_key(path: &Path) -> Option<String> {
-    use sha2::{Digest, Sha256};
-
-    // A link to nothing has no real path, but stands somewhere.
-    let path = dunce::canonicalize(path)
-        .or_else(|_| std::path::absolute(path))
-        .ok()?;
-    #[cfg(unix)]
-    let bytes = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
-    #[cfg(not(unix))]
-    let text = path.to_string_lossy();
-    #[cfg(not(unix))]
-    let bytes = text.as_bytes();
-    Some(hex::encode(Sha256::digest(bytes)))
 }

@@ -1,31 +1,45 @@
 //! From bytes to typed rows: what a file is, how it is cut into records, and what a record means.
 //!
-//! - [`input`]: files, folders, patterns, pipes and standard input; [`own`]: what coldtrail wrote itself; [`zip`]: members of archives,
-//!   as inputs of their own.
-//! - [`stream`]: an open input: packing, encoding, SHA-256; [`parquet`]: rows of Parquet as JSON lines.
+//! - [`input`]: files, folders, patterns, pipes and standard input; [`own`]: what coldtrail wrote itself; [`member`]: members of archives
+//!   and sheets of workbooks, as inputs of their own, from [`zip`], [`tar`] and [`workbook`].
+//! - [`packing`]: how a file is packed; [`stream`]: an open input: encoding, SHA-256; [`parquet`]: rows of Parquet as JSON lines.
 //! - [`detect`]: what a file is, from its content and never from its extension.
 //! - [`csv`], [`json`]: containers. They know records and offsets, nothing of Microsoft.
-//! - [`audit`], [`columns`]: record kinds. They know fields, nothing of CSV.
+//! - [`audit`], [`columns`]: record kinds. They know fields, nothing of CSV. [`entra`]: sign-ins in other spellings.
+//! - [`wrappers`]: records inside objects of other tools; [`recast`]: events as other interfaces spell them; [`answers`]: what is no event.
+//! - [`mended`], [`python`]: JSON that was damaged or is none; [`behind`]: records behind something else on their lines.
 //! - [`rows`]: typed columns of one table, filled row by row.
 //! - [`block`]: a piece of a file converted on one core; files are cut at record boundaries so that all cores work on one file.
 //! - [`watchlist`]: lists of reference data, which are no events.
 //!
 //! Knows nothing of our archive or of duplicates.
 
+pub mod answers;
 pub mod audit;
+pub mod behind;
 pub mod block;
 pub mod columns;
 pub mod csv;
 pub mod detect;
+pub mod entra;
 pub mod input;
 pub mod ip;
 pub mod json;
+pub mod member;
+pub mod mended;
 pub mod own;
+pub mod packing;
 pub mod parquet;
+pub mod python;
+pub mod recast;
 pub mod rows;
 pub mod stream;
+pub mod suffixed;
+pub mod tar;
 pub mod time;
 pub mod watchlist;
+pub mod workbook;
+pub mod wrappers;
 pub mod zip;
 
 /// Longest record that is read. Longer ones go to quarantine.

@@ -16,7 +16,8 @@ use arrow::array::{
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::json::{self, Raw};
-use super::time::{self, Clocks, DateOrder};
+use super::python;
+use super::time::{self, Clocks, DateOrder, TakenFrom};
 use crate::catalog::{EXTRA, Kusto, Origin, TIME, Table};
 
 /// A value on its way into a column.
@@ -60,6 +61,8 @@ pub struct Row<'a> {
     extra_print: u128,
     /// A column whose fingerprint is known already.
     known: Option<(usize, u128)>,
+    /// A column that repeats what is kept elsewhere in the row.
+    derived: Option<usize>,
 }
 
 impl<'a> Row<'a> {
@@ -71,6 +74,7 @@ impl<'a> Row<'a> {
             extra: String::new(),
             extra_print: 0,
             known: None,
+            derived: None,
         }
     }
 
@@ -82,6 +86,7 @@ impl<'a> Row<'a> {
         self.extra.clear();
         self.extra_print = 0;
         self.known = None;
+        self.derived = None;
     }
 
     /// Sets a column to JSON whose fingerprint is known. The first value stays, as with [`Row::set`].
@@ -122,6 +127,12 @@ impl<'a> Row<'a> {
             self.touched.push(column);
         }
         self.slots[column] = value;
+    }
+
+    /// Sets a column to what is kept under another name, where it counts in the fingerprint.
+    pub fn derive(&mut self, column: usize, value: Slot<'a>) {
+        self.replace(column, value);
+        self.derived = Some(column);
     }
 
     /// Takes the value of a column away.
@@ -240,6 +251,8 @@ pub struct TableRows {
     pub times: Vec<Option<i64>>,
     /// Local times that the clock skipped or repeated.
     pub clocks: Clocks,
+    /// Names under which the times stood, of tables that nobody described.
+    pub taken: TakenFrom,
     order: Option<DateOrder>,
     is_stable: Vec<bool>,
     name_prints: Vec<u128>,
@@ -270,6 +283,7 @@ impl TableRows {
             records: Vec::new(),
             times: Vec::new(),
             clocks: Clocks::default(),
+            taken: TakenFrom::default(),
             order,
             is_stable: table
                 .columns
@@ -292,6 +306,11 @@ impl TableRows {
             rows.sinks[record] = Sink::Text(StringBuilder::with_capacity(1024, bytes));
         }
         rows
+    }
+
+    /// How dates without a fixed form are read.
+    pub fn order(&self) -> Option<DateOrder> {
+        self.order
     }
 
     /// Number of rows.
@@ -318,7 +337,7 @@ impl TableRows {
             let column = &self.table.columns[i];
             let sink = &mut self.sinks[i];
             sink.pad(at);
-            let stable = print.is_none() && self.is_stable[i];
+            let stable = print.is_none() && self.is_stable[i] && row.derived != Some(i);
             if let (Some((known, value)), Sink::Text(b)) = (row.known, &mut *sink)
                 && known == i
                 && stable
@@ -509,6 +528,12 @@ fn dynamic(b: &mut StringBuilder, slot: &Slot<'_>, want_print: bool) -> Appended
                     Appended::Value(print)
                 }
                 Err(_) => {
+                    if let Some(list) = python::json(text)
+                        && let Ok(print) = json::fingerprint(&list)
+                    {
+                        b.append_value(&list);
+                        return Appended::Value(print);
+                    }
                     let mut quoted = String::with_capacity(text.len() + 2);
                     push_json_string(&mut quoted, text);
                     b.append_value(&quoted);

@@ -3,7 +3,7 @@
 //! Compression, encoding and Parquet are told by content. Knows nothing of records.
 
 use std::fs::File;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,61 +13,19 @@ use encoding_rs_io::DecodeReaderBytesBuilder;
 use sha2::{Digest, Sha256};
 
 use super::input::Input;
+use super::member::Opened;
+use super::packing::{Broken, Bytes, Counted, Peeled, in_memory, peek};
 use super::parquet;
+use super::workbook::Marks;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
-/// A file may unpack to this many times its size. Logs come to 60 at most, and deflate, the least dense of the packings, reaches 1,032
-/// where somebody means harm.
-pub const MAX_RATIO: u64 = 200;
-/// What a file may unpack to whatever the ratio: a single event repeated is dense and harmless.
-pub const RATIO_FROM: u64 = 16 << 20;
-/// What a file may unpack to at most.
-pub const MAX_UNPACKED: u64 = 1 << 40;
-/// Packed files inside a packed file, or Parquet where nothing can seek, are read into memory up to this size.
-pub const MAX_IN_MEMORY: u64 = 64 << 20;
+pub use super::packing::Packing;
+
 /// Bytes that tell the encoding, in most files: as many as are read at first anyway.
 const ENCODING_BYTES: u64 = 2 << 20;
 /// Bytes that tell the encoding of a pipe where its beginning leaves it open: nobody can look at all of it and come back.
 const PIPE_ENCODING_BYTES: u64 = 8 << 20;
-
-/// How the bytes of a file are packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Packing {
-    /// Not at all.
-    None,
-    /// gzip
-    Gzip,
-    /// Zstandard
-    Zstd,
-    /// Parquet: its rows are read as JSON lines.
-    Parquet,
-    /// A zip archive: its members are inputs of their own.
-    Zip,
-}
-
-impl Packing {
-    /// The name for the ledger.
-    pub fn name(self) -> &'static str {
-        match self {
-            Packing::None => "none",
-            Packing::Gzip => "gzip",
-            Packing::Zstd => "zstd",
-            Packing::Parquet => "Parquet",
-            Packing::Zip => "zip",
-        }
-    }
-
-    fn of(head: &[u8]) -> Packing {
-        match head {
-            [0x1f, 0x8b, ..] => Packing::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Packing::Zstd,
-            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Packing::Zip,
-            [b'P', b'A', b'R', b'1', ..] => Packing::Parquet,
-            _ => Packing::None,
-        }
-    }
-}
 
 /// Bytes read so far and their hash.
 #[derive(Default)]
@@ -76,20 +34,22 @@ struct Meter {
     hash: Sha256,
 }
 
-type Bytes = Box<dyn Read + Send>;
-
 /// An open input.
 pub struct Stream {
     reader: Bytes,
     meter: Arc<Mutex<Meter>>,
     path: Option<PathBuf>,
     member: Option<Input>,
-    /// How it is packed.
+    /// How it is packed, without the compressions around it.
     pub packing: Packing,
+    /// How it is packed, for the ledger.
+    pub packed: &'static str,
     /// How its text is encoded.
     pub encoding: &'static str,
-    /// What is to be said of that.
-    pub encoding_note: &'static str,
+    /// What is to be said of it before it is read.
+    pub note: String,
+    /// What is known of a sheet while it is read.
+    pub marks: Option<Arc<Marks>>,
     /// Bytes of the byte order mark that is passed over. Offsets in UTF-16 are those of the text in UTF-8.
     pub offset: u64,
 }
@@ -113,96 +73,23 @@ impl Read for Tee {
     }
 }
 
-/// Counts the bytes that go by.
-pub(super) struct Counted<R> {
-    pub(super) inner: R,
-    pub(super) count: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        self.count.fetch_add(n as u64, Ordering::Relaxed);
-        Ok(n)
-    }
-}
-
-/// Stops what unpacks to far more than it was.
-pub(super) struct Bounded<R> {
-    inner: R,
-    /// Packed bytes so far.
-    packed: Box<dyn Fn() -> u64 + Send>,
-    unpacked: u64,
-}
-
-impl<R: Read> Bounded<R> {
-    pub(super) fn new(inner: R, packed: impl Fn() -> u64 + Send + 'static) -> Self {
-        Bounded {
-            inner,
-            packed: Box::new(packed),
-            unpacked: 0,
-        }
-    }
-}
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        self.unpacked += n as u64;
-        if self.unpacked > RATIO_FROM && self.unpacked / MAX_RATIO > (self.packed)() {
-            return Err(io::Error::other(format!(
-                "it unpacks to more than {MAX_RATIO} times its size (a decompression bomb?)"
-            )));
-        }
-        if self.unpacked > MAX_UNPACKED {
-            return Err(io::Error::other(format!(
-                "it unpacks to more than {} GiB",
-                MAX_UNPACKED >> 30
-            )));
-        }
-        Ok(n)
-    }
-}
-
-/// Reads up to `n` bytes and gives them back together with a reader that still has them, and with the error that came first.
-fn peek(mut reader: Bytes, n: u64) -> (Vec<u8>, Bytes) {
-    let mut head = Vec::new();
-    let failed = reader.by_ref().take(n).read_to_end(&mut head).err();
-    let read = Cursor::new(head.clone());
-    match failed {
-        None => (head, Box::new(read.chain(reader))),
-        // Said when it is read, as for any other break.
-        Some(e) => (head, Box::new(read.chain(Broken(Some(e))))),
-    }
-}
-
-/// A reader that only fails.
-struct Broken(Option<io::Error>);
-
-impl Read for Broken {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        match self.0.take() {
-            Some(e) => Err(e),
-            None => Ok(0),
-        }
-    }
-}
-
-/// Opens an input. Known packings are undone, other encodings become UTF-8, byte order marks are dropped. Of a zip archive nothing is
-/// read: its members are inputs of their own ([`super::zip::members`]).
+/// Opens an input. Compressions are undone, other encodings become UTF-8, byte order marks are dropped. Of an archive nothing is read: its
+/// members are inputs of their own ([`super::member::members`]).
 ///
 /// # Errors
 /// When the file cannot be opened.
 pub fn open(input: &Input, progress: Arc<dyn Progress>) -> Result<Stream> {
-    let inner = raw(input)?;
+    let Opened {
+        bytes: inner,
+        note: said,
+        marks,
+    } = raw(input)?;
     let meter = Arc::new(Mutex::new(Meter::default()));
     let tee = Box::new(Tee {
         inner,
         meter: Arc::clone(&meter),
         progress,
     });
-    let (head, reader) = peek(tee, 4);
-    let packing = Packing::of(&head);
     let count = Arc::clone(&meter);
     let packed = move || {
         count
@@ -210,9 +97,10 @@ pub fn open(input: &Input, progress: Arc<dyn Progress>) -> Result<Stream> {
             .expect("no reader panics while it counts")
             .bytes
     };
-    let reader = unpacked(input, packing, reader, packed)?;
-    let (head, reader) = peek(reader, ENCODING_BYTES);
-    let (letters, seen, reader) = letters(input, packing, &head, reader);
+    let peeled = Peeled::of(tee, packed).map_err(Error::io("read", shown(input)))?;
+    let (packing, packed) = (peeled.packing, peeled.name());
+    let (head, reader) = peek(inside(input, peeled)?, ENCODING_BYTES);
+    let (letters, seen, reader) = letters(input, &head, reader);
     let (encoding, from) = encoding_of(&head, &letters);
     let encoding_note = match (encoding, seen) {
         ("Windows-1252", Seen::All) => "neither UTF-8 nor UTF-16: read as Windows-1252",
@@ -221,6 +109,8 @@ pub fn open(input: &Input, progress: Arc<dyn Progress>) -> Result<Stream> {
         }
         _ => "",
     };
+    let mut notes = vec![said.as_str(), encoding_note];
+    notes.retain(|note| !note.is_empty());
     let reader: Bytes = match from {
         None if !encoding.ends_with("BOM") => reader,
         from => Box::new(
@@ -241,48 +131,50 @@ pub fn open(input: &Input, progress: Arc<dyn Progress>) -> Result<Stream> {
         },
         member: matches!(input, Input::Member(_)).then(|| input.clone()),
         packing,
+        packed,
         encoding,
-        encoding_note,
+        note: notes.join("; "),
+        marks,
         offset: if encoding == "UTF-8 with BOM" { 3 } else { 0 },
     })
 }
 
 /// An input as it came.
-fn raw(input: &Input) -> Result<Bytes> {
-    Ok(match input {
+fn raw(input: &Input) -> Result<Opened> {
+    let reader: Bytes = match input {
         Input::File(path) | Input::Pipe(path) => {
             Box::new(File::open(path).map_err(Error::io("open", path))?)
         }
-        Input::Member(member) => member.open()?,
+        Input::Member(member) => return member.open(),
         Input::Stdin => Box::new(io::stdin()),
-    })
+    };
+    Ok(Opened::from(reader))
 }
 
-/// Undoes the packing of an input; `packed` says how many bytes were taken from the reader so far.
-fn unpacked(
-    input: &Input,
-    packing: Packing,
-    reader: Bytes,
-    packed: impl Fn() -> u64 + Send + 'static,
-) -> Result<Bytes> {
-    Ok(match packing {
-        Packing::Gzip => Box::new(Bounded::new(
-            flate2::read::MultiGzDecoder::new(reader),
-            packed,
-        )),
-        Packing::Zstd => Box::new(Bounded::new(
-            zstd::stream::read::Decoder::new(reader).map_err(Error::io("read", shown(input)))?,
-            packed,
-        )),
+/// An input from its start on, without the compressions around it.
+pub(super) fn peeled(input: &Input) -> Result<Peeled> {
+    let inner = raw(input)?.bytes;
+    let count = Arc::new(AtomicU64::new(0));
+    let counted = Box::new(Counted {
+        inner,
+        count: Arc::clone(&count),
+    });
+    Peeled::of(counted, move || count.load(Ordering::Relaxed))
+        .map_err(Error::io("read", shown(input)))
+}
+
+/// The text of an input that was peeled; nothing where it has no text of its own.
+fn inside(input: &Input, peeled: Peeled) -> Result<Bytes> {
+    Ok(match peeled.packing {
         Packing::Parquet => match input {
-            Input::File(path) => {
+            Input::File(path) if peeled.layers.is_empty() => {
                 let file = File::open(path).map_err(Error::io("open", path))?;
                 lines_of(parquet::Lines::of_file(file))
             }
-            _ => lines_of(in_memory(reader).and_then(parquet::Lines::of_bytes)),
+            _ => lines_of(in_memory(peeled.reader).and_then(parquet::Lines::of_bytes)),
         },
-        Packing::Zip => Box::new(io::empty()),
-        Packing::None => reader,
+        Packing::Zip | Packing::Tar | Packing::Foreign(_) => Box::new(io::empty()),
+        Packing::None | Packing::Gzip | Packing::Zstd | Packing::Xz => peeled.reader,
     })
 }
 
@@ -297,21 +189,8 @@ fn shown(input: &Input) -> PathBuf {
 fn lines_of(lines: io::Result<parquet::Lines>) -> Bytes {
     match lines {
         Ok(lines) => Box::new(lines),
-        Err(e) => Box::new(Broken(Some(e))),
+        Err(e) => Box::new(Broken::new(e)),
     }
-}
-
-/// All of a stream that must be in memory to be read at all.
-pub(super) fn in_memory(reader: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    reader.take(MAX_IN_MEMORY + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_IN_MEMORY {
-        return Err(io::Error::other(format!(
-            "larger than {} MiB and packed in something else: unpack it first",
-            MAX_IN_MEMORY >> 20
-        )));
-    }
-    Ok(bytes)
 }
 
 /// How much of a text was looked at.
@@ -325,7 +204,7 @@ enum Seen {
 
 /// Counts the letters of a text: those of its beginning, and where they leave the encoding open, all of them. One bad byte may stand long
 /// before the first good letter.
-fn letters(input: &Input, packing: Packing, head: &[u8], reader: Bytes) -> (Letters, Seen, Bytes) {
+fn letters(input: &Input, head: &[u8], reader: Bytes) -> (Letters, Seen, Bytes) {
     let mut letters = Letters::default();
     letters.add(head);
     let is_all = (head.len() as u64) < ENCODING_BYTES;
@@ -344,22 +223,15 @@ fn letters(input: &Input, packing: Packing, head: &[u8], reader: Bytes) -> (Lett
     }
     // Where it cannot be opened or breaks off, the reading that follows does too and says so.
     let mut all = Letters::default();
-    if all_letters(input, packing, &mut all).is_ok() || all.count() > letters.count() {
+    if all_letters(input, &mut all).is_ok() || all.count() > letters.count() {
         letters = all;
     }
     (letters, Seen::All, reader)
 }
 
 /// Counts the letters of an input that can be opened again.
-fn all_letters(input: &Input, packing: Packing, letters: &mut Letters) -> Result<()> {
-    let inner = raw(input)?;
-    let count = Arc::new(AtomicU64::new(0));
-    let counted = Box::new(Counted {
-        inner,
-        count: Arc::clone(&count),
-    });
-    let packed = move || count.load(Ordering::Relaxed);
-    let mut reader = unpacked(input, packing, counted, packed)?;
+fn all_letters(input: &Input, letters: &mut Letters) -> Result<()> {
+    let mut reader = inside(input, peeled(input)?)?;
     let mut buffer = vec![0; ENCODING_BYTES as usize];
     loop {
         match reader.read(&mut buffer) {
@@ -450,6 +322,8 @@ fn encoding_of(head: &[u8], letters: &Letters) -> (&'static str, Option<&'static
 
 /// The encoding that the first bytes say, by a mark or by their zeros.
 fn marked(head: &[u8]) -> Option<(&'static str, Option<&'static Encoding>)> {
+    /// Bytes of which some are zero in any text in UTF-16 that has a header or JSON.
+    const BEGINNING: usize = 32;
     match head {
         [0xef, 0xbb, 0xbf, ..] => return Some(("UTF-8 with BOM", None)),
         [0xff, 0xfe, ..] => return Some(("UTF-16LE with BOM", None)),
@@ -467,7 +341,12 @@ fn marked(head: &[u8]) -> Option<(&'static str, Option<&'static Encoding>)> {
             .count()
     };
     let (even, odd) = (zeros(0), zeros(1));
-    if (even + odd) * 4 > start.len() {
+    // Text in UTF-16 was joined to one in UTF-8, which would be lost in letters that it does not have.
+    let joined = start.len() > BEGINNING
+        && start[..BEGINNING]
+            .iter()
+            .all(|b| matches!(b, b' '..=b'~' | b'\t' | b'\r' | b'\n'));
+    if (even + odd) * 4 > start.len() && !joined {
         if odd > 8 * even {
             return Some(("UTF-16LE", Some(encoding_rs::UTF_16LE)));
         }
@@ -493,12 +372,12 @@ impl Stream {
     pub fn digest(self, rest: bool) -> Result<(u64, String)> {
         drop(self.reader);
         let mut meter = self.meter.lock().expect("the reader is gone");
-        let rest = rest || matches!(self.packing, Packing::Parquet | Packing::Zip);
+        let rest = rest || !matches!(self.packing, Packing::None);
         // A member that is damaged has the hash of what could be read.
         if let Some(member) = self.member.as_ref().filter(|_| rest)
-            && let (Some(size), Ok(hash)) = (member.size(), sha256(member))
+            && let Ok(whole) = measured(member)
         {
-            return Ok((size, hash));
+            return Ok(whole);
         }
         if let Some(path) = self.path.as_ref().filter(|_| rest) {
             let mut file = File::open(path).map_err(Error::io("open", path))?;
@@ -525,18 +404,23 @@ fn copy_into(reader: &mut impl Read, hash: &mut Sha256) -> io::Result<u64> {
     }
 }
 
-/// SHA-256 of an input's bytes, of a member of a zip archive as it would be unpacked.
+/// SHA-256 of an input's bytes, of a member of an archive as it would be unpacked, of a sheet as it is read.
 ///
 /// # Errors
 /// When it cannot be read.
 pub fn sha256(input: &Input) -> Result<String> {
+    measured(input).map(|(_, hash)| hash)
+}
+
+/// Size and SHA-256 of an input.
+fn measured(input: &Input) -> Result<(u64, String)> {
     if input.is_pipe() {
         return Err(Error::Usage("a pipe can be read once only".into()));
     }
-    let mut reader = raw(input)?;
+    let mut reader = raw(input)?.bytes;
     let mut hash = Sha256::new();
-    copy_into(&mut reader, &mut hash).map_err(Error::io("read", shown(input)))?;
-    Ok(hex::encode(hash.finalize()))
+    let size = copy_into(&mut reader, &mut hash).map_err(Error::io("read", shown(input)))?;
+    Ok((size, hex::encode(hash.finalize())))
 }
 
 #[cfg(test)]
@@ -585,21 +469,5 @@ mod tests {
             }
             assert_eq!(counts(&letters), counts(&whole), "pieces of {size}");
         }
-    }
-
-    #[test]
-    fn what_unpacks_to_far_more_than_it_was_is_stopped() {
-        let mut bomb = Bounded::new(io::repeat(b' '), || 1000);
-        let read = io::copy(&mut bomb, &mut io::sink());
-        assert!(
-            read.expect_err("it is stopped")
-                .to_string()
-                .contains("200 times")
-        );
-        let mut log = Bounded::new(io::repeat(b' ').take(64 << 20), || 1 << 20);
-        assert_eq!(
-            io::copy(&mut log, &mut io::sink()).expect("it is read"),
-            64 << 20
-        );
     }
 }

@@ -1,10 +1,22 @@
 //! Times as exports spell them, as microseconds UTC.
 //!
 //! Times without a zone are UTC: that is what the audit log and the portals write. Day-first or month-first is never
-//! guessed for a single value: [`order_of`] decides it for a whole column.
+//! guessed for a single value: [`order_of`] decides it for a whole column. `words` has the spellings that are not ISO 8601, [`names`] the
+//! names of columns with times.
 
-use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, TimeZone};
+use chrono::{DateTime, MappedLocalTime, NaiveDate, TimeZone};
 use chrono_tz::Tz;
+
+mod counts;
+mod languages;
+pub mod names;
+mod taken_from;
+mod words;
+
+pub use counts::dotnet;
+use counts::{counted, dotnet_escaped, inside};
+pub use taken_from::TakenFrom;
+use words::{Date, Spelled};
 
 /// Which of two numbers in `3/4/2026` is the day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,32 +40,53 @@ pub enum Evidence {
     Contradictory,
 }
 
+impl Evidence {
+    /// What two values, or two parts of a file, say together.
+    pub fn and(self, other: Evidence) -> Evidence {
+        match (self, other) {
+            (Evidence::NotNeeded, e) | (e, Evidence::NotNeeded) => e,
+            (Evidence::Contradictory, _) | (_, Evidence::Contradictory) => Evidence::Contradictory,
+            (Evidence::Decided(a), Evidence::Decided(b)) if a != b => Evidence::Contradictory,
+            (e @ Evidence::Decided(_), _) | (_, e) => e,
+        }
+    }
+}
+
 /// Returns microseconds since 1970 for a time in any known spelling; `order` is needed for `3/4/2026` and the like.
 pub fn parse(text: &str, order: Option<DateOrder>) -> Option<i64> {
+    match iso(text.as_bytes()) {
+        None => instant(text.trim(), order).map(|(t, _)| t),
+        found => found,
+    }
+}
+
+/// A time in microseconds, and whether it says which zone it is in: with an offset or a `Z`, or as a count since 1970.
+fn instant(text: &str, order: Option<DateOrder>) -> Option<(i64, bool)> {
     if let Some(t) = iso(text.as_bytes()) {
-        return Some(t);
+        // Behind the seconds, so that no date is taken for an offset.
+        let zoned = text
+            .get(19..)
+            .is_some_and(|rest| rest.contains(['Z', 'z', '+', '-']));
+        return Some((t, zoned));
     }
-    let text = text.trim();
-    if let Some(t) = iso(text.as_bytes()) {
-        return Some(t);
+    if text.starts_with('{') {
+        return instant(&inside(text)?, order);
     }
-    if let Some(t) = dotnet(text).or_else(|| dotnet_escaped(text)) {
-        return Some(t);
+    if let Some(t) = dotnet(text)
+        .or_else(|| dotnet_escaped(text))
+        .or_else(|| counted(text))
+    {
+        // Days of Excel are those of whoever looked at them.
+        let is_of_excel = text.as_bytes().get(5) == Some(&b'.');
+        return Some((t, !is_of_excel));
     }
-    if text.bytes().all(|b| b.is_ascii_digit()) {
-        return match text.len() {
-            10 => text.parse::<i64>().ok()?.checked_mul(1_000_000),
-            13 => text.parse::<i64>().ok()?.checked_mul(1000),
-            16 => text.parse().ok(),
-            _ => None,
-        };
-    }
-    if let Ok(t) = DateTime::parse_from_rfc3339(text) {
-        return Some(t.timestamp_micros());
-    }
-    let (date, clock) = split_date(text)?;
+    let Spelled {
+        date,
+        clock,
+        offset,
+    } = words::read(text)?;
     let day = match date {
-        Date::Numbers(a, b, year) => {
+        Date::Numbers(a, b, year) | Date::Short(a, b, year) => {
             let (month, day) = match order? {
                 DateOrder::MonthFirst => (a, b),
                 DateOrder::DayFirst => (b, a),
@@ -62,42 +95,29 @@ pub fn parse(text: &str, order: Option<DateOrder>) -> Option<i64> {
         }
         Date::Known(day) => day,
     };
-    let (seconds, micros) = clock_of(clock)?;
-    let t: NaiveDateTime = day.and_hms_opt(0, 0, 0)?;
-    Some(t.and_utc().timestamp_micros() + seconds * 1_000_000 + micros)
+    let (seconds, micros) = clock.unwrap_or_default();
+    let midnight = day.and_hms_opt(0, 0, 0)?.and_utc().timestamp_micros();
+    let seconds = seconds - offset.unwrap_or_default() * 60;
+    Some((midnight + seconds * 1_000_000 + micros, offset.is_some()))
 }
 
-/// The instant of `/Date(1620000000000)/`, as .NET writes times into JSON; `/Date(1620000000000+0200)/` is the same instant, shown elsewhere.
-/// Nothing where anything else stands before or behind it.
-pub fn dotnet(text: &str) -> Option<i64> {
-    let inner = text.strip_prefix("/Date(")?.strip_suffix(")/")?;
-    milliseconds(inner)
+/// Whether an instant is one, and not what systems write for never: the first or the last that they know.
+pub fn is_moment(micros: i64) -> bool {
+    /// 1602-01-01 and 9999-01-01.
+    const FIRST: i64 = -11_612_937_600_000_000;
+    const LAST: i64 = 253_370_764_800_000_000;
+    (FIRST..LAST).contains(&micros)
 }
 
-/// The same with the backslashes that it has in JSON.
-fn dotnet_escaped(text: &str) -> Option<i64> {
-    let inner = text.strip_prefix(r"\/Date(")?.strip_suffix(r")\/")?;
-    milliseconds(inner)
+/// Whether a time has a date and no clock: `2026-05-18`, `18 May 2026`.
+pub fn is_date_alone(text: &str) -> bool {
+    iso(text.trim().as_bytes()).is_none()
+        && words::read(text).is_some_and(|spelled| spelled.clock.is_none())
 }
 
-/// `-62135596800000+0100` in microseconds.
-fn milliseconds(inner: &str) -> Option<i64> {
-    let offset = inner
-        .char_indices()
-        .skip(1)
-        .find(|(_, c)| !c.is_ascii_digit())
-        .map_or(inner.len(), |(at, _)| at);
-    let (number, offset) = inner.split_at(offset);
-    let known = match offset.as_bytes() {
-        [] => true,
-        [b'+' | b'-', digits @ ..] => digits.len() == 4 && digits.iter().all(u8::is_ascii_digit),
-        _ => false,
-    };
-    // Rust reads `+5`, too, which nobody writes.
-    match known && !number.starts_with('+') {
-        true => number.parse::<i64>().ok()?.checked_mul(1000),
-        false => None,
-    }
+/// Whether a text is a clock without a date: `13:05:12`, `9.13 PM`.
+pub fn is_clock(text: &str) -> bool {
+    words::is_clock(text)
 }
 
 /// What a time without a zone is in UTC.
@@ -132,15 +152,23 @@ impl Clocks {
         let zone = zone.map_or("this zone", Tz::name);
         let mut notes = Vec::new();
         if self.skipped > 0 {
+            let (verb, kept) = match self.skipped {
+                1 => ("does", "it is"),
+                _ => ("do", "they are"),
+            };
             notes.push(format!(
-                "{} local times do not exist in {zone}, where the clock was set forward: they are kept in ExtraColumns",
-                self.skipped
+                "{} {verb} not exist in {zone}, where the clock was set forward: {kept} kept in ExtraColumns",
+                crate::text::counted(self.skipped, "local time")
             ));
         }
         if self.repeated > 0 {
+            let verb = match self.repeated {
+                1 => "is",
+                _ => "are",
+            };
             notes.push(format!(
-                "{} local times are ambiguous in {zone}, where the clock was set back: the first was taken",
-                self.repeated
+                "{} {verb} ambiguous in {zone}, where the clock was set back: the first was taken",
+                crate::text::counted(self.repeated, "local time")
             ));
         }
         notes
@@ -149,8 +177,8 @@ impl Clocks {
 
 /// The instant of a time without a zone, in this zone; nothing where the text is no time. A time that names its zone is that instant.
 pub fn in_zone(text: &str, order: Option<DateOrder>, zone: Tz) -> Option<Local> {
-    let utc = parse(text, order)?;
-    if names_its_zone(text.trim()) {
+    let (utc, zoned) = instant(text.trim(), order)?;
+    if zoned {
         return Some(Local::At(utc));
     }
     let naive = DateTime::from_timestamp_micros(utc)?.naive_utc();
@@ -161,138 +189,41 @@ pub fn in_zone(text: &str, order: Option<DateOrder>, zone: Tz) -> Option<Local> 
     })
 }
 
-/// Whether a time says which zone it is in: with an offset or a `Z`, or as a count since 1970.
-fn names_its_zone(text: &str) -> bool {
-    let counted = text.bytes().all(|b| b.is_ascii_digit()) || text.contains("/Date(");
-    // Behind the seconds of ISO 8601, so that no date is taken for an offset.
-    let behind = text.get(19..).filter(|_| iso(text.as_bytes()).is_some());
-    counted || text.ends_with(['Z', 'z']) || behind.is_some_and(|rest| rest.contains(['+', '-']))
+/// The instant of a time on a clock so many minutes east of UTC; a time that names its zone is that instant.
+pub fn east(text: &str, order: Option<DateOrder>, minutes: i64) -> Option<i64> {
+    match instant(text.trim(), order)? {
+        (t, true) => Some(t),
+        (t, false) => t.checked_sub(minutes * 60_000_000),
+    }
 }
 
 /// What these values say about the order of day and month.
 pub fn order_of<'a>(values: impl Iterator<Item = &'a str>) -> Evidence {
-    let mut evidence = Evidence::NotNeeded;
-    for text in values {
-        let text = text.trim();
-        if iso(text.as_bytes()).is_some() {
-            continue;
-        }
-        let Some((Date::Numbers(a, b, _), _)) = split_date(text) else {
-            continue;
-        };
-        let one = match (a > 12, b > 12) {
-            (true, false) => Evidence::Decided(DateOrder::DayFirst),
-            (false, true) => Evidence::Decided(DateOrder::MonthFirst),
-            _ => Evidence::Ambiguous,
-        };
-        evidence = match (evidence, one) {
-            (Evidence::NotNeeded, e) => e,
-            (e, Evidence::Ambiguous) => e,
-            (Evidence::Ambiguous, e) => e,
-            (Evidence::Decided(x), Evidence::Decided(y)) if x != y => {
-                return Evidence::Contradictory;
-            }
-            (e, _) => e,
-        };
-    }
-    evidence
+    values.fold(Evidence::NotNeeded, |evidence, text| {
+        evidence.and(order_in(text))
+    })
 }
 
-enum Date {
-    /// Two numbers whose order is open, and the year.
-    Numbers(u32, u32, i32),
-    Known(NaiveDate),
-}
-
-/// `4/28/2021, 3:05:26.000 PM` → the date and the rest.
-fn split_date(text: &str) -> Option<(Date, &str)> {
-    let bytes = text.as_bytes();
-    if bytes.first()?.is_ascii_alphabetic() {
-        // May 7, 2024 6:35:31 PM
-        let (month, rest) = text.split_once(' ')?;
-        let (day, rest) = rest.trim_start().split_once([',', ' '])?;
-        let rest = rest.trim_start();
-        let (year, clock) = rest.split_once([' ', ',']).unwrap_or((rest, ""));
-        let month = [
-            "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-        ]
-        .iter()
-        .position(|m| {
-            month.len() >= 3
-                && month
-                    .get(..3)
-                    .is_some_and(|head| head.eq_ignore_ascii_case(m))
-        })? as u32
-            + 1;
-        let date = NaiveDate::from_ymd_opt(number(year)? as i32, month, number(day)?)?;
-        return Some((Date::Known(date), clock));
+/// What one value says about the order of day and month.
+pub fn order_in(text: &str) -> Evidence {
+    let text = text.trim();
+    if iso(text.as_bytes()).is_some() {
+        return Evidence::NotNeeded;
     }
-    let end = text
-        .find(|c: char| !(c.is_ascii_digit() || matches!(c, '/' | '.' | '-')))
-        .unwrap_or(text.len());
-    let (date, clock) = text.split_at(end);
-    let mut parts = date.split(['/', '.', '-']);
-    let (a, b, c) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() {
-        return None;
-    }
-    let clock = clock.trim_start_matches([',', ' ', 'T']);
-    if a.len() == 4 {
-        let date = NaiveDate::from_ymd_opt(number(a)? as i32, number(b)?, number(c)?)?;
-        return Some((Date::Known(date), clock));
-    }
-    if c.len() != 4 || a.is_empty() || b.is_empty() || a.len() > 2 || b.len() > 2 {
-        return None;
-    }
-    Some((
-        Date::Numbers(number(a)?, number(b)?, number(c)? as i32),
-        clock,
-    ))
-}
-
-/// `3:05:26.000 PM` → seconds of the day and microseconds. Nothing at all is midnight.
-fn clock_of(text: &str) -> Option<(i64, i64)> {
-    // Newer ICU puts U+202F before AM and PM.
-    let text = text.trim_matches(|c: char| c.is_whitespace() || c == ',');
-    if text.is_empty() {
-        return Some((0, 0));
-    }
-    let text = text.strip_suffix('Z').unwrap_or(text);
-    let lower = text.to_ascii_lowercase();
-    let (clock, half) = if let Some(c) = lower.strip_suffix("am") {
-        (c, Some(0))
-    } else if let Some(c) = lower.strip_suffix("pm") {
-        (c, Some(12))
-    } else {
-        (lower.as_str(), None)
+    let (a, b) = match words::read(text).map(|spelled| spelled.date) {
+        Some(Date::Numbers(a, b, _)) => (a, b),
+        // `26/05/18` may begin with its year.
+        Some(Date::Short(a, b, _)) if a > 12 && b <= 12 => return Evidence::Ambiguous,
+        Some(Date::Short(a, b, _)) => (a, b),
+        _ => return Evidence::NotNeeded,
     };
-    let clock = clock.trim_end();
-    let mut parts = clock.split(':');
-    let hour = number(parts.next()?)?;
-    let minute = number(parts.next()?)?;
-    let (second, micros) = match parts.next() {
-        None => (0, 0),
-        Some(s) => match s.split_once('.') {
-            None => (number(s)?, 0),
-            Some((s, f)) => (number(s)?, fraction(f.as_bytes())?),
-        },
-    };
-    if parts.next().is_some() || minute > 59 || second > 60 {
-        return None;
+    match (a > 12, b > 12) {
+        (true, false) => Evidence::Decided(DateOrder::DayFirst),
+        (false, true) => Evidence::Decided(DateOrder::MonthFirst),
+        (false, false) => Evidence::Ambiguous,
+        // No date in any order.
+        (true, true) => Evidence::NotNeeded,
     }
-    let hour = match half {
-        None if hour < 24 => hour,
-        Some(add) if (1..=12).contains(&hour) => hour % 12 + add,
-        _ => return None,
-    };
-    Some((i64::from(hour * 3600 + minute * 60 + second), micros))
-}
-
-fn number(text: &str) -> Option<u32> {
-    if text.is_empty() || text.len() > 4 || !text.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    text.parse().ok()
 }
 
 /// Digits after the point as microseconds; what is finer is cut off.
@@ -451,6 +382,7 @@ mod tests {
                 "0001-01-01T00:00:00.000000Z",
             ),
             ("1620000000", None, "2021-05-03T00:00:00.000000Z"),
+            ("1620000000.25", None, "2021-05-03T00:00:00.250000Z"),
         ] {
             assert_eq!(
                 parse(input, order).map(text).as_deref(),
@@ -472,9 +404,62 @@ mod tests {
             "/Date(+5)/",
             "/Date()/",
             "/Date(é)/",
+            "20260518",
+            "10.0.2026.1",
+            "2026-05-18 09:13:33 CEST",
+            "18 Brumaire 2026",
+            "2026-05-18 25:00",
+            "May 2026",
         ] {
             assert_eq!(parse(input, None), None, "{input}");
         }
+    }
+
+    #[test]
+    fn words_halves_of_the_day_and_zones_are_read() {
+        let want = "2026-05-18T09:13:33.000000Z";
+        for input in [
+            "2026-05-18 09:13:33 UTC",
+            "2026-05-18 09:13:33 GMT",
+            "2026-05-18 09:13:33 +0000",
+            "2026-05-18 11:13:33 +02:00",
+            "2026-05-18T09:13:33.000 UTC",
+            "2026-05-18 09:13:33 (UTC)",
+            "18/05/2026 09:13:33 UTC",
+            "18/05/2026 9:13:33 AM +00:00",
+            "18.5.2026 9.13.33",
+            "18.5.2026 klo 9.13.33",
+            "18. 5. 2026 9:13:33",
+            "18 May 2026 09:13:33",
+            "18-May-2026 09:13:33",
+            "18/May/2026:09:13:33 +0000",
+            "18 mai 2026 à 09:13:33",
+            "18. Mai 2026, 09:13:33 Uhr",
+            "18 de mayo de 2026, 9:13:33 a. m.",
+            "18 maj 2026 kl. 09:13:33",
+            "Mon, 18 May 2026 09:13:33 GMT",
+            "Montag, 18. Mai 2026 09:13:33",
+            "lundi 18 mai 2026 09:13:33",
+            "Monday, May 18, 2026 9:13:33 AM",
+            "Mon May 18 2026 11:13:33 GMT+0200 (Central European Summer Time)",
+            "Mon May 18 09:13:33 2026",
+            "Mon May 18 09:13:33 UTC 2026",
+            "May 18, 2026 @ 09:13:33.000",
+            "May 18th, 2026 at 9:13:33\u{202f}AM",
+            "2026/05/18 09:13:33",
+            "2026/5/18 上午 9:13:33",
+            "2026년 5월 18일 오전 9:13:33",
+            "2026年5月18日 9:13:33",
+            "2026-05-18 09:13:33,000",
+            "20260518T091333Z",
+        ] {
+            let t = parse(input, Some(DateOrder::DayFirst)).map(text);
+            assert_eq!(t.as_deref(), Some(want), "{input}");
+        }
+        let alone = parse("18 mars 2026", None).map(text);
+        assert_eq!(alone.as_deref(), Some("2026-03-18T00:00:00.000000Z"));
+        assert!(is_date_alone("18 mars 2026") && !is_date_alone("2026-05-18T09:13:33"));
+        assert!(is_clock("9:13 PM") && is_clock("13.05.12") && !is_clock("2026-05-18"));
     }
 
     #[test]
@@ -496,6 +481,8 @@ mod tests {
             "2026-03-29T04:30:00.5+02:00",
             "/Date(1774751400000)/",
             "1774751400",
+            "2026-03-29 02:30:00 UTC",
+            "29 March 2026 04:30 +0200",
         ] {
             assert_eq!(local(zoned), Some(Local::At(utc(zoned))), "{zoned}");
         }

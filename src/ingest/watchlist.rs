@@ -1,5 +1,7 @@
 //! Watchlists: CSV files of reference data with a header, all columns text. Read here for the ingest, which takes them, and for
-//! queries, which ask them.
+//! queries, which ask them. A list may come as JSON; the archive has it as CSV.
+//!
+//! The list of sensitivity labels may be in the spelling of `Get-Label` or Graph; here its columns have one name.
 //!
 //! A list that is not whole is refused with its row: a row that is left out in silence is an account that nobody watches. Knows
 //! nothing of the archive and of queries.
@@ -9,11 +11,14 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use encoding_rs::{Encoding, UTF_8};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::csv::{self, Fields, Next};
 use super::input;
 use crate::error::Error;
+
+mod labels;
+mod pages;
 
 /// The watchlist of sensitivity labels, which the label views read.
 pub const LABELS: &str = "Labels";
@@ -42,6 +47,10 @@ pub struct Watchlist {
     text: String,
     /// Where each cell ends in the text.
     ends: Vec<usize>,
+    /// It came as JSON.
+    json: bool,
+    /// What is to be said of how it was read.
+    remarks: Vec<String>,
 }
 
 impl Watchlist {
@@ -50,27 +59,82 @@ impl Watchlist {
     /// # Errors
     /// When the content is no table of text with a header, or lacks columns that the list of that name needs.
     pub fn parse(name: &str, content: &[u8]) -> Result<Watchlist> {
-        let text = text_of(content)?;
+        if let Some(what) = foreign(content) {
+            return Err(what.into());
+        }
+        let (text, remark) = text_of(content)?;
+        let mut list = match pages::is_json(&text) {
+            true => Watchlist::of_rows(pages::read(&text, name == LABELS)?),
+            false => Watchlist::of_csv(&text)?,
+        };
+        list.remarks.extend(remark);
+        check_header(&list.header)?;
+        if name == LABELS {
+            let first = |column| list.column(column).flatten().next();
+            let header = labels::rename(&list.header, &first)?;
+            let renamed: Vec<String> = list
+                .header
+                .iter()
+                .zip(&header)
+                .filter(|(before, after)| before != after)
+                .map(|(before, after)| format!("{before} is {after}"))
+                .collect();
+            if !renamed.is_empty() {
+                list.remarks
+                    .push(format!("columns of its export: {}", renamed.join(", ")));
+            }
+            list.header = header;
+            check_header(&list.header)?;
+            labels::settle(&mut list);
+        }
+        Ok(list)
+    }
+
+    fn of_rows(rows: pages::Rows) -> Watchlist {
+        let width = rows.header.len();
+        let (mut text, mut ends) = (String::new(), Vec::new());
+        for row in &rows.cells {
+            for column in 0..width {
+                text.push_str(row.get(column).map_or("", String::as_str));
+                ends.push(text.len());
+            }
+        }
+        Watchlist {
+            header: rows.header,
+            rows: rows.cells.len(),
+            text,
+            ends,
+            json: true,
+            remarks: Vec::new(),
+        }
+    }
+
+    fn of_csv(text: &str) -> Result<Watchlist> {
         let bytes = text.as_bytes();
-        let first = text.split(['\r', '\n']).find(|line| !line.is_empty());
-        let delimiter = csv::delimiter_of(first.ok_or("it is empty")?.as_bytes());
+        let (start, named) = csv::header_start(bytes, 0);
+        let first = text.get(start..).unwrap_or_default();
+        let first = first.split(['\r', '\n']).next().unwrap_or_default();
+        if first.is_empty() {
+            return Err("it is empty".into());
+        }
+        let delimiter = named.unwrap_or_else(|| csv::delimiter_of(first.as_bytes()));
         let mut fields = Fields::with_capacity(bytes.len());
-        let mut at = match csv::next_record(bytes, 0, delimiter, &mut fields) {
+        let mut at = match csv::next_record(bytes, start, delimiter, &mut fields) {
             Next::Record { next, .. } => next,
             Next::Unclosed { .. } => {
                 return Err("its header opens a quote and never closes it".into());
             }
             Next::End => return Err("it is empty".into()),
         };
-        let header: Vec<String> = fields
+        let mut header: Vec<String> = fields
             .iter()
             .map(|name| String::from_utf8_lossy(name).trim().to_string())
             .collect();
-        check_header(&header)?;
-        let has = |column: &&str| header.iter().any(|name| name.eq_ignore_ascii_case(column));
-        if name == LABELS && !["Id", "Name"].iter().all(has) {
-            return Err("it needs the columns Id and Name, and Rank and Parent where known".into());
+        // A spreadsheet has columns without a name where something stood once.
+        while header.len() > 1 && header.last().is_some_and(String::is_empty) {
+            header.pop();
         }
+        check_header(&header)?;
         fields.clear();
         let mut rows: usize = 0;
         loop {
@@ -78,6 +142,12 @@ impl Watchlist {
             let place = |start| format!("row {} (line {})", rows + 1, line_of(bytes, start));
             match csv::next_record(bytes, at, delimiter, &mut fields) {
                 Next::Record { start, next } => {
+                    // Cells without anything in them that stand after the last column are no cells.
+                    while fields.len() > before + header.len()
+                        && fields.get(fields.len() - 1).is_some_and(<[u8]>::is_empty)
+                    {
+                        fields.cut_back(fields.len() - 1);
+                    }
                     let width = fields.len() - before;
                     if width != header.len() {
                         let columns = if width == 1 { "column" } else { "columns" };
@@ -107,7 +177,57 @@ impl Watchlist {
             rows,
             text,
             ends,
+            json: false,
+            remarks: Vec::new(),
         })
+    }
+
+    /// What is to be said of how it was read.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
+    /// Whether it came as JSON, which the archive has as CSV.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether it has what only a list of labels has: ids, names, and a rank or a parent of each.
+    pub fn has_labels(&self) -> bool {
+        labels::is_header(&self.header)
+    }
+
+    /// The list as CSV in UTF-8.
+    pub fn to_csv(&self) -> Vec<u8> {
+        let mut out = String::new();
+        let quoted = |cell: &str| format!("\"{}\"", cell.replace('"', "\"\""));
+        let header: Vec<String> = self.header.iter().map(|name| quoted(name)).collect();
+        out.push_str(&header.join(","));
+        out.push('\n');
+        let mut start = 0;
+        for (i, end) in self.ends.iter().enumerate() {
+            out.push_str(&quoted(&self.text[start..*end]));
+            start = *end;
+            let last = (i + 1) % self.header.len() == 0;
+            out.push(if last { '\n' } else { ',' });
+        }
+        out.into_bytes()
+    }
+
+    /// Changes the cells of a column.
+    fn change(&mut self, column: usize, change: impl Fn(&str) -> &str) {
+        let mut text = String::with_capacity(self.text.len());
+        let mut start = 0;
+        for (i, end) in self.ends.iter_mut().enumerate() {
+            let cell = &self.text[start..*end];
+            start = *end;
+            text.push_str(match i % self.header.len() == column {
+                true => change(cell),
+                false => cell,
+            });
+            *end = text.len();
+        }
+        self.text = text;
     }
 
     /// Names of the columns, without blanks around them.
@@ -141,6 +261,44 @@ pub fn name_of(file: &Path) -> Option<String> {
     let stem = file.file_stem().filter(|_| is_csv)?.to_string_lossy();
     let known = KNOWN.into_iter().find(|k| k.eq_ignore_ascii_case(&stem));
     Some(known.unwrap_or(&stem).to_string())
+}
+
+/// The same of a file that becomes a list when it is taken, or of which is said why it cannot be one.
+pub fn name_of_other(file: &Path) -> Option<String> {
+    const OTHERS: [&str; 7] = ["json", "tsv", "xlsx", "xlsm", "xls", "xml", "clixml"];
+    let extension = file.extension()?;
+    let is_other = OTHERS.iter().any(|e| extension.eq_ignore_ascii_case(e));
+    name_of(&file.with_extension("csv")).filter(|_| is_other)
+}
+
+/// What a file is that is no list of text, and what to do.
+fn foreign(content: &[u8]) -> Option<&'static str> {
+    const WORKBOOK: &str = "it is an Excel workbook: save its sheet as CSV";
+    let text = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+    let is_utf16 = [b"\xff\xfe<\0", b"\xfe\xff\0<"]
+        .iter()
+        .any(|m| content.starts_with(*m));
+    let head = &text[..text.len().min(1024)];
+    let head: Vec<u8> = match is_utf16 {
+        true => head.iter().copied().filter(|b| *b != 0).collect(),
+        false => head.to_vec(),
+    };
+    let bare: Vec<u8> = head
+        .iter()
+        .copied()
+        .filter(|b| !b.is_ascii_whitespace())
+        .collect();
+    let has = |mark: &[u8]| memchr::memmem::find(&head, mark).is_some();
+    Some(match content {
+        [b'P', b'K', 3, 4, ..] | [0xd0, 0xcf, 0x11, 0xe0, ..] => WORKBOOK,
+        [0x1f, 0x8b, ..] => "it is packed with gzip: unpack it",
+        _ if has(b"<Objs ") => {
+            "it is PowerShell's Export-Clixml: export it with Export-Csv or ConvertTo-Json"
+        }
+        _ if bare.starts_with(b"<") || is_utf16 => "it is XML or HTML, no list",
+        _ if bare.starts_with(b"{\"error\"") => "it is an error answer of an interface, no list",
+        _ => return None,
+    })
 }
 
 /// The content of a list's file.
@@ -185,26 +343,65 @@ pub fn check_header(header: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The content as text: UTF-8, or what a byte order mark says.
-fn text_of(content: &[u8]) -> Result<Cow<'_, str>> {
-    let (encoding, mark) = Encoding::for_bom(content).unwrap_or((UTF_8, 0));
+/// The content as text, and what is to be said of its encoding: UTF-8, or what a byte order mark says, else the code page of Windows.
+fn text_of(content: &[u8]) -> Result<(Cow<'_, str>, Option<String>)> {
+    let (encoding, mark) = Encoding::for_bom(content)
+        .or_else(|| without_mark(content).map(|encoding| (encoding, 0)))
+        .unwrap_or((UTF_8, 0));
     let body = &content[mark..];
-    let text = match encoding == UTF_8 {
-        true => Cow::Borrowed(
-            std::str::from_utf8(body)
-                .map_err(|e| format!("line {} is not UTF-8", line_of(body, e.valid_up_to())))?,
-        ),
-        false => encoding
+    let mut remark = None;
+    let text = if encoding == UTF_8 {
+        match std::str::from_utf8(body) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(e) if mark > 0 => {
+                let line = line_of(body, e.valid_up_to());
+                return Err(format!(
+                    "line {line} is not UTF-8, which its first bytes say"
+                ));
+            }
+            Err(e) => {
+                let line = line_of(body, e.valid_up_to());
+                remark = Some(format!("line {line} is not UTF-8: read as Windows-1252"));
+                windows(body)
+                    .ok_or_else(|| format!("line {line} is neither UTF-8 nor Windows-1252"))?
+            }
+        }
+    } else {
+        encoding
             .decode_without_bom_handling_and_without_replacement(body)
-            .ok_or_else(|| format!("it is not {}, which its first bytes say", encoding.name()))?,
+            .ok_or_else(|| format!("it is not {}, which its first bytes say", encoding.name()))?
     };
     match memchr::memchr(0, text.as_bytes()) {
         Some(at) => Err(format!(
             "line {} holds a NUL byte; UTF-16 is known by its byte order mark",
             line_of(text.as_bytes(), at)
         )),
-        None => Ok(text),
+        None => Ok((text, remark)),
     }
+}
+
+/// UTF-16 without a byte order mark: every other byte of its first letters is NUL.
+fn without_mark(content: &[u8]) -> Option<&'static Encoding> {
+    const LETTERS: usize = 8;
+    let pairs = content.get(..2 * LETTERS)?.chunks_exact(2);
+    let all = |low: usize| {
+        pairs
+            .clone()
+            .all(|pair| pair[low] != 0 && pair[1 - low] == 0)
+    };
+    match (all(0), all(1)) {
+        (true, _) => Some(UTF_16LE),
+        (_, true) => Some(UTF_16BE),
+        _ => None,
+    }
+}
+
+/// The text of bytes in the code page of Western Windows; nothing where there are bytes that it has no letter for.
+fn windows(body: &[u8]) -> Option<Cow<'_, str>> {
+    let (text, _) = WINDOWS_1252.decode_without_bom_handling(body);
+    // Bytes without a letter become these control characters.
+    let is_letter = |c: char| !('\u{80}'..='\u{9f}').contains(&c);
+    text.chars().all(is_letter).then_some(text)
 }
 
 /// The line, from 1, in which a byte stands.
@@ -234,6 +431,8 @@ mod tests {
         };
         let wanted = vec![vec!["Müller; Jürgen", "b"], vec!["-", "two\nlines"]];
         for content in [
+            sixteen(u16::to_le_bytes)[2..].to_vec(),
+            sixteen(u16::to_be_bytes)[2..].to_vec(),
             text.as_bytes().to_vec(),
             [&b"\xef\xbb\xbf"[..], text.as_bytes()].concat(),
             sixteen(u16::to_le_bytes),
@@ -263,7 +462,14 @@ mod tests {
                 b"a,\"b\n1,2\n",
                 "its header opens a quote and never closes it",
             ),
-            (b"a\nM\xfcller\n", "line 2 is not UTF-8"),
+            (
+                b"a\nM\x81ller\n",
+                "line 2 is neither UTF-8 nor Windows-1252",
+            ),
+            (
+                b"\xef\xbb\xbfa\nM\xfcller\n",
+                "line 2 is not UTF-8, which its first bytes say",
+            ),
             (
                 b"\xff\xfea\x00\n",
                 "it is not UTF-16LE, which its first bytes say",
@@ -275,9 +481,59 @@ mod tests {
         ] {
             assert_eq!(cells("VIPs", content), Err(why.to_string()));
         }
-        let why = "it needs the columns Id and Name, and Rank and Parent where known";
-        assert_eq!(cells(LABELS, b"Id,Rank\n1,2\n"), Err(why.to_string()));
+        let why = cells(LABELS, b"Id,Rank\n1,2\n").expect_err("it has no names");
+        assert!(why.starts_with("it needs the columns Id and Name"), "{why}");
         assert!(cells(LABELS, b"ID,name\n1,2\n").is_ok());
+    }
+
+    #[test]
+    fn lists_from_excel_and_powershell_are_read() {
+        let read = |content: &[u8]| cells("VIPs", content);
+        let wanted = Ok(vec![vec!["M\u{fc}ller".to_string()], vec!["1".into()]]);
+        for content in [
+            &b"Name;Rank\r\nM\xfcller;1\r\n"[..],
+            b"sep=;\r\nName;Rank\r\nM\xfcller;1;;\r\n",
+            b"#TYPE System.Object\r\n\"Name\",\"Rank\"\r\n\"M\xfcller\",\"1\"\r\n",
+            "[{\"Name\":\"M\u{fc}ller\",\"Rank\":1}]".as_bytes(),
+        ] {
+            assert_eq!(read(content), wanted, "{}", content.escape_ascii());
+        }
+        let named = cells("VIPs", b"Name,Rank,,\nM,1,,\n");
+        assert_eq!(named, Ok(vec![vec!["M".to_string()], vec!["1".into()]]));
+        for (content, why) in [
+            (&b"PK\x03\x04..."[..], "Excel workbook"),
+            (b"<Objs Version=\"1.1.0.1\"/>", "Export-Clixml"),
+            (b"\xef\xbb\xbf<html>", "XML or HTML"),
+            (b"{\"error\":{\"code\":\"x\"}}", "error answer"),
+        ] {
+            let said = cells("VIPs", content).expect_err("it is no list");
+            assert!(said.contains(why), "{said}");
+        }
+        let latin = Watchlist::parse("VIPs", b"Name\nM\xfcller\n").expect("a list");
+        assert_eq!(
+            latin.remarks(),
+            ["line 2 is not UTF-8: read as Windows-1252"]
+        );
+    }
+
+    #[test]
+    fn a_list_out_of_json_is_the_same_as_csv() {
+        let json = br#"[{"Guid":"22222222-0000-4000-8000-000000000001","DisplayName":"a, \"b\"\nc"},{"DisplayName":null,"Priority":2}]"#;
+        let list = Watchlist::parse(LABELS, json).expect("a list");
+        assert!(list.is_json());
+        assert_eq!(list.header(), ["Id", "Name", "Rank"]);
+        assert!(list.has_labels());
+        let csv = list.to_csv();
+        let again = Watchlist::parse(LABELS, &csv).expect("a list");
+        assert!(!again.is_json());
+        assert_eq!(again.header(), list.header());
+        for column in 0..3 {
+            let cells: Vec<_> = again.column(column).collect();
+            assert_eq!(cells, list.column(column).collect::<Vec<_>>());
+        }
+        let name = |file: &str| name_of_other(Path::new(file));
+        assert_eq!(name("w/labels.JSON").as_deref(), Some(LABELS));
+        assert_eq!(name("w/labels.csv"), None);
     }
 
     #[test]

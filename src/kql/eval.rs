@@ -27,7 +27,7 @@ use super::operate::{self, List, Matcher};
 use super::span::{Fault, Span};
 use super::value::{Json, TICKS_PER_DAY, Type, Value, read_timespan};
 pub use hint::nearest;
-pub use tables::{Known, Tables};
+pub use tables::{FirstCell, Known, Tables};
 
 /// A column of this name stands for columns of text that nobody knows yet: those of a list that is not there. It takes names that stand
 /// for nothing else.

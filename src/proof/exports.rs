@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::gaps::{Finding, Kind};
 use super::iso;
 use crate::archive::ledger::{Entry, Ledger, Status};
-use crate::ingest::time;
+use crate::ingest::{answers, time};
 
 /// Numbers of records at which exports end, and which exports those are.
 const CAPS: [(u64, &str); 7] = [
@@ -66,6 +66,9 @@ pub(super) fn findings(ledger: &Ledger) -> Vec<Finding> {
                 Kind::Incomplete,
                 ("the whole file", entry.note.as_str()),
                 match entry.status {
+                    _ if answers::tells_of_error(&entry.note) => {
+                        "the service gave an error in place of records"
+                    }
                     Status::Unreadable => "nothing of the file could be read",
                     _ => "the file breaks off",
                 },

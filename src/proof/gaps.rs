@@ -1,5 +1,5 @@
 //! What is missing in an archive: holes in time, hours far below the usual, exports that end at a cap or break off, workloads that are
-//! not there, events outside the range that a file states, times in doubt.
+//! not there, events outside the range that a file states, times in doubt, events without a time.
 //!
 //! Each table's hours are counted with one query; no rows are loaded. What is usual is told from the archive alone: a
 //! finding says where to look, not that somebody deleted something. Holidays and moves of offices are holes too.
@@ -35,11 +35,13 @@ pub enum Kind {
     OutsideRange,
     /// Times that cannot be right, or may be in another zone.
     ZoneDoubt,
+    /// Events without a time: no window finds them.
+    NoTime,
 }
 
 impl Kind {
     /// All kinds, in the order in which findings are listed.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 8] = [
         Kind::Hole,
         Kind::LowHours,
         Kind::Cap,
@@ -47,6 +49,7 @@ impl Kind {
         Kind::MissingWorkload,
         Kind::OutsideRange,
         Kind::ZoneDoubt,
+        Kind::NoTime,
     ];
 
     /// The name in answers.
@@ -59,6 +62,7 @@ impl Kind {
             Kind::MissingWorkload => "missing-workload",
             Kind::OutsideRange => "outside-range",
             Kind::ZoneDoubt => "zone-doubt",
+            Kind::NoTime => "no-time",
         }
     }
 }
@@ -168,6 +172,9 @@ pub fn find(session: &Session, ledger: &Ledger, scope: &Scope) -> Result<Report>
         report.tables += 1;
         let (hours, untimed) = hours_of(session, table, latest)?;
         report.untimed += untimed;
+        if untimed > 0 {
+            findings.extend(no_time(session, ledger, table)?);
+        }
         if let (Some(first), Some(last)) = (hours.keys().next(), hours.keys().next_back()) {
             let span = (*first, *last + 1);
             let told = of_series(table, "", &Series::new(&hours, span.0, span.1), &[]);
@@ -351,6 +358,39 @@ fn late(session: &Session, ledger: &Ledger, table: &Table) -> Result<Vec<Finding
                 found: counts.value(row).into(),
                 place: entry.file.clone(),
                 why: "later than the moment they were read: times in a zone east of UTC, or a wrong clock"
+                    .into(),
+            });
+        }
+        Ok(())
+    })?;
+    Ok(findings)
+}
+
+/// Files with events of this table that have no time.
+fn no_time(session: &Session, ledger: &Ledger, table: &Table) -> Result<Vec<Finding>> {
+    let sql = format!(
+        "SELECT \"{INGEST_ID}\", count(*) FROM stored.\"{}\" WHERE \"{TIME}\" IS NULL GROUP BY 1",
+        table.name
+    );
+    let mut findings = Vec::new();
+    session.stream(session.plan(&sql)?, |batch| {
+        let (ingests, counts) = (
+            typed(batch, 0, &DataType::Int64)?,
+            typed(batch, 1, &DataType::Int64)?,
+        );
+        let ingests = ingests.as_primitive::<Int64Type>();
+        let counts = counts.as_primitive::<Int64Type>();
+        for row in 0..batch.num_rows() {
+            let entry = ledger.entry(ingests.value(row));
+            findings.push(Finding {
+                kind: Kind::NoTime,
+                table: table.name.into(),
+                from: None,
+                to: None,
+                expected: "a time for every event".into(),
+                found: counts.value(row).into(),
+                place: entry.map_or(String::new(), |e| e.file.clone()),
+                why: "no column that is known as a time, or times that could not be read: no window of time finds these events"
                     .into(),
             });
         }

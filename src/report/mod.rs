@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono_tz::Tz;
 use minijinja::{AutoEscape, Environment};
 use serde_json::{Value, json};
 
@@ -39,6 +40,8 @@ pub struct Heading {
     pub from: Option<i64>,
     /// The time range asked for.
     pub to: Option<i64>,
+    /// The zone of its times; UTC where none is given. Those of the findings are in it already.
+    pub zone: Option<Tz>,
     /// How sizes are said.
     pub bytes_text: fn(u64) -> String,
 }
@@ -77,17 +80,34 @@ pub fn html(
         .map_err(template)
 }
 
-fn iso(t: i64) -> String {
-    chrono::DateTime::from_timestamp_micros(t).map_or(String::new(), |t| {
-        t.format("%Y-%m-%dT%H:%M:%SZ").to_string()
-    })
+impl Heading {
+    fn iso(&self, t: i64) -> String {
+        let utc = chrono::DateTime::from_timestamp_micros(t).map_or(String::new(), |t| {
+            t.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+        });
+        match self.zone {
+            Some(zone) => output::in_zone(&utc, zone).into_owned(),
+            None => utc,
+        }
+    }
+
+    /// The day, week or month of an event, in SQL: the first day of it, as text.
+    fn cut(&self, unit: &str) -> String {
+        let zone = self.zone.map_or(String::new(), |zone| {
+            format!(" AT TIME ZONE '{}'", zone.name())
+        });
+        format!("CAST(CAST(date_trunc('{unit}', TimeGenerated{zone}) AS DATE) AS VARCHAR)")
+    }
 }
 
 /// A time without what is finer than a second.
 fn seconds(text: &str) -> String {
     match text.split_once('.') {
-        Some((head, _)) => format!("{head}Z"),
-        None => text.to_string(),
+        Some((head, finer)) if head.len() == "2026-05-20T19:40:05".len() => {
+            let zone = finer.trim_start_matches(|c: char| c.is_ascii_digit());
+            format!("{head}{zone}")
+        }
+        _ => text.to_string(),
     }
 }
 
@@ -107,6 +127,7 @@ struct Daily {
 
 impl Data<'_> {
     fn context(&self, archive: &Archive) -> Result<Value> {
+        let iso = |t: i64| self.heading.iso(t);
         let entries: Vec<&Entry> = self.ledger.exports().collect();
         let sum = |f: fn(&Entry) -> u64| entries.iter().map(|e| f(e)).sum::<u64>();
         let bytes = sum(|e| e.bytes);
@@ -127,6 +148,7 @@ impl Data<'_> {
             "title": "coldtrail report",
             "version": env!("CARGO_PKG_VERSION"),
             "generated": iso(self.heading.now),
+            "zone": self.heading.zone.map_or("UTC", Tz::name),
             "archive": self.heading.archive,
             "window": {"from": self.heading.from.map(iso), "to": self.heading.to.map(iso)},
             "summary": {
@@ -147,7 +169,7 @@ impl Data<'_> {
             },
             "inputs": entries.iter().map(|e| self.input(e)).collect::<Vec<_>>(),
             "quarantine": self.quarantine()?,
-            "tables": tables(archive)?,
+            "tables": tables(archive, self.heading)?,
             "rules": self.rules(),
             "findings": self.findings(),
             "briefs": self.briefs(),
@@ -173,6 +195,7 @@ impl Data<'_> {
     }
 
     fn input(&self, e: &Entry) -> Value {
+        let iso = |t: i64| self.heading.iso(t);
         let tables: Vec<&str> = e.tables.keys().map(String::as_str).collect();
         json!({
             "ingest": e.id,
@@ -203,9 +226,9 @@ impl Data<'_> {
 
     fn quarantine(&self) -> Result<Value> {
         let rows = self.ask(
-            "SELECT Reason, count(*), \
+            "SELECT split_part(Reason, ' (row ', 1) AS Reason, count(*), \
                min(File || ', record ' || CAST(_Record AS VARCHAR) || ', byte ' || CAST(\"Offset\" AS VARCHAR)) \
-             FROM Quarantine GROUP BY Reason ORDER BY count(*) DESC, Reason",
+             FROM Quarantine GROUP BY 1 ORDER BY count(*) DESC, 1",
         )?;
         let total: i64 = rows.iter().filter_map(|r| r[1].as_i64()).sum();
         let reasons: Vec<Value> = rows
@@ -265,7 +288,7 @@ impl Data<'_> {
                     .details
                     .iter()
                     .filter(|(name, _)| shown(name))
-                    .map(|(name, value)| json!({"name": name, "value": detail(value)}))
+                    .map(|(name, value)| json!({"name": name, "value": detail(value, f.times.contains(name))}))
                     .collect();
                 json!({
                     "number": f.number,
@@ -334,8 +357,9 @@ impl Data<'_> {
             "month"
         };
         let rows = self.ask(&format!(
-            "SELECT CAST(CAST(date_trunc('{unit}', TimeGenerated) AS DATE) AS VARCHAR) AS b, Action, count(*) \
-             FROM LabelEvents WHERE TimeGenerated IS NOT NULL GROUP BY b, Action ORDER BY b, Action"
+            "SELECT {} AS b, Action, count(*) \
+             FROM LabelEvents WHERE TimeGenerated IS NOT NULL GROUP BY b, Action ORDER BY b, Action",
+            self.heading.cut(unit)
         ))?;
         let text = |v: &Value| v.as_str().unwrap_or("").to_string();
         let buckets = match (rows.first(), rows.last()) {
@@ -363,8 +387,9 @@ impl Data<'_> {
 
     fn daily(&self, name: &str, condition: &str) -> Result<Vec<Daily>> {
         let rows = self.ask(&format!(
-            "SELECT {name} AS n, CAST(CAST(date_trunc('day', TimeGenerated) AS DATE) AS VARCHAR) AS d, count(*) \
-             FROM LabelEvents WHERE TimeGenerated IS NOT NULL AND {condition} GROUP BY n, d ORDER BY n, d"
+            "SELECT {name} AS n, {} AS d, count(*) \
+             FROM LabelEvents WHERE TimeGenerated IS NOT NULL AND {condition} GROUP BY n, d ORDER BY n, d",
+            self.heading.cut("day")
         ))?;
         Ok(rows
             .iter()
@@ -436,15 +461,14 @@ fn named(finding: &Finding) -> usize {
 }
 
 /// A value of a row for reading: lists with commas, times without fractions.
-fn detail(value: &Value) -> String {
+fn detail(value: &Value, is_time: bool) -> String {
     match value {
-        Value::String(text) if text.len() > 20 && text.ends_with('Z') && text.contains('T') => {
-            seconds(text)
-        }
+        Value::String(text) if is_time => seconds(text),
         Value::String(text) => text.clone(),
         Value::Array(items) => {
             const SHOWN: usize = 10;
-            let mut shown: Vec<String> = items.iter().take(SHOWN).map(detail).collect();
+            let items_shown = items.iter().take(SHOWN).map(|item| detail(item, false));
+            let mut shown: Vec<String> = items_shown.collect();
             if items.len() > SHOWN {
                 shown.push(format!("and {} more", items.len() - SHOWN));
             }
@@ -518,7 +542,7 @@ fn every(first: &str, last: &str, unit: &str) -> Vec<String> {
     out
 }
 
-fn tables(archive: &Archive) -> Result<Vec<Value>> {
+fn tables(archive: &Archive, heading: &Heading) -> Result<Vec<Value>> {
     Ok(archive
         .snapshot()?
         .tables()
@@ -531,8 +555,8 @@ fn tables(archive: &Archive) -> Result<Vec<Value>> {
             json!({
                 "name": t.name,
                 "rows": files.iter().map(|f| f.rows).sum::<u64>(),
-                "first": times.map(|t| iso(t.0)),
-                "last": times.map(|t| iso(t.1)),
+                "first": times.map(|t| heading.iso(t.0)),
+                "last": times.map(|t| heading.iso(t.1)),
             })
         })
         .collect())

@@ -389,7 +389,7 @@ fn from_path(path: &Path, files: &mut Vec<(String, Result<String, String>)>) -> 
             }
             "yaml" | "yml" | "kql" | "csl" | "json" => files.push((
                 name,
-                Err("only rules in SQL run yet; KQL and Sigma do not".into()),
+                Err("only rules in SQL run yet; KQL and Sigma do not (`coldtrail kql -F FILE` runs the query of a rule of Sentinel or Defender)".into()),
             )),
             // A file that was named on its own is meant as a rule.
             _ if entry.depth() == 0 => {

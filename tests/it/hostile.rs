@@ -90,10 +90,14 @@ fn rows_of_another_table_are_not_taken_for_this_one() {
     let csv = "$table,TimeGenerated [UTC],Id,UserPrincipalName\n\
                SigninLogs,2026-05-01T00:00:00Z,a,a@contoso.com\nAuditLogs,2026-05-01T00:00:00Z,b,\n";
     let (_f, archive, entry) = read("mix.csv", csv.as_bytes());
+    assert_eq!([entry.events(), entry.quarantined], [2, 0]);
+    assert_eq!(ask(&archive, "SELECT \"Id\" FROM AuditLogs"), ["b"]);
+    let csv = csv.replace("AuditLogs", "no table");
+    let (_f, archive, entry) = read("mix.csv", csv.as_bytes());
     assert_eq!([entry.events(), entry.quarantined], [1, 1]);
     assert_eq!(
         ask(&archive, "SELECT Reason FROM Quarantine"),
-        ["row of table `AuditLogs` in a file of SigninLogs"]
+        ["row of table `no table` in a file of SigninLogs"]
     );
 }
 
@@ -170,7 +174,7 @@ fn contradictory_dates_are_refused_and_missing_ones_are_said() {
     let rows =
         r#"{"TimeGenerated":"soon","Type":"CloudAppEvents","ActionType":"A","ReportId":"1"}"#;
     let (_f, _a, entry) = read("none.jsonl", rows.as_bytes());
-    assert_eq!(entry.note, "1 events have no time");
+    assert_eq!(entry.note, "1 event has no time");
 }
 
 #[test]

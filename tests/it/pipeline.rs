@@ -293,7 +293,7 @@ fn endless_reasons_make_no_endless_summary() {
     let mut rows = String::from("$table,TimeGenerated [UTC],Id,UserPrincipalName\n");
     rows.push_str("SigninLogs,2026-05-01T00:00:00Z,a,a@contoso.com\n");
     for n in 0..3000 {
-        writeln!(rows, "T{n:04},2026-05-01T00:00:00Z,b,").expect("a String takes it");
+        writeln!(rows, "T {n:04},2026-05-01T00:00:00Z,b,").expect("a String takes it");
     }
     std::fs::write(&file, rows).expect("a file");
     let archive = folder.path().join("archive");
@@ -301,7 +301,7 @@ fn endless_reasons_make_no_endless_summary() {
     assert_eq!(code, Some(10), "{said}");
     assert!(said.lines().count() < 50, "{said}");
     assert!(said.contains("quarantined  3,000\n"), "{said}");
-    assert!(said.contains("row of table `T0000` in a file"), "{said}");
+    assert!(said.contains("row of table `T 0000` in a file"), "{said}");
     assert!(
         said.contains("2,980  for 980 or more other reasons"),
         "{said}"

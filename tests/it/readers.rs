@@ -10,9 +10,9 @@ use std::sync::Arc;
 use coldtrail::ingest::block::{self, Block, Blocks, Converted};
 use coldtrail::ingest::detect::{self, Container, Detected, Format, Hints, Rows};
 use coldtrail::ingest::input::Input;
-use coldtrail::ingest::stream::{self, Packing};
+use coldtrail::ingest::member::{self, Member};
+use coldtrail::ingest::stream;
 use coldtrail::ingest::time::DateOrder;
-use coldtrail::ingest::zip::{self, Member};
 use coldtrail::progress::Silent;
 
 /// Records, rows by table, and rejected records.
@@ -102,7 +102,9 @@ fn hints(choice: u8) -> Hints {
         rows: (choice & 8 != 0).then(|| Rows {
             table: coldtrail::catalog::table("OfficeActivity"),
             columns: Vec::new(),
+            called: None,
         }),
+        time_column: None,
     }
 }
 
@@ -121,8 +123,10 @@ fn one(input: &Input, choice: u8, out: &mut Vec<Seen>) {
     let Ok(stream) = stream::open(input, Arc::new(Silent)) else {
         return;
     };
-    if stream.packing == Packing::Zip {
-        let members = zip::members(input).map(|m| m.inputs).unwrap_or_default();
+    if stream.packing.holds_members() {
+        let members = member::members(input, stream.packing)
+            .map(|m| m.inputs)
+            .unwrap_or_default();
         for member in members.iter().take(16) {
             one(member, choice, out);
         }
@@ -181,15 +185,15 @@ mod tests {
                 records += read(&bytes, choice).iter().map(|s| s.records).sum::<u64>();
             }
         }
-        let corpus =
-            zip::members(&Input::File(project("tests/it/corpus.zip"))).expect("the corpus");
+        let corpus = Input::File(project("tests/it/corpus.zip"));
+        let corpus = member::members(&corpus, stream::Packing::Zip).expect("the corpus");
         assert!(corpus.inputs.len() > 200);
         for input in &corpus.inputs {
             let Input::Member(member) = input else {
                 continue;
             };
             let mut bytes = Vec::new();
-            let mut reader = member.open().expect("a member");
+            let mut reader = member.open().expect("a member").bytes;
             reader.read_to_end(&mut bytes).expect("it is whole");
             println!("{}", member.name);
             // The first byte is what the user says, as the fuzzer had it.

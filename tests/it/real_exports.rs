@@ -222,6 +222,7 @@ fn options() -> Options {
     let rows = Rows {
         table: catalog::table("OfficeActivity"),
         columns: Vec::new(),
+        called: None,
     };
     Options {
         hints: Hints {

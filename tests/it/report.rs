@@ -74,7 +74,7 @@ fn numbers_of_the_report_are_those_of_the_hunt() {
         &[("High", 1200), ("Medium", 500)],
     );
     assert!(
-        said.contains("1,700 findings (1200 high, 500 medium)"),
+        said.contains("1,700 findings (1,200 high, 500 medium)"),
         "{said}"
     );
     let text = words(&html);

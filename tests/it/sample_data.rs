@@ -160,6 +160,7 @@ fn files_rows_and_findings_are_those_of_the_readme() {
         &ledger,
         &hunt,
         &report::Heading {
+            zone: None,
             archive: "archive".into(),
             now: NOW,
             from: None,

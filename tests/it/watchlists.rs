@@ -81,7 +81,7 @@ fn bad_lists_are_left_out_with_their_row_and_stop_nothing() {
         ("Dup.csv", b"a,a\n1,2\n"),
         ("Empty.csv", b""),
         ("Labels.csv", b"Id,Rank\nx,1\n"),
-        ("Latin.csv", b"Name\nM\xfcller\n"),
+        ("Latin.csv", b"Name\nM\x81ller\n"),
         ("Open.csv", b"a\n1\n\"2\n"),
         ("Short.csv", b"a,b\n1,2\n3\n"),
         ("Marked.csv", b"\xef\xbb\xbfName\na@contoso.com\n"),
@@ -96,7 +96,7 @@ fn bad_lists_are_left_out_with_their_row_and_stop_nothing() {
         "Dup.csv: columns 1 and 2 are both called `a`",
         "Empty.csv: it is empty",
         "Labels.csv: it needs the columns Id and Name",
-        "Latin.csv: line 2 is not UTF-8",
+        "Latin.csv: line 2 is neither UTF-8 nor Windows-1252",
         "Open.csv: row 2 (line 3) opens a quote and never closes it",
         "Short.csv: row 2 (line 3) has 1 column, the header 2",
     ];

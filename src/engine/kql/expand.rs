@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr as PlanExpr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 
-use super::operator::columns_of;
+use super::operator::{Columns, columns_of};
 use super::relation::Relation;
 use super::statement::Lower;
 use super::{Failure, arrays, row};
@@ -127,6 +127,15 @@ pub(super) fn elements_of(value: &Value, pairs: bool) -> Vec<Json> {
     }
 }
 
+/// How values are taken apart.
+#[derive(Clone, Copy)]
+struct Taking {
+    /// Properties of a bag are pairs of name and value, not bags of one.
+    pairs: bool,
+    /// Elements of a row that are kept.
+    most: usize,
+}
+
 impl Lower<'_> {
     /// The value that `mv-expand` and `mv-apply` take apart, and the name of its elements.
     pub(super) fn expanded(
@@ -171,16 +180,27 @@ impl Lower<'_> {
             Some(limit) => self.count(limit)?,
             None => usize::MAX,
         };
-        let word = |name: &str| {
-            operator.setting(name).and_then(|s| match &s.value.kind {
-                ExprKind::Name(word) => Some(word.clone()),
-                _ => None,
-            })
-        };
-        let pairs = [word("kind"), word("bagexpansion")]
+        let pairs = ["kind", "bagexpansion"]
             .into_iter()
-            .flatten()
+            .filter_map(|name| word(operator, name))
             .any(|w| w == "array");
+        let index = word(operator, "with_itemindex");
+        let (list, expanded) =
+            self.with_elements(relation, columns, Taking { pairs, most }, index)?;
+        let prepared = self.fields.project_untyped(relation, list)?;
+        let flat = unnested(&prepared, &expanded)?;
+        self.fields.project(&flat, converted(&flat, &expanded))
+    }
+
+    /// The columns of a relation with the lists of elements among them, each of these with its type; the last is that of their numbers,
+    /// where `index` names one.
+    fn with_elements(
+        &mut self,
+        relation: &Relation,
+        columns: &[MvColumn],
+        Taking { pairs, most }: Taking,
+        index: Option<String>,
+    ) -> Result<(Columns, Vec<(usize, Type)>), Failure> {
         let schema = relation.schema();
         let mut list = columns_of(relation);
         let mut expanded: Vec<(usize, Type)> = Vec::new();
@@ -206,7 +226,7 @@ impl Lower<'_> {
                 }
             }
         }
-        if let Some(index) = word("with_itemindex") {
+        if let Some(index) = index {
             expanded.push((list.len(), Type::Long));
             let expr = call(wholes, move |row| {
                 let lengths = row.iter().map(|whole| elements_of(whole, pairs).len());
@@ -217,36 +237,50 @@ impl Lower<'_> {
             });
             list.push((index, Type::Dynamic, expr));
         }
-        let prepared = self.fields.project_untyped(relation, list)?;
-        let fields: Vec<PlanColumn> = expanded
-            .iter()
-            .map(|(at, _)| PlanColumn::from_name(&prepared.columns[*at].field))
-            .collect();
-        let plan = prepared
-            .builder()
-            .unnest_columns_with_options(fields, UnnestOptions::new().with_preserve_nulls(false))?;
-        let flat = prepared.with(plan)?;
-        let out = flat
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(i, c)| {
-                let to = expanded.iter().find(|(at, _)| *at == i).map(|(_, ty)| *ty);
-                match to {
-                    Some(ty) if ty != Type::Dynamic => {
-                        let expr = row::call(
-                            "convert",
-                            vec![c.expr()],
-                            vec![Type::Dynamic],
-                            ty,
-                            move |row| row[0].cast(ty),
-                        );
-                        (c.name.clone(), ty, expr)
-                    }
-                    _ => (c.name.clone(), c.ty, c.expr()),
-                }
-            })
-            .collect();
-        self.fields.project(&flat, out)
+        Ok((list, expanded))
     }
+}
+
+/// What an option of the operator says, where it is a word.
+fn word(operator: &Operator, name: &str) -> Option<String> {
+    match &operator.setting(name)?.value.kind {
+        ExprKind::Name(word) => Some(word.clone()),
+        _ => None,
+    }
+}
+
+/// A row for each element of the lists in these columns.
+fn unnested(prepared: &Relation, lists: &[(usize, Type)]) -> Result<Relation, Failure> {
+    let fields: Vec<PlanColumn> = lists
+        .iter()
+        .map(|(at, _)| PlanColumn::from_name(&prepared.columns[*at].field))
+        .collect();
+    let plan = prepared
+        .builder()
+        .unnest_columns_with_options(fields, UnnestOptions::new().with_preserve_nulls(false))?;
+    prepared.with(plan)
+}
+
+/// All columns; those of elements in the types that the query gives them.
+fn converted(flat: &Relation, elements: &[(usize, Type)]) -> Columns {
+    flat.columns
+        .iter()
+        .enumerate()
+        .map(|(i, c)| {
+            let to = elements.iter().find(|(at, _)| *at == i).map(|(_, ty)| *ty);
+            match to {
+                Some(ty) if ty != Type::Dynamic => {
+                    let expr = row::call(
+                        "convert",
+                        vec![c.expr()],
+                        vec![Type::Dynamic],
+                        ty,
+                        move |row| row[0].cast(ty),
+                    );
+                    (c.name.clone(), ty, expr)
+                }
+                _ => (c.name.clone(), c.ty, c.expr()),
+            }
+        })
+        .collect()
 }

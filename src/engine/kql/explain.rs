@@ -26,9 +26,9 @@ impl Session {
             let shown = self.shown(query, &options);
             shown.map_err(|failure| failure.told(query))
         };
-        let (asked, parts) = shown(Purpose::Explain)?;
+        let (asked, lowered) = shown(Purpose::Explain)?;
         let mut out = String::new();
-        for Made { name, plan, making } in &parts {
+        for Made { name, plan, making } in &lowered.parts {
             let what = match making {
                 Making::InOrder => format!("{name} goes through these rows, one after the other"),
                 Making::Once => {

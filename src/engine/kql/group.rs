@@ -12,7 +12,7 @@ use super::operator::{columns_of, fresh};
 use super::relation::{Column, Relation};
 use super::statement::Lower;
 use super::window::children;
-use super::{Failure, arrays, row, several};
+use super::{Failure, arrays, row, several, unary};
 use crate::kql::aggregate::{self, Aggregate, Results};
 use crate::kql::ast::{Call, Expr, ExprKind, NamedExpr, Span};
 use crate::kql::naming::{self, From};
@@ -72,6 +72,19 @@ struct Part {
     ty: Type,
     /// Which of several values; nothing where there is only one.
     element: Option<usize>,
+    /// Whether it is a local time.
+    local: bool,
+}
+
+impl Part {
+    /// The value, out of the column with all of them.
+    fn of(&self, packed: PlanExpr) -> PlanExpr {
+        let value = row::element(packed, self.element.unwrap_or(0), self.ty);
+        match self.local {
+            true => unary::local(value),
+            false => value,
+        }
+    }
 }
 
 impl Lower<'_> {
@@ -158,7 +171,7 @@ impl Lower<'_> {
                 constants: Vec::new(),
                 parts: Vec::new(),
             };
-            let mut own_names = Vec::new();
+            let (mut own_names, mut locals) = (Vec::new(), Vec::new());
             for (a, (argument, name)) in arguments.into_iter().enumerate() {
                 // `*` stands for many columns: they need no compiling.
                 if aggregate.results == Results::Arguments
@@ -166,6 +179,7 @@ impl Lower<'_> {
                     && let Some(column) = relation.column(column)
                 {
                     own_names.push(name);
+                    locals.push(column.local);
                     call.places.push(input.len());
                     call.types.push(column.ty);
                     call.constants.push(None);
@@ -179,6 +193,7 @@ impl Lower<'_> {
                     .is_empty()
                     .then(|| compiled.planned(&self.env));
                 own_names.push(name);
+                locals.push(relation.gives_local_times(&compiled));
                 call.places.push(input.len());
                 call.types.push(ty);
                 call.constants.push(constant);
@@ -193,6 +208,7 @@ impl Lower<'_> {
                     name: None,
                     ty: types.first().copied().unwrap_or(Type::Long),
                     element: None,
+                    local: false,
                 }],
                 Results::Arguments => types
                     .iter()
@@ -202,6 +218,7 @@ impl Lower<'_> {
                         name,
                         ty: *ty,
                         element: Some(e),
+                        local: *ty == Type::DateTime && locals.get(e) == Some(&true),
                     })
                     .collect(),
                 Results::From(from) => types
@@ -214,6 +231,8 @@ impl Lower<'_> {
                             name: Some(naming::percentile_name(&one.call, &text)),
                             ty: *ty,
                             element: Some(e),
+                            // They are values of the first argument.
+                            local: *ty == Type::DateTime && locals.first() == Some(&true),
                         }
                     })
                     .collect(),
@@ -264,7 +283,11 @@ impl Lower<'_> {
             // Several values come packed.
             packed.push(ty.is_none().then_some(DataType::Binary));
             let ty = ty.unwrap_or(Type::Dynamic);
-            out.push(Column::new(format!("\0{i}"), ty, field));
+            let mut column = Column::new(format!("\0{i}"), ty, field);
+            // The first or the last of such times is one.
+            let first = call.places.first().and_then(|p| prepared.columns.get(*p));
+            column.local = ty == Type::DateTime && first.is_some_and(|c| c.local);
+            out.push(column);
         }
         let keys: Vec<PlanExpr> = prepared.columns[..groups]
             .iter()
@@ -306,8 +329,8 @@ impl Lower<'_> {
         let mut columns = columns_of(grouped);
         for (index, call) in calls.iter().enumerate().filter(|(_, c)| c.is_packed()) {
             let packed = grouped.columns[groups + index].expr();
-            let ty = call.parts[0].ty;
-            columns.push((first_of(index), ty, row::element(packed, 0, ty)));
+            let first = &call.parts[0];
+            columns.push((first_of(index), first.ty, first.of(packed)));
         }
         let with_firsts;
         let grouped = match calls.iter().any(Grouped::is_packed) {
@@ -337,9 +360,8 @@ impl Lower<'_> {
                             .clone()
                             .unwrap_or_else(|| format!("Column{}", p + 1)),
                     };
-                    let ty = part.ty;
-                    let expr = row::element(source.expr(), part.element.unwrap_or(0), ty);
-                    result.push((fresh(&name, &result), ty, expr));
+                    let expr = part.of(source.expr());
+                    result.push((fresh(&name, &result), part.ty, expr));
                 }
                 continue;
             }

@@ -55,6 +55,15 @@ impl Kind {
             Kind::RightAnti => JoinType::RightAnti,
         }
     }
+
+    /// The columns that its rows have.
+    fn columns<'r>(self, left: &'r Relation, right: &'r Relation) -> Vec<&'r Column> {
+        match self {
+            Kind::LeftSemi | Kind::LeftAnti => left.columns.iter().collect(),
+            Kind::RightSemi | Kind::RightAnti => right.columns.iter().collect(),
+            _ => left.columns.iter().chain(&right.columns).collect(),
+        }
+    }
 }
 
 fn kind_of(operator: &Operator, default: Kind) -> Result<Kind, Failure> {
@@ -170,12 +179,7 @@ impl Lower<'_> {
             left.columns.iter_mut().for_each(Column::forget);
         }
         let joined = join(&left, &right, &keys, kind)?;
-        let columns: Vec<&Column> = match kind {
-            Kind::LeftSemi | Kind::LeftAnti => left.columns.iter().collect(),
-            Kind::RightSemi | Kind::RightAnti => right.columns.iter().collect(),
-            _ => left.columns.iter().chain(&right.columns).collect(),
-        };
-        self.named_apart(&joined, &columns)
+        self.named_apart(&joined, &kind.columns(&left, &right))
     }
 
     pub(super) fn lookup_table(
@@ -226,6 +230,7 @@ impl Lower<'_> {
     }
 }
 
+/// The rows of a join. Columns of both sides may have the same name.
 pub(super) fn join(
     left: &Relation,
     right: &Relation,
@@ -252,9 +257,11 @@ pub(super) fn join(
             NullEquality::NullEqualsNull,
         )?
         .build()?;
+    let mut columns: Vec<Column> = kind.columns(left, right).into_iter().cloned().collect();
+    columns.iter_mut().for_each(Column::forget);
     Ok(Relation {
         plan: Arc::new(plan),
-        columns: Vec::new(),
+        columns,
         ordered: false,
     })
 }

@@ -13,7 +13,7 @@ use super::operator::{Columns, columns_of};
 use super::relation::Relation;
 use super::statement::Lower;
 use super::window::has_window;
-use super::{Failure, Purpose};
+use super::{Failure, Purpose, unary};
 use crate::kql::ast::operator::{MvColumn, NamePattern};
 use crate::kql::ast::{Expr, ExprKind, Name, NamedExpr, Operator, OperatorKind, Pipeline, Span};
 use crate::kql::value::{Key, Type, Value};
@@ -336,6 +336,10 @@ impl Lower<'_> {
             let array = super::arrays::array(std::iter::once(&value), column.ty);
             let default = PlanExpr::Literal(ScalarValue::try_from_array(&array, 0)?, None);
             let expr = when(hit.expr().is_null(), default).otherwise(column.expr())?;
+            let expr = match column.local {
+                true => unary::local(expr),
+                false => expr,
+            };
             list.push((column.name.clone(), column.ty, expr));
         }
         let mut out = self.fields.project(&joined, list)?;
@@ -350,9 +354,11 @@ impl Lower<'_> {
         let at = schema.iter().position(|c| c.0 == KEY).unwrap_or(0);
         let mut own = schema;
         let key = own.remove(at);
-        let empty = self.rows(&own, &[])?;
-        let shape = self.applied(empty, body)?.schema();
-        let columns: Vec<(String, Type)> = std::iter::once(key).chain(shape).collect();
+        let mut local = parts.local_times();
+        let key_is_local = local.remove(at);
+        let empty = self.rows(&own, &[])?.with_local_times(&local);
+        let shape = self.applied(empty, body)?;
+        let columns: Vec<(String, Type)> = std::iter::once(key).chain(shape.schema()).collect();
         if self.options.purpose != Purpose::Run {
             return self.later("parts", parts, &columns, |_| {
                 Err("the query is only planned".into())
@@ -370,7 +376,7 @@ impl Lower<'_> {
         }
         let mut out = Vec::new();
         for (value, rows) in groups {
-            let mut table = self.rows(&own, &rows)?;
+            let mut table = self.rows(&own, &rows)?.with_local_times(&local);
             table.ordered = ordered;
             let applied = self.applied(table, body)?;
             for mut row in self.answer(&applied)? {
@@ -378,7 +384,10 @@ impl Lower<'_> {
                 out.push(row);
             }
         }
-        self.rows(&columns, &out)
+        let shown: Vec<bool> = std::iter::once(key_is_local)
+            .chain(shape.local_times())
+            .collect();
+        Ok(self.rows(&columns, &out)?.with_local_times(&shown))
     }
 
     fn applied(&mut self, rows: Relation, body: &Pipeline) -> Result<Relation, Failure> {

@@ -263,10 +263,11 @@ impl Lower<'_> {
         };
         let table = StreamingTable::try_new(schema, (0..of).map(part).collect())?;
         let plan = LogicalPlanBuilder::scan(name, provider_as_source(Arc::new(table)), None)?;
-        Ok(Relation {
+        let made = Relation {
             plan: Arc::new(plan.build()?),
             columns: out,
             ordered: false,
-        })
+        };
+        Ok(made.with_local_times_of(relation))
     }
 }

@@ -68,6 +68,7 @@ mod window;
 pub use library::functions;
 pub use missing::Needs;
 pub use places::geography;
+pub use shown::Planned;
 
 /// How to run a query.
 #[derive(Clone, Default)]
@@ -152,6 +153,30 @@ struct Made {
     making: Making,
 }
 
+/// A plugin that had no rows to take columns from.
+struct Empty {
+    plugin: &'static str,
+    span: Span,
+}
+
+impl Empty {
+    /// What that means for its columns.
+    fn told(&self) -> String {
+        format!("`{}` had no rows to take columns from", self.plugin)
+    }
+}
+
+/// A query that was lowered.
+struct Lowered {
+    relation: relation::Relation,
+    /// What is made when it runs, or was made to plan it.
+    parts: Parts,
+    /// Plugins that had no rows.
+    empty: Vec<Empty>,
+    /// What else is to be said beside the answer.
+    notes: Vec<String>,
+}
+
 /// How something is made of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Making {
@@ -200,6 +225,24 @@ impl Failure {
     /// Something Kusto has and coldtrail has not.
     fn unsupported(span: Span, what: &str) -> Failure {
         Failure::at(span, format!("`{what}` is not supported"))
+    }
+
+    /// Says of columns that are not there which plugin before them had no rows to make them of.
+    fn after(mut self, empty: &[Empty]) -> Failure {
+        if let Failure::Faults(faults) = &mut self {
+            for fault in faults {
+                let before = |e: &&Empty| e.span.end <= fault.span.start;
+                if let (Some(Missing::Column), Some(e)) =
+                    (fault.missing, empty.iter().rfind(before))
+                {
+                    let (told, plugin) = (e.told(), e.plugin);
+                    fault.hint = Some(format!(
+                        "{told}; `evaluate {plugin}(…) : (Name:type, …)` says which there are"
+                    ));
+                }
+            }
+        }
+        self
     }
 
     fn hint_near(mut self, word: &str, known: &[String]) -> Failure {
@@ -281,11 +324,7 @@ impl Session {
         Checked { verdict, needs }
     }
 
-    fn lowered(
-        &self,
-        query: &str,
-        options: &Options,
-    ) -> Result<(relation::Relation, Parts), Failure> {
+    fn lowered(&self, query: &str, options: &Options) -> Result<Lowered, Failure> {
         let (tree, faults) = kql::parse(query);
         let narrow = options.functions.is_empty() && narrow::names_its_columns(&tree, query);
         let attempt = |narrow: bool, expected: &BTreeSet<String>| {
@@ -308,20 +347,25 @@ impl Session {
             if options.purpose != Purpose::Run && expected.len() > known {
                 continue;
             }
-            let mut relation = outcome?;
+            let mut relation = outcome.map_err(|failure| failure.after(&lower.empty))?;
             if let Some(name) = lower.unread {
                 let message = format!("`{name}` needs an archive: -a DIR");
                 return Err(Failure::Engine(Error::Usage(message)));
             }
             // Columns of the engine's own, which stand for those that nobody knows.
             relation.columns.retain(|c| !c.name.starts_with('\0'));
-            return Ok((relation, lower.made_of));
+            return Ok(Lowered {
+                relation,
+                parts: lower.made_of,
+                empty: lower.empty,
+                notes: lower.notes,
+            });
         }
     }
 
     fn kql_rows(&self, query: &str, options: &Options) -> Result<Answer, Failure> {
-        let (relation, _) = self.lowered(query, options)?;
-        self.rows_of(&relation)
+        let lowered = self.lowered(query, options)?;
+        self.rows_of(&lowered.relation)
     }
 
     fn rows_of(&self, relation: &relation::Relation) -> Result<Answer, Failure> {

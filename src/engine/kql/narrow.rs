@@ -59,6 +59,37 @@ pub(super) fn names_its_columns(query: &Query, text: &str) -> bool {
     is_closed(expr) && !has_stars(&words) && !(asks_tables && lets.iter().any(open))
 }
 
+/// Whether a query asks for a column of this name, which is not only a member of something else, or a name that the query gives. One that it
+/// renames another column to is none that its tables have.
+pub(super) fn asks_for(text: &str, column: &str) -> bool {
+    let (tokens, _) = lex(text);
+    let kind = |at: usize| tokens.get(at).map(|t| t.kind);
+    let is_side = |at: usize| {
+        let word = tokens.get(at).map_or("", |t| t.span.of(text));
+        matches!(word, "$left" | "$right")
+    };
+    let (mut asked, mut renames) = (false, false);
+    for (at, token) in tokens.iter().enumerate() {
+        let word = token.span.of(text);
+        match token.kind {
+            TokenKind::Pipe => renames = false,
+            TokenKind::Word if word == "project-rename" => renames = true,
+            TokenKind::Word if word == column => {
+                let is_member = at > 0 && kind(at - 1) == Some(TokenKind::Dot);
+                let is_given = kind(at + 1) == Some(TokenKind::Assign);
+                if renames && is_given {
+                    return false;
+                }
+                asked |= !is_given && (!is_member || at > 1 && is_side(at - 2));
+            }
+            // `column_ifexists('Type', '')`, `['Type']`
+            TokenKind::String => asked |= word.trim_matches(['\'', '"']) == column,
+            _ => {}
+        }
+    }
+    asked
+}
+
 /// Whether a table has only columns that are named where it is written.
 fn is_closed(expr: &Expr) -> bool {
     let ExprKind::Pipeline(pipeline) = &expr.kind else {
@@ -128,8 +159,24 @@ fn has_stars(words: &[(TokenKind, &str)]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::names_its_columns;
+    use super::{asks_for, names_its_columns};
     use crate::kql::parse;
+
+    #[test]
+    fn a_column_is_asked_for_where_its_name_is_no_members_and_not_given() {
+        for (text, want) in [
+            ("T | summarize count() by Type", true),
+            ("T | where Type == 'x'", true),
+            ("T | extend a = column_ifexists('Type', '')", true),
+            ("T | join (U) on $left.Type == $right.t", true),
+            ("T | extend Type = 'x'", false),
+            ("T | project a.Type, b = 'File Type'", false),
+            ("T | project-rename Type = a | distinct Type", false),
+            ("T // by Type", false),
+        ] {
+            assert_eq!(asks_for(text, "Type"), want, "{text}");
+        }
+    }
 
     #[test]
     fn a_query_that_ends_in_its_own_columns_names_them() {

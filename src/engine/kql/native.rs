@@ -18,7 +18,7 @@ use super::matching::{Test, test};
 use super::path::{Document, Kind, Want, find};
 use super::relation::{Column, Relation};
 use super::row;
-use super::unary::{printed, text};
+use super::unary::{local, printed, text};
 use crate::kql::ast::{CompareOp, InKind, InOp};
 use crate::kql::eval::{Compiled, Node, PathStep};
 use crate::kql::function::Env;
@@ -61,8 +61,13 @@ pub(super) struct Native<'a> {
 impl Native<'_> {
     /// The expression, for its value.
     pub fn value(&self, compiled: &Compiled) -> Expr {
-        self.exact(compiled, For::Value)
-            .unwrap_or_else(|| self.by_row(compiled))
+        let exact = self.exact(compiled, For::Value);
+        let value = exact.unwrap_or_else(|| self.by_row(compiled));
+        // Of a column it is known.
+        match compiled.as_column().is_none() && self.over.gives_local_times(compiled) {
+            true => local(value),
+            false => value,
+        }
     }
 
     /// The expression as a condition on rows.

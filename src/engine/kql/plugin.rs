@@ -1,8 +1,10 @@
 //! `evaluate`, `scan`, `reduce`, `top-hitters` and `sample-distinct`.
 
+use std::sync::Arc;
+
 use super::relation::Relation;
 use super::statement::Lower;
-use super::{Failure, Made, Making, Purpose};
+use super::{Empty, Failure, Made, Making, Purpose};
 use crate::kql::aggregate;
 use crate::kql::ast::operator::{Direction, Ordered, Scan, Setting};
 use crate::kql::ast::{Call, Expr, ExprKind, Name, NamedExpr, Operator, Schema};
@@ -57,7 +59,19 @@ impl Lower<'_> {
             None => made,
         };
         if runs {
-            return self.rows(&made.columns, &made.rows);
+            self.made_of.push(Made {
+                name: format!("`evaluate {name}`"),
+                plan: Arc::clone(&relation.plan),
+                making: Making::InOrder,
+            });
+            if of_data && input.rows.is_empty() {
+                self.empty.push(Empty {
+                    plugin: plugin.name,
+                    span: call.span,
+                });
+            }
+            let rows = self.rows(&made.columns, &made.rows)?;
+            return Ok(rows.with_local_times_of(relation));
         }
         let name = plugin.name;
         let columns = match of_data {
@@ -165,9 +179,11 @@ impl Lower<'_> {
         let env = self.env.clone();
         let scan = self.scoped(&columns, |scope| scan::compile(tree, id, scope, &env))?;
         let columns = scan.columns().to_vec();
-        let mut made = self.later("scan", relation, &columns, move |rows| {
+        let local = scan.local_times(&relation.local_times());
+        let made = self.later("scan", relation, &columns, move |rows| {
             Ok(scan.run(&env, &rows).rows)
         })?;
+        let mut made = made.with_local_times(&local);
         made.ordered = relation.ordered;
         Ok(made)
     }

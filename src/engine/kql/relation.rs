@@ -7,8 +7,9 @@ use arrow::datatypes::Field;
 use datafusion::common::{Column as PlanColumn, DFSchema};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Projection};
 
-use super::{Failure, arrays};
+use super::{Failure, arrays, unary};
 use crate::kql::ast::Span;
+use crate::kql::eval::Compiled;
 use crate::kql::value::Type;
 
 /// A column.
@@ -22,6 +23,8 @@ pub(super) struct Column {
     pub field: String,
     /// The field of the stored column that it is made of, where that is still in the plan: files can be passed over by it.
     pub stored: Option<String>,
+    /// Whether its times are those of clocks somewhere, and no instants.
+    pub local: bool,
     /// Of a JSON column: the fields in which paths of it are stored, where they are still in the plan.
     pub paths: Arc<HashMap<String, String>>,
 }
@@ -34,6 +37,7 @@ impl Column {
             ty,
             field: field.into(),
             stored: None,
+            local: false,
             paths: Arc::default(),
         }
     }
@@ -81,6 +85,33 @@ impl Relation {
             .iter()
             .map(|c| (c.name.clone(), c.ty))
             .collect()
+    }
+
+    /// Whether a scalar over its rows gives local times.
+    pub fn gives_local_times(&self, compiled: &Compiled) -> bool {
+        compiled.is_local_time(&|at| self.columns.get(at).is_some_and(|c| c.local))
+    }
+
+    /// The same, with columns that were made row by row: one of the name of a column with local times has such ones too.
+    pub fn with_local_times_of(mut self, from: &Relation) -> Relation {
+        for column in &mut self.columns {
+            let same = from.column(&column.name);
+            column.local |= same.is_some_and(|c| c.local) && column.ty == Type::DateTime;
+        }
+        self
+    }
+
+    /// Which of its columns have local times.
+    pub fn local_times(&self) -> Vec<bool> {
+        self.columns.iter().map(|c| c.local).collect()
+    }
+
+    /// The same, with local times in these columns too.
+    pub fn with_local_times(mut self, local: &[bool]) -> Relation {
+        for (column, local) in self.columns.iter_mut().zip(local) {
+            column.local |= *local && column.ty == Type::DateTime;
+        }
+        self
     }
 
     /// Starts to change the plan.
@@ -174,12 +205,11 @@ impl Fields {
         for (name, ty, expr) in columns {
             let mut column = Column::new(&name, ty, self.next(&name));
             let same = match &expr {
-                Expr::Column(c) if how == Project::Keeping => {
-                    from.columns.iter().find(|f| f.field == c.name)
-                }
+                Expr::Column(c) => from.columns.iter().find(|f| f.field == c.name),
                 _ => None,
             };
-            if let Some(same) = same {
+            column.local = unary::is_local(&expr) || same.is_some_and(|c| c.local);
+            if let Some(same) = same.filter(|_| how == Project::Keeping) {
                 kept.extend(same.stored.iter().chain(same.paths.values()));
                 column.stored.clone_from(&same.stored);
                 column.paths = Arc::clone(&same.paths);

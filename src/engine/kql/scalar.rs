@@ -14,9 +14,17 @@ use super::window::children;
 use super::{Failure, Made, Making, Purpose, plugin};
 use crate::catalog::TIME;
 use crate::kql::ast::{self, Expr, ExprKind, NamedExpr};
-use crate::kql::eval::{self, Compiled, Known};
+use crate::kql::eval::{self, Compiled, FirstCell, Known};
 use crate::kql::span::Fault;
 use crate::kql::value::{Type, Value};
+
+/// The first column of a subquery that was run.
+struct FirstColumn {
+    values: Vec<Value>,
+    ty: Type,
+    /// Whether it has local times.
+    is_local: bool,
+}
 
 impl Lower<'_> {
     /// The value of an expression that reads no column.
@@ -159,15 +167,25 @@ impl Lower<'_> {
     }
 
     /// The values of the first column of a subquery.
-    fn values(&mut self, expr: &Expr, list: bool) -> Result<(Vec<Value>, Type), Failure> {
+    fn values(&mut self, expr: &Expr, list: bool) -> Result<FirstColumn, Failure> {
         let (relation, ty) = self.first_column(expr, list)?;
+        let is_local = relation.columns.first().is_some_and(|first| first.local);
+        self.made_of.push(Made {
+            name: "a subquery".into(),
+            plan: Arc::clone(&relation.plan),
+            making: Making::Once,
+        });
         let answer = self.session.rows_of(&relation)?;
         let values = answer
             .rows
             .into_iter()
             .filter_map(|mut row| (!row.is_empty()).then(|| row.swap_remove(0)))
             .collect();
-        Ok((values, ty))
+        Ok(FirstColumn {
+            values,
+            ty,
+            is_local,
+        })
     }
 
     /// A compiled expression over a relation, as an expression of the plan.
@@ -214,7 +232,7 @@ impl Subqueries<'_, '_> {
         })
     }
 
-    fn values(&self, table: &Expr, list: bool) -> Result<(Vec<Value>, Type), Vec<Fault>> {
+    fn values(&self, table: &Expr, list: bool) -> Result<FirstColumn, Vec<Fault>> {
         let answer = self.lower.borrow_mut().values(table, list);
         self.told(table, answer)
     }
@@ -231,13 +249,18 @@ impl Subqueries<'_, '_> {
 }
 
 impl eval::Tables for Subqueries<'_, '_> {
-    fn scalar(&self, table: &Expr) -> Result<(Value, Type), Vec<Fault>> {
-        let (values, ty) = self.values(table, false)?;
-        Ok((values.into_iter().next().unwrap_or_default(), ty))
+    fn scalar(&self, table: &Expr) -> Result<FirstCell, Vec<Fault>> {
+        let column = self.values(table, false)?;
+        Ok(FirstCell {
+            value: column.values.into_iter().next().unwrap_or_default(),
+            ty: column.ty,
+            is_local: column.is_local,
+        })
     }
 
     fn column(&self, table: &Expr) -> Result<(Vec<Value>, Type), Vec<Fault>> {
-        self.values(table, true)
+        let column = self.values(table, true)?;
+        Ok((column.values, column.ty))
     }
 
     fn later(&self, table: &Expr, list: bool) -> Option<Result<(usize, Type), Vec<Fault>>> {

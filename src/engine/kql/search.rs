@@ -46,15 +46,24 @@ impl Lower<'_> {
 
     /// The tables that `search` looks through where it names none: those with rows, and the views of the query.
     pub(super) fn all_tables(&mut self, at: Span) -> Result<Vec<(String, Relation)>, Failure> {
-        let mut all = Vec::new();
-        for name in self.searched() {
-            let table = Expr {
-                kind: ExprKind::Name(name.clone()),
-                span: at,
-            };
-            all.push((name, self.table(&table)?));
-        }
-        Ok(all)
+        self.typed_tables(self.searched(), at)
+    }
+
+    /// Tables of these names. Some of them have a column with their name; each row of all together says it.
+    pub(super) fn typed_tables(
+        &mut self,
+        names: Vec<String>,
+        at: Span,
+    ) -> Result<Vec<(String, Relation)>, Failure> {
+        let asked = std::mem::replace(&mut self.types, true);
+        let named = |name: String| -> Result<(String, Relation), Failure> {
+            let kind = ExprKind::Name(name.clone());
+            let table = self.table(&Expr { kind, span: at })?;
+            Ok((name, table))
+        };
+        let all = names.into_iter().map(named).collect();
+        self.types = asked;
+        all
     }
 
     pub(super) fn parse_kv(

@@ -37,6 +37,17 @@ struct Series {
     default: Value,
 }
 
+impl Series {
+    /// Whether its values are local times, over rows of this relation.
+    fn gives_local_times(&self, relation: &Relation) -> bool {
+        self.whole.is_local_time(&|at| {
+            // The first or the last of such times is one.
+            let first = self.calls.get(at).and_then(|call| call.arguments.first());
+            first.is_some_and(|first| relation.gives_local_times(first))
+        })
+    }
+}
+
 /// A place on the axis as a number.
 fn number(value: &Value) -> Option<f64> {
     match value {
@@ -135,6 +146,10 @@ impl Lower<'_> {
             by.iter().map(|(name, c)| (name.clone(), c.ty)).collect();
         columns.extend(all.iter().map(|s| (s.name.clone(), Type::Dynamic)));
         columns.push((axis_name, Type::Dynamic));
+        let local: Vec<bool> = by
+            .iter()
+            .map(|(_, c)| relation.gives_local_times(c))
+            .collect();
         let by = by.into_iter().map(|(_, c)| c).collect();
         let mut line = Line {
             ty,
@@ -154,9 +169,10 @@ impl Lower<'_> {
             .iter()
             .map(|at| relation.columns[*at].clone())
             .collect();
-        self.later("make_series", &input, &columns, move |rows| {
+        let made = self.later("make_series", &input, &columns, move |rows| {
             line.rows(&rows)
-        })
+        })?;
+        Ok(made.with_local_times(&local))
     }
 
     /// `top-nested`: the greatest of each level within those of the level above.
@@ -168,6 +184,7 @@ impl Lower<'_> {
         let schema = relation.schema();
         let mut levels = Vec::new();
         let mut columns: Vec<(String, Type)> = Vec::new();
+        let mut local = Vec::new();
         for item in items {
             if let Some(others) = &item.others {
                 return Err(Failure::unsupported(others.span, "with others"));
@@ -188,6 +205,10 @@ impl Lower<'_> {
             };
             columns.push((name, of.ty));
             columns.push((by_name, by.whole.ty));
+            local.extend([
+                relation.gives_local_times(&of),
+                by.gives_local_times(relation),
+            ]);
             levels.push(Level {
                 of,
                 by,
@@ -196,12 +217,13 @@ impl Lower<'_> {
             });
         }
         let env = self.env.clone();
-        self.later("top_nested", relation, &columns, move |rows| {
+        let made = self.later("top_nested", relation, &columns, move |rows| {
             let mut out = Vec::new();
             let all: Vec<usize> = (0..rows.len()).collect();
             nest(&env, &levels, &rows, &all, &mut Vec::new(), &mut out);
             Ok(out)
-        })
+        })?;
+        Ok(made.with_local_times(&local))
     }
 
     fn series(

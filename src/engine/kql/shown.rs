@@ -10,13 +10,23 @@ use datafusion::common::Result as PlanResult;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::Expr;
 
-use super::relation::projection;
-use super::{Failure, Options, Parts, arrays, unary};
+use super::relation::{Column, projection};
+use super::{Empty, Failure, Lowered, Options, arrays, unary};
 use crate::engine::Session;
-use crate::engine::output::{DATETIME_TEXT, DECIMAL_TEXT, GUID_TEXT, TIMESPAN_TEXT};
+use crate::engine::output::{DATETIME_TEXT, DECIMAL_TEXT, GUID_TEXT, LOCAL_TEXT, TIMESPAN_TEXT};
 use crate::error::Result;
 use crate::kql::ast::Span;
 use crate::kql::value::{Civil, Type, Value};
+
+/// A query that is planned for an output.
+pub struct Planned {
+    /// Its rows.
+    pub frame: DataFrame,
+    /// The archive's tables that it reads, or that were read to plan it, each once.
+    pub reads: Vec<String>,
+    /// What is to be said beside its rows.
+    pub notes: Vec<String>,
+}
 
 impl Session {
     /// Plans a KQL query for an output. Times, timespans, decimals and ids are text, with all their digits; `dynamic` is JSON text.
@@ -30,20 +40,46 @@ impl Session {
         Ok(frame)
     }
 
+    /// The same, with what is to be known of its answer.
+    ///
+    /// # Errors
+    /// When the query is wrong or not supported.
+    pub fn kql_planned(&self, query: &str, options: &Options) -> Result<Planned> {
+        let shown = self.shown(query, options);
+        let (frame, lowered) = shown.map_err(|failure| failure.told(query))?;
+        let mut reads = self.reads(frame.logical_plan())?;
+        for part in &lowered.parts {
+            for name in self.reads(&part.plan)? {
+                if !reads.contains(&name) {
+                    reads.push(name);
+                }
+            }
+        }
+        let mut notes: Vec<String> = lowered.empty.iter().map(Empty::told).collect();
+        notes.extend(lowered.notes);
+        notes.sort();
+        notes.dedup();
+        Ok(Planned {
+            frame,
+            reads,
+            notes,
+        })
+    }
+
     /// The same, with what is made of which rows when it runs.
     pub(super) fn shown(
         &self,
         query: &str,
         options: &Options,
-    ) -> std::result::Result<(DataFrame, Parts), Failure> {
-        let (relation, parts) = self.lowered(query, options)?;
-        let mut names = HashSet::new();
-        if let Some(twice) = relation.columns.iter().find(|c| !names.insert(&c.name)) {
-            let message = format!("two columns of the answer are called `{}`", twice.name);
+    ) -> std::result::Result<(DataFrame, Lowered), Failure> {
+        let lowered = self.lowered(query, options)?;
+        let relation = &lowered.relation;
+        if let Some(name) = twice(&relation.columns) {
+            let message = format!("two columns of the answer are called `{name}`");
             return Err(Failure::at(Span::default(), message));
         }
         let columns = relation.columns.iter();
-        let columns = columns.map(|c| shown(c.ty, c.expr()).alias(&c.name));
+        let columns = columns.map(|c| shown(c).alias(&c.name));
         let columns: Vec<Expr> = columns.collect();
         let fields = relation.columns.iter().map(|c| {
             let ty = match c.ty {
@@ -52,18 +88,24 @@ impl Session {
             };
             Field::new(&c.name, ty, true)
         });
-        let plan = match columns.is_empty() {
-            true => relation.plan.as_ref().clone(),
-            false => projection(columns, Arc::clone(&relation.plan), fields.collect())?,
-        };
+        let plan = projection(columns, Arc::clone(&relation.plan), fields.collect())?;
         let frame = DataFrame::new(self.context().state(), plan);
-        Ok((frame, parts))
+        Ok((frame, lowered))
     }
 }
 
+/// A name that two columns have.
+fn twice(columns: &[Column]) -> Option<&str> {
+    let mut names = HashSet::new();
+    let mut columns = columns.iter().map(|c| c.name.as_str());
+    columns.find(|name| !names.insert(*name))
+}
+
 /// A column for an output.
-fn shown(ty: Type, column: Expr) -> Expr {
-    match ty {
+fn shown(of: &Column) -> Expr {
+    let column = of.expr();
+    match of.ty {
+        Type::DateTime if of.local => unary::of_text(LOCAL_TEXT, local_times, column),
         Type::DateTime => unary::of_text(DATETIME_TEXT, datetimes, column),
         Type::Timespan => unary::of_text(TIMESPAN_TEXT, timespans, column),
         Type::Guid => unary::of_text(GUID_TEXT, |array| Ok(Arc::clone(array)), column),
@@ -76,6 +118,11 @@ fn shown(ty: Type, column: Expr) -> Expr {
 /// Ticks as times.
 fn datetimes(array: &ArrayRef) -> PlanResult<ArrayRef> {
     texts(array, "2026-01-01T00:00:00.0000000Z".len(), datetime)
+}
+
+/// Ticks as times that are no instants: nothing says that they were UTC.
+fn local_times(array: &ArrayRef) -> PlanResult<ArrayRef> {
+    texts(array, "2026-01-01T00:00:00.0000000".len(), clock)
 }
 
 /// Ticks as timespans.
@@ -112,8 +159,13 @@ fn texts(
     Ok(Arc::new(out.finish()))
 }
 
-/// Three, six or seven digits of a second, or none: no more than there are.
 fn datetime(ticks: i64, out: &mut StringBuilder) -> std::fmt::Result {
+    clock(ticks, out)?;
+    out.write_str("Z")
+}
+
+/// Three, six or seven digits of a second, or none: no more than there are.
+fn clock(ticks: i64, out: &mut StringBuilder) -> std::fmt::Result {
     let civil = Civil::from_ticks(ticks);
     let (hour, minute, second) = (civil.hour(), civil.minute(), civil.second());
     let Civil {
@@ -124,9 +176,9 @@ fn datetime(ticks: i64, out: &mut StringBuilder) -> std::fmt::Result {
         "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
     )?;
     match civil.fraction() {
-        0 => out.write_str("Z"),
-        ticks if ticks % 10_000 == 0 => write!(out, ".{:03}Z", ticks / 10_000),
-        ticks if ticks % 10 == 0 => write!(out, ".{:06}Z", ticks / 10),
-        ticks => write!(out, ".{ticks:07}Z"),
+        0 => Ok(()),
+        ticks if ticks % 10_000 == 0 => write!(out, ".{:03}", ticks / 10_000),
+        ticks if ticks % 10 == 0 => write!(out, ".{:06}", ticks / 10),
+        ticks => write!(out, ".{ticks:07}"),
     }
 }

@@ -16,7 +16,7 @@ use super::operator::{Columns, columns_of, fresh};
 use super::relation::{Column, Relation, projection};
 use super::statement::Lower;
 use super::{Failure, Purpose, arrays, outside};
-use crate::catalog::{FINGERPRINT, Kusto, Origin, TIME, Table, catalog};
+use crate::catalog::{FINGERPRINT, Kusto, Origin, TIME, TYPE, Table, catalog};
 use crate::engine::{self, Session, views};
 use crate::kql::ast::{self, Expr, NamedExpr, Span};
 use crate::kql::span::Fault;
@@ -181,8 +181,10 @@ impl Lower<'_> {
         const MOST: i64 = 50_000_000;
         let mut values = Vec::new();
         let mut ty = Type::Long;
+        let mut is_local = false;
         for (i, expr) in [from, to, step].into_iter().enumerate() {
             let compiled = self.compile(expr, &[])?;
+            is_local |= compiled.is_local_time(&|_| false);
             match (i, compiled.ty) {
                 (0, t) => ty = t,
                 (1, Type::Real) if !matches!(ty, Type::DateTime | Type::Decimal) => ty = Type::Real,
@@ -262,7 +264,8 @@ impl Lower<'_> {
         )]));
         let batch = RecordBatch::try_new(Arc::clone(&schema), vec![array])
             .map_err(|e| Failure::Engine(e.into()))?;
-        self.in_memory(schema, batch, vec![Column::new(name, ty, field)])
+        let made = self.in_memory(schema, batch, vec![Column::new(name, ty, field)])?;
+        Ok(made.with_local_times(&[is_local]))
     }
 
     /// A table of the archive, a watchlist or a file.
@@ -316,6 +319,10 @@ impl Lower<'_> {
             Some(table) => views::with_hidden(frame, table, &self.text)?,
             None => frame,
         };
+        let frame = match self.types {
+            true => views::with_type(frame, name)?,
+            false => frame,
+        };
         let mut exprs: Vec<PlanExpr> = Vec::new();
         let mut fields: Vec<Field> = Vec::new();
         let mut columns = Vec::new();
@@ -335,6 +342,9 @@ impl Lower<'_> {
                     Kusto::Dynamic => Type::Dynamic,
                     _ => Type::String,
                 };
+            }
+            if self.session.customs.is_dynamic(name, own) {
+                ty = Type::Dynamic;
             }
             let column = PlanExpr::Column(PlanColumn::new(qualifier.cloned(), own.clone()));
             // Times of another unit would be compared with others than they are.
@@ -405,7 +415,9 @@ impl Lower<'_> {
             }
             // `ingestion_time()` reads the time, and a table must have some column.
             let is_time = column == TIME && (self.narrow || named.contains("ingestion_time"));
-            !is_cut || !views::is_beside(name, column) || named.contains(column) || is_time
+            let is_type = column == TYPE && self.types;
+            let is_named = is_time || is_type || named.contains(column);
+            !is_cut || !views::is_beside(name, column) || is_named
         };
         schema.fields().iter().map(|f| is_seen(f.name())).collect()
     }

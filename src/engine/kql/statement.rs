@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::missing::{Needs, place_of};
 use super::native::Awaited;
 use super::relation::{Fields, Relation};
-use super::{Failure, Options, Parts, Purpose};
+use super::{Empty, Failure, Options, Parts, Purpose, narrow};
+use crate::catalog::TYPE;
 use crate::engine::Session;
 use crate::kql::ast::{
     self, Call, Expr, ExprKind, LetValue, NamedExpr, Operator, OperatorKind, ParameterType,
@@ -21,7 +22,7 @@ use crate::kql::value::{Type, Value};
 #[derive(Clone)]
 pub(super) enum Binding {
     Scalar(Value, Type),
-    /// A scalar whose value is not known before the query runs.
+    /// A scalar that is worked out where it stands: its value is not known before the query runs, or says less than how it is made.
     Awaited(Compiled),
     Table(Relation),
     Function(Arc<ast::Function>),
@@ -50,8 +51,14 @@ pub(super) struct Lower<'s> {
     pub(super) awaited: Vec<Awaited>,
     /// Only columns that the text names can be seen.
     pub(super) narrow: bool,
+    /// All tables have a column with their name: it is asked for, or one of them is no more than another.
+    pub(super) types: bool,
     /// What is made when the query runs, and of which rows.
     pub(super) made_of: Parts,
+    /// Plugins whose columns are those of the rows, and that had none.
+    pub(super) empty: Vec<Empty>,
+    /// What is to be said beside the answer.
+    pub(super) notes: Vec<String>,
     /// The name that `as` gave to the rows at hand.
     pub(super) label: Option<String>,
     /// Rows of an answer, at most.
@@ -95,7 +102,14 @@ impl<'s> Lower<'s> {
             fuzzy: false,
             awaited: Vec::new(),
             narrow: false,
+            types: narrow::asks_for(text, TYPE)
+                || options
+                    .functions
+                    .iter()
+                    .any(|f| narrow::asks_for(&f.text, TYPE)),
             made_of: Vec::new(),
+            empty: Vec::new(),
+            notes: Vec::new(),
             label: None,
             most: None,
             syntax,
@@ -225,9 +239,10 @@ impl<'s> Lower<'s> {
 
     /// A scalar that reads no column, under a name.
     pub(super) fn scalar_of(&self, compiled: &Compiled) -> Binding {
-        match compiled.awaits() {
-            Some(_) => Binding::Awaited(compiled.clone()),
-            None => Binding::Scalar(compiled.eval(&self.env, &[]), compiled.ty),
+        // A value would not say any more that it is a local time.
+        match compiled.awaits().is_some() || compiled.is_local_time(&|_| false) {
+            true => Binding::Awaited(compiled.clone()),
+            false => Binding::Scalar(compiled.eval(&self.env, &[]), compiled.ty),
         }
     }
 
@@ -465,7 +480,7 @@ impl<'s> Lower<'s> {
         self.call_table(&function, &arguments, call.span)
     }
 
-    /// Stored tables with rows, files, and views of the query.
+    /// Stored tables with rows of events, files, and views of the query.
     pub(super) fn searched(&self) -> Vec<String> {
         let mut names = self.session.stored_names();
         names.extend(self.views());
@@ -483,9 +498,18 @@ impl<'s> Lower<'s> {
     /// Tables whose name is like a pattern: those with rows, and where there is none of these, those that are known.
     pub(super) fn tables_like(&self, pattern: &str) -> Vec<String> {
         let like = |n: &String| super::operator::matches(pattern, n);
-        let with_rows: Vec<String> = self.searched().into_iter().filter(like).collect();
+        let mut with_rows: Vec<String> = self.searched().into_iter().filter(like).collect();
         // Everything that is known has too many columns for one table.
-        if !with_rows.is_empty() || pattern.chars().all(|c| c == '*') {
+        if pattern.chars().all(|c| c == '*') {
+            return with_rows;
+        }
+        // Rows that cannot be read have no names here; a query that asks them by name says why.
+        if let Ok(customs) = self.session.customs() {
+            with_rows.extend(customs.into_iter().filter(like));
+        }
+        if !with_rows.is_empty() {
+            with_rows.sort();
+            with_rows.dedup();
             return with_rows;
         }
         let mut names: Vec<String> = self.session.names().into_iter().filter(like).collect();

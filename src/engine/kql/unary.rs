@@ -165,6 +165,20 @@ fn marks(array: &ArrayRef, change: fn(&str) -> Cow<'_, str>) -> Result<ArrayRef>
     Ok(Arc::new(changed.collect::<StringArray>()))
 }
 
+/// The name of [`local`].
+const LOCAL: &str = "local_time";
+
+/// The same times, marked as those of clocks somewhere.
+pub(super) fn local(times: Expr) -> Expr {
+    let map = |array: &ArrayRef| Ok(Arc::clone(array));
+    call(LOCAL, None, Volatility::Immutable, map, times)
+}
+
+/// Whether times are marked so.
+pub(super) fn is_local(times: &Expr) -> bool {
+    matches!(times, Expr::ScalarFunction(function) if function.func.name() == LOCAL)
+}
+
 /// The same column, of which the planner knows nothing: it sorts the parts of a union one by one, leaves out what is constant in each, and
 /// then misses it.
 pub(super) fn apart(column: Expr) -> Expr {

@@ -6,6 +6,7 @@ use datafusion::prelude::lit;
 use super::Failure;
 use super::relation::{Relation, null};
 use super::statement::Lower;
+use crate::catalog::{TIME, TYPE};
 use crate::kql::ast::{Expr, ExprKind, Operator, OperatorKind};
 use crate::kql::value::Type;
 
@@ -45,13 +46,8 @@ impl Lower<'_> {
                 _ => format!("union_arg{}", parts.len()),
             };
             if let ExprKind::Wildcard(pattern) = &expr.kind {
-                for name in self.tables_like(pattern) {
-                    let table = Expr {
-                        kind: ExprKind::Name(name.clone()),
-                        span: expr.span,
-                    };
-                    parts.push((name, self.table(&table)?));
-                }
+                let names = self.tables_like(pattern);
+                parts.extend(self.typed_tables(names, expr.span)?);
                 continue;
             }
             let around = self.fuzzy;
@@ -67,6 +63,12 @@ impl Lower<'_> {
             }
         }
         if parts.is_empty() {
+            let is_all = |table: &Expr| matches!(&table.kind, ExprKind::Wildcard(pattern) if pattern.chars().all(|c| c == '*'));
+            // An archive without events has no table with rows.
+            if !self.options.without_archive && tables.iter().any(is_all) {
+                let columns = [(TIME, Type::DateTime), (TYPE, Type::String)];
+                return self.rows(&columns.map(|(name, ty)| (name.to_string(), ty)), &[]);
+            }
             return Err(missing.unwrap_or_else(|| Failure::at(operator.span, "union has no table")));
         }
         self.united(&parts, source.as_deref(), inner)
@@ -109,6 +111,10 @@ impl Lower<'_> {
         }
         let mut plan: Option<LogicalPlanBuilder> = None;
         let mut out: Option<Relation> = None;
+        let mut local = vec![false; usize::from(source.is_some())];
+        for (name, ty, shown) in &columns {
+            local.push(self.is_local_in(parts, (name, *ty), shown));
+        }
         for (label, part) in parts {
             let mut list: Columns = Vec::new();
             if let Some(source) = source {
@@ -130,11 +136,37 @@ impl Lower<'_> {
         }
         match (plan, out) {
             (Some(plan), Some(out)) => {
-                let mut out = out.with(plan)?;
+                let mut out = out.with(plan)?.with_local_times(&local);
                 out.ordered = false;
                 Ok(out)
             }
             _ => self.rows(&[], &[]),
         }
+    }
+
+    /// Whether a column of a union has local times. One that has both kinds has no `Z` and is moved to no zone: what is not said of an instant
+    /// is no false instant, and it is noted.
+    fn is_local_in(
+        &mut self,
+        parts: &[(String, Relation)],
+        (name, ty): (&str, Type),
+        shown: &str,
+    ) -> bool {
+        if ty != Type::DateTime {
+            return false;
+        }
+        let of = |part: &Relation| {
+            let mut columns = part.columns.iter();
+            let own = columns.find(|c| c.name == name && c.ty == ty)?;
+            Some(own.local)
+        };
+        let kinds: Vec<bool> = parts.iter().filter_map(|(_, part)| of(part)).collect();
+        let is_local = kinds.contains(&true);
+        if is_local && kinds.contains(&false) {
+            self.notes.push(format!(
+                "column `{shown}` has local times of one table and UTC of another: all are shown as they are, without `Z`"
+            ));
+        }
+        is_local
     }
 }

@@ -50,7 +50,12 @@ impl Lower<'_> {
         for item in &mut items {
             self.steps(&mut item.expr, &mut columns, &mut steps)?;
         }
-        let mut made = self.later("window", &relation, &columns, move |mut rows| {
+        let mut local = relation.local_times();
+        for step in &steps {
+            let own = step.gives_local_times(&|at| local.get(at) == Some(&true));
+            local.push(own);
+        }
+        let made = self.later("window", &relation, &columns, move |mut rows| {
             for step in &steps {
                 let values = step.values(&rows);
                 for (row, value) in rows.iter_mut().zip(values) {
@@ -59,6 +64,7 @@ impl Lower<'_> {
             }
             Ok(rows)
         })?;
+        let mut made = made.with_local_times(&local);
         made.ordered = true;
         Ok((made, items))
     }
@@ -164,6 +170,11 @@ enum Kind {
 }
 
 impl Window {
+    /// Whether it gives local times; `column` says it of columns.
+    fn gives_local_times(&self, column: &dyn Fn(usize) -> bool) -> bool {
+        self.ty == Type::DateTime && self.arguments.iter().any(|a| a.is_local_time(column))
+    }
+
     fn argument(&self, at: usize, row: &[Value]) -> Value {
         self.arguments
             .get(at)

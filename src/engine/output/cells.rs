@@ -17,11 +17,34 @@ use crate::kql::value::{Json, Type};
 
 /// How times are written: ISO 8601, UTC.
 pub const TIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.fZ";
+/// The same of times that a query moved to another zone.
+const ZONED_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.f%:z";
 
-pub(super) fn options() -> FormatOptions<'static> {
+/// How values of this type are written.
+pub(super) fn options(ty: &DataType) -> FormatOptions<'static> {
+    let zoned = match is_elsewhere(ty) {
+        true => ZONED_FORMAT,
+        false => TIME_FORMAT,
+    };
     FormatOptions::new()
         .with_timestamp_format(Some(TIME_FORMAT))
-        .with_timestamp_tz_format(Some(TIME_FORMAT))
+        .with_timestamp_tz_format(Some(zoned))
+}
+
+/// Whether there are times of another zone than UTC in it.
+fn is_elsewhere(ty: &DataType) -> bool {
+    match ty {
+        DataType::Timestamp(_, Some(zone)) => !matches!(
+            &**zone,
+            "UTC" | "Etc/UTC" | "Z" | "+00:00" | "+0000" | "+00"
+        ),
+        DataType::List(field)
+        | DataType::LargeList(field)
+        | DataType::FixedSizeList(field, _)
+        | DataType::Map(field, _) => is_elsewhere(field.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|f| is_elsewhere(f.data_type())),
+        _ => false,
+    }
 }
 
 /// A column of text, whatever its layout.
@@ -132,7 +155,7 @@ impl<'a> Cells<'a> {
                 None => Kind::Shown,
             },
         };
-        let text = ArrayFormatter::try_new(array.as_ref(), &options())?;
+        let text = ArrayFormatter::try_new(array.as_ref(), &options(array.data_type()))?;
         Ok(Cells { array, text, kind })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use datafusion::common::{JoinType, ScalarValue, TableReference};
 use datafusion::dataframe::DataFrame;
-use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, WindowFunctionDefinition};
+use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, Operator, WindowFunctionDefinition};
 
 use crate::catalog::catalog;
 use crate::kql::value::Type;
@@ -13,8 +13,13 @@ use crate::kql::value::Type;
 /// Key of the metadata that says what Kusto calls the type of a field, where Arrow's type does not say it.
 pub const KUSTO: &str = "coldtrail.kusto";
 
+/// Key of the metadata of a field whose times are those of clocks somewhere, and no instants.
+pub(super) const LOCAL: &str = "coldtrail.local";
+
 /// The function that makes text of times of KQL, for an output; it is known by its name.
 pub(in crate::engine) const DATETIME_TEXT: &str = "datetime_text";
+/// The same of local times.
+pub(in crate::engine) const LOCAL_TEXT: &str = "local_time_text";
 /// The same of timespans.
 pub(in crate::engine) const TIMESPAN_TEXT: &str = "timespan_text";
 /// The same of ids.
@@ -25,13 +30,18 @@ pub(in crate::engine) const DECIMAL_TEXT: &str = "decimal_text";
 pub(in crate::engine) const DYNAMIC_TEXT: &str = "json";
 
 /// What they make text of.
-const SHOWN: [(&str, Type); 5] = [
+const SHOWN: [(&str, Type); 6] = [
     (DATETIME_TEXT, Type::DateTime),
+    (LOCAL_TEXT, Type::DateTime),
     (TIMESPAN_TEXT, Type::Timespan),
     (GUID_TEXT, Type::Guid),
     (DECIMAL_TEXT, Type::Decimal),
     (DYNAMIC_TEXT, Type::Dynamic),
 ];
+/// The function of SQL that makes local times.
+const TO_LOCAL: &str = "to_local_time";
+/// Functions of SQL that cut a time, their second argument.
+const CUT: [&str; 3] = ["date_trunc", "datetrunc", "date_bin"];
 /// Functions of SQL that make JSON text.
 const JSON: [&str; 2] = ["json_union_to_text", "json_get_json"];
 /// Functions of SQL that give one of their arguments.
@@ -51,7 +61,7 @@ const PICK: [&str; 8] = [
 const MOST: usize = 1_000;
 
 /// Columns of an answer, each with its Kusto type in the metadata [`KUSTO`] where Arrow does not say it: what text is a time, a timespan, an
-/// id, or JSON.
+/// id, or JSON; and which times are local ones.
 pub fn schema(frame: &DataFrame) -> SchemaRef {
     let plan = frame.logical_plan();
     let schema = frame.schema().as_arrow();
@@ -60,26 +70,46 @@ pub fn schema(frame: &DataFrame) -> SchemaRef {
             field.data_type(),
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..)
         );
+        // An instant has its zone.
+        let may_be_local = matches!(field.data_type(), DataType::Timestamp(_, None));
         let mut search = Search { looked: 0 };
-        match is_text.then(|| search.column(plan, index)) {
-            Some(Origin::Known(ty)) => {
-                let mut metadata = field.metadata().clone();
-                metadata.insert(KUSTO.into(), ty.name().into());
-                Arc::new(field.as_ref().clone().with_metadata(metadata))
-            }
-            // What a file says of itself is not believed.
-            _ if field.metadata().contains_key(KUSTO) => {
-                let mut metadata = field.metadata().clone();
-                metadata.remove(KUSTO);
-                Arc::new(field.as_ref().clone().with_metadata(metadata))
-            }
-            _ => Arc::clone(field),
+        let origin = (is_text || may_be_local).then(|| search.column(plan, index));
+        let mut metadata = field.metadata().clone();
+        // What a file says of itself is not believed.
+        metadata.remove(KUSTO);
+        metadata.remove(LOCAL);
+        if let (true, Some(Origin::Known(ty))) = (is_text, origin) {
+            metadata.insert(KUSTO.into(), ty.name().into());
+        }
+        if may_be_local && origin == Some(Origin::Local) || is_text && is_local_text(plan, index) {
+            metadata.insert(LOCAL.into(), String::new());
+        }
+        match metadata == *field.metadata() {
+            true => Arc::clone(field),
+            false => Arc::new(field.as_ref().clone().with_metadata(metadata)),
         }
     });
     Arc::new(Schema::new_with_metadata(
         fields.collect::<Fields>(),
         schema.metadata().clone(),
     ))
+}
+
+/// Whether a column is the text of local times of KQL. It is made last of all.
+fn is_local_text(plan: &LogicalPlan, index: usize) -> bool {
+    let LogicalPlan::Projection(projection) = plan else {
+        return false;
+    };
+    let made = match projection.expr.get(index) {
+        Some(Expr::Alias(alias)) => Some(alias.expr.as_ref()),
+        other => other,
+    };
+    matches!(made, Some(Expr::ScalarFunction(function)) if function.func.name() == LOCAL_TEXT)
+}
+
+/// Whether a column holds times.
+pub fn is_time(field: &Field) -> bool {
+    type_of(field) == Type::DateTime
 }
 
 /// The Kusto type of a column.
@@ -117,6 +147,8 @@ enum Origin {
     Other,
     /// Of a Kusto type that their Arrow type does not say.
     Known(Type),
+    /// Times that are no instants.
+    Local,
 }
 
 impl Origin {
@@ -132,7 +164,7 @@ impl Origin {
     /// What a table says, where the plan says nothing.
     fn or_told(self, table: &TableReference, name: &str) -> Origin {
         match self {
-            Origin::Known(_) => self,
+            Origin::Known(_) | Origin::Local => self,
             Origin::Null | Origin::Other => told(table, name).unwrap_or(self),
         }
     }
@@ -247,6 +279,13 @@ impl Search {
             },
             Expr::Cast(cast) => self.expr(&cast.expr, input),
             Expr::TryCast(cast) => self.expr(&cast.expr, input),
+            // A time and an interval.
+            Expr::BinaryExpr(of) if matches!(of.op, Operator::Plus | Operator::Minus) => {
+                match self.expr(&of.left, input) {
+                    Origin::Local => Origin::Local,
+                    _ => Origin::Other,
+                }
+            }
             Expr::Literal(value, _) => match value {
                 value if value.is_null() => Origin::Null,
                 ScalarValue::Utf8(Some(text)) if matches!(&**text, "" | "{}" | "[]") => {
@@ -267,6 +306,8 @@ impl Search {
                     return Origin::Known(*ty);
                 }
                 match name {
+                    TO_LOCAL => Origin::Local,
+                    name if CUT.contains(&name) => self.listed(&function.args, 1, input),
                     name if JSON.contains(&name) => Origin::Known(Type::Dynamic),
                     "nullif" => self.listed(&function.args, 0, input),
                     name if CHOICE.contains(&name) => {

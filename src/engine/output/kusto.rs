@@ -29,6 +29,10 @@ pub(super) fn head(schema: &SchemaRef, types: &[Type]) -> String {
 pub(super) fn prepared(array: ArrayRef) -> Result<ArrayRef> {
     match array.data_type() {
         DataType::Duration(unit) => spans(&array, *unit),
+        DataType::Timestamp(unit, Some(_)) => {
+            let utc = DataType::Timestamp(*unit, Some("UTC".into()));
+            Ok(arrow::compute::cast(&array, &utc)?)
+        }
         _ => Ok(array),
     }
 }
@@ -63,7 +67,7 @@ pub(super) fn push(cells: &Cells<'_>, ty: Type, row: usize, out: &mut String) {
     quote(&text, out);
 }
 
-/// A time as the API writes it: no zeros at the end of its fraction, and no more than Kusto's seven digits.
+/// A time as the API writes it: no zeros at the end of its fraction, no more than Kusto's seven digits, and a `Z`, also behind what is local.
 fn settle(time: &mut String) {
     let Some(clock) = time.find('T') else {
         // A date without a clock.
@@ -72,6 +76,9 @@ fn settle(time: &mut String) {
         }
         return;
     };
+    if time.ends_with(|c: char| c.is_ascii_digit()) {
+        time.push('Z');
+    }
     if time.ends_with('Z')
         && let Some(dot) = time[clock..].find('.').map(|at| clock + at)
     {
@@ -93,6 +100,7 @@ mod tests {
             ("2026-05-01", "2026-05-01T00:00:00Z"),
             ("2026-05-01T00:00:00Z", "2026-05-01T00:00:00Z"),
             ("2026-05-01T00:00:00.500Z", "2026-05-01T00:00:00.5Z"),
+            ("2026-05-01T00:00:00.500", "2026-05-01T00:00:00.5Z"),
             ("2026-05-01T00:00:00.000010Z", "2026-05-01T00:00:00.00001Z"),
             (
                 "2026-05-01T00:00:00.1234567Z",

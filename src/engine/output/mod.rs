@@ -7,10 +7,12 @@
 //! | Kusto | as .NET prints them | JSON in a string | strings | JSON in a string |
 //! | Parquet | microseconds: ticks are cut | text | numbers | their own |
 //!
-//! Timespans, ids and decimals of KQL are text in all of them, as `tostring` prints them.
+//! Timespans, ids and decimals of KQL are text in all of them, as `tostring` prints them. Times are UTC; one that a query moved to a zone has
+//! its offset, and what is local for good (`datetime_utc_to_local`, `to_local_time`) no `Z`, but for Kusto's, which knows no such times.
 //!
 //! - `safe`: what is done to text from logs in each medium.
 //! - `columns`: Kusto types of columns.
+//! - `clock`: times in a zone that somebody chose to see them in.
 //! - `cells`: values as text and JSON; `csv`, `kusto`: what is particular to these formats.
 
 use std::io::Write;
@@ -27,14 +29,18 @@ use crate::kql::value::{Type, UNIX_EPOCH_TICKS, read_datetime};
 use cells::{Cells, Texts};
 
 mod cells;
+mod clock;
 mod columns;
 mod csv;
 mod kusto;
 mod safe;
 
 pub use cells::TIME_FORMAT;
-pub(super) use columns::{DATETIME_TEXT, DECIMAL_TEXT, DYNAMIC_TEXT, GUID_TEXT, TIMESPAN_TEXT};
-pub use columns::{KUSTO, schema};
+pub use clock::{Clock, in_zone};
+pub(super) use columns::{
+    DATETIME_TEXT, DECIMAL_TEXT, DYNAMIC_TEXT, GUID_TEXT, LOCAL_TEXT, TIMESPAN_TEXT,
+};
+pub use columns::{KUSTO, is_time, schema};
 pub use csv::csv;
 pub use safe::{harmless, json_text, markdown, seen, visible};
 
@@ -294,9 +300,10 @@ fn is_free_text(ty: &DataType, kusto: Type) -> bool {
     !ours && !formed
 }
 
-/// Times in Parquet.
-fn timestamp() -> DataType {
-    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+/// Times in Parquet: instants, or local ones.
+fn timestamp(local: bool) -> DataType {
+    let zone = (!local).then(|| "UTC".into());
+    DataType::Timestamp(TimeUnit::Microsecond, zone)
 }
 
 /// The columns as Parquet has them: times as timestamps, no metadata of ours.
@@ -304,10 +311,11 @@ fn stored(schema: &SchemaRef, types: &[Type]) -> SchemaRef {
     let fields = schema.fields().iter().zip(types).map(|(field, ty)| {
         let mut metadata = field.metadata().clone();
         metadata.remove(KUSTO);
+        let local = metadata.remove(columns::LOCAL).is_some();
         let is_time = *ty == Type::DateTime && *field.data_type() == DataType::Utf8;
         let field = field.as_ref().clone().with_metadata(metadata);
         match is_time {
-            true => field.with_data_type(timestamp()),
+            true => field.with_data_type(timestamp(local)),
             false => field,
         }
     });
@@ -319,13 +327,14 @@ fn stored(schema: &SchemaRef, types: &[Type]) -> SchemaRef {
 fn timed(batch: &RecordBatch, schema: &SchemaRef) -> Result<Option<RecordBatch>> {
     let fields = schema.fields().iter();
     let is_text = |(array, field): (&ArrayRef, &Arc<Field>)| {
-        *array.data_type() == DataType::Utf8 && *field.data_type() == timestamp()
+        *array.data_type() == DataType::Utf8 && field.data_type().is_temporal()
     };
     let texts: Vec<bool> = batch.columns().iter().zip(fields).map(is_text).collect();
     if !texts.contains(&true) {
         return Ok(None);
     }
-    let columns = batch.columns().iter().zip(texts).map(|(array, text)| {
+    let columns = batch.columns().iter().zip(schema.fields()).zip(texts);
+    let columns = columns.map(|((array, field), text)| {
         if !text {
             return Arc::clone(array);
         }
@@ -335,7 +344,10 @@ fn timed(batch: &RecordBatch, schema: &SchemaRef) -> Result<Option<RecordBatch>>
             Some(ticks.saturating_sub(UNIX_EPOCH_TICKS).div_euclid(10))
         });
         let micros: TimestampMicrosecondArray = micros.collect();
-        Arc::new(micros.with_timezone("UTC")) as ArrayRef
+        match *field.data_type() == timestamp(true) {
+            true => Arc::new(micros) as ArrayRef,
+            false => Arc::new(micros.with_timezone("UTC")) as ArrayRef,
+        }
     });
     let columns: Vec<ArrayRef> = columns.collect();
     Ok(Some(RecordBatch::try_new(Arc::clone(schema), columns)?))
@@ -442,6 +454,6 @@ pub fn cell(array: &ArrayRef, row: usize) -> Result<String> {
             return Ok(cells::endless(number).to_string());
         }
     }
-    let formatter = ArrayFormatter::try_new(array.as_ref(), &cells::options())?;
+    let formatter = ArrayFormatter::try_new(array.as_ref(), &cells::options(array.data_type()))?;
     Ok(formatter.value(row).to_string())
 }

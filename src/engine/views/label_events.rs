@@ -63,7 +63,7 @@ async fn labels(session: &Session) -> Result<String> {
         "SELECT lower(trim(l.{id})) AS \"Id\", \
            min(CASE WHEN l.\"P\" IS NULL OR starts_with(lower(l.{name}), lower(coalesce(p.\"N\", l.\"P\") || '\\')) THEN l.{name} \
              ELSE coalesce(p.\"N\", l.\"P\") || '\\' || l.{name} END) AS \"Name\", \
-           min(TRY_CAST(l.\"R\" AS INT)) AS \"Rank\" \
+           min(TRY_CAST(TRY_CAST(l.\"R\" AS DOUBLE) AS INT)) AS \"Rank\" \
          FROM (SELECT {id}, {name}, {rank} AS \"R\", nullif(trim({parent}), '') AS \"P\" FROM watchlists.\"Labels\") AS l \
          LEFT JOIN (SELECT lower(trim({id})) AS \"I\", min({name}) AS \"N\" FROM watchlists.\"Labels\" GROUP BY 1) AS p \
            ON p.\"I\" = lower(l.\"P\") \

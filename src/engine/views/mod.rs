@@ -13,14 +13,16 @@ use std::fmt::Write;
 
 use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
+use datafusion::prelude::lit;
 
 use super::Session;
 use crate::catalog::audit::{self, APPLICATION_OTHERWISE, APPLICATIONS};
 use crate::catalog::{
-    Column, DATE, EXTRA, FINGERPRINT, INGEST_ID, Kusto, Origin, RECORD, SECOND_TIME, TIME, Table,
-    catalog, table,
+    Column, DATE, EXTRA, FINGERPRINT, INGEST_ID, Kusto, Origin, RECORD, SECOND_TIME, TIME, TYPE,
+    Table, catalog, table,
 };
 use crate::error::Result;
+use crate::ingest::detect::OTHER;
 use audit_records::{
     APP_LABELS, APP_RECORDS, AUDIT, LABEL_RECORDS, RECORDS, has_audit, keys, without,
 };
@@ -29,6 +31,7 @@ use information_protection_logs::{REQUESTS, has_requests};
 pub(super) use information_protection_logs::has_rows as has_protection_logs;
 
 mod audit_records;
+pub(super) mod custom;
 mod information_protection_events;
 mod information_protection_logs;
 mod label_events;
@@ -56,6 +59,9 @@ pub fn exists(name: &str) -> bool {
 /// # Errors
 /// When DataFusion refuses its query, which is a fault of coldtrail.
 pub(super) async fn make(session: &Session, name: &str) -> Result<()> {
+    if !exists(name) {
+        return custom::make(session, name).await;
+    }
     make_whole(session, name).await?;
     let time = match name {
         LABEL_EVENTS => Some(TIME),
@@ -143,6 +149,21 @@ pub(super) fn with_hidden(mut rows: DataFrame, of: &Table, query: &str) -> Resul
     Ok(rows)
 }
 
+/// Adds the column with the table's name, which every table of Log Analytics has, to the rows of a view without one. Rows of no known table
+/// say their own.
+pub(super) fn with_type(rows: DataFrame, name: &str) -> Result<DataFrame> {
+    let has = |column: &str| rows.schema().has_column_with_unqualified_name(column);
+    // Files and watchlists have their own columns only.
+    if has(TYPE) || !has(SOURCE) || !exists(name) {
+        return Ok(rows);
+    }
+    let value = match name {
+        OTHER => rows.parse_sql_expr(&format!("coalesce({}, '{OTHER}')", custom::said()))?,
+        name => lit(name),
+    };
+    Ok(rows.with_column(TYPE, value)?)
+}
+
 /// The words of a query: names of columns among them, however they are quoted.
 pub(super) fn words(query: &str) -> impl Iterator<Item = &str> {
     query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
@@ -153,10 +174,11 @@ pub(super) fn is_beside(of: &str, column: &str) -> bool {
     match of {
         LABEL_EVENTS => [SECOND_TIME, INGEST_ID, RECORD, SOURCE].contains(&column),
         INFORMATION_PROTECTION_EVENTS => [INGEST_ID, RECORD, SOURCE].contains(&column),
-        _ => catalog()
-            .foreign(of)
-            .or_else(|| catalog().get(of))
-            .is_some_and(|table| table.product.iter().all(|shown| *shown != column)),
+        _ => match catalog().foreign(of).or_else(|| catalog().get(of)) {
+            Some(table) => table.product.iter().all(|shown| *shown != column),
+            // A table of a workspace's own.
+            None => [EXTRA, INGEST_ID, RECORD, SOURCE].contains(&column),
+        },
     }
 }
 
@@ -210,6 +232,11 @@ fn second_name(of: &Table, name: &str) -> Option<&'static str> {
         (_, TIME) if of.by_day => Some(SECOND_TIME),
         ("CloudAppEvents" | "IdentityLogonEvents", "ISP") => Some("Isp"),
         ("IdentityInfo", "AccountUPN") => Some("AccountUpn"),
+        ("AgentsInfo", "EntraAgentID") => Some("EntraAgentId"),
+        ("AgentsInfo", "EntraBlueprintID") => Some("EntraBlueprintId"),
+        ("AgentsInfo", "ObservabilityID") => Some("ObservabilityId"),
+        ("CampaignInfo", "CampaignSubType") => Some("CampaignSubtype"),
+        ("FileMaliciousContentInfo", "DocumentID") => Some("DocumentId"),
         _ => None,
     }
 }
@@ -253,7 +280,25 @@ fn rows(of: &Table, source: &Table) -> String {
         let column = &source.columns[source.position(name)?];
         let own = [TIME, EXTRA, INGEST_ID, RECORD].contains(&name);
         Some(match foreign && !own {
-            true => from_extra(&format!("s.\"{EXTRA}\""), column),
+            // Rows may not say it: those of older archives, and those that came with it in a category.
+            _ if name == "Type" && column.origin == Origin::Export => {
+                let stored = match foreign {
+                    true => from_extra(&format!("s.\"{EXTRA}\""), column),
+                    false => format!("s.\"{name}\""),
+                };
+                format!("coalesce(nullif({stored}, ''), '{}')", source.name)
+            }
+            true => {
+                let extra = format!("s.\"{EXTRA}\"");
+                let first = from_extra(&extra, column);
+                match second_name(source, name) {
+                    Some(second) => {
+                        let ty = sql_type(column.kusto);
+                        format!("coalesce({first}, TRY_CAST({extra}->>'{second}' AS {ty}))")
+                    }
+                    None => first,
+                }
+            }
             // Text in Sentinel, and so in the files; Defender XDR has numbers, and its rules join on them.
             false if is_port(of, name) => format!("TRY_CAST(s.\"{name}\" AS INT)"),
             false => format!("s.\"{name}\""),
@@ -263,7 +308,8 @@ fn rows(of: &Table, source: &Table) -> String {
     match foreign {
         true => format!(
             "SELECT {list} FROM stored.\"OtherRecords\" AS s \
-             WHERE s.\"{EXTRA}\"->>'Type' = '{0}' OR s.\"{EXTRA}\"->>'category' = 'AdvancedHunting-{0}'",
+             WHERE s.\"{EXTRA}\"->>'{TYPE}' = '{0}' OR (coalesce(s.\"{EXTRA}\"->>'{TYPE}', '') = '' \
+               AND s.\"{EXTRA}\"->>'category' = 'AdvancedHunting-{0}')",
             source.name
         ),
         false => format!("SELECT {list} FROM stored.\"{}\" AS s", source.name),
@@ -384,6 +430,20 @@ const LABEL_RECORD_TYPES: &str = "43, 71, 72, 75, 82, 83, 84, 93, 94, 95, 96, 97
 /// Record types whose name OfficeActivity spells out; newer ones are numbers there.
 const OFFICE_NAMED: i32 = 25;
 
+/// The value of a column, from an expression that gives its text.
+fn of_type(kusto: Kusto, text: String) -> String {
+    match kusto {
+        Kusto::Bool => format!("TRY_CAST({text} AS BOOLEAN)"),
+        Kusto::Int => format!("TRY_CAST({text} AS INT)"),
+        Kusto::Long => format!("TRY_CAST({text} AS BIGINT)"),
+        Kusto::Real => format!("TRY_CAST({text} AS DOUBLE)"),
+        Kusto::DateTime => format!(
+            "arrow_cast(TRY_CAST({text} AS TIMESTAMP), 'Timestamp(Microsecond, Some(\"UTC\"))')"
+        ),
+        Kusto::Guid | Kusto::String | Kusto::Dynamic => text,
+    }
+}
+
 /// OfficeActivity, and the audit records of its workloads that have no row there. As in `UnifiedAuditLog`, a user is spelled as the record
 /// spells it: these tables are the evidence, and their ids lead to the audit log of the service itself.
 fn office_activity(session: &Session) -> String {
@@ -443,16 +503,7 @@ fn office_activity(session: &Session) -> String {
             }
             _ => field(name),
         };
-        Some(match column.kusto {
-            Kusto::Bool => format!("TRY_CAST({text} AS BOOLEAN)"),
-            Kusto::Int => format!("TRY_CAST({text} AS INT)"),
-            Kusto::Long => format!("TRY_CAST({text} AS BIGINT)"),
-            Kusto::Real => format!("TRY_CAST({text} AS DOUBLE)"),
-            Kusto::DateTime => format!(
-                "arrow_cast(TRY_CAST({text} AS TIMESTAMP), 'Timestamp(Microsecond, Some(\"UTC\"))')"
-            ),
-            Kusto::Guid | Kusto::String | Kusto::Dynamic => text,
-        })
+        Some(of_type(column.kusto, text))
     };
     let _ = write!(
         sql,

@@ -1,18 +1,21 @@
-//! Records that are rows of cells: CSV, W3C logs, and rows of query answers.
+//! Records that are rows of a CSV: their cells, and what becomes of these.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::super::columns::{Filler, Target, target};
+use super::super::columns::{Target, is_named};
 use super::super::csv::{self, Fields, Next};
-use super::super::detect::{Format, Kind};
+use super::super::detect::{self, Format, Kind, tells_time};
 use super::super::rows::{Row, Slot, TableRows};
-use super::super::{MAX_RECORD_BYTES, audit, json, time};
+use super::super::{
+    MAX_RECORD_BYTES, audit, behind, mended, python, recast, suffixed, time, wrappers,
+};
+use super::cut::{self, CUT, is_cut};
+use super::several::Several;
+use super::wrapped::{self, CellRow};
 use super::{Block, Converted, Shift};
-use crate::catalog::table;
+use crate::catalog::{Table, table};
 use crate::text::json as plain;
-
-/// Excel cuts a cell after this many characters.
-const EXCEL_CELL: usize = 32_767;
 
 /// Rows of a block whose two clocks are compared.
 const CLOCKS: usize = 16;
@@ -31,7 +34,8 @@ fn object_of<'c>(names: &[String], values: impl Iterator<Item = &'c str>) -> Str
         out.push(':');
         // What only looks like JSON is text.
         let nested = matches!(value.as_bytes()[0], b'{' | b'[');
-        match plain::strict(value).filter(|_| nested) {
+        let json = plain::strict(value).filter(|_| nested);
+        match json.or_else(|| python::json(value).map(Cow::Owned)) {
             Some(json) => out.push_str(&json),
             None => plain::quote(value, &mut out),
         }
@@ -42,14 +46,16 @@ fn object_of<'c>(names: &[String], values: impl Iterator<Item = &'c str>) -> Str
 
 /// Says why an audit record is refused, with what is known of exports that damage it.
 fn audit_reason(refusal: &audit::Refusal, text: &str) -> String {
-    match refusal {
-        audit::Refusal::Json(_) if text.chars().count() == EXCEL_CELL => {
-            format!("{refusal}: the cell was cut by Excel at 32,767 characters")
-        }
+    let why = match refusal {
         audit::Refusal::Json(_) if text.len() == 3060 => {
-            format!("{refusal}: old exports cut AuditData at 3,060 characters")
+            Some("old exports cut AuditData at 3,060 characters")
         }
-        _ => refusal.to_string(),
+        audit::Refusal::Json(_) => cut::by(text),
+        _ => None,
+    };
+    match why {
+        Some(why) => format!("{refusal}: {why}"),
+        None => refusal.to_string(),
     }
 }
 
@@ -61,6 +67,8 @@ struct Cells {
 }
 
 struct CellRecord {
+    /// In the block, good and bad ones counted.
+    number: u64,
     first: usize,
     offset: usize,
     length: usize,
@@ -81,89 +89,180 @@ impl Cells {
     }
 }
 
-fn read_cells(block: &Block, delimiter: u8, out: &mut Converted) -> Cells {
-    let bytes = &block.bytes;
-    let mut fields = Fields::with_capacity(bytes.len());
-    let mut records: Vec<CellRecord> = Vec::new();
-    let mut at = 0;
-    // After a quote that nothing closes, records end with their line: looking for the quote again and again would take for ever.
-    let mut by_lines = false;
-    loop {
-        let seen = match by_lines {
-            true => line_end(bytes, at),
-            false => bytes.len(),
-        };
-        let first = fields.len();
-        match csv::next_record(&bytes[..seen], at, delimiter, &mut fields) {
-            Next::Record { start, next } => {
-                if next == bytes.len() && !block.last && bytes[next - 1] != b'\n' {
-                    fields.cut_back(first);
+/// Finds the records of a CSV block.
+struct CellReader<'b> {
+    header: &'b [String],
+    block: &'b Block,
+    delimiter: u8,
+    fields: Fields,
+    records: Vec<CellRecord>,
+}
+
+impl<'b> CellReader<'b> {
+    fn new(format: &'b Format, block: &'b Block, delimiter: u8) -> Self {
+        CellReader {
+            header: &format.header,
+            block,
+            delimiter,
+            fields: Fields::with_capacity(block.bytes.len()),
+            records: Vec::new(),
+        }
+    }
+
+    /// All records of the block; what is none is rejected or remarked upon.
+    fn read(mut self, out: &mut Converted) -> Cells {
+        let block = self.block;
+        let bytes = &block.bytes;
+        let width = self.header.len();
+        let mut at = 0;
+        // After a quote that nothing closes, records end with their line: looking for the quote again and again would take for ever.
+        let mut by_lines = false;
+        loop {
+            at = csv::next_start(bytes, at);
+            let seen = match by_lines {
+                true => csv::line_end(bytes, at),
+                false => bytes.len(),
+            };
+            let first = self.fields.len();
+            let (seen_bytes, fields) = (&bytes[..seen], &mut self.fields);
+            match csv::next_row(seen_bytes, at, self.delimiter, width, fields) {
+                Next::Record { start, next } => {
+                    let ends_a_line = matches!(bytes[next - 1], b'\n' | b'\r');
+                    if next == bytes.len() && !block.last && !ends_a_line {
+                        self.fields.cut_back(first);
+                        out.leftover = Some(start);
+                        break;
+                    }
+                    self.take(first, start, next, out);
+                    at = next;
+                }
+                Next::Unclosed { start }
+                    if !block.last && bytes.len() - start < MAX_RECORD_BYTES =>
+                {
                     out.leftover = Some(start);
                     break;
                 }
-                if std::str::from_utf8(fields.text_from(first)).is_err() {
-                    fields.cut_back(first);
-                    out.reject(start, "not valid UTF-8", &bytes[start..next]);
-                } else {
-                    records.push(CellRecord {
-                        first,
-                        offset: start,
-                        length: next - start,
-                    });
-                    // Keeps the numbers of good and bad records in one sequence.
-                    out.records += 1;
+                Next::Unclosed { start } => {
+                    at = csv::line_end(bytes, start);
+                    self.take_unclosed(first, start, at, out);
+                    by_lines = true;
                 }
-                at = next;
+                Next::End if seen < bytes.len() => at = seen,
+                Next::End => break,
             }
-            Next::Unclosed { start } if !block.last && bytes.len() - start < MAX_RECORD_BYTES => {
-                out.leftover = Some(start);
-                break;
-            }
-            Next::Unclosed { start } => {
-                let end = line_end(bytes, start);
-                out.reject(
-                    start,
-                    "a quote is opened and never closed",
-                    &bytes[start..end],
-                );
-                at = end;
-                by_lines = true;
-            }
-            Next::End if seen < bytes.len() => at = seen,
-            Next::End => break,
+        }
+        let (text, ends) = self.fields.into_parts();
+        // Every record was checked.
+        let text = String::from_utf8(text)
+            .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+        Cells {
+            text,
+            ends,
+            records: self.records,
         }
     }
-    let (text, ends) = fields.into_parts();
-    // Every record was checked.
-    let text = String::from_utf8(text)
-        .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
-    Cells {
-        text,
-        ends,
-        records,
+
+    /// Takes the record whose fields are those from `first` on, where it is a row; else forgets them.
+    fn take(&mut self, first: usize, start: usize, end: usize, out: &mut Converted) {
+        let (fields, width) = (&self.fields, self.header.len());
+        let bytes = &self.block.bytes[start..end];
+        let is_blank = fields.text_from(first).trim_ascii().is_empty();
+        if is_blank || csv::repeats(self.header, fields, first) {
+            // No record: a row of delimiters, or the header of a file that was joined to this one.
+        } else if csv::is_no_row(width, fields, first) {
+            out.remark(csv::NO_ROWS);
+        } else if csv::is_other_header(self.header, fields, first) {
+            out.reject(start, csv::OTHER_HEADER, bytes);
+        } else if width > 1 && fields.len() == first + 1 && csv::are_pairs(fields.text_from(first))
+        {
+            out.reject(start, csv::PAIRS, bytes);
+        } else if std::str::from_utf8(fields.text_from(first)).is_ok() {
+            return self.keep(first, start, end, out);
+        } else if self.fields.read_as_windows(first) {
+            out.remark(csv::WINDOWS);
+            return self.keep(first, start, end, out);
+        } else {
+            out.reject(start, "not valid UTF-8", bytes);
+        }
+        self.fields.cut_back(first);
+    }
+
+    /// Takes the line of a quote that nothing closes, where it is a row all the same.
+    fn take_unclosed(&mut self, first: usize, start: usize, end: usize, out: &mut Converted) {
+        let line = &self.block.bytes[start..end];
+        if closes(line, self.delimiter, self.header.len(), &mut self.fields) {
+            self.keep(first, start, end, out);
+        } else if line.trim_ascii() != b"\"" {
+            out.reject(start, "a quote is opened and never closed", line);
+        }
+    }
+
+    fn keep(&mut self, first: usize, start: usize, end: usize, out: &mut Converted) {
+        self.records.push(CellRecord {
+            number: out.records,
+            first,
+            offset: start,
+            length: end - start,
+        });
+        // Keeps the numbers of good and bad records in one sequence.
+        out.records += 1;
     }
 }
 
-/// First byte after the line that `at` stands in.
-fn line_end(bytes: &[u8], at: usize) -> usize {
-    memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |i| at + i + 1)
+/// Takes the fields of a line with one quote too many at its end, where it is a whole row without it.
+fn closes(line: &[u8], delimiter: u8, width: usize, fields: &mut Fields) -> bool {
+    let first = fields.len();
+    let Some(line) = line.trim_ascii_end().strip_suffix(b"\"") else {
+        return false;
+    };
+    let read = csv::next_record(line, 0, delimiter, fields);
+    let whole = matches!(read, Next::Record { next, .. } if next == line.len())
+        && fields.len() - first == width
+        && std::str::from_utf8(fields.text_from(first)).is_ok();
+    if !whole {
+        fields.cut_back(first);
+    }
+    whole
 }
 
+/// Why a row does not fit its header: cells that no column names, or too few cells to know that only the last are missing, which Excel
+/// leaves out where they are empty.
+fn misfit<'c>(
+    values: impl Iterator<Item = &'c str>,
+    columns: usize,
+    has_time: impl Fn(usize, &str) -> bool,
+) -> Option<String> {
+    let (mut width, mut timed, mut surplus) = (0, false, false);
+    for (i, value) in values.enumerate() {
+        width += 1;
+        timed |= i < columns && has_time(i, value);
+        surplus |= i >= columns && !value.trim().is_empty();
+    }
+    let fits = match width >= columns {
+        true => !surplus,
+        false => width > 1 && timed,
+    };
+    (!fits).then(|| format!("row has {width} columns, the header {columns}"))
+}
+
+/// What is to be said of rows that are shorter than their header.
+const SHORT: &str = "rows have fewer cells than the header: those at the end are taken as empty";
+
+/// A CSV block whose records were found.
+struct CsvBlock<'b> {
+    format: &'b Arc<Format>,
+    block: &'b Block,
+    cells: Cells,
+}
+
+/// Converts a CSV block.
 pub(super) fn cells(format: &Arc<Format>, block: &Block, delimiter: u8, out: &mut Converted) {
-    let cells = read_cells(block, delimiter, out);
-    // Numbers that rejected records took while the block was split.
-    let mut taken = out.rejects.iter().map(|r| r.record).peekable();
-    let mut number = 0u64;
-    let mut numbers = Vec::with_capacity(cells.records.len());
-    for _ in 0..cells.records.len() {
-        while taken.next_if_eq(&number).is_some() {
-            number += 1;
-        }
-        numbers.push(number);
-        number += 1;
-    }
-    drop(taken);
-    let total = out.records;
+    let csv = CsvBlock {
+        format,
+        block,
+        cells: CellReader::new(format, block, delimiter).read(out),
+    };
+    let mut total = out.records;
     match &format.kind {
         Kind::AuditCell {
             audit,
@@ -171,234 +270,276 @@ pub(super) fn cells(format: &Arc<Format>, block: &Block, delimiter: u8, out: &mu
             extra,
             width,
         } => {
-            let table = table("UnifiedAuditLog");
-            let mut rows = TableRows::with_capacity(table, format.order, cells.text.len());
-            let mut row = Row::new(table);
-            let mut values: Vec<&str> = Vec::new();
-            for (r, record) in cells.records.iter().enumerate() {
-                values.clear();
-                values.extend(cells.of(r).0);
-                for (i, name) in extra {
-                    if let Some(text) = values.get(*i).filter(|t| !t.is_empty()) {
-                        row.extra_quietly(name, &Slot::Text((*text).into()));
-                    }
-                }
-                let fallback = time
-                    .and_then(|t| values.get(t))
-                    .and_then(|t| time::parse(t, format.order));
-                for (i, text) in values.iter().enumerate().skip(*width) {
-                    if !text.is_empty() {
-                        row.extra_quietly(
-                            &format!("column {}", i + 1),
-                            &Slot::Text((*text).into()),
-                        );
-                    }
-                }
-                let text = values.get(*audit).copied().unwrap_or("");
-                let before = rows.len();
-                if let Err(refusal) =
-                    audit::push(text, &mut row, &mut rows, numbers[r] as i64, fallback)
-                {
-                    let raw = &block.bytes[record.offset..record.offset + record.length];
-                    out.records = numbers[r];
-                    out.reject(record.offset, audit_reason(&refusal, text), raw);
-                } else if r < CLOCKS
-                    && rows.len() > before
-                    && let (Some(cell), Some(Some(own))) = (fallback, rows.times.last())
-                {
-                    // The cell has whole seconds.
-                    let minutes = (cell.div_euclid(1_000_000) - own.div_euclid(1_000_000)) / 60;
-                    out.shift = out.shift.and(match minutes % 15 {
-                        0 => Shift::Minutes(minutes),
-                        _ => Shift::Mixed,
-                    });
-                }
-            }
-            out.tables.push(rows);
+            let order = format.order;
+            let room = csv.cells.text.len();
+            let audit_cells = AuditCells {
+                csv: &csv,
+                audit: *audit,
+                time: *time,
+                extra,
+                width: *width,
+                rows: TableRows::with_capacity(table("UnifiedAuditLog"), order, room),
+            };
+            audit_cells.convert(out);
         }
-        Kind::AuditFlat { names } => {
-            let mut rows = TableRows::new(table("UnifiedAuditLog"), format.order);
-            for (r, record) in cells.records.iter().enumerate() {
-                let (values, width) = cells.of(r);
-                let raw = &block.bytes[record.offset..record.offset + record.length];
-                out.records = numbers[r];
-                if width != names.len() {
-                    let reason = format!("row has {width} columns, the header {}", names.len());
-                    out.reject(record.offset, reason, raw);
-                    continue;
-                }
-                let text = object_of(names, values);
-                let mut row = Row::new(rows.table);
-                if let Err(refusal) =
-                    audit::push(&text, &mut row, &mut rows, numbers[r] as i64, None)
-                {
-                    out.reject(record.offset, refusal.to_string(), raw);
-                }
-            }
-            out.tables.push(rows);
-        }
+        Kind::AuditFlat { names } => csv.flat_audit(names, out),
         Kind::Cells {
             table,
             targets,
             named,
-        } => {
-            let mut rows = TableRows::new(table, format.order);
-            let mut filler = Filler::new(table, format.order, format.zone);
-            for (r, record) in cells.records.iter().enumerate() {
-                let (mut values, _) = cells.of(r);
-                let other = named
-                    .and_then(|i| values.nth(i))
-                    .filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(table.name))
-                    .map(str::to_string);
-                drop(values);
-                if let Some(other) = other {
-                    let raw = &block.bytes[record.offset..record.offset + record.length];
-                    out.records = numbers[r];
-                    out.reject(
-                        record.offset,
-                        format!("row of table `{other}` in a file of {}", table.name),
-                        raw,
-                    );
-                    continue;
-                }
-                let (values, width) = cells.of(r);
-                if width != targets.len() {
-                    let raw = &block.bytes[record.offset..record.offset + record.length];
-                    out.records = numbers[r];
-                    out.reject(
-                        record.offset,
-                        format!("row has {width} columns, the header {}", targets.len()),
-                        raw,
-                    );
-                    continue;
-                }
-                for (target, value) in targets.iter().zip(values) {
-                    if !value.is_empty() {
-                        filler.set(target, Slot::Text(value.into()));
-                    }
-                }
-                filler.push(&mut rows, numbers[r] as i64);
-            }
-            out.tables.push(rows);
-        }
+        } => csv.table_rows(table, targets, *named, out),
+        Kind::WrappedCell { cell, names, .. } => total += csv.wrapped(*cell, names, out),
         // Detection gives a CSV no other kind.
-        Kind::Audit | Kind::AuditWrapped | Kind::Objects { .. } | Kind::Streamed => {}
+        Kind::Audit
+        | Kind::AuditWrapped
+        | Kind::Objects { .. }
+        | Kind::Streamed
+        | Kind::Recast { .. }
+        | Kind::Wrapped { .. } => {}
     }
     out.records = total;
 }
 
-/// What follows the last `#Fields:` that begins a line.
-pub(super) fn last_fields(bytes: &[u8]) -> Option<Vec<u8>> {
-    const MARK: &[u8] = b"#Fields:";
-    let mut end = bytes.len();
-    while let Some(at) = memchr::memmem::rfind(&bytes[..end], MARK) {
-        if at == 0 || bytes[at - 1] == b'\n' {
-            let line = &bytes[at + MARK.len()..];
-            let stop = memchr::memchr(b'\n', line).unwrap_or(line.len());
-            return Some(line[..stop].to_vec());
-        }
-        end = at;
+impl CsvBlock<'_> {
+    /// The bytes of a record.
+    fn raw(&self, record: &CellRecord) -> &[u8] {
+        &self.block.bytes[record.offset..record.offset + record.length]
     }
-    None
-}
 
-pub(super) fn lines_of_tabs(format: &Arc<Format>, block: &Block, out: &mut Converted) {
-    let Kind::Cells { table, targets, .. } = &format.kind else {
-        return;
-    };
-    let mut filler = Filler::new(table, format.order, format.zone);
-    let mut rows = TableRows::new(table, format.order);
-    let mut at = 0;
-    let columns = |line: &[u8]| -> Vec<Target> {
-        let names = String::from_utf8_lossy(line);
-        let names = names.trim().split('\t');
-        names.map(|n| target(table, n.trim())).collect()
-    };
-    // Logs that were joined may change their fields on the way.
-    let mut targets = match &block.fields {
-        Some(line) => columns(line),
-        None => targets.clone(),
-    };
-    while at < block.bytes.len() {
-        let end = memchr::memchr(b'\n', &block.bytes[at..]).map_or(block.bytes.len(), |i| at + i);
-        let raw = &block.bytes[at..end];
-        let offset = at;
-        at = end + 1;
-        let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
-        if let Some(fields) = raw.strip_prefix(b"#Fields:") {
-            targets = columns(fields);
-        }
-        if raw.trim_ascii().is_empty() || raw.starts_with(b"#") {
-            continue;
-        }
-        let Ok(line) = std::str::from_utf8(raw) else {
-            out.reject(offset, "not valid UTF-8", raw);
-            continue;
-        };
-        let width = line.split('\t').count();
-        // Empty columns at the end of a line may be missing.
-        if width > targets.len() || width < 6 {
-            out.reject(
-                offset,
-                format!("line has {width} columns, `#Fields:` {}", targets.len()),
-                raw,
-            );
-            continue;
-        }
-        for (target, value) in targets.iter().zip(line.split('\t')) {
-            filler.set(target, Slot::Text(value.into()));
-        }
-        filler.push(&mut rows, out.records as i64);
-        out.records += 1;
+    /// Rejects a record that was counted when it was found.
+    fn reject(&self, record: &CellRecord, reason: impl Into<String>, out: &mut Converted) {
+        out.records = record.number;
+        out.reject(record.offset, reason, self.raw(record));
     }
-    out.tables.push(rows);
-}
 
-/// Rows that are JSON arrays, as in query answers.
-pub(super) fn rows_of_arrays(format: &Arc<Format>, block: &Block, out: &mut Converted) {
-    let Kind::Cells {
-        table,
-        targets,
-        named,
-    } = &format.kind
-    else {
-        return;
-    };
-    let mut filler = Filler::new(table, format.order, format.zone);
-    let mut rows = TableRows::new(table, format.order);
-    for (start, end) in block.records.iter().flatten() {
-        let bytes = &block.bytes[*start..*end];
-        let Ok(text) = std::str::from_utf8(bytes) else {
-            out.reject(*start, "not valid UTF-8", bytes);
-            continue;
-        };
-        let mut width = 0;
-        let mut other = None;
-        let walked = json::elements(text, |i, raw| {
-            width = i + 1;
-            if Some(i) == *named {
-                other = raw
-                    .text()
-                    .filter(|t| !t.is_empty() && !t.eq_ignore_ascii_case(table.name));
-            }
-            if let Some(target) = targets.get(i) {
-                filler.set(target, raw.into());
-            }
-        });
-        let reason = match (walked, other) {
-            (Err(fault), _) => fault.to_string(),
-            (_, Some(other)) => format!("row of table `{other}` in a file of {}", table.name),
-            _ if width != targets.len() => {
-                format!("row has {width} columns, the header {}", targets.len())
-            }
-            _ => {
-                filler.push(&mut rows, out.records as i64);
-                out.records += 1;
+    /// Rows with a column for each field of the audit record.
+    fn flat_audit(&self, names: &[String], out: &mut Converted) {
+        let (format, cells) = (self.format, &self.cells);
+        let mut rows = TableRows::new(table("UnifiedAuditLog"), format.order);
+        let made = names.iter().position(|name| suffixed::is_time(name));
+        let is_suffixed = format.why.contains(suffixed::WHY);
+        let asked = format.time_column.as_deref();
+        let asked = asked.and_then(|c| format.header.iter().position(|n| is_named(n, c)));
+        for (r, record) in cells.records.iter().enumerate() {
+            let has_time = |i: usize, value: &str| {
+                Some(i) == made && time::parse(value, format.order).is_some()
+            };
+            let (values, width) = cells.of(r);
+            if let Some(reason) = misfit(values, names.len(), has_time) {
+                self.reject(record, reason, out);
                 continue;
             }
-        };
-        filler.clear();
-        out.reject(*start, reason, bytes);
+            if cells.of(r).0.any(is_cut) {
+                out.remark(CUT);
+            }
+            let text = object_of(names, cells.of(r).0);
+            let fallback = asked
+                .and_then(|i| cells.of(r).0.nth(i))
+                .and_then(|t| time::parse(t, format.order));
+            let made = is_suffixed.then(|| suffixed::record(&text)).flatten();
+            let mut row = Row::new(rows.table);
+            if made.is_some() {
+                let values = names.iter().zip(cells.of(r).0);
+                for (name, value) in values.filter(|(_, value)| !value.is_empty()) {
+                    row.extra_quietly(name, &Slot::Text(value.into()));
+                }
+            }
+            let text = made.as_deref().unwrap_or(&text);
+            let number = record.number as i64;
+            match audit::push(text, &mut row, &mut rows, number, fallback) {
+                Err(refusal) => self.reject(record, refusal.to_string(), out),
+                Ok(()) if width < names.len() => out.remark(SHORT),
+                Ok(()) => {}
+            }
+        }
+        if recast::lacks_record(&format.why) && !rows.is_empty() {
+            *out.remarks.entry(recast::LACKING).or_default() += rows.len() as u64;
+        }
+        out.tables.push(rows);
     }
-    out.tables.push(rows);
+
+    /// Rows of a table, or of several whose names stand in a column.
+    fn table_rows(
+        &self,
+        table: &'static Table,
+        targets: &[Target],
+        named: Option<usize>,
+        out: &mut Converted,
+    ) {
+        let (format, cells) = (self.format, &self.cells);
+        let mut several = Several::new(format, table, targets, named);
+        let by_row = detect::by_row(format);
+        for (r, record) in cells.records.iter().enumerate() {
+            let (mut values, _) = cells.of(r);
+            let says = named.and_then(|i| values.nth(i)).unwrap_or_default();
+            let says = match &by_row {
+                Some(by_row) if says.is_empty() => by_row.table(cells.of(r).0),
+                _ => says,
+            };
+            let own = match several.of(says, out) {
+                Ok(own) => own,
+                Err(reason) => {
+                    self.reject(record, reason, out);
+                    continue;
+                }
+            };
+            let (values, width) = cells.of(r);
+            let has_time = |i: usize, value: &str| {
+                tells_time(own.table, &own.targets[i]) && time::parse(value, format.order).is_some()
+            };
+            if width != targets.len()
+                && let Some(reason) = misfit(values, targets.len(), has_time)
+            {
+                self.reject(record, reason, out);
+                continue;
+            }
+            if width < targets.len() {
+                out.remark(SHORT);
+            }
+            for (column, value) in cells.of(r).0.enumerate() {
+                if is_cut(value) {
+                    out.remark(CUT);
+                }
+                if !value.is_empty() {
+                    own.set(column, Slot::Text(value.into()));
+                }
+            }
+            own.push(record.number as i64);
+        }
+        several.finish(out);
+    }
+
+    /// Rows of another tool with a record in a cell. Gives how many records more there were than rows.
+    fn wrapped(&self, cell: usize, names: &[String], out: &mut Converted) -> u64 {
+        let records = self.cells.records.iter().enumerate();
+        let rows: Vec<CellRow<'_>> = records
+            .map(|(r, record)| CellRow {
+                values: self.cells.of(r).0.collect(),
+                number: record.number,
+                offset: record.offset,
+                raw: self.raw(record),
+            })
+            .collect();
+        wrapped::cells(self.format, (cell, names), &rows, out)
+    }
+}
+
+/// Rows of a CSV with the audit record in a cell.
+struct AuditCells<'b> {
+    csv: &'b CsvBlock<'b>,
+    /// Column of the record.
+    audit: usize,
+    /// Column of the export's own time.
+    time: Option<usize>,
+    /// Columns kept beside the record, with their names.
+    extra: &'b [(usize, String)],
+    /// Columns of the header.
+    width: usize,
+    rows: TableRows,
+}
+
+impl<'b> AuditCells<'b> {
+    fn convert(mut self, out: &mut Converted) {
+        let csv = self.csv;
+        let mut row = Row::new(self.rows.table);
+        let mut values: Vec<&'b str> = Vec::new();
+        for (r, record) in csv.cells.records.iter().enumerate() {
+            values.clear();
+            values.extend(csv.cells.of(r).0);
+            self.keep_beside(&values, &mut row);
+            let fallback = self
+                .time
+                .and_then(|t| values.get(t))
+                .and_then(|t| time::parse(t, csv.format.order));
+            let text = values.get(self.audit).copied().unwrap_or("");
+            let before = self.rows.len();
+            let number = record.number as i64;
+            let mut pushed = audit::push(text, &mut row, &mut self.rows, number, fallback);
+            if let Err(refusal) = pushed {
+                pushed = self.push_otherwise(refusal, record, &values, fallback);
+            }
+            if let Err(refusal) = pushed {
+                csv.reject(record, audit_reason(&refusal, text), out);
+            } else if r < CLOCKS
+                && self.rows.len() > before
+                && let (Some(cell), Some(Some(own))) = (fallback, self.rows.times.last())
+            {
+                out.shift = out.shift.and(shift(cell, *own));
+            }
+        }
+        out.tables.push(self.rows);
+    }
+
+    /// Adds a record that was refused where it can be read in another way: out of another tool's object, mended, or put together
+    /// again from the cells that its commas made of it.
+    fn push_otherwise(
+        &mut self,
+        refusal: audit::Refusal,
+        record: &CellRecord,
+        values: &[&str],
+        fallback: Option<i64>,
+    ) -> Result<(), audit::Refusal> {
+        let text = values.get(self.audit).copied().unwrap_or("");
+        let in_cell = match &refusal {
+            audit::Refusal::Json(_) => {
+                wrappers::audit_record(text).or_else(|| mended::object(text))
+            }
+            audit::Refusal::NotAudit => wrappers::audit_record(text),
+            audit::Refusal::Empty => None,
+        };
+        let is_in_cell = in_cell.is_some();
+        let json = in_cell.or_else(|| match &refusal {
+            audit::Refusal::Json(_) if values.len() > self.width => spread(self.csv.raw(record)),
+            _ => None,
+        });
+        let Some(json) = json else {
+            return Err(refusal);
+        };
+        let mut own = Row::new(self.rows.table);
+        match is_in_cell {
+            true => {
+                self.keep_beside(values, &mut own);
+                own.extra_quietly("AuditData", &Slot::Text(text.into()));
+            }
+            // What follows is the record's.
+            false => self.keep_beside(&values[..self.audit], &mut own),
+        }
+        let number = record.number as i64;
+        audit::push(&json, &mut own, &mut self.rows, number, fallback)
+    }
+
+    /// Keeps the cells beside an audit record.
+    fn keep_beside(&self, values: &[&str], row: &mut Row<'_>) {
+        for (i, name) in self.extra {
+            if let Some(text) = values.get(*i).filter(|t| !t.is_empty()) {
+                row.extra_quietly(name, &Slot::Text((*text).into()));
+            }
+        }
+        for (i, text) in values.iter().enumerate().skip(self.width) {
+            if !text.trim().is_empty() {
+                let name = format!("column {}", i + 1);
+                row.extra_quietly(&name, &Slot::Text((*text).into()));
+            }
+        }
+    }
+}
+
+/// How far the export's own time is from that of its record.
+fn shift(cell: i64, own: i64) -> Shift {
+    // The cell has whole seconds.
+    let minutes = (cell.div_euclid(1_000_000) - own.div_euclid(1_000_000)) / 60;
+    match minutes % 15 {
+        0 => Shift::Minutes(minutes),
+        _ => Shift::Mixed,
+    }
+}
+
+/// The record that ends a row without quotes round it, or with escaped ones in it, so that its commas made cells of it.
+fn spread(row: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(row).ok()?;
+    if let Some(at) = behind::object(row) {
+        return Some(text.get(at..)?.trim_end().to_string());
+    }
+    let (begin, end) = (text.find(r#""{\""#)?, text.rfind("}\"")?);
+    mended::object(text.get(begin + 1..=end)?)
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::super::audit;
+use super::super::csv;
 use super::super::detect::{Format, repeats_the_record};
 use super::super::json;
 use super::super::rows::{Row, Slot, TableRows};
@@ -56,6 +57,7 @@ pub(super) fn lists(format: &Arc<Format>, block: &Block, out: &mut Converted) {
     let mut start = 0;
     let bytes = &block.bytes;
     while start < bytes.len() {
+        start = csv::next_start(bytes, start);
         // A record is the lines up to an empty one.
         let (mut end, mut next) = (start, start);
         loop {

@@ -6,15 +6,24 @@ use std::sync::{Arc, Mutex};
 
 use super::detect::{Container, Format, Kind};
 use super::rows::TableRows;
-use super::{MAX_RECORD_BYTES, Reject, csv, json};
-use crate::catalog::Table;
+use super::{MAX_RECORD_BYTES, Reject, behind, csv, json};
+use crate::catalog::{Table, spellings};
 
+mod arrays;
 mod cells;
+mod cut;
 mod lists;
 mod objects;
+mod several;
+mod swallowed;
+mod w3c;
+mod wrapped;
 
-use cells::{cells, lines_of_tabs, rows_of_arrays};
-use objects::{Objects, lines_that_begin_alike};
+use arrays::rows_of_arrays;
+use cells::cells;
+use objects::Objects;
+use swallowed::swallowed;
+use w3c::lines_of_tabs;
 
 /// Bytes read before a block is cut: large enough to keep a core busy, small enough that all blocks in flight stay within the
 /// memory budget (benches/ingest.rs).
@@ -136,9 +145,19 @@ impl<R: Read> Blocks<R> {
         &self.buffer[..self.filled]
     }
 
-    /// The first bytes, for detection.
+    /// The first bytes, for detection. Blank ones are passed over where there are more than that: records may come behind them.
     pub fn head(&mut self) -> &[u8] {
         self.fill(BLOCK_BYTES);
+        while self.filled >= BLOCK_BYTES && !self.ended && is_blank(self.text()) {
+            self.skip(self.filled);
+            self.fill(BLOCK_BYTES);
+            // The rest of them.
+            let blank = self.text().iter().take_while(|b| is_blank(&[**b]));
+            let blank = blank.count();
+            self.skip(blank);
+            self.mid_line = false;
+            self.fill(BLOCK_BYTES);
+        }
         self.text()
     }
 
@@ -164,7 +183,7 @@ impl<R: Read> Blocks<R> {
     pub fn next_block(&mut self, container: &Container) -> Option<Block> {
         let mut block = self.next_bytes(container)?;
         if *container == Container::W3c {
-            let own = cells::last_fields(&block.bytes);
+            let own = w3c::last_fields(&block.bytes);
             block.fields = match own {
                 Some(line) => self.fields.replace(line),
                 None => self.fields.clone(),
@@ -187,6 +206,7 @@ impl<R: Read> Blocks<R> {
             }
             if self.ended {
                 if self.filled == 0 {
+                    self.note_open_list();
                     return None;
                 }
                 let json = matches!(
@@ -204,6 +224,7 @@ impl<R: Read> Blocks<R> {
                     }
                     found
                 });
+                self.note_open_list();
                 let size = self.filled;
                 return Some(self.cut(size, records, true, false));
             }
@@ -250,6 +271,15 @@ impl<R: Read> Blocks<R> {
         }
     }
 
+    /// Notes that the file ends in the list of an answer, between two records: more may have followed.
+    fn note_open_list(&mut self) {
+        if self.failure.is_none() && self.cutter.is_in_array() && !self.cutter.is_open() {
+            let end = std::io::ErrorKind::UnexpectedEof;
+            let why = "the list of records has no end";
+            self.failure = Some(std::io::Error::new(end, why));
+        }
+    }
+
     /// Notes whether what follows these bytes begins a line.
     fn note_end(&mut self, bytes: usize) {
         if let Some(last) = bytes.checked_sub(1) {
@@ -289,6 +319,11 @@ impl<R: Read> Blocks<R> {
     }
 }
 
+/// Whether bytes are no letters: white space, or what a crash or a copy by blocks leaves.
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|b| b.is_ascii_whitespace() || *b == 0)
+}
+
 /// A block as rows.
 #[derive(Default)]
 pub struct Converted {
@@ -304,6 +339,8 @@ pub struct Converted {
     pub flattened: u64,
     /// Tables that are not known, whose rows are kept in `OtherRecords`.
     pub unknown: BTreeMap<String, u64>,
+    /// What is to be said of so many records.
+    pub remarks: BTreeMap<&'static str, u64>,
     /// How far the export's own times are from those of the records.
     pub shift: Shift,
     /// Bytes of the block.
@@ -353,6 +390,11 @@ impl Converted {
         }
     }
 
+    /// Counts a record of which something is to be said.
+    fn remark(&mut self, what: &'static str) {
+        *self.remarks.entry(what).or_default() += 1;
+    }
+
     fn rows(&mut self, table: &'static Table, format: &Format) -> &mut TableRows {
         let first = self.tables.is_empty();
         let i = match self
@@ -384,16 +426,41 @@ pub fn is_format_list(head: &[u8]) -> bool {
             .any(|(name, _, _)| name.eq_ignore_ascii_case("AuditData"))
 }
 
+/// Counts names of types in the place of lists and dictionaries: `System.Object[]`, `System.Collections.Hashtable`.
+fn names_of_types(bytes: &[u8]) -> u64 {
+    const SYSTEM: &[u8] = b"System.";
+    let is_name = |at: &usize| {
+        let rest = &bytes[at + SYSTEM.len()..];
+        let is_whole = *at > 0 && bytes[at - 1] == b'"';
+        rest.starts_with(b"Object[]") || (is_whole && rest.starts_with(b"Collections."))
+    };
+    memchr::memmem::find_iter(bytes, SYSTEM)
+        .filter(is_name)
+        .count() as u64
+}
+
 /// Counts what PowerShell writes for objects that are nested deeper than it was told to go.
-fn flattened(bytes: &[u8]) -> u64 {
+fn flattened(kind: &Kind, bytes: &[u8]) -> u64 {
     let count = |mark: &[u8]| memchr::memmem::find_iter(bytes, mark).count() as u64;
-    count(b"System.Object[]") + count(b"\"@{")
+    let of_entra = match kind {
+        Kind::Cells { table, .. } | Kind::Objects { table } => spellings::of(table.name).is_some(),
+        _ => false,
+    };
+    match of_entra {
+        // Objects that it wrote as text are read there.
+        true => {
+            count(b"System.Object[]")
+                + count(b".PowerShell.Models.")
+                + count(b"System.Collections.Generic.List`1[Microsoft.")
+        }
+        false => names_of_types(bytes) + count(b"\"@{"),
+    }
 }
 
 /// Converts a block.
 pub fn convert(format: &Arc<Format>, block: &Block) -> Converted {
     let mut out = Converted {
-        flattened: flattened(&block.bytes),
+        flattened: flattened(&format.kind, &block.bytes),
         room: block.bytes.len(),
         ..Converted::default()
     };
@@ -403,6 +470,10 @@ pub fn convert(format: &Arc<Format>, block: &Block) -> Converted {
             format!("record is longer than {} MiB", MAX_RECORD_BYTES >> 20),
             &block.bytes,
         );
+        return out;
+    }
+    if let Kind::Wrapped { wrapper, .. } = &format.kind {
+        wrapped::objects(format, wrapper, block, &mut out);
         return out;
     }
     match &format.container {
@@ -415,9 +486,10 @@ pub fn convert(format: &Arc<Format>, block: &Block) -> Converted {
             while at < block.bytes.len() {
                 let end =
                     memchr::memchr(b'\n', &block.bytes[at..]).map_or(block.bytes.len(), |i| at + i);
-                let line = block.bytes[at..end].trim_ascii();
+                let start = csv::next_start(&block.bytes[..end], at);
+                let line = block.bytes[start..end].trim_ascii();
                 if !line.is_empty() {
-                    objects.add(line, at, &mut out);
+                    objects.add_line(line, start, &mut out);
                 }
                 at = end + 1;
             }
@@ -433,20 +505,21 @@ pub fn convert(format: &Arc<Format>, block: &Block) -> Converted {
                 let Err(reason) = objects.try_add(bytes, &mut out) else {
                     continue;
                 };
-                // A stray quote swallows the records after it: they begin on lines of their own.
+                if behind::is_remark(bytes) || swallowed::is_end(bytes) {
+                    out.remark(behind::REMARKS);
+                    continue;
+                }
+                // A stray quote or a lost bracket swallows the records after it.
                 let parts = match objects::is_object(bytes) {
                     true => Vec::new(),
-                    false => lines_that_begin_alike(block, *start, *end),
+                    false => swallowed(block, (*start, *end)),
                 };
                 if parts.len() < 2 {
                     out.reject(*start, reason, bytes);
                     continue;
                 }
                 for (start, end) in parts {
-                    let part = block.bytes[start..end].trim_ascii();
-                    let part = part.strip_suffix(b"]").unwrap_or(part).trim_ascii_end();
-                    let part = part.strip_suffix(b",").unwrap_or(part);
-                    objects.add(part, start, &mut out);
+                    objects.add(&block.bytes[start..end], start, &mut out);
                 }
             }
         }

@@ -4,15 +4,34 @@ use std::fmt;
 
 use chrono_tz::Tz;
 
+use super::answers;
 use super::block;
-use super::columns::{self, Target, bare_name};
-use super::csv::{self, Fields, Next};
-use super::time::{self, DateOrder, Evidence};
-use crate::catalog::{Kusto, Origin, TIME, Table, catalog};
+use super::columns::{self, Target};
+use super::recast::{self, Recast};
+use super::time::DateOrder;
+use super::wrappers::Wrapper;
+use crate::catalog::Table;
 
+mod around;
+mod csv;
+mod evidence;
+mod held;
 mod json;
+mod order;
+mod spelled;
+mod ties;
+mod told;
+mod unread;
 
-use json::{from_json, with_order};
+pub use csv::targets;
+pub use held::{Inner, Inside, by_itself, inside, records};
+pub use json::EMPTY_ANSWER;
+use json::{from_json, quoted_lines, with_order};
+use order::settled;
+pub use order::{has_time, mentions, order_evidence, tells_time};
+pub use spelled::by_row;
+pub use ties::{SOME, by_name, is_table_name, is_unknown_table, is_vague, names_table, tie};
+pub use told::refused;
 
 /// How records stand in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +120,27 @@ pub enum Kind {
     },
     /// Objects of the streaming API or of Azure Monitor's diagnostic settings: table in `category`, row in `properties`.
     Streamed,
+    /// Events in the spelling of another interface.
+    Recast {
+        /// The spelling.
+        recast: &'static Recast,
+    },
+    /// Objects of another tool that hold records. One that holds none is what it is by itself.
+    Wrapped {
+        /// Where records are looked for first.
+        wrapper: &'static Wrapper,
+        /// What the first record is, in words.
+        holds: &'static str,
+    },
+    /// CSV rows of another tool with a record in a cell.
+    WrappedCell {
+        /// Column of the record.
+        cell: usize,
+        /// The columns.
+        names: Vec<String>,
+        /// What the first record is, in words.
+        holds: &'static str,
+    },
 }
 
 /// What a file was taken for.
@@ -118,18 +158,31 @@ pub struct Format {
     pub order_open: bool,
     /// Zone of columns that say `[Local Time]`.
     pub zone: Option<Tz>,
+    /// The column or key that has the time, where the user named one that the file has.
+    pub time_column: Option<String>,
+    /// The names of the columns of a CSV or of a query answer.
+    pub header: Vec<String>,
+    /// Name of the table of rows that are kept in [`OTHER`], where the user gave them one.
+    pub called: Option<String>,
 }
 
 impl Format {
     /// The kind in words.
     pub fn kind_name(&self) -> &str {
-        match &self.kind {
-            Kind::AuditCell { .. } | Kind::AuditFlat { .. } | Kind::Audit | Kind::AuditWrapped => {
-                "Unified Audit Log"
-            }
-            Kind::Cells { table, .. } | Kind::Objects { table } => table.name,
-            Kind::Streamed => "streaming API",
+        kind_name(&self.kind)
+    }
+}
+
+fn kind_name(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::AuditCell { .. } | Kind::AuditFlat { .. } | Kind::Audit | Kind::AuditWrapped => {
+            "Unified Audit Log"
         }
+        Kind::Cells { table, .. } | Kind::Objects { table } => table.name,
+        Kind::Streamed => "streaming API",
+        Kind::Recast { recast } if recast.table == recast::AUDIT => "Unified Audit Log",
+        Kind::Recast { recast } => recast.table,
+        Kind::Wrapped { holds, .. } | Kind::WrappedCell { holds, .. } => holds,
     }
 }
 
@@ -140,17 +193,21 @@ pub struct Hints {
     pub order: Option<DateOrder>,
     /// Zone of times that say they are local.
     pub zone: Option<Tz>,
-    /// What files without a header hold.
+    /// What rows are that do not say it themselves.
     pub rows: Option<Rows>,
+    /// The column or key that has the time of the records.
+    pub time_column: Option<String>,
 }
 
-/// Rows that no header names.
+/// Rows that do not say what they are.
 #[derive(Debug, Clone)]
 pub struct Rows {
     /// Their table.
     pub table: &'static Table,
-    /// Their columns; those of the table where there are none.
+    /// Their columns; those of the header or the table where there are none.
     pub columns: Vec<String>,
+    /// What their table is called, where it is none that is stored.
+    pub called: Option<String>,
 }
 
 /// What the first bytes say.
@@ -184,30 +241,84 @@ const AUDIT_WRAPPER: [&str; 14] = [
 
 /// Looks at the first bytes of a file (already decompressed, in UTF-8).
 pub fn detect(head: &[u8], hints: &Hints) -> Detected {
+    // What a crash left unwritten, or a copy by blocks, fills a file up.
+    let filled = head.iter().rposition(|b| !matches!(b, 0 | 0x1a));
+    let head = match filled {
+        Some(last) => &head[..=last],
+        None => head,
+    };
     let text_start = head
         .iter()
-        .position(|b| !b.is_ascii_whitespace())
+        // A sequence of JSON texts has a mark before each (RFC 7464).
+        .position(|b| !b.is_ascii_whitespace() && !matches!(*b, 0 | 0x1e))
         .unwrap_or(head.len());
     let head_text = &head[text_start..];
     if head_text.is_empty() {
-        return Detected::Empty("the file is empty");
+        return match head.trim_ascii_start() {
+            [] => Detected::Empty("the file is empty"),
+            _ => Detected::Unknown(unread::ZEROS.into()),
+        };
     }
-    if head_text[..head_text.len().min(512)].contains(&0) {
+    if is_binary(head_text) {
         return Detected::Unknown("binary content (NUL bytes)".into());
     }
+    if let Some(what) = unread::no_text(head_text) {
+        return Detected::Unknown(what.into());
+    }
     if head_text.starts_with(b"#Software: RMS") {
-        return w3c(head_text);
+        return settled(w3c(head_text), head, hints);
+    }
+    if let Some(what) = answers::beside_exports(head_text).or_else(|| answers::no_value(head_text))
+    {
+        return Detected::Empty(what);
+    }
+    if !matches!(head_text[0], b'{' | b'"')
+        && !block::is_format_list(head_text)
+        && let Some(found) = around::json(head, text_start)
+    {
+        return settled(with_order(found, hints), head, hints);
+    }
+    if let Some(why) = answers::error_text(head_text) {
+        return Detected::Unknown(why);
     }
     match head_text[0] {
-        b'{' | b'[' => with_order(from_json(head), hints),
-        b'<' => Detected::Unknown("XML or HTML, not an export".into()),
-        _ if block::is_format_list(head_text) => known(
-            Container::FormatList,
-            Kind::AuditWrapped,
-            "`Name : value` lines with AuditData".into(),
+        b'{' | b'[' => {
+            let found = told::objects(from_json(head), head, hints);
+            settled(with_order(found, hints), head, hints)
+        }
+        b'<' => Detected::Unknown(
+            answers::error_page(head_text).unwrap_or_else(|| unread::markup(head_text).into()),
         ),
-        _ => from_csv(head, text_start, hints),
+        b'"' if is_quoted_json(head_text) => {
+            settled(with_order(from_json(head), hints), head, hints)
+        }
+        _ if block::is_format_list(head_text) => {
+            let why = "`Name : value` lines with AuditData";
+            let found = known(Container::FormatList, Kind::AuditWrapped, why.into());
+            settled(found, head, hints)
+        }
+        _ => match quoted_lines(head_text) {
+            Some(found) => settled(with_order(found, hints), head, hints),
+            None => around::csv(head, text_start, hints),
+        },
     }
+}
+
+/// Whether NUL bytes stand where a text cannot have them: padding may stand between two lines.
+fn is_binary(head: &[u8]) -> bool {
+    let Some(first) = head.iter().take(512).position(|b| *b == 0) else {
+        return false;
+    };
+    let before = &head[..first];
+    let before = before.strip_suffix(b"\xef\xbb\xbf").unwrap_or(before);
+    !before.ends_with(b"\n")
+}
+
+/// Whether a text begins as a string of JSON does that is JSON itself; no cell of a CSV begins so.
+fn is_quoted_json(head: &[u8]) -> bool {
+    let inner = head[1..].trim_ascii_start();
+    let begins: [&[u8]; 5] = [b"{\\", b"[{\\", b"[\\", b"\\\"{", b"\\\"["];
+    begins.iter().any(|begin| inner.starts_with(begin))
 }
 
 fn w3c(head: &[u8]) -> Detected {
@@ -219,23 +330,26 @@ fn w3c(head: &[u8]) -> Detected {
         return Detected::Unknown("RMS usage log without a `#Fields:` line".into());
     };
     let table = crate::catalog::table("AipServiceUserLog");
-    let targets = String::from_utf8_lossy(fields)
+    let header: Vec<String> = String::from_utf8_lossy(fields)
         .trim()
         .split('\t')
-        .map(|n| columns::target(table, n.trim()))
+        .map(|n| n.trim().to_string())
         .collect();
-    known(
-        Container::W3c,
-        Kind::Cells {
-            table,
-            targets,
-            named: None,
-        },
-        "first line is `#Software: RMS`".into(),
-    )
+    let kind = Kind::Cells {
+        table,
+        targets: header.iter().map(|n| columns::target(table, n)).collect(),
+        named: None,
+    };
+    let why = "first line is `#Software: RMS`";
+    let mut detected = known(Container::W3c, kind, why.into());
+    if let Detected::Known(format) = &mut detected {
+        format.header = header;
+    }
+    detected
 }
 
 fn known(container: Container, kind: Kind, why: String) -> Detected {
+    let called = ties::called(&why);
     Detected::Known(Box::new(Format {
         container,
         kind,
@@ -243,6 +357,9 @@ fn known(container: Container, kind: Kind, why: String) -> Detected {
         order: None,
         order_open: false,
         zone: None,
+        time_column: None,
+        header: Vec::new(),
+        called,
     }))
 }
 
@@ -264,219 +381,6 @@ const GRAPH_WRAPPER: [&str; 7] = [
     "objectId",
 ];
 
-fn from_csv(head: &[u8], text_start: usize, hints: &Hints) -> Detected {
-    let mut start = text_start;
-    // Windows PowerShell's Export-Csv writes the type of the objects first.
-    while head[start..].starts_with(b"#TYPE ") {
-        start += memchr::memchr(b'\n', &head[start..]).map_or(head.len() - start, |i| i + 1);
-    }
-    let line_end = memchr::memchr(b'\n', &head[start..]).map_or(head.len(), |i| start + i);
-    let delimiter = csv::delimiter_of(&head[start..line_end]);
-    let mut fields = Fields::default();
-    let Next::Record { next: body, .. } = csv::next_record(head, start, delimiter, &mut fields)
-    else {
-        return Detected::Unknown("text without a header that could be read as CSV".into());
-    };
-    let header: Vec<String> = fields
-        .iter()
-        .map(|f| String::from_utf8_lossy(f).into_owned())
-        .collect();
-    const HEADER_CELL: usize = 1024;
-    const HEADER: usize = 64 * 1024;
-    if header.iter().any(|n| n.len() > HEADER_CELL)
-        || header.iter().map(String::len).sum::<usize>() > HEADER
-    {
-        return Detected::Unknown("text whose first line is too long for a header".into());
-    }
-    let bare: Vec<String> = header.iter().map(|n| bare_name(n).to_string()).collect();
-    let lower: Vec<String> = bare.iter().map(|n| n.to_ascii_lowercase()).collect();
-    if let Some(name) = header.iter().find(|n| columns::is_local(n))
-        && hints.zone.is_none()
-    {
-        return Detected::Unknown(format!(
-            "column `{name}` is in local time without saying which: say --tz, such as --tz Europe/Berlin"
-        ));
-    }
-    let (kind, why) = if let Some(audit) = lower.iter().position(|n| n == "auditdata") {
-        let time = lower
-            .iter()
-            .position(|n| n == "creationdate" || n == "createddatetime");
-        let extra = bare
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| !AUDIT_WRAPPER.contains(&lower[*i].as_str()))
-            .map(|(i, n)| (i, n.clone()))
-            .collect();
-        (
-            Kind::AuditCell {
-                audit,
-                time,
-                extra,
-                width: header.len(),
-            },
-            format!("column `{}`", header[audit]),
-        )
-    } else if is_flat_audit(&lower) {
-        (
-            Kind::AuditFlat { names: bare },
-            "columns Id, CreationTime and Operation of the audit record".into(),
-        )
-    } else {
-        let found = csv_table(head, body, delimiter, &bare, &lower);
-        let found = match found {
-            None if is_data(&header) && looks_tabular(head, start, delimiter, header.len()) => {
-                return without_header(head, start, delimiter, header.len(), hints);
-            }
-            None if looks_tabular(head, body, delimiter, header.len()) => (
-                crate::catalog::table(OTHER),
-                format!("columns of no known table ({})", few(&bare)),
-            ),
-            None => {
-                return Detected::Unknown(format!(
-                    "text whose first line is no header of a known table ({})",
-                    few(&bare)
-                ));
-            }
-            Some((table, _)) if is_projection(table, &header) => (
-                crate::catalog::table(OTHER),
-                format!(
-                    "a part of the columns of {}, and no time of the event: the answer of a query",
-                    table.name
-                ),
-            ),
-            Some(found) => found,
-        };
-        let (table, why) = found;
-        let named = why
-            .starts_with("column `")
-            .then(|| lower.iter().position(|n| n == "type" || n == "$table"))
-            .flatten();
-        (cells_of(table, &header, named), why)
-    };
-    csv_format(head, delimiter, body, kind, why, hints)
-}
-
-fn cells_of(table: &'static Table, header: &[String], named: Option<usize>) -> Kind {
-    Kind::Cells {
-        table,
-        targets: header.iter().map(|n| columns::target(table, n)).collect(),
-        named,
-    }
-}
-
-/// Finishes a CSV: how its dates are read, and whether it has records.
-fn csv_format(
-    head: &[u8],
-    delimiter: u8,
-    body: usize,
-    kind: Kind,
-    why: String,
-    hints: &Hints,
-) -> Detected {
-    let mut format = Format {
-        container: Container::Csv { delimiter, body },
-        kind,
-        why,
-        order: hints.order,
-        order_open: false,
-        zone: hints.zone,
-    };
-    if format.order.is_none() {
-        match order_evidence(&format, &head[body..]) {
-            Evidence::Decided(order) => format.order = Some(order),
-            Evidence::Ambiguous => format.order_open = true,
-            Evidence::Contradictory if !matches!(format.kind, Kind::AuditCell { .. }) => {
-                return Detected::Unknown(
-                    "dates with the day first and dates with the month first in one file".into(),
-                );
-            }
-            Evidence::NotNeeded | Evidence::Contradictory => {}
-        }
-    }
-    if body >= head.len() || head[body..].iter().all(u8::is_ascii_whitespace) {
-        return Detected::Empty("the file has a header and no records");
-    }
-    Detected::Known(Box::new(format))
-}
-
-/// Audit records flattened by Export-Csv: a column for each field.
-fn is_flat_audit(lower: &[String]) -> bool {
-    ["id", "creationtime", "operation", "recordtype"]
-        .iter()
-        .all(|name| lower.iter().any(|n| n == name))
-}
-
-/// Whether these columns are what a query made of a table: some are not the table's, and the event's time is not among them.
-fn is_projection(table: &'static Table, header: &[String]) -> bool {
-    /// Of ten columns of a real export at least nine are known.
-    const KNOWN: (usize, usize) = (9, 10);
-    let targets: Vec<Target> = header.iter().map(|n| columns::target(table, n)).collect();
-    let unknown = targets
-        .iter()
-        .filter(|t| matches!(t, Target::Extra(_)))
-        .count();
-    (header.len() - unknown) * KNOWN.1 < header.len() * KNOWN.0
-        && !targets.iter().any(|t| is_time(table, t))
-}
-
-/// Whether a first line is data: a cell of it is empty, a time, a GUID, a number or JSON.
-fn is_data(cells: &[String]) -> bool {
-    let value = |c: &String| {
-        let c = c.trim();
-        c.is_empty()
-            || c.starts_with(['{', '['])
-            || c.parse::<f64>().is_ok()
-            || super::rows::guid(c.as_bytes()).is_some()
-            || time::parse(c, Some(DateOrder::MonthFirst)).is_some()
-            || time::parse(c, Some(DateOrder::DayFirst)).is_some()
-    };
-    cells.len() > 1 && cells.iter().any(value)
-}
-
-/// Rows without a header: only the user can say what they are.
-fn without_header(
-    head: &[u8],
-    start: usize,
-    delimiter: u8,
-    width: usize,
-    hints: &Hints,
-) -> Detected {
-    let Some(rows) = &hints.rows else {
-        return Detected::Unknown(format!(
-            "{width} columns and no header: say what the rows are, such as --as OfficeActivity or --as 'OfficeActivity(TimeGenerated,Operation,…)'"
-        ));
-    };
-    let table = rows.table;
-    let own: Vec<String> = table
-        .columns
-        .iter()
-        .filter(|c| c.origin == Origin::Export)
-        .map(|c| c.name.to_string())
-        .collect();
-    let mut layouts = vec![&rows.columns];
-    if rows.columns.is_empty() {
-        layouts = std::iter::once(&own).chain(&table.layouts).collect();
-    }
-    let Some(header) = layouts.iter().find(|l| l.len() == width) else {
-        let widths: Vec<String> = layouts.iter().map(|l| l.len().to_string()).collect();
-        return Detected::Unknown(format!(
-            "{width} columns and no header, {} has {}: name them, such as --as '{}(TimeGenerated,…)'",
-            table.name,
-            widths.join(" or "),
-            table.name
-        ));
-    };
-    let kind = cells_of(table, header, None);
-    csv_format(
-        head,
-        delimiter,
-        start,
-        kind,
-        format!("no header; --as {}", table.name),
-        hints,
-    )
-}
-
 /// Table of records that are of no known table.
 pub const OTHER: &str = "OtherRecords";
 
@@ -487,103 +391,6 @@ fn few(names: &[String]) -> String {
         list.push("…");
     }
     list.join(", ")
-}
-
-/// Whether text is a table at all: at least two columns, and the first rows as wide as the header.
-fn looks_tabular(head: &[u8], body: usize, delimiter: u8, width: usize) -> bool {
-    let mut fields = Fields::default();
-    let (mut at, mut rows) = (body, 0);
-    while rows < 5
-        && let Next::Record { next, .. } = csv::next_record(head, at, delimiter, &mut fields)
-    {
-        if fields.len() != width * (rows + 1) {
-            return false;
-        }
-        rows += 1;
-        at = next;
-    }
-    width >= 2 && rows > 0
-}
-
-fn csv_table(
-    head: &[u8],
-    body: usize,
-    delimiter: u8,
-    bare: &[String],
-    lower: &[String],
-) -> Option<(&'static Table, String)> {
-    if let Some(i) = lower.iter().position(|n| n == "type" || n == "$table") {
-        let mut fields = Fields::default();
-        if let Next::Record { .. } = csv::next_record(head, body, delimiter, &mut fields)
-            && let Some(field) = fields.get(i)
-            && let Some(table) = catalog()
-                .get(String::from_utf8_lossy(field).trim())
-                .filter(|t| t.by_day)
-        {
-            return Some((table, format!("column `{}` says {}", bare[i], table.name)));
-        }
-    }
-    let stripped: Vec<String> = bare
-        .iter()
-        .map(|n| {
-            n.strip_suffix("_dynamic")
-                .or(n.strip_suffix("_string"))
-                .unwrap_or(n)
-                .to_string()
-        })
-        .collect();
-    let table = catalog().best_match(&stripped, 0.6)?;
-    Some((table, format!("most columns are those of {}", table.name)))
-}
-
-/// What the times in a piece of a CSV say about the order of day and month.
-pub fn order_evidence(format: &Format, body: &[u8]) -> Evidence {
-    let Container::Csv { delimiter, .. } = format.container else {
-        return Evidence::NotNeeded;
-    };
-    let columns: Vec<usize> = match &format.kind {
-        Kind::AuditCell { time, .. } => time.iter().copied().collect(),
-        Kind::Cells { table, targets, .. } => (0..targets.len())
-            .filter(|i| match &targets[*i] {
-                Target::Time(_) | Target::Local(_) => true,
-                Target::Column(c) => table.columns[*c].kusto == Kusto::DateTime,
-                _ => false,
-            })
-            .collect(),
-        _ => return Evidence::NotNeeded,
-    };
-    let mut fields = Fields::default();
-    let mut values = Vec::new();
-    let mut at = 0;
-    while let Next::Record { next, .. } = csv::next_record(body, at, delimiter, &mut fields) {
-        for c in &columns {
-            if let Some(field) = fields.get(*c) {
-                values.push(String::from_utf8_lossy(field).into_owned());
-            }
-        }
-        fields.clear();
-        at = next;
-    }
-    time::order_of(values.iter().map(String::as_str))
-}
-
-/// Whether the times of this table's rows come from the file at all.
-pub fn has_time(format: &Format) -> bool {
-    match &format.kind {
-        Kind::Cells { table, targets, .. } => targets.iter().any(|t| is_time(table, t)),
-        _ => true,
-    }
-}
-
-fn is_time(table: &Table, target: &Target) -> bool {
-    match target {
-        Target::Time(_) | Target::HalfTime(_) => true,
-        Target::Local(inner) => is_time(table, inner),
-        Target::Column(c) => {
-            table.columns[*c].name == TIME || columns::MADE.contains(&table.columns[*c].name)
-        }
-        _ => false,
-    }
 }
 
 #[cfg(test)]

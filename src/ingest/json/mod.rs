@@ -27,9 +27,11 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 use super::time;
 use crate::text::json::{Keys, Reader, plain, unescaped};
 
+mod apart;
 mod cut;
 
 pub use crate::text::json::{Fault, Raw, unescape};
+pub use apart::{apart, begin_like};
 pub use cut::{Cutter, MAX_INDENT};
 
 /// Paths to pick from a record, as a tree.

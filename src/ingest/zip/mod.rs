@@ -1,10 +1,10 @@
-//! Zip archives: their members as inputs, read without unpacking anything to disk. A member's name is a name and nothing else: it never
-//! becomes a path, and two members may have one name.
+//! Zip archives: where the bytes of their members are, which are read without unpacking anything to disk. Knows nothing of what members
+//! hold, nor of what becomes of them.
 //!
 //! The crate `zip` finds the directory, also behind other bytes and beyond 4 GiB. Its entries are read here, since the crate keeps one of
 //! each name, and as many as the end of the directory claims. Members are inflated here, from a reader that owns its place in the file.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -14,30 +14,42 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::Crc;
 
 use super::input::Input;
-use super::stream::{Bounded, Counted, in_memory};
+use super::member::MAX_MEMBERS;
+use super::packing::{Bounded, Bytes, Counted, Packing, in_memory};
+use super::stream;
 use crate::error::{Error, Result};
 
 mod directory;
 
 use directory::Entry;
 
-/// Members that an archive may have. Exports have dozens.
-const MAX_MEMBERS: usize = 100_000;
-/// Archives inside archives that are read.
-const MAX_DEPTH: usize = 3;
-
 /// Where the bytes of an archive are.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone)]
 enum Place {
     File(PathBuf),
     Memory(Arc<[u8]>),
 }
 
-trait Bytes: Read + Seek + Send {}
-impl<T: Read + Seek + Send> Bytes for T {}
+trait Seekable: Read + Seek + Send {}
+impl<T: Read + Seek + Send> Seekable for T {}
 
 impl Place {
-    fn open(&self) -> Result<Box<dyn Bytes>> {
+    fn of(input: &Input) -> Result<Place> {
+        if let Input::File(path) = input {
+            let failed = |e| Error::io("read", path)(e);
+            let mut head = Vec::new();
+            let file = File::open(path).map_err(Error::io("open", path))?;
+            file.take(8).read_to_end(&mut head).map_err(failed)?;
+            if Packing::of(&head) == Packing::Zip {
+                return Ok(Place::File(path.clone()));
+            }
+        }
+        let whole = in_memory(stream::peeled(input)?.reader);
+        let bytes = whole.map_err(|e| input.unusable(&e.to_string()))?;
+        Ok(Place::Memory(bytes.into()))
+    }
+
+    fn open(&self) -> Result<Box<dyn Seekable>> {
         Ok(match self {
             Place::File(path) => Box::new(File::open(path).map_err(Error::io("open", path))?),
             Place::Memory(bytes) => Box::new(Cursor::new(Arc::clone(bytes))),
@@ -45,7 +57,7 @@ impl Place {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone)]
 enum Method {
     Stored,
     Deflate,
@@ -64,117 +76,70 @@ impl Method {
             (_, 8) => Method::Deflate,
             (_, 9) => Method::Deflate64,
             (_, 93) => Method::Zstd,
-            (_, other) => Method::Refused(format!("its compression ({other}) is not known")),
+            (_, other) => Method::Refused(refusal(other)),
         }
     }
 }
 
-/// A member of a zip archive.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Member {
-    /// The archive's name, `/`, and its own.
-    pub name: String,
-    /// Its size, as the directory says.
+/// Why a member that is packed in this way is not read, and what to do.
+fn refusal(method: u16) -> String {
+    let name = match method {
+        0 => return "nothing says where it ends: unpack the archive first".into(),
+        1 => "shrink",
+        2..=5 => "reduce",
+        6 => "implode",
+        12 => "bzip2",
+        14 => "LZMA",
+        95 => "xz",
+        96 => "the method for JPEG images",
+        98 => "PPMd",
+        other => {
+            return format!("its compression ({other}) is not known: unpack the archive first");
+        }
+    };
+    format!("packed with {name}, which is not read in zip archives: unpack the archive first")
+}
+
+/// The bytes of a member.
+#[derive(Debug, Clone)]
+pub(super) struct Packed {
+    /// Their number, unpacked, as the directory says.
     pub size: u64,
+    /// Their number as they stand in the archive.
+    pub packed: u64,
     place: Place,
     start: u64,
-    packed: u64,
     /// Nothing where the archive does not say.
     crc: Option<u32>,
     method: Method,
-    depth: usize,
 }
 
-/// The members of an archive, and what was passed over.
+/// What is in an archive.
 #[derive(Debug, Default)]
-pub struct Members {
-    /// Those to read, in the order of the directory.
-    pub inputs: Vec<Input>,
-    /// How many were passed over: hidden ones, `README.md`, what a Mac adds.
-    pub passed_over: usize,
-    /// Names of watchlists, which are taken from folders only.
-    pub watchlists: Vec<String>,
-    /// Members whose name another one has: a number was added.
-    pub renamed: usize,
+pub(super) struct Listing {
+    /// Its files with their names, in the order of the directory.
+    pub parts: Vec<(String, Packed)>,
+    /// Links, which lead elsewhere and have no bytes of their own.
+    pub links: usize,
     /// Bytes that belong to no member that the directory names.
     pub stray: u64,
     /// Why not all of the archive's members may be here.
     pub damage: Option<String>,
-    /// Names given, with the number that the next member of that name gets.
-    names: HashMap<String, usize>,
 }
 
-impl Members {
-    /// Whether a member is passed over; it is counted then.
-    fn passes_over(&mut self, own: &str) -> bool {
-        let parts: Vec<&str> = own.split('/').collect();
-        let last = parts.last().copied().unwrap_or_default();
-        if last.starts_with('.') || last == "README.md" || own.starts_with("__MACOSX/") {
-            self.passed_over += 1;
-            return true;
-        }
-        let below = parts.len().checked_sub(2).map(|i| parts[i]);
-        if below == Some("watchlists") && last.to_ascii_lowercase().ends_with(".csv") {
-            self.watchlists.push(own.to_string());
-            return true;
-        }
-        false
-    }
-
-    /// Adds a member under a name that no other has.
-    fn add(&mut self, archive: &str, own: String, member: Member) {
-        let own = match self.names.get(&own) {
-            None => own,
-            Some(first) => {
-                let mut next = *first;
-                let mut name = format!("{own} ({next})");
-                while self.names.contains_key(&name) {
-                    next += 1;
-                    name = format!("{own} ({next})");
-                }
-                self.names.insert(own, next + 1);
-                self.renamed += 1;
-                name
-            }
-        };
-        self.inputs.push(Input::Member(Member {
-            name: format!("{archive}/{own}"),
-            ..member
-        }));
-        self.names.insert(own, 2);
-    }
-}
-
-/// Lists the members of a zip archive. Nothing is unpacked.
+/// Lists what is in a zip archive. Nothing is unpacked.
 ///
 /// # Errors
 /// When the archive cannot be read, or means harm.
-pub fn members(input: &Input) -> Result<Members> {
-    let (place, depth) = match input {
-        Input::File(path) => (Place::File(path.clone()), 0),
-        Input::Member(member) => {
-            if member.depth + 1 >= MAX_DEPTH {
-                return Err(refused(input, "archives inside archives, too deep"));
-            }
-            let bytes = in_memory(member.open()?).map_err(|e| refused(input, &e.to_string()))?;
-            (Place::Memory(bytes.into()), member.depth + 1)
-        }
-        Input::Pipe(_) | Input::Stdin => {
-            let from = match input {
-                Input::Stdin => "standard input",
-                _ => "a pipe",
-            };
-            let reason = format!("a zip archive cannot be read from {from}: name the file");
-            return Err(refused(input, &reason));
-        }
-    };
+pub(super) fn list(input: &Input) -> Result<Listing> {
+    let place = Place::of(input)?;
     let failed = |e| Error::io("read", input.name())(e);
     let archive = match zip::ZipArchive::new(BufReader::new(place.open()?)) {
         Ok(archive) => archive,
         Err(e) => {
-            let mut found = salvage(input, &place, depth).map_err(failed)?;
-            if found.inputs.is_empty() {
-                return Err(refused(input, &format!("zip archive: {e}")));
+            let mut found = salvage(&place).map_err(failed)?;
+            if found.parts.is_empty() {
+                return Err(input.unusable(&format!("zip archive: {e}")));
             }
             found.damage = Some(format!("its directory is missing or damaged ({e})"));
             return Ok(found);
@@ -185,12 +150,12 @@ pub fn members(input: &Input) -> Result<Members> {
     let mut file = archive.into_inner();
     let (entries, end) = directory::entries(&mut file, from, MAX_MEMBERS + 1).map_err(failed)?;
     if entries.len() > MAX_MEMBERS {
-        return Err(refused(input, "zip archive: more than 100,000 members"));
+        return Err(input.unusable("zip archive: more than 100,000 members"));
     }
     if entries.is_empty() {
         // The count of members wraps at 65,536 where a tool knows nothing larger.
-        let mut found = salvage(input, &place, depth).map_err(failed)?;
-        if !found.inputs.is_empty() {
+        let mut found = salvage(&place).map_err(failed)?;
+        if !found.parts.is_empty() {
             found.damage = Some("its directory is empty".into());
             return Ok(found);
         }
@@ -200,10 +165,9 @@ pub fn members(input: &Input) -> Result<Members> {
     let mut listed = Listed {
         input,
         place,
-        depth,
         length,
         file,
-        found: Members::default(),
+        found: Listing::default(),
         taken: vec![(from, behind)],
         ranges: Vec::new(),
     };
@@ -218,14 +182,41 @@ pub fn members(input: &Input) -> Result<Members> {
     listed.finish()
 }
 
+/// What a file is that ends as a zip archive does and does not begin so; nothing where it ends otherwise.
+///
+/// # Errors
+/// When its end cannot be read.
+pub fn told_by_end(input: &Input) -> Result<Option<&'static str>> {
+    /// Length of the last record without a comment.
+    const END_BYTES: u64 = 22;
+    let Input::File(path) = input else {
+        return Ok(None);
+    };
+    let failed = |e| Error::io("read", path)(e);
+    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    let length = file.metadata().map_err(failed)?.len();
+    let from = SeekFrom::Start(length.saturating_sub(END_BYTES));
+    file.seek(from).map_err(failed)?;
+    let mut end = Vec::new();
+    file.take(END_BYTES).read_to_end(&mut end).map_err(failed)?;
+    Ok(match end[..] {
+        [b'P', b'K', 5, 6, 0, 0, ..] => Some(
+            "a zip archive with something before it, such as a program that unpacks itself: unpack it first",
+        ),
+        [b'P', b'K', 5, 6, ..] => {
+            Some("the last part of a zip archive in several parts: join them first (`zip -s 0`)")
+        }
+        _ => None,
+    })
+}
+
 /// An archive whose directory is gone through.
 struct Listed<'a, R> {
     input: &'a Input,
     place: Place,
-    depth: usize,
     file: R,
     length: u64,
-    found: Members,
+    found: Listing,
     /// Stretches of the file that are known to be something.
     taken: Vec<(u64, u64)>,
     /// Stretches with the bytes of members.
@@ -248,10 +239,7 @@ impl<R: Read + Seek> Listed<'_, R> {
             return Ok(());
         }
         if entry.is_link {
-            self.found.passed_over += 1;
-            return Ok(());
-        }
-        if self.found.passes_over(&entry.name) {
+            self.found.links += 1;
             return Ok(());
         }
         self.ranges.extend(start.zip(end));
@@ -259,25 +247,25 @@ impl<R: Read + Seek> Listed<'_, R> {
             Some(_) => Method::of(entry.flags, entry.method, true),
             None => Method::Refused("it is not where the archive's directory says".into()),
         };
-        let member = Member {
-            name: String::new(),
+        let behind = self.length.saturating_sub(start.unwrap_or(0));
+        let packed = Packed {
             size: entry.size,
+            // Nobody believes that a member goes on behind the end.
+            packed: entry.packed.min(behind),
             place: self.place.clone(),
             start: start.unwrap_or(0),
-            packed: entry.packed,
             crc: Some(entry.crc),
             method,
-            depth: self.depth,
         };
-        self.found.add(&self.input.name(), entry.name, member);
+        self.found.parts.push((entry.name, packed));
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Members> {
+    fn finish(mut self) -> Result<Listing> {
         // Members that share their bytes unpack to many times the archive (42.zip's successors).
         self.ranges.sort_unstable();
         if self.ranges.windows(2).any(|w| w[0].1 > w[1].0) {
-            return Err(refused(self.input, "zip archive: its members overlap"));
+            return Err(self.input.unusable("zip archive: its members overlap"));
         }
         for (from, to) in gaps(self.taken, self.length) {
             self.found.stray += to - from;
@@ -309,15 +297,15 @@ fn gaps(mut taken: Vec<(u64, u64)>, length: u64) -> Vec<(u64, u64)> {
 }
 
 /// The members of an archive without its directory, from the headers before their bytes. A member that is cut off is given as it is.
-fn salvage(input: &Input, place: &Place, depth: usize) -> io::Result<Members> {
-    let mut found = Members::default();
+fn salvage(place: &Place) -> io::Result<Listing> {
+    let mut found = Listing::default();
     let mut file = match place.open() {
         Ok(file) => BufReader::new(file),
         Err(_) => return Ok(found),
     };
     let end = file.seek(SeekFrom::End(0))?;
     let mut at = 0;
-    while found.inputs.len() < MAX_MEMBERS {
+    while found.parts.len() < MAX_MEMBERS {
         let Some(header) = directory::Local::read(&mut file, at, end)? else {
             break;
         };
@@ -330,18 +318,16 @@ fn salvage(input: &Input, place: &Place, depth: usize) -> io::Result<Members> {
             false => next_header(&mut file, start, end)?.unwrap_or(end),
         };
         let folder = header.name.ends_with('/') && packed == 0;
-        if !folder && !found.passes_over(&header.name) {
-            let member = Member {
-                name: String::new(),
+        if !folder {
+            let member = Packed {
                 size: header.size,
+                packed,
                 place: place.clone(),
                 start,
-                packed,
                 crc: sized.then_some(header.crc),
                 method: Method::of(header.flags, header.method, sized),
-                depth,
             };
-            found.add(&input.name(), header.name, member);
+            found.parts.push((header.name, member));
         }
         at = next;
     }
@@ -371,42 +357,33 @@ fn next_header(file: &mut (impl Read + Seek), from: u64, to: u64) -> io::Result<
     }
 }
 
-fn refused(input: &Input, reason: &str) -> Error {
-    Error::Unusable {
-        path: input.name().into(),
-        reason: reason.into(),
-    }
-}
-
-impl Member {
+impl Packed {
     /// A file in memory.
-    pub fn of_bytes(name: &str, bytes: &[u8]) -> Member {
+    pub fn of_bytes(bytes: &[u8]) -> Packed {
         let mut crc = Crc::new();
         crc.update(bytes);
-        Member {
-            name: name.into(),
+        Packed {
             size: bytes.len() as u64,
+            packed: bytes.len() as u64,
             place: Place::Memory(bytes.into()),
             start: 0,
-            packed: bytes.len() as u64,
             crc: Some(crc.sum()),
             method: Method::Stored,
-            depth: 0,
         }
     }
 
-    /// Its bytes, unpacked and checked against size and checksum.
+    /// The bytes of the member of that name, unpacked and checked against size and checksum.
     ///
     /// # Errors
     /// When the archive cannot be opened or the member's packing is not known.
-    pub fn open(&self) -> Result<Box<dyn Read + Send>> {
+    pub fn open(&self, name: &str) -> Result<Bytes> {
         if let Method::Refused(reason) = &self.method {
             return Err(Error::Unusable {
-                path: self.name.clone().into(),
+                path: name.into(),
                 reason: reason.clone(),
             });
         }
-        let failed = |e| Error::io("read", Path::new(&self.name))(e);
+        let failed = |e| Error::io("read", Path::new(name))(e);
         let mut place = self.place.open()?;
         place.seek(SeekFrom::Start(self.start)).map_err(failed)?;
         let count = Arc::new(AtomicU64::new(0));
@@ -414,7 +391,7 @@ impl Member {
             inner: place.take(self.packed),
             count: Arc::clone(&count),
         });
-        let read: Box<dyn Read + Send> = match self.method {
+        let read: Bytes = match self.method {
             Method::Deflate => Box::new(flate2::bufread::DeflateDecoder::new(packed)),
             Method::Deflate64 => Box::new(deflate64::Deflate64Decoder::with_buffer(packed)),
             Method::Zstd => {

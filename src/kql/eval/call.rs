@@ -141,15 +141,22 @@ impl Compiler<'_> {
         }
         let (given, ty) = self.subquery(call.span, |tables| match tables.later(expr, false) {
             Some(later) => later.map(|(at, ty)| (Given::Awaited(at), ty)),
-            None => tables
-                .scalar(expr)
-                .map(|(cell, ty)| (Given::Known(cell), ty)),
+            None => tables.scalar(expr).map(|cell| {
+                let ty = cell.ty;
+                (Given::Known(cell), ty)
+            }),
         })?;
-        let node = match given {
-            Given::Known(value) => Node::Constant(value.fit(ty)),
-            Given::Awaited(at) => Node::Awaited(at),
+        let (node, is_local) = match given {
+            Given::Known(cell) => (Node::Constant(cell.value.fit(ty)), cell.is_local),
+            Given::Awaited(at) => (Node::Awaited(at), false),
         };
-        self.node(call.span, ty, node)
+        let value = self.node(call.span, ty, node)?;
+        if !is_local {
+            return Some(value);
+        }
+        // A value alone does not say it.
+        let local = function::internal("local_time")?;
+        self.node(call.span, ty, Node::Call(local, vec![value]))
     }
 
     #[inline(never)]

@@ -1,6 +1,7 @@
 //! Which columns an expression reads, and what stands in their place.
 
 use super::{Compiled, Node, PathStep};
+use crate::kql::value::Type;
 
 impl Compiled {
     /// Positions of the columns that it reads, in order, each once.
@@ -54,6 +55,43 @@ impl Compiled {
         let mut local = false;
         self.visit(&mut |part| local |= matches!(part.node, Node::Local(_)));
         local
+    }
+
+    /// Whether its value is a local time: one that `datetime_utc_to_local` made, or another one made of such. `column` says it of columns.
+    pub fn is_local_time(&self, column: &dyn Fn(usize) -> bool) -> bool {
+        self.is_local_among(column, &mut Vec::new())
+    }
+
+    /// The same; `stack` says it of the arguments of functions around it.
+    fn is_local_among(&self, column: &dyn Fn(usize) -> bool, stack: &mut Vec<bool>) -> bool {
+        if self.ty != Type::DateTime {
+            return false;
+        }
+        match &self.node {
+            Node::Column(at) => column(*at),
+            Node::Local(at) => stack.get(*at).copied().unwrap_or(false),
+            Node::Call(function, arguments) => {
+                function.makes_local_time()
+                    || function.name != "datetime_local_to_utc"
+                        && arguments.iter().any(|a| a.is_local_among(column, stack))
+            }
+            Node::Arithmetic(first, rest) => {
+                first.is_local_among(column, stack)
+                    || rest.iter().any(|(_, r)| r.is_local_among(column, stack))
+            }
+            Node::Fit(one) => one.is_local_among(column, stack),
+            Node::Inline(values, body) => {
+                let height = stack.len();
+                for value in values {
+                    let local = value.is_local_among(column, stack);
+                    stack.push(local);
+                }
+                let local = body.is_local_among(column, stack);
+                stack.truncate(height);
+                local
+            }
+            _ => false,
+        }
     }
 
     /// The same over rows that have these columns only.

@@ -52,8 +52,11 @@ impl Compiled {
                         PathStep::Index(index) => constant(index),
                     })
             }
+            // That a time is local is known by how it is made.
             Node::Call(function, arguments) => {
-                !function.is_random() && arguments.iter().all(constant)
+                !function.is_random()
+                    && !function.makes_local_time()
+                    && arguments.iter().all(constant)
             }
             Node::Negate(operand) | Node::Fit(operand) => constant(operand),
             Node::Arithmetic(first, rest) => {

@@ -12,7 +12,7 @@ pub trait Tables {
     /// # Errors
     ///
     /// What is wrong with the subquery.
-    fn scalar(&self, table: &Expr) -> Result<(Value, Type), Vec<Fault>>;
+    fn scalar(&self, table: &Expr) -> Result<FirstCell, Vec<Fault>>;
 
     /// The first column of a table, for `in` and `has_any`.
     ///
@@ -62,6 +62,16 @@ pub trait Tables {
         let _ = names;
         run();
     }
+}
+
+/// The first cell of a table.
+pub struct FirstCell {
+    /// What is in it.
+    pub value: Value,
+    /// The type of its column.
+    pub ty: Type,
+    /// Whether its column has local times.
+    pub is_local: bool,
 }
 
 /// What a subquery gives.

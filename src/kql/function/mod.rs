@@ -135,6 +135,11 @@ impl Function {
         random::TABLE.iter().any(|random| random.name == self.name)
     }
 
+    /// Whether it turns an instant into what the clocks of a zone show then, or says of a time that it is such.
+    pub fn makes_local_time(&self) -> bool {
+        matches!(self.name, "datetime_utc_to_local" | "local_time")
+    }
+
     /// The same under another name.
     const fn named(self, name: &'static str) -> Function {
         Function { name, ..self }
@@ -186,6 +191,7 @@ pub fn get(name: &str) -> Option<&'static Function> {
 pub(super) fn internal(name: &str) -> Option<&'static Function> {
     match name {
         "bag_pack_full" => Some(&bag::PACK_FULL),
+        "local_time" => Some(&time::LOCAL),
         name => get(name),
     }
 }

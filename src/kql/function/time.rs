@@ -331,6 +331,17 @@ const MONTH: Function = number(
     |_, a| of(a, |c| c.month),
 );
 
+/// A time as it is, of which it is known that it is a local one.
+pub(super) static LOCAL: Function = Function {
+    name: "local_time",
+    arguments: (1, 1),
+    doc: "",
+    example: "",
+    answer: "",
+    ty: |a| take(a, &[Want::DateTime], Type::DateTime),
+    eval: |_, a| a[0].clone(),
+};
+
 pub(super) const TABLE: &[Function] = &[
     Function {
         name: "now",

@@ -325,6 +325,32 @@ impl Scan {
         &self.columns
     }
 
+    /// Which columns of the result have local times, by which of the rows have them.
+    pub fn local_times(&self, rows: &[bool]) -> Vec<bool> {
+        let width = self.empty.len().max(1);
+        let mut local = rows.to_vec();
+        local.resize(self.columns.len(), false);
+        loop {
+            let known = local.clone();
+            for step in &self.steps {
+                // The state has the columns of the row.
+                let column = |at: usize| {
+                    let read = step.reads.get(at);
+                    read.is_some_and(|of| known.get(of % width) == Some(&true))
+                };
+                for (at, value) in &step.assignments {
+                    if let Some(own) = local.get_mut(*at) {
+                        *own |= value.is_local_time(&column);
+                    }
+                }
+            }
+            // What one step assigns, another one may have from its state.
+            if local == known {
+                return local;
+            }
+        }
+    }
+
     /// The rows that steps took, with what is declared, in the order of the input. A row that several steps took is there several
     /// times, that of the last step first.
     pub fn run(&self, env: &Env, rows: &[Vec<Value>]) -> Rows {

@@ -1,52 +1,19 @@
-//! Rows with named columns: of a CSV with a header, of a W3C log, or of JSON objects. Works for every table of the catalog.
-//!
-//! Knows nothing of the container the names and values came in.
+//! Rows of one table, filled value by value.
 
 use std::borrow::Cow;
 
 use chrono_tz::Tz;
 use hashbrown::HashMap;
 
-use super::audit;
-use super::ip;
-use super::json::{self, Fault, Value};
-use super::rows::{Row, Slot, TableRows, id_key};
-use super::time::{self, Clocks, DateOrder, Local};
+use super::super::audit;
+use super::super::entra::Parts;
+use super::super::json::{self, Fault, Value};
+use super::super::rows::{Row, Slot, TableRows, id_key};
+use super::super::time::{self, Clocks, DateOrder, Local};
+use super::addresses;
+use super::candidates::{By, Candidates, Chosen, is_half};
+use super::{Half, MADE, OTHER, Target, is_named, target, target_timed};
 use crate::catalog::{Origin, TIME, Table};
-
-/// Where the values under one name go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// Into a column.
-    Column(usize),
-    /// The event's time; the lowest rank that has a value wins.
-    Time(u8),
-    /// The date, or the clock, of a W3C log.
-    HalfTime(Half),
-    /// A time without a zone, which the user names.
-    Local(Box<Target>),
-    /// Kept under its own name.
-    Extra(String),
-    /// A name that says which table it is, nothing of the event.
-    Skip,
-}
-
-/// Columns with the time at which the event itself was made, where `TimeGenerated` is missing.
-pub const MADE: [&str; 4] = [
-    "CreatedDateTime",
-    "RequestTime",
-    "RequestTime_t",
-    "Happened",
-];
-
-/// One half of a time in a W3C log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Half {
-    /// `2026-06-25`
-    Date,
-    /// `21:59:28`
-    Clock,
-}
 
 /// Names of the event's time, by rank.
 const TIMES: [&str; 3] = ["_OriginalTimeGenerated", "Timestamp", "TimeGenerated"];
@@ -54,80 +21,13 @@ const TIMES: [&str; 3] = ["_OriginalTimeGenerated", "Timestamp", "TimeGenerated"
 /// Names of one file whose columns are remembered: hostile input may have endless different ones.
 const MAX_NAMES: usize = 65_536;
 
-/// Whether a column's name says that its times are local: `TimeGenerated [Local Time]`, `Timestamp Local time`.
-pub fn is_local(name: &str) -> bool {
-    let name = name.trim_end().to_ascii_lowercase();
-    name.ends_with("[local time]") || name.ends_with(" local time")
-}
-
-/// Finds where values under this name go.
-pub fn target(table: &Table, name: &str) -> Target {
-    if is_local(name) {
-        let end = name.to_ascii_lowercase().rfind("local time").unwrap_or(0);
-        // Lower-casing ASCII moves no byte.
-        let bare = name.get(..end).unwrap_or_default();
-        let bare = bare.trim_end_matches(['[', ' ']);
-        return match target(table, bare) {
-            Target::Extra(_) => Target::Extra(name.to_string()),
-            inner => Target::Local(Box::new(inner)),
-        };
-    }
-    let bare = bare_name(name);
-    match bare.to_ascii_lowercase().as_str() {
-        // A search job's TimeGenerated is the time the job ran.
-        "_originaltimegenerated" => return Target::Time(0),
-        "timestamp" => return Target::Time(1),
-        "timegenerated" => return Target::Time(2),
-        "$table" => return Target::Skip,
-        _ => {}
-    }
-    if table.name == "AipServiceUserLog" {
-        match bare {
-            "date" => return Target::HalfTime(Half::Date),
-            "time" => return Target::HalfTime(Half::Clock),
-            "c-info" => return Target::Column(table.at("ClientInfo")),
-            "c-ip" => return Target::Column(table.at("ClientIP")),
-            _ => {}
-        }
-        if let Some(i) = table.export_position(&bare.replace('-', "")) {
-            return Target::Column(i);
-        }
-    }
-    if let Some(i) = table.export_position(bare) {
-        return Target::Column(i);
-    }
-    // A union of tables whose column has two types gives `DeviceDetail_dynamic` and `DeviceDetail_string`.
-    for suffix in [
-        "_dynamic",
-        "_string",
-        "_long",
-        "_int",
-        "_real",
-        "_bool",
-        "_datetime",
-        "_guid",
-    ] {
-        if let Some(i) = bare
-            .strip_suffix(suffix)
-            .and_then(|b| table.export_position(b))
-        {
-            return Target::Column(i);
-        }
-    }
-    Target::Extra(bare.to_string())
-}
-
-/// `TimeGenerated [UTC]` → `TimeGenerated`.
-pub fn bare_name(name: &str) -> &str {
-    let name = name.trim_start_matches('\u{feff}').trim();
-    name.strip_suffix("[UTC]").unwrap_or(name).trim_end()
-}
-
 /// Adds rows of one table.
 pub struct Filler<'a> {
     table: &'static Table,
     row: Row<'a>,
     times: [Slot<'a>; TIMES.len()],
+    /// Values that may be the time, where `times` has none.
+    timed: Candidates<'a>,
     date: Cow<'a, str>,
     clock: Cow<'a, str>,
     targets: HashMap<String, Named>,
@@ -140,10 +40,26 @@ pub struct Filler<'a> {
     /// The promoted column was read together with the row.
     walked: bool,
     created: Option<usize>,
+    /// Of tables whose columns have other spellings.
+    parts: Option<Parts<'a>>,
     /// Texts of this table stand in quotes or braces.
     quoted: bool,
     order: Option<DateOrder>,
     zone: Option<Tz>,
+    /// The column that has the time, where the user said so.
+    column: Option<String>,
+    /// All rows have it, also those in which it is empty; else those in which it was seen.
+    everywhere: bool,
+    /// The row has it.
+    asked: bool,
+    /// Column with the table's name.
+    named: Option<usize>,
+    /// What rows of no known table are called that do not say it themselves.
+    called: Option<String>,
+    /// The row says what its table is called.
+    says: bool,
+    /// The rows are of no known table.
+    is_other: bool,
 }
 
 /// What is known of a name.
@@ -176,8 +92,12 @@ impl<'a> Filler<'a> {
             table,
             row: Row::new(table),
             times: Default::default(),
+            timed: Candidates::default(),
             date: Cow::Borrowed(""),
             clock: Cow::Borrowed(""),
+            column: None,
+            everywhere: true,
+            asked: false,
             targets: HashMap::new(),
             number: 1,
             clocks: Clocks::default(),
@@ -187,7 +107,44 @@ impl<'a> Filler<'a> {
                 .flatten(),
             walked: false,
             created: MADE.into_iter().find_map(|name| table.position(name)),
+            parts: Parts::of(table),
             quoted: table.name == "AipServiceUserLog",
+            named: table.export_position("Type"),
+            called: None,
+            says: false,
+            is_other: table.name == OTHER,
+        }
+    }
+
+    /// The same for rows that the user gave a name, where they are of no known table.
+    pub fn called(mut self, name: Option<&str>) -> Self {
+        self.called = name
+            .filter(|_| self.table.name == OTHER)
+            .map(str::to_string);
+        self
+    }
+
+    /// The same for a file of which the user said which column has the time.
+    pub fn timed_by(mut self, column: Option<&str>) -> Self {
+        self.column = column.map(str::to_string);
+        self
+    }
+
+    /// The same for a file whose records are of several kinds, so that only those have the column in which it is seen.
+    pub fn timed_where_seen(mut self) -> Self {
+        self.everywhere = false;
+        self
+    }
+
+    /// Takes note of a value beside the row, or of one in another spelling, that may be under the name that the user gave; it is kept elsewhere.
+    pub fn note_time(&mut self, name: &str, value: &Slot<'a>) {
+        let Some(column) = self.column.as_deref() else {
+            return;
+        };
+        let own = name.rsplit('.').next().unwrap_or(name);
+        if is_named(name, column) || is_named(own, column) {
+            self.asked = true;
+            self.timed.add_asked(name, value);
         }
     }
 
@@ -203,18 +160,56 @@ impl<'a> Filler<'a> {
         match target {
             Target::Skip => {}
             Target::Local(inner) => self.set_local(inner, value),
+            Target::East(minutes, inner) => {
+                let utc = time::east(value.text(), self.order, *minutes);
+                let inner = match &**inner {
+                    Target::Timed(timed) => {
+                        self.row.extra(&timed.name, &value);
+                        self.asked |= timed.rank == 0;
+                        // As it came: a clock may stand beside a date.
+                        self.timed.add(timed, &value, By::East(*minutes));
+                        &timed.inner
+                    }
+                    inner => inner,
+                };
+                self.set(inner, utc.map_or(value, audit::micros));
+            }
             // Log Analytics' own: `_OriginalItemId` of a search job, `_ItemId`.
             Target::Extra(name) if name.starts_with('_') => self.transport(name, &value),
-            Target::Extra(name) => self.row.extra(name, &value),
+            Target::Extra(name) if self.called.is_some() && name == "Type" => {
+                self.says = !value.text().is_empty();
+                self.row.extra(name, &value);
+            }
+            Target::Timed(timed) => {
+                self.asked |= timed.rank == 0;
+                self.timed.add(timed, &value, By::Utc);
+                self.set(&timed.inner, value);
+            }
+            Target::Extra(name) => {
+                if self.is_other {
+                    self.timed.see(&value);
+                }
+                self.row.extra(name, &value);
+            }
             Target::Column(i) => {
                 let copy = value.clone();
-                if !self.row.set(*i, value) {
+                // A header that stands there twice may say the same twice.
+                if !self.row.set(*i, value) && *self.row.get(*i) != copy {
                     self.row.extra(self.table.columns[*i].name, &copy);
                 }
             }
+            Target::Spelled(place) => match &mut self.parts {
+                Some(parts) => parts.set(place, value, &mut self.row),
+                None => self.row.extra(place.name(), &value),
+            },
             Target::Time(rank) => {
                 if !value.text().trim().is_empty() {
-                    self.times[usize::from(*rank)] = value;
+                    let rank = usize::from(*rank);
+                    let earlier = std::mem::replace(&mut self.times[rank], value);
+                    // A header that stands there twice.
+                    if earlier != Slot::Empty && earlier != self.times[rank] {
+                        self.row.extra_quietly(TIMES[rank], &earlier);
+                    }
                 }
             }
             Target::HalfTime(half) => {
@@ -236,6 +231,18 @@ impl<'a> Filler<'a> {
         let local = self
             .zone
             .and_then(|zone| time::in_zone(value.text(), self.order, zone));
+        if let (Target::Timed(timed), Some(zone)) = (target, self.zone)
+            && is_half(&value)
+        {
+            // Each as it came, so that they can be put together.
+            self.asked |= timed.rank == 0;
+            self.timed.add(timed, &value, By::Zone(zone));
+            self.keep_local(target, &value);
+            if !timed.inner.is_extra() {
+                self.set(&timed.inner, value);
+            }
+            return;
+        }
         let utc = match local {
             None => return self.set(target, value),
             Some(Local::At(t)) => t,
@@ -245,16 +252,26 @@ impl<'a> Filler<'a> {
             }
             Some(Local::Never) => {
                 self.clocks.skipped += 1;
-                let name = match target {
-                    Target::Column(i) => self.table.columns[*i].name,
-                    Target::Time(rank) => TIMES[usize::from(*rank)],
-                    // Only columns and times are local.
-                    _ => TIME,
-                };
-                return self.row.extra(&format!("{name} [Local Time]"), &value);
+                return self.keep_local(target, &value);
             }
         };
+        if let Target::Timed(_) = target {
+            // No column has it as it came.
+            self.keep_local(target, &value);
+        }
         self.set(target, audit::micros(utc));
+    }
+
+    /// Keeps a local time as it came.
+    fn keep_local(&mut self, target: &Target, value: &Slot<'a>) {
+        let name = match target {
+            Target::Column(i) => self.table.columns[*i].name,
+            Target::Time(rank) => TIMES[usize::from(*rank)],
+            Target::Timed(timed) => timed.name.as_str(),
+            // Only columns and times are local.
+            _ => TIME,
+        };
+        self.row.extra(&format!("{name} [Local Time]"), value);
     }
 
     /// Makes room for the last of equal keys: what the earlier one set is kept beside the columns.
@@ -272,12 +289,29 @@ impl<'a> Filler<'a> {
                 self.row.take(*i)
             }
             Target::Time(rank) => std::mem::take(&mut self.times[usize::from(*rank)]),
-            Target::Local(inner) => return self.take_back(key, inner),
+            Target::Local(inner) | Target::East(_, inner) => return self.take_back(key, inner),
+            Target::Timed(timed) => {
+                self.timed.forget(&timed.name);
+                return self.take_back(key, &timed.inner);
+            }
+            Target::Spelled(place) => match &mut self.parts {
+                Some(parts) => parts.take_back(place, &mut self.row),
+                None => return,
+            },
             // Both are kept under their name, where the last counts again.
             Target::Extra(_) => return self.row.repeats(),
             Target::HalfTime(_) | Target::Skip => return,
         };
         self.row.extra(key, &earlier);
+    }
+
+    /// Sets the column that a name stands for in whatever spelling, else keeps the value under that name.
+    pub fn spell(&mut self, name: &str, value: Slot<'a>) {
+        let target = match target(self.table, name) {
+            column @ (Target::Column(_) | Target::Spelled(_)) => column,
+            _ => Target::Extra(name.to_string()),
+        };
+        self.set(&target, value);
     }
 
     /// Sets a column of this name where the table has one and the row no value for it; says whether it did.
@@ -327,7 +361,7 @@ impl<'a> Filler<'a> {
             targets.clear();
         }
         let named = targets.entry_ref(key).or_insert_with(|| Named {
-            target: target(self.table, key),
+            target: target_timed(self.table, key, self.column.as_deref()),
             row: 0,
         });
         if named.row == self.number {
@@ -351,20 +385,32 @@ impl<'a> Filler<'a> {
         self.number += 1;
         self.clocks = Clocks::default();
         self.walked = false;
+        self.says = false;
+        self.asked = false;
+        if let Some(parts) = &mut self.parts {
+            parts.clear();
+        }
         self.times = Default::default();
+        self.timed.clear();
         self.date = Cow::Borrowed("");
         self.clock = Cow::Borrowed("");
     }
 
     /// Finishes the row and adds it to `rows`.
     pub fn push(&mut self, rows: &mut TableRows, record: i64) {
-        let mut taken = false;
+        self.name_table();
+        if let Some(parts) = &mut self.parts {
+            parts.finish(self.table, &mut self.row);
+        }
+        let asked = self.take_asked();
+        let mut taken = asked;
         let times = std::mem::take(&mut self.times);
         // The first that is a time; where none is, the first is kept as a misfit.
         let best = times
             .iter()
             .position(|t| time::parse(t.text(), self.order).is_some())
-            .or_else(|| times.iter().position(|t| *t != Slot::Empty));
+            .or_else(|| times.iter().position(|t| *t != Slot::Empty))
+            .filter(|_| !taken);
         for (rank, slot) in times.into_iter().enumerate() {
             if slot == Slot::Empty {
                 continue;
@@ -384,34 +430,26 @@ impl<'a> Filler<'a> {
             self.row.replace(self.time, Slot::Text(time.into()));
             taken = true;
         }
+        if asked {
+            // No column has them.
+            for (name, half) in [("date", &self.date), ("time", &self.clock)] {
+                if !half.is_empty() {
+                    self.row.extra_quietly(name, &Slot::Text(half.clone()));
+                }
+            }
+        }
         if !taken && let Some(created) = self.created {
             let copy = self.row.get(created).clone();
             self.row.replace(self.time, copy);
         }
+        let found = match asked {
+            true => None,
+            false => self.take_named(),
+        };
         if let Some(column) = self.promoted.filter(|_| !self.walked) {
             self.promote(column);
         }
-        if self.table.name == "AipServiceUserLog" {
-            let address = ip::clean(self.row.get(self.table.at("ClientIP")).text());
-            if let Some(address) = address {
-                self.row
-                    .replace(self.table.at("IPAddress"), Slot::Text(address.into()));
-            }
-        }
-        if self.table.name == "AipServiceTrackingLog" {
-            let place = self.row.get(self.table.at("RequesterLocation")).text();
-            let mut address = None;
-            // A place that is no object names no address.
-            let _ = json::entries(place, |key, raw| {
-                if key == "IP" {
-                    address = raw.text().and_then(|t| ip::clean(&t));
-                }
-            });
-            if let Some(address) = address {
-                let column = self.table.at("IPAddress");
-                self.row.replace(column, Slot::Text(address.into()));
-            }
-        }
+        addresses::clean(self.table, &mut self.row);
         let id = self
             .table
             .identity
@@ -420,7 +458,65 @@ impl<'a> Filler<'a> {
         rows.push(&mut self.row, record, None);
         rows.identify(id);
         rows.clocks.add(self.clocks);
+        if let Some(found) = found.filter(|_| self.is_other) {
+            rows.taken.count(&found.name, &found.clock);
+            if found.lacks_clock {
+                rows.taken.count_alone();
+            }
+        }
         self.clear();
+    }
+
+    /// Says in the row which table it is of, where the export does not.
+    fn name_table(&mut self) {
+        if let Some(column) = self.named
+            && self.row.get(column).text().is_empty()
+        {
+            let name = Slot::Text(Cow::Borrowed(self.table.name));
+            self.row.replace(column, name);
+        }
+        if let Some(name) = self.called.as_deref().filter(|_| !self.says) {
+            let name = Slot::Text(Cow::Borrowed(name));
+            self.row.extra_quietly("Type", &name);
+        }
+    }
+
+    /// Takes the time that stands in the column that the user named. Says whether the row has that: no other one is its time then, also where
+    /// this is none.
+    fn take_asked(&mut self) -> bool {
+        if self.column.is_none() || !(self.everywhere || self.asked) {
+            return false;
+        }
+        for (name, half) in [("date", &self.date), ("time", &self.clock)] {
+            self.timed.add_half(name, &Slot::Text(half.clone()));
+        }
+        match self.timed.asked(self.order) {
+            Some(found) => match found.is_extra {
+                true => self.row.derive(self.time, found.time),
+                false => self.row.replace(self.time, found.time),
+            },
+            None => {
+                let other = self.row.take(self.time);
+                self.transport(TIME, &other);
+            }
+        }
+        true
+    }
+
+    /// Takes the best of the times under other names, where the row has none of its own.
+    fn take_named(&mut self) -> Option<Chosen<'a>> {
+        if self.timed.is_empty() {
+            return None;
+        }
+        let own = time::parse(self.row.get(self.time).text(), self.order);
+        if own.is_some_and(time::is_moment) {
+            return None;
+        }
+        let found = self.timed.closest(self.order)?;
+        let misfit = self.row.take(self.time);
+        self.row.extra(TIME, &misfit);
+        self.row.derive(self.time, found.time.clone());
+        Some(found)
     }
 
     fn promote(&mut self, column: usize) {
@@ -457,35 +553,6 @@ mod tests {
     use arrow::datatypes::TimestampMicrosecondType;
 
     #[test]
-    fn names_find_their_column_whatever_the_portal_added() {
-        let t = catalog::table("SigninLogs");
-        assert_eq!(
-            target(t, "CreatedDateTime [UTC]"),
-            Target::Column(t.at("CreatedDateTime"))
-        );
-        assert_eq!(
-            target(t, "DeviceDetail_dynamic"),
-            Target::Column(t.at("DeviceDetail"))
-        );
-        assert_eq!(target(t, "TimeGenerated [UTC]"), Target::Time(2));
-        assert_eq!(target(t, "_IngestId"), Target::Extra("_IngestId".into()));
-        assert_eq!(
-            target(t, "TimeGenerated [Local Time]"),
-            Target::Local(Box::new(Target::Time(2)))
-        );
-        let t = catalog::table("CloudAppEvents");
-        assert_eq!(
-            target(t, "Timestamp Local time"),
-            Target::Local(Box::new(Target::Time(1)))
-        );
-        assert_eq!(target(t, "Isp"), Target::Column(t.at("ISP")));
-        assert_eq!(
-            target(t, "RawEventData_UserId"),
-            Target::Extra("RawEventData_UserId".into())
-        );
-    }
-
-    #[test]
     fn a_hunting_row_is_typed_and_promoted() {
         let table = catalog::table("CloudAppEvents");
         let text = r#"{"Timestamp":"2026-05-04T09:12:00Z","ActionType":"Send","ReportId":"1_2_3","RawEventData":"{\"Id\":\"x\",\"UserId\":\"bob@contoso.com\"}"}"#;
@@ -507,7 +574,7 @@ mod tests {
                     .as_primitive::<TimestampMicrosecondType>()
                     .value(0)
             ),
-            super::super::time::parse("2026-05-04T09:12:00Z", None)
+            time::parse("2026-05-04T09:12:00Z", None)
         );
     }
 }
