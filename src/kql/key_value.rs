@@ -4,6 +4,8 @@
 //! digits, where none are told; by a regular expression. Where Kusto's documentation leaves open what is meant: a key that ends
 //! a greedy value need not be one that is wanted, and an escape is kept before a character that needs none.
 
+use std::sync::Arc;
+
 use regex::Regex;
 
 use super::operate::{compiled_regex, regex_error};
@@ -43,7 +45,7 @@ enum Pairs {
         greedy: bool,
     },
     Words,
-    Regex(Regex),
+    Regex(Arc<Regex>),
 }
 
 impl KeyValue {

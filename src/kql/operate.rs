@@ -9,7 +9,7 @@ mod list;
 mod pattern;
 mod text;
 
-pub use arithmetic::{arithmetic, arithmetic_type, negate, negate_type};
+pub use arithmetic::{Joined, arithmetic, arithmetic_type, joined, negate, negate_type};
 pub use compare::{
     between, between_type, compare, compare_type, equality_type, equals, order_type,
 };

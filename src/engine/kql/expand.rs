@@ -1,11 +1,8 @@
 //! `mv-expand`: a row for each element of an array.
 
-use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::{ArrayRef, ListBuilder, StringBuilder};
+use arrow::array::{Array, ArrayRef, AsArray, ListBuilder, StringBuilder};
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column as PlanColumn, Result as PlanResult, UnnestOptions};
 use datafusion::logical_expr::{
@@ -20,41 +17,33 @@ use crate::kql::ast::operator::MvColumn;
 use crate::kql::ast::{Expr, ExprKind, NamedExpr, Operator};
 use crate::kql::eval::Compiled;
 use crate::kql::naming;
-use crate::kql::value::{Json, Type, Value};
+use crate::kql::value::{Json, Type, Value, is_compact};
 
-/// How a row is turned into elements.
-type Expand = dyn Fn(&[Value]) -> Vec<Json> + Send + Sync;
-
-/// Gives the elements of a row's value as JSON text.
+/// Gives the elements of a row's value, or their numbers, as JSON text.
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct Elements {
-    id: u64,
-    elements: Box<Expand>,
+    give: Give,
+    /// Whether a property of a bag is a pair of key and value.
+    pairs: bool,
+    /// So many at most.
+    most: usize,
     signature: Signature,
 }
 
-impl fmt::Debug for Elements {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "elements#{}", self.id)
-    }
-}
-
-impl PartialEq for Elements {
-    fn eq(&self, other: &Self) -> bool {
-        self.id == other.id
-    }
-}
-
-impl Eq for Elements {}
-
-impl Hash for Elements {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.id.hash(state);
-    }
+/// What of the elements is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Give {
+    Elements,
+    /// Their numbers, of the longest of several columns.
+    Numbers,
 }
 
 impl ScalarUDFImpl for Elements {
     fn name(&self) -> &str {
-        "elements"
+        match self.give {
+            Give::Elements => "elements",
+            Give::Numbers => "element_numbers",
+        }
     }
 
     fn signature(&self) -> &Signature {
@@ -76,15 +65,19 @@ impl ScalarUDFImpl for Elements {
             .map(|a| a.into_array(rows))
             .collect::<PlanResult<_>>()?;
         let mut out = ListBuilder::new(StringBuilder::new());
-        let mut row = vec![Value::Null; columns.len()];
         for r in 0..rows {
-            for (i, column) in columns.iter().enumerate() {
-                row[i] = arrays::value(column, r, Type::Dynamic);
-            }
-            for element in (self.elements)(&row) {
-                match element {
-                    Json::Null => out.values().append_null(),
-                    other => out.values().append_value(other.stored_text()),
+            match self.give {
+                Give::Elements => self.elements(&columns[0], r, |element| {
+                    out.values().append_option(element);
+                }),
+                Give::Numbers => {
+                    let mut longest = 0;
+                    for column in &columns {
+                        let mut length = 0;
+                        self.elements(column, r, |_| length += 1);
+                        longest = longest.max(length);
+                    }
+                    (0..longest).for_each(|i| out.values().append_value(i.to_string()));
                 }
             }
             out.append(true);
@@ -93,17 +86,70 @@ impl ScalarUDFImpl for Elements {
     }
 }
 
-fn call(
-    columns: Vec<PlanExpr>,
-    elements: impl Fn(&[Value]) -> Vec<Json> + Send + Sync + 'static,
-) -> PlanExpr {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    ScalarUDF::from(Elements {
-        id: NEXT.fetch_add(1, Ordering::Relaxed),
-        signature: row::signature(columns.len()),
-        elements: Box::new(elements),
+impl Elements {
+    fn call(self, columns: Vec<PlanExpr>) -> PlanExpr {
+        ScalarUDF::from(self).call(columns)
+    }
+
+    /// Gives the elements of a cell to a function; nothing for null.
+    fn elements(&self, column: &ArrayRef, row: usize, mut give: impl FnMut(Option<&str>)) {
+        let texts = column.as_string::<i32>();
+        // What is compact is cut, and not read.
+        if texts.is_valid(row)
+            && let text = texts.value(row)
+            && text.starts_with(['[', '{'])
+            && (text.starts_with('[') || !self.pairs)
+            && is_compact(text)
+        {
+            let is_bag = text.starts_with('{');
+            let mut one = String::new();
+            for part in parts_of(text).take(self.most) {
+                if is_bag {
+                    one.clear();
+                    one.extend(["{", part, "}"]);
+                    give(Some(&one));
+                } else {
+                    give((part != "null").then_some(part));
+                }
+            }
+            return;
+        }
+        let value = arrays::value(column, row, Type::Dynamic);
+        for element in elements_of(&value, self.pairs).iter().take(self.most) {
+            match element {
+                Json::Null => give(None),
+                other => give(Some(&other.stored_text())),
+            }
+        }
+    }
+}
+
+/// The elements of an array or the properties of an object, as they stand in compact JSON.
+fn parts_of(json: &str) -> impl Iterator<Item = &str> {
+    let inner = json
+        .get(1..json.len().saturating_sub(1))
+        .unwrap_or_default();
+    let mut rest = (!inner.is_empty()).then_some(inner);
+    std::iter::from_fn(move || {
+        let text = rest.take()?;
+        let (mut depth, mut quoted, mut escaped) = (0usize, false, false);
+        for (at, byte) in text.bytes().enumerate() {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => quoted = !quoted,
+                _ if quoted => {}
+                b'[' | b'{' => depth += 1,
+                b']' | b'}' => depth = depth.saturating_sub(1),
+                b',' if depth == 0 => {
+                    rest = Some(&text[at + 1..]);
+                    return Some(&text[..at]);
+                }
+                _ => {}
+            }
+        }
+        Some(text)
     })
-    .call(columns)
 }
 
 /// The elements of an array, or the properties of a bag; what is neither is its own only element.
@@ -209,11 +255,13 @@ impl Lower<'_> {
             let (name, compiled) = self.expanded(&column.item, &schema)?;
             let whole = self.expression(&compiled, relation);
             wholes.push(whole.clone());
-            let expr = call(vec![whole], move |row| {
-                let mut all = elements_of(&row[0], pairs);
-                all.truncate(most);
-                all
-            });
+            let elements = Elements {
+                give: Give::Elements,
+                pairs,
+                most,
+                signature: row::signature(1),
+            };
+            let expr = elements.call(vec![whole]);
             let ty = column.to.map_or(Type::Dynamic, |t| t.ty);
             match list.iter().position(|c| c.0 == name) {
                 Some(at) => {
@@ -228,13 +276,13 @@ impl Lower<'_> {
         }
         if let Some(index) = index {
             expanded.push((list.len(), Type::Long));
-            let expr = call(wholes, move |row| {
-                let lengths = row.iter().map(|whole| elements_of(whole, pairs).len());
-                let longest = lengths.max().unwrap_or(0);
-                (0..longest.min(most))
-                    .map(|i| Json::Long(i as i64))
-                    .collect()
-            });
+            let numbers = Elements {
+                give: Give::Numbers,
+                pairs,
+                most,
+                signature: row::signature(wholes.len()),
+            };
+            let expr = numbers.call(wholes);
             list.push((index, Type::Dynamic, expr));
         }
         Ok((list, expanded))

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::Field;
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::{Aggregate as AggregatePlan, Expr as PlanExpr, LogicalPlan};
 use datafusion::prelude::lit;
@@ -281,7 +281,14 @@ impl Lower<'_> {
             };
             list.push(made.alias(&field));
             // Several values come packed.
-            packed.push(ty.is_none().then_some(DataType::Binary));
+            packed.push(match ty {
+                Some(_) => None,
+                None => Some(row::packed_type(
+                    call.aggregate,
+                    &call.types,
+                    &call.constants,
+                )),
+            });
             let ty = ty.unwrap_or(Type::Dynamic);
             let mut column = Column::new(format!("\0{i}"), ty, field);
             // The first or the last of such times is one.

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::common::Result;
@@ -204,12 +204,37 @@ impl Lower<'_> {
                 .iter()
                 .enumerate()
                 .map(|(i, ty)| Field::new(format!("{i}"), arrays::arrow_type(*ty), true));
-            let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(made.len()));
+            let options = RecordBatchOptions::new().with_row_count(Some(made.len()));
             let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
             Ok(RecordBatch::try_new_with_options(
                 schema,
                 arrays.collect(),
                 &options,
+            )?)
+        };
+        let rows = Readers::one(name, Making::InOrder);
+        self.batch_later(rows, relation, columns, Some(Box::new(batch)))
+    }
+
+    /// The same with whole columns: those of the result are made of those of the relation.
+    pub(super) fn batches_later(
+        &mut self,
+        name: &str,
+        relation: &Relation,
+        columns: &[(String, Type)],
+        make: impl Fn(&RecordBatch) -> Result<Vec<ArrayRef>> + Send + Sync + 'static,
+    ) -> Result<Relation, Failure> {
+        let fields = columns.iter().enumerate();
+        let fields = fields
+            .map(|(i, (_, ty))| Field::new(format!("{i}"), arrays::arrow_type(*ty), true))
+            .collect::<Vec<_>>();
+        let schema = Arc::new(Schema::new(fields));
+        let batch = move |batch: RecordBatch| {
+            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            let columns = make(&batch)?;
+            let schema = Arc::clone(&schema);
+            Ok(RecordBatch::try_new_with_options(
+                schema, columns, &options,
             )?)
         };
         let rows = Readers::one(name, Making::InOrder);

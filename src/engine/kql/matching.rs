@@ -12,6 +12,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::prelude::lit;
 
+use super::path::printed;
 use super::row;
 use super::unary::first;
 use crate::kql::ast::InKind;
@@ -25,15 +26,25 @@ pub(super) enum Test {
     List(Arc<List>),
 }
 
-/// A string operator on a column of text that has no nulls.
+/// What is in the column that is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Searched {
+    /// Text.
+    Text,
+    /// JSON, which is searched as `tostring` prints it.
+    Json,
+}
+
+/// A string operator on a column; null is the empty text.
 struct TextTest {
     name: String,
     test: Test,
+    searched: Searched,
     signature: Signature,
 }
 
 /// The operator on a column of text.
-pub(super) fn test(text: Expr, test: Test) -> Expr {
+pub(super) fn test(text: Expr, test: Test, searched: Searched) -> Expr {
     /// So many terms of a list are shown in a plan.
     const SHOWN: usize = 30;
     let shown = match &test {
@@ -68,6 +79,7 @@ pub(super) fn test(text: Expr, test: Test) -> Expr {
         name: row::own_name(name),
         signature: row::signature(arguments.len()),
         test,
+        searched,
     })
     .call(arguments);
     match negated {
@@ -94,7 +106,7 @@ impl fmt::Debug for TextTest {
 
 impl PartialEq for TextTest {
     fn eq(&self, other: &Self) -> bool {
-        self.identity() == other.identity()
+        self.identity() == other.identity() && self.searched == other.searched
     }
 }
 
@@ -125,9 +137,12 @@ impl ScalarUDFImpl for TextTest {
         let mut out = BooleanBuilder::with_capacity(texts.len());
         for text in texts {
             let text = text.unwrap_or("");
-            out.append_value(match &self.test {
-                Test::Match(matcher) => matcher.matches(text),
-                Test::List(list) => list.holds_text(text) != list.op().negated,
+            out.append_value(match (&self.test, self.searched) {
+                (Test::Match(matcher), Searched::Json) => {
+                    matcher.may_match_json(text) && matcher.matches(&printed(text))
+                }
+                (Test::Match(matcher), Searched::Text) => matcher.matches(text),
+                (Test::List(list), _) => list.holds_text(text) != list.op().negated,
             });
         }
         Ok(ColumnarValue::Array(Arc::new(out.finish())))

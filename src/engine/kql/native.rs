@@ -14,15 +14,16 @@ use datafusion::logical_expr::{
 use datafusion::prelude::{in_list, lit};
 
 use super::arrays;
-use super::matching::{Test, test};
+use super::lifted::{self, Body};
+use super::matching::{Searched, Test, test};
 use super::path::{Document, Kind, Want, find};
 use super::relation::{Column, Relation};
 use super::row;
 use super::unary::{local, printed, text};
-use crate::kql::ast::{CompareOp, InKind, InOp};
+use crate::kql::ast::{ArithmeticOp, CompareOp, InKind, InOp};
 use crate::kql::eval::{Compiled, Node, PathStep};
 use crate::kql::function::Env;
-use crate::kql::operate::List;
+use crate::kql::operate::{List, arithmetic_type};
 use crate::kql::value::{Place, Type, Value, read_bool};
 
 /// Longer lists are looked up by hash.
@@ -170,8 +171,12 @@ impl Native<'_> {
                 if left.ty != Type::String && matcher.matches("") {
                     return None;
                 }
-                let text = self.text(left)?;
-                Some(test(text, Test::Match(Arc::clone(matcher))))
+                let test_of = Test::Match(Arc::clone(matcher));
+                // All of a JSON column is searched as it stands, and printed where that may matter.
+                if let Some(column) = self.column(left).filter(|c| c.ty == Type::Dynamic) {
+                    return Some(test(column.expr(), test_of, Searched::Json));
+                }
+                Some(test(self.text(left)?, test_of, Searched::Text))
             }
             Node::List(left, list) => self.list(left, list),
             Node::Path(..) => {
@@ -186,8 +191,27 @@ impl Native<'_> {
             Node::ListEach(op, left, list) => self.list_of_subquery(*op, left, list, why),
             Node::Fit(inner) if inner.ty == compiled.ty => self.exact(inner, why),
             Node::Call(function, arguments) => self.call(function.name, arguments, compiled.ty),
+            Node::Arithmetic(first, rest) => self.arithmetic(first, rest),
             _ => None,
         }
+    }
+
+    fn arithmetic(&self, first: &Compiled, rest: &[(ArithmeticOp, Compiled)]) -> Option<Expr> {
+        let (mut value, mut ty) = (self.value(first), first.ty);
+        for (op, operand) in rest {
+            let types = vec![ty, operand.ty];
+            ty = arithmetic_type(*op, ty, operand.ty).ok()?;
+            let columns = vec![value, self.value(operand)];
+            value = lifted::call(Body::Arithmetic(*op), columns, types, ty)?;
+        }
+        Some(value)
+    }
+
+    /// A function that has a body for whole columns.
+    fn lifted(&self, body: Body, arguments: &[Compiled], ty: Type) -> Option<Expr> {
+        let columns = arguments.iter().map(|a| self.value(a)).collect();
+        let types = arguments.iter().map(|a| a.ty).collect();
+        lifted::call(body, columns, types, ty)
     }
 
     fn joined(&self, all: &[Compiled], op: Operator, why: For) -> Option<Expr> {
@@ -329,7 +353,10 @@ impl Native<'_> {
             let from = self.compare(CompareOp::GreaterEqual, value, low, why)?;
             return Some(from.and(self.compare(CompareOp::LessEqual, value, high, why)?));
         }
-        let (from, to) = (self.fixed(low)?, self.fixed(high)?);
+        let (from, to) = match (self.fixed(low), self.fixed(high)) {
+            (Some(from), Some(to)) => (from, to),
+            _ => return self.between_columns(negated, value, low, high, why),
+        };
         let to = match (&from, &to) {
             (Value::DateTime(from), Value::Timespan(length)) => {
                 Value::datetime(from.checked_add(*length)?)
@@ -351,6 +378,34 @@ impl Native<'_> {
             true => datafusion::logical_expr::not(inside),
             false => inside,
         })
+    }
+
+    /// `between` whose bounds are those of the row.
+    fn between_columns(
+        &self,
+        negated: bool,
+        value: &Compiled,
+        low: &Compiled,
+        high: &Compiled,
+        why: For,
+    ) -> Option<Expr> {
+        // What is no column would be computed twice.
+        let columns = value.as_column().is_some() && low.as_column().is_some();
+        if negated || !columns || why != For::Filter {
+            return None;
+        }
+        let from = self.compare(CompareOp::GreaterEqual, value, low, why)?;
+        let to = match (value.ty, low.ty, high.ty) {
+            (Type::DateTime, Type::DateTime, Type::Timespan) => {
+                let add = Body::Arithmetic(ArithmeticOp::Add);
+                let columns = vec![self.value(low), self.value(high)];
+                let types = vec![low.ty, high.ty];
+                let high = lifted::call(add, columns, types, Type::DateTime)?;
+                binary_expr(self.value(value), Operator::LtEq, high)
+            }
+            _ => self.compare(CompareOp::LessEqual, value, high, why)?,
+        };
+        Some(from.and(to))
     }
 
     /// `in (T | …)` of a condition, in a query that is planned.
@@ -409,7 +464,11 @@ impl Native<'_> {
             let texts = texts.into_iter().map(|text| lit(text.as_str())).collect();
             return Some(in_list(self.text(left)?, texts, op.negated));
         }
-        Some(test(self.text(left)?, Test::List(Arc::clone(list))))
+        Some(test(
+            self.text(left)?,
+            Test::List(Arc::clone(list)),
+            Searched::Text,
+        ))
     }
 
     fn call(&self, name: &str, arguments: &[Compiled], ty: Type) -> Option<Expr> {
@@ -428,6 +487,8 @@ impl Native<'_> {
                 Some(self.value(one).is_not_null())
             }
             ("tostring", [one]) => self.text(one),
+            ("bin" | "floor", [_, _]) => self.lifted(Body::Bin, arguments, ty),
+            ("extract", [_, _, _]) => self.lifted(Body::Extract, arguments, ty),
             ("iff" | "iif", [condition, then, other]) if then.ty == ty && other.ty == ty => {
                 when(self.filter(condition), self.value(then))
                     .otherwise(self.value(other))

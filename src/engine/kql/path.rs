@@ -105,6 +105,11 @@ impl ScalarUDFImpl for Find {
     }
 }
 
+/// The text of a `dynamic` as `tostring` gives it; empty of null.
+pub(super) fn printed(text: &str) -> Cow<'_, str> {
+    wanted(text, false, Want::Text).unwrap_or_default()
+}
+
 /// An element of a column of arrays.
 pub(super) fn element(array: Expr, at: usize) -> Expr {
     let document = Document {
@@ -159,32 +164,36 @@ impl Find {
 
     fn wanted<'t>(&self, found: &'t str) -> Option<Cow<'t, str>> {
         // What stands inside of a record may be odder than a text by itself.
-        let is_part = !self.places.is_empty();
-        if self.want == Want::Json {
-            let json = match is_part {
-                true => Json::compact_part(found),
-                false => Json::compact_stored(found),
-            };
-            return (json != "null").then_some(json);
-        }
-        if let Some(inner) = plain_string(found) {
-            return Some(Cow::Borrowed(inner));
-        }
-        let read: fn(&str) -> Option<Json> = match is_part {
-            true => Json::part,
-            false => Json::from_stored,
+        wanted(found, !self.places.is_empty(), self.want)
+    }
+}
+
+/// What is wanted of JSON text, a part of a record or all of it; nothing of null.
+fn wanted(found: &str, is_part: bool, want: Want) -> Option<Cow<'_, str>> {
+    if want == Want::Json {
+        let json = match is_part {
+            true => Json::compact_part(found),
+            false => Json::compact_stored(found),
         };
-        match found {
-            "null" => None,
-            // Printing it would give the same.
-            bag if bag.starts_with(['{', '[']) && is_compact(bag) => Some(Cow::Borrowed(bag)),
-            _ => match read(found) {
-                Some(Json::Null) => None,
-                Some(value) => Some(Cow::Owned(value.show())),
-                // Text that is no JSON is a string.
-                None => Some(Cow::Borrowed(found)),
-            },
-        }
+        return (json != "null").then_some(json);
+    }
+    if let Some(inner) = plain_string(found) {
+        return Some(Cow::Borrowed(inner));
+    }
+    let read: fn(&str) -> Option<Json> = match is_part {
+        true => Json::part,
+        false => Json::from_stored,
+    };
+    match found {
+        "null" => None,
+        // Printing it would give the same.
+        bag if bag.starts_with(['{', '[']) && is_compact(bag) => Some(Cow::Borrowed(bag)),
+        _ => match read(found) {
+            Some(Json::Null) => None,
+            Some(value) => Some(Cow::Owned(value.show())),
+            // Text that is no JSON is a string.
+            None => Some(Cow::Borrowed(found)),
+        },
     }
 }
 

@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Expr, ScalarFunctionArgs,
-    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Expr, GroupsAccumulator,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::grouped::{self, Kernel};
 use super::{arrays, state};
 use crate::kql::aggregate::{self, Aggregate};
 use crate::kql::value::{Json, Type, Value};
@@ -155,11 +156,13 @@ impl ScalarUDFImpl for RowFunction {
 /// An aggregate over some columns.
 pub(super) struct RowAggregate {
     id: u64,
+    /// How it is worked out over whole columns; row by row where there is nothing.
+    kernel: Option<Kernel>,
     name: String,
     aggregate: &'static Aggregate,
     types: Vec<Type>,
     constants: Vec<Option<Value>>,
-    /// Nothing for one that gives several columns: they come as JSON.
+    /// Nothing for one that gives several columns: they come packed.
     ty: Option<Type>,
     signature: Signature,
 }
@@ -194,6 +197,7 @@ pub(super) fn aggregate_call(
 ) -> Expr {
     let function = RowAggregate {
         id: next_id(),
+        kernel: Kernel::of(aggregate, &types, &constants),
         name: own_name(aggregate.name),
         signature: signature(columns.len()),
         aggregate,
@@ -214,10 +218,27 @@ impl AggregateUDFImpl for RowAggregate {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(self.ty.map_or(DataType::Binary, arrays::arrow_type))
+        Ok(match self.ty {
+            Some(ty) => arrays::arrow_type(ty),
+            None => packed_type(self.aggregate, &self.types, &self.constants),
+        })
+    }
+
+    fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
+        self.kernel.is_some()
+    }
+
+    fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+        match &self.kernel {
+            Some(kernel) => kernel.groups(),
+            None => internal_err!("{} is worked out row by row", self.name),
+        }
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
+        if let Some(kernel) = &self.kernel {
+            return kernel.kept(args.name);
+        }
         Ok(vec![Arc::new(Field::new(
             format!("{}_state", args.name),
             DataType::Binary,
@@ -226,12 +247,26 @@ impl AggregateUDFImpl for RowAggregate {
     }
 
     fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        if let Some(kernel) = &self.kernel {
+            return kernel.whole();
+        }
         Ok(Box::new(Bridge {
             inner: self.aggregate.accumulator(&self.types, &self.constants),
             types: self.types.clone(),
             ty: self.ty,
         }))
     }
+}
+
+/// The type of the packed columns of an aggregate that gives several.
+pub(super) fn packed_type(
+    aggregate: &Aggregate,
+    types: &[Type],
+    constants: &[Option<Value>],
+) -> DataType {
+    let results = Kernel::of(aggregate, types, constants)
+        .and_then(|_| aggregate.types(types, constants).ok());
+    results.map_or(DataType::Binary, grouped::packed)
 }
 
 #[derive(Debug)]
@@ -331,6 +366,9 @@ impl ScalarUDFImpl for Element {
         let rows = args.number_rows;
         let mut columns = args.args;
         let array = columns.swap_remove(0).into_array(rows)?;
+        if let Some(packed) = array.as_struct_opt() {
+            return Ok(ColumnarValue::Array(Arc::clone(packed.column(self.at))));
+        }
         let values: Vec<Value> = array
             .as_binary::<i32>()
             .iter()

@@ -2,12 +2,15 @@
 //!
 //! They ask for an order, so the rows are made first and then gone through one after the other.
 
-use super::Failure;
+use arrow::array::{Array, ArrayRef};
+use arrow::error::ArrowError;
+
+use super::operator::columns_of;
 use super::relation::Relation;
 use super::statement::Lower;
+use super::{Failure, arrays};
 use crate::kql::ast::{Call, Expr, ExprKind, NamedExpr};
 use crate::kql::eval::Compiled;
-use crate::kql::function::Env;
 use crate::kql::value::{Decimal, Type, Value};
 
 /// Begins the names of columns that hold what a window function gave.
@@ -55,18 +58,51 @@ impl Lower<'_> {
             let own = step.gives_local_times(&|at| local.get(at) == Some(&true));
             local.push(own);
         }
-        let made = self.later("window", &relation, &columns, move |mut rows| {
-            for step in &steps {
-                let values = step.values(&rows);
-                for (row, value) in rows.iter_mut().zip(values) {
-                    row.push(value);
-                }
+        let mut relation = relation;
+        let mut steps = steps.into_iter().peekable();
+        while steps.peek().is_some() {
+            // Those that need no result of one another go through the rows together.
+            let known = relation.columns.len();
+            let mut round = Vec::new();
+            while let Some(step) = steps.next_if(|s| s.needs() <= known) {
+                round.push(step);
             }
-            Ok(rows)
+            relation = self
+                .round(&relation, &columns[..known + round.len()], round)?
+                .with_local_times(&local);
+        }
+        Ok((relation, items))
+    }
+
+    /// Adds the results of some window functions.
+    fn round(
+        &mut self,
+        relation: &Relation,
+        columns: &[(String, Type)],
+        round: Vec<Window>,
+    ) -> Result<Relation, Failure> {
+        let mut list = columns_of(relation);
+        let width = list.len();
+        for window in &round {
+            for argument in &window.arguments {
+                let expr = self.expression(argument, relation);
+                list.push((format!("{MARK}a{}", list.len()), argument.ty, expr));
+            }
+        }
+        let prepared = self.fields.project(relation, list)?;
+        let mut made = self.batches_later("window", &prepared, columns, move |batch| {
+            let rows = batch.num_rows();
+            let mut arrays = batch.columns()[..width].to_vec();
+            let mut arguments = &batch.columns()[width..];
+            for window in &round {
+                let (own, others) = arguments.split_at(window.arguments.len());
+                arguments = others;
+                arrays.push(window.values(own, rows)?);
+            }
+            Ok(arrays)
         })?;
-        let mut made = made.with_local_times(&local);
         made.ordered = true;
-        Ok((made, items))
+        Ok(made)
     }
 
     /// Takes the results of window functions away.
@@ -142,7 +178,6 @@ impl Lower<'_> {
             kind,
             ty,
             arguments,
-            env,
         })
     }
 }
@@ -152,7 +187,6 @@ struct Window {
     kind: Kind,
     ty: Type,
     arguments: Vec<Compiled>,
-    env: Env,
 }
 
 /// What a window function does.
@@ -170,95 +204,79 @@ enum Kind {
 }
 
 impl Window {
+    /// How many columns there must be for its arguments.
+    fn needs(&self) -> usize {
+        let used = self.arguments.iter().flat_map(Compiled::columns);
+        used.max().map_or(0, |last| last + 1)
+    }
+
     /// Whether it gives local times; `column` says it of columns.
     fn gives_local_times(&self, column: &dyn Fn(usize) -> bool) -> bool {
         self.ty == Type::DateTime && self.arguments.iter().any(|a| a.is_local_time(column))
     }
 
-    fn argument(&self, at: usize, row: &[Value]) -> Value {
-        self.arguments
-            .get(at)
-            .map_or(Value::Null, |argument| argument.eval(&self.env, row))
+    fn argument(&self, at: usize, columns: &[ArrayRef], row: usize) -> Value {
+        match (columns.get(at), self.arguments.get(at)) {
+            (Some(column), Some(argument)) => arrays::value(column, row, argument.ty),
+            _ => Value::Null,
+        }
     }
 
-    /// Its value in each row.
-    fn values(&self, rows: &[Vec<Value>]) -> Vec<Value> {
-        let restarts = |at: usize, row: &[Value]| self.argument(at, row).to_bool() == Some(true);
-        match self.kind {
+    /// Its values in all rows, from those of its arguments.
+    fn values(&self, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef, ArrowError> {
+        let restarts =
+            |at: usize, row: usize| self.argument(at, columns, row).to_bool() == Some(true);
+        let values: Vec<Value> = match self.kind {
+            Kind::Neighbour { back, distance } => {
+                let distance = distance.min(rows);
+                // Rows that have no neighbour, and the values of the neighbours of all others.
+                let (alone, first) = match back {
+                    true => (0..distance, 0),
+                    false => (rows - distance..rows, distance),
+                };
+                let alone: Vec<Value> = alone
+                    .map(|row| self.argument(2, columns, row).fit(self.ty))
+                    .collect();
+                let alone = arrays::array(alone.iter(), self.ty);
+                let others = columns[0].slice(first, rows - distance);
+                return match back {
+                    true => concat(&[&alone, &others]),
+                    false => concat(&[&others, &alone]),
+                };
+            }
             Kind::Number(first) => {
                 let mut next = first;
-                let number = |row: &Vec<Value>| {
+                let number = |row| {
                     if restarts(1, row) {
                         next = first;
                     }
                     next = next.wrapping_add(1);
                     Value::Long(next.wrapping_sub(1))
                 };
-                rows.iter().map(number).collect()
+                (0..rows).map(number).collect()
             }
-            Kind::Neighbour { back, distance } => {
-                let value = |at: usize| {
-                    let other = match back {
-                        true => at.checked_sub(distance),
-                        false => at.checked_add(distance).filter(|o| *o < rows.len()),
-                    };
-                    match other {
-                        Some(other) => self.argument(0, &rows[other]),
-                        None => self.argument(2, &rows[at]).fit(self.ty),
-                    }
-                };
-                (0..rows.len()).map(value).collect()
-            }
-            Kind::Sum => {
-                let (mut whole, mut real) = (0i64, 0f64);
-                let mut decimal = Some(Decimal::default());
-                let sum = |row: &Vec<Value>| {
-                    if restarts(1, row) {
-                        (whole, real) = (0, 0.0);
-                        decimal = Some(Decimal::default());
-                    }
-                    let value = self.argument(0, row);
-                    match value {
-                        Value::Decimal(value) => {
-                            decimal = decimal.and_then(|sum| sum.plus(value));
-                        }
-                        _ => real += value.to_real().unwrap_or(0.0),
-                    }
-                    whole = whole.wrapping_add(match value {
-                        Value::Timespan(ticks) => ticks,
-                        Value::Real(_) | Value::Decimal(_) => 0,
-                        other => other.to_long().unwrap_or(0),
-                    });
-                    match self.ty {
-                        Type::Real => Value::Real(real),
-                        Type::Decimal => decimal.map_or(Value::Null, Value::Decimal),
-                        Type::Timespan => Value::Timespan(whole),
-                        _ => Value::Long(whole),
-                    }
-                };
-                rows.iter().map(sum).collect()
-            }
+            Kind::Sum => self.sums(columns, rows),
             Kind::Rank { dense } => {
                 let (mut rank, mut position) = (0i64, 0i64);
                 let mut last: Option<Value> = None;
-                let rank = |row: &Vec<Value>| {
+                let rank = |row| {
                     if restarts(1, row) {
                         (rank, position, last) = (0, 0, None);
                     }
                     position += 1;
-                    let own = self.argument(0, row);
+                    let own = self.argument(0, columns, row);
                     if last.as_ref() != Some(&own) {
                         rank = if dense { rank + 1 } else { position };
                         last = Some(own);
                     }
                     Value::Long(rank)
                 };
-                rows.iter().map(rank).collect()
+                (0..rows).map(rank).collect()
             }
             Kind::Session { longest, gap } => {
                 let mut session: Option<(i64, i64)> = None;
-                let began = |row: &Vec<Value>| {
-                    let Value::DateTime(now) = self.argument(0, row) else {
+                let began = |row| {
+                    let Value::DateTime(now) = self.argument(0, columns, row) else {
                         return Value::Null;
                     };
                     let first = match session {
@@ -274,10 +292,47 @@ impl Window {
                     session = Some((first, now));
                     Value::DateTime(first)
                 };
-                rows.iter().map(began).collect()
+                (0..rows).map(began).collect()
             }
-        }
+        };
+        Ok(arrays::array(values.iter(), self.ty))
     }
+
+    fn sums(&self, columns: &[ArrayRef], rows: usize) -> Vec<Value> {
+        let (mut whole, mut real) = (0i64, 0f64);
+        let mut decimal = Some(Decimal::default());
+        let sum = |row| {
+            if self.argument(1, columns, row).to_bool() == Some(true) {
+                (whole, real) = (0, 0.0);
+                decimal = Some(Decimal::default());
+            }
+            let value = self.argument(0, columns, row);
+            match value {
+                Value::Decimal(value) => {
+                    decimal = decimal.and_then(|sum| sum.plus(value));
+                }
+                _ => real += value.to_real().unwrap_or(0.0),
+            }
+            whole = whole.wrapping_add(match value {
+                Value::Timespan(ticks) => ticks,
+                Value::Real(_) | Value::Decimal(_) => 0,
+                other => other.to_long().unwrap_or(0),
+            });
+            match self.ty {
+                Type::Real => Value::Real(real),
+                Type::Decimal => decimal.map_or(Value::Null, Value::Decimal),
+                Type::Timespan => Value::Timespan(whole),
+                _ => Value::Long(whole),
+            }
+        };
+        (0..rows).map(sum).collect()
+    }
+}
+
+/// Arrays one after the other.
+fn concat(arrays: &[&ArrayRef]) -> Result<ArrayRef, ArrowError> {
+    let arrays: Vec<&dyn Array> = arrays.iter().map(|a| a.as_ref()).collect();
+    arrow::compute::concat(&arrays)
 }
 
 pub(super) fn has_window(expr: &Expr) -> bool {

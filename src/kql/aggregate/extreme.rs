@@ -8,7 +8,7 @@ use super::state::{bytes, compare, is_empty, pack, parts, unpack};
 
 /// Which end of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub enum End {
     /// The least.
     Least,
     /// The greatest.
@@ -83,9 +83,9 @@ impl Accumulator for Extreme {
     }
 }
 
-/// How a [`Row`] chooses.
+/// How `arg_max`, `arg_min` and `take_any` choose their row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Choice {
+pub enum Choice {
     /// The first row whose first value stands at this end; a null loses to everything.
     By(End),
     /// The first row. Of a single argument, the first that is not empty, as Kusto promises.

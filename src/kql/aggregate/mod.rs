@@ -21,6 +21,11 @@ use std::fmt::Debug;
 
 use super::value::{Json, Type, Value};
 
+pub use super::sketch::rank;
+pub use extreme::{Choice, End};
+pub use percentile::{nearest, percentages};
+pub use state::{element, json_key};
+
 /// Most elements of what `makelist` and `makeset` give when no limit is written.
 const OLD_LIMIT: usize = 128;
 /// Most elements of what `make_list`, `make_set` and `make_bag` give.
@@ -42,6 +47,8 @@ pub struct Aggregate {
     pub predicate: Option<usize>,
     /// Which result columns it has.
     pub results: Results,
+    /// How it is worked out over whole columns, where it can be.
+    pub columnar: Option<Columnar>,
     /// What it gives, in a sentence.
     pub doc: &'static str,
     /// A query that needs no table.
@@ -64,6 +71,48 @@ pub enum Results {
     Arguments,
     /// One for each argument from this one on, all of one type: `percentiles`.
     From(usize),
+}
+
+/// What an [`Aggregate`] does with whole columns and many groups at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Columnar {
+    /// Counts rows.
+    Count,
+    /// Adds.
+    Sum,
+    /// Adds, and divides by the number of values.
+    Average,
+    /// Keeps the least value.
+    Least,
+    /// Keeps the greatest value.
+    Greatest,
+    /// Variance, or its square root, of one argument; covariance of two.
+    Spread {
+        /// Of two arguments.
+        of_two: bool,
+        /// Its square root.
+        deviation: bool,
+        /// The rows are a sample of all.
+        sample: bool,
+    },
+    /// Counts different values.
+    Distinct,
+    /// Lists different values, at most so many where no limit is written.
+    Set {
+        /// So many.
+        limit: usize,
+    },
+    /// Lists values, at most so many where no limit is written.
+    List {
+        /// Nulls are among them.
+        nulls: bool,
+        /// So many.
+        limit: usize,
+    },
+    /// Keeps a row.
+    Row(Choice),
+    /// Finds nearest ranks of percentages.
+    Percentiles,
 }
 
 /// The state of an aggregate over the rows of one group.

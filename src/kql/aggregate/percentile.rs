@@ -32,7 +32,7 @@ pub(super) enum As {
 }
 
 /// Percentages written as constants from that argument on, single or in an array.
-pub(super) fn percentages(constants: &[Option<Value>], from: usize) -> Result<Vec<f64>, String> {
+pub fn percentages(constants: &[Option<Value>], from: usize) -> Result<Vec<f64>, String> {
     let mut found = Vec::new();
     for constant in constants.iter().skip(from) {
         match constant {
@@ -69,6 +69,18 @@ pub(super) fn result_type(ty: Type) -> Result<Type, String> {
     }
 }
 
+/// The values of the nearest ranks; nulls of no value.
+pub fn nearest(ranks: &mut [i64], percentages: &[f64], ty: Type) -> Vec<Value> {
+    ranks.sort_unstable();
+    let find = |percentage: &f64| {
+        let wanted = percentage * ranks.len() as f64 / 100.0 - SLACK;
+        let below = wanted.ceil().max(1.0) as usize - 1;
+        let found = ranks.get(below).or(ranks.last());
+        found.map_or(Value::Null, |rank| unrank(*rank, ty))
+    };
+    percentages.iter().map(find).collect()
+}
+
 impl Percentiles {
     pub(super) fn new(
         types: &[Type],
@@ -91,11 +103,10 @@ impl Percentiles {
     fn results(&mut self) -> Vec<Value> {
         let values = std::mem::take(&mut self.values);
         let weights = std::mem::take(&mut self.weights);
-        let mut rows: Vec<(i64, i64)> = if weights.is_empty() {
-            values.into_iter().map(|value| (value, 1)).collect()
-        } else {
-            values.into_iter().zip(weights).collect()
-        };
+        if weights.is_empty() {
+            return nearest(&mut { values }, &self.percentages, self.ty);
+        }
+        let mut rows: Vec<(i64, i64)> = values.into_iter().zip(weights).collect();
         rows.sort_unstable();
         let total: i128 = rows.iter().map(|(_, weight)| i128::from(*weight)).sum();
         let find = |percentage: f64| {

@@ -52,7 +52,7 @@ pub(super) fn is_empty(value: &Value) -> bool {
 }
 
 /// A value as element of an array. A `decimal` becomes a string, as in Kusto.
-pub(super) fn element(value: &Value) -> Json {
+pub fn element(value: &Value) -> Json {
     pack(value)
 }
 
@@ -144,7 +144,7 @@ pub(super) fn key(value: &Value) -> String {
 }
 
 /// A text that is equal for equal JSON and only for it; the order of keys in bags makes no difference.
-pub(super) fn json_key(json: &Json) -> String {
+pub fn json_key(json: &Json) -> String {
     match json {
         Json::String(text) => format!("s{text}"),
         other => {

@@ -345,7 +345,7 @@ pub struct NamedExpr {
 }
 
 /// Operators of arithmetic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ArithmeticOp {
     /// `+`
     Add,

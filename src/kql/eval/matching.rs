@@ -40,7 +40,7 @@ impl Compiler<'_> {
                     {
                         return self.fail(Fault::new(right_span, wrong));
                     }
-                    Node::Match(Box::new(left), Arc::new(Matcher::new(op, &pattern)))
+                    Node::Match(Box::new(left), Arc::new(Matcher::prepared(op, &pattern)))
                 }
             };
             matches.push(self.node(span, Type::Bool, node)?);

@@ -37,6 +37,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 pub use fit::outputs;
+pub use number::floor;
+pub use regular::extracted;
 
 use super::value::{Json, Type, Value};
 

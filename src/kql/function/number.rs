@@ -101,15 +101,20 @@ fn bin_type(value: Type, size: Type, which: &str) -> Typed {
     }
 }
 
+/// The multiple of `size`, counted from `origin`, at or below a value; nothing for sizes that are not above zero.
+pub fn floor(value: i64, size: i64, origin: i64) -> Option<i64> {
+    if size <= 0 {
+        return None;
+    }
+    if origin == 0 {
+        return value.checked_sub(value.rem_euclid(size));
+    }
+    let (value, size, origin) = (i128::from(value), i128::from(size), i128::from(origin));
+    i64::try_from((value - origin).div_euclid(size) * size + origin).ok()
+}
+
 /// The multiple of `size`, counted from `origin`, at or below a value; null for sizes that are not above zero.
 fn bin(value: &Value, size: &Value, origin: Option<&Value>) -> Value {
-    let floor = |value: i64, size: i64, origin: i64| {
-        if size <= 0 {
-            return None;
-        }
-        let (value, size, origin) = (i128::from(value), i128::from(size), i128::from(origin));
-        i64::try_from((value - origin).div_euclid(size) * size + origin).ok()
-    };
     let whole = |value: &Value| match value {
         Value::Int(value) => Some(i64::from(*value)),
         Value::Long(value) => Some(*value),

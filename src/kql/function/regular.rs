@@ -20,6 +20,20 @@ pub(super) fn count(text: &str, pattern: &str) -> Option<i64> {
     i64::try_from(regex.find_iter(text).count()).ok()
 }
 
+/// Text of a group in the first match; empty where there is none.
+pub fn extracted<'t>(regex: Option<&Regex>, group: Option<i64>, text: &'t str) -> &'t str {
+    let Some(regex) = regex else {
+        return "";
+    };
+    let group = group.and_then(|group| usize::try_from(group).ok());
+    // The whole match is found without its groups.
+    if group == Some(0) {
+        return regex.find(text).map_or("", |found| found.as_str());
+    }
+    let found = regex.captures(text);
+    found.map_or("", |captures| group_text(&captures, group))
+}
+
 fn group_text<'t>(captures: &Captures<'t>, group: Option<usize>) -> &'t str {
     group
         .and_then(|group| captures.get(group))
@@ -193,11 +207,8 @@ pub(super) const TABLE: &[Function] = &[
             Ok(a.get(3).copied().unwrap_or(Type::String))
         },
         eval: |_, a| {
-            let source = text(a, 2);
-            let captures = compiled_regex(&text(a, 0));
-            let group = long(a, 1).and_then(|group| usize::try_from(group).ok());
-            let found = captures.as_ref().and_then(|regex| regex.captures(&source));
-            Value::from(found.map_or("", |captures| group_text(&captures, group)))
+            let (regex, source) = (compiled_regex(&text(a, 0)), text(a, 2));
+            Value::from(extracted(regex.as_deref(), long(a, 1), &source))
         },
     },
     EXTRACT_ALL,

@@ -120,57 +120,119 @@ fn is_date(value: &Value) -> bool {
 }
 
 fn calculate(op: ArithmeticOp, a: &Value, b: &Value) -> Value {
-    use ArithmeticOp as O;
     use Value as V;
-    match (whole(a), whole(b)) {
-        (Some(a), Some(b)) => return longs(op, a, b).map_or(V::Null, V::Long),
-        _ => {
-            if let (Some(x), Some(y)) = (number(a), number(b)) {
-                let exact = matches!(a, V::Decimal(_)) || matches!(b, V::Decimal(_));
-                if exact {
-                    // A decimal is neither infinite nor NaN.
-                    let both = a.to_decimal().zip(b.to_decimal());
-                    let value = both.and_then(|(a, b)| decimals(op, a, b));
-                    return value.map_or(V::Null, V::Decimal);
-                }
-                return V::Real(reals(op, x, y));
-            }
-        }
+    let (Some(left), Some(right)) = (a.ty(), b.ty()) else {
+        return V::Null;
+    };
+    if matches!(left, Type::Decimal) || matches!(right, Type::Decimal) {
+        return with_decimal(op, a, b);
     }
-    let date = |ticks: Option<i64>| ticks.map_or(V::Null, V::datetime);
-    let span = |ticks: Option<i64>| ticks.map_or(V::Null, V::Timespan);
-    match (op, a, b) {
-        (O::Add, V::Timespan(a), V::Timespan(b)) => span(a.checked_add(*b)),
-        (O::Subtract, V::Timespan(a), V::Timespan(b)) => span(a.checked_sub(*b)),
-        (O::Modulo, V::Timespan(a) | V::DateTime(a), V::Timespan(b)) => {
-            span(longs(O::Modulo, *a, *b))
-        }
-        (O::Add, V::DateTime(a), V::Timespan(b)) | (O::Add, V::Timespan(a), V::DateTime(b)) => {
-            date(a.checked_add(*b))
-        }
-        (O::Subtract, V::DateTime(a), V::Timespan(b)) => date(a.checked_sub(*b)),
-        (O::Subtract, V::DateTime(a), V::DateTime(b)) => span(a.checked_sub(*b)),
-        (O::Divide, V::Timespan(a) | V::DateTime(a), V::Timespan(b)) => {
-            V::Real(*a as f64 / *b as f64)
-        }
-        (O::Multiply, V::Timespan(ticks), by) | (O::Multiply, by, V::Timespan(ticks)) => {
-            match (whole(by), by) {
-                (Some(by), _) => span(ticks.checked_mul(by)),
-                (None, V::Decimal(by)) => {
-                    span(Decimal::from(*ticks).times(*by).and_then(Decimal::to_long))
-                }
-                (None, by) => span(number(by).and_then(|by| cut(*ticks as f64 * by))),
-            }
-        }
-        (O::Divide, V::Timespan(ticks), by) => match (whole(by), by) {
-            (Some(by), _) => span(ticks.checked_div(by)),
-            (None, V::Decimal(by)) => {
-                span(Decimal::from(*ticks).over(*by).and_then(Decimal::to_long))
-            }
-            (None, by) => span(number(by).and_then(|by| cut(*ticks as f64 / by))),
+    let Some(joined) = joined(op, left, right) else {
+        return V::Null;
+    };
+    let whole = |ticks: Option<i64>| {
+        ticks.map_or(V::Null, |n| match arithmetic_type(op, left, right) {
+            Ok(Type::DateTime) => V::DateTime(n),
+            Ok(Type::Timespan) => V::Timespan(n),
+            _ => V::Long(n),
+        })
+    };
+    match (joined, ticks(a), ticks(b)) {
+        (Joined::Whole(f), Some(a), Some(b)) => whole(f(a, b)),
+        (Joined::Ratio(f), Some(a), Some(b)) => V::Real(f(a, b)),
+        (Joined::Scaled(f), Some(a), _) => whole(number(b).and_then(|b| f(a, b))),
+        (Joined::ScaledBy(f), _, Some(b)) => whole(number(a).and_then(|a| f(b, a))),
+        (Joined::Real(f), ..) => match (number(a), number(b)) {
+            (Some(a), Some(b)) => V::Real(f(a, b)),
+            _ => V::Null,
         },
         _ => V::Null,
     }
+}
+
+/// An operation one side of which is a decimal, which is neither infinite nor NaN.
+fn with_decimal(op: ArithmeticOp, a: &Value, b: &Value) -> Value {
+    use ArithmeticOp as O;
+    use Value as V;
+    let span = |ticks: Option<i64>| ticks.map_or(V::Null, V::Timespan);
+    match (op, a, b) {
+        (O::Multiply, V::Timespan(ticks), V::Decimal(by))
+        | (O::Multiply, V::Decimal(by), V::Timespan(ticks)) => {
+            span(Decimal::from(*ticks).times(*by).and_then(Decimal::to_long))
+        }
+        (O::Divide, V::Timespan(ticks), V::Decimal(by)) => {
+            span(Decimal::from(*ticks).over(*by).and_then(Decimal::to_long))
+        }
+        _ if number(a).is_none() || number(b).is_none() => V::Null,
+        _ => {
+            let both = a.to_decimal().zip(b.to_decimal());
+            let value = both.and_then(|(a, b)| decimals(op, a, b));
+            value.map_or(V::Null, V::Decimal)
+        }
+    }
+}
+
+/// How two values that are whole or real numbers, or ticks, become one.
+#[derive(Clone, Copy)]
+pub enum Joined {
+    /// Whole numbers or ticks.
+    Whole(fn(i64, i64) -> Option<i64>),
+    /// Reals, or whole numbers beside reals.
+    Real(fn(f64, f64) -> f64),
+    /// Ticks, to a real.
+    Ratio(fn(i64, i64) -> f64),
+    /// Ticks and a real, to ticks.
+    Scaled(fn(i64, f64) -> Option<i64>),
+    /// The same of a real and ticks; the function takes the ticks first.
+    ScaledBy(fn(i64, f64) -> Option<i64>),
+}
+
+/// How `a op b` is worked out for values of these types that are not null; nothing for decimals, dynamics, and where there is no such
+/// operation.
+pub fn joined(op: ArithmeticOp, a: Type, b: Type) -> Option<Joined> {
+    use ArithmeticOp as O;
+    use Type as T;
+    let whole = |ty| matches!(ty, T::Int | T::Long);
+    let number = |ty| matches!(ty, T::Int | T::Long | T::Real);
+    Some(match (op, a, b) {
+        _ if whole(a) && whole(b) => Joined::Whole(longs(op)),
+        _ if number(a) && number(b) => Joined::Real(reals(op)),
+        (O::Add, T::Timespan, T::Timespan) => Joined::Whole(i64::checked_add),
+        (O::Subtract, T::Timespan, T::Timespan) | (O::Subtract, T::DateTime, T::DateTime) => {
+            Joined::Whole(i64::checked_sub)
+        }
+        (O::Modulo, T::Timespan | T::DateTime, T::Timespan) => Joined::Whole(longs(O::Modulo)),
+        (O::Add, T::DateTime, T::Timespan) | (O::Add, T::Timespan, T::DateTime) => {
+            Joined::Whole(|a, b| a.checked_add(b).filter(|t| is_datetime(*t)))
+        }
+        (O::Subtract, T::DateTime, T::Timespan) => {
+            Joined::Whole(|a, b| a.checked_sub(b).filter(|t| is_datetime(*t)))
+        }
+        (O::Divide, T::Timespan | T::DateTime, T::Timespan) => {
+            Joined::Ratio(|a, b| a as f64 / b as f64)
+        }
+        (O::Multiply, T::Timespan, by) | (O::Multiply, by, T::Timespan) if whole(by) => {
+            Joined::Whole(i64::checked_mul)
+        }
+        (O::Divide, T::Timespan, by) if whole(by) => Joined::Whole(i64::checked_div),
+        (O::Multiply, T::Timespan, T::Real) => Joined::Scaled(|a, by| cut(a as f64 * by)),
+        (O::Multiply, T::Real, T::Timespan) => Joined::ScaledBy(|a, by| cut(a as f64 * by)),
+        (O::Divide, T::Timespan, T::Real) => Joined::Scaled(|a, by| cut(a as f64 / by)),
+        _ => return None,
+    })
+}
+
+/// Whole numbers, and ticks.
+fn ticks(value: &Value) -> Option<i64> {
+    match value {
+        Value::DateTime(ticks) | Value::Timespan(ticks) => Some(*ticks),
+        other => whole(other),
+    }
+}
+
+/// Whether a date has so many ticks.
+fn is_datetime(ticks: i64) -> bool {
+    Value::datetime(ticks) != Value::Null
 }
 
 fn whole(value: &Value) -> Option<i64> {
@@ -196,25 +258,24 @@ fn cut(value: f64) -> Option<i64> {
     (value.abs() < 9.223_372_036_854_775e18).then_some(value as i64)
 }
 
-fn longs(op: ArithmeticOp, a: i64, b: i64) -> Option<i64> {
-    Some(match op {
-        ArithmeticOp::Add => a.wrapping_add(b),
-        ArithmeticOp::Subtract => a.wrapping_sub(b),
-        ArithmeticOp::Multiply => a.wrapping_mul(b),
-        _ if b == 0 => return None,
-        ArithmeticOp::Divide => a.wrapping_div(b),
+fn longs(op: ArithmeticOp) -> fn(i64, i64) -> Option<i64> {
+    match op {
+        ArithmeticOp::Add => |a, b| Some(a.wrapping_add(b)),
+        ArithmeticOp::Subtract => |a, b| Some(a.wrapping_sub(b)),
+        ArithmeticOp::Multiply => |a, b| Some(a.wrapping_mul(b)),
+        ArithmeticOp::Divide => |a, b| (b != 0).then(|| a.wrapping_div(b)),
         // Never negative.
-        ArithmeticOp::Modulo => a.wrapping_rem_euclid(b),
-    })
+        ArithmeticOp::Modulo => |a, b| (b != 0).then(|| a.wrapping_rem_euclid(b)),
+    }
 }
 
-fn reals(op: ArithmeticOp, a: f64, b: f64) -> f64 {
+fn reals(op: ArithmeticOp) -> fn(f64, f64) -> f64 {
     match op {
-        ArithmeticOp::Add => a + b,
-        ArithmeticOp::Subtract => a - b,
-        ArithmeticOp::Multiply => a * b,
-        ArithmeticOp::Divide => a / b,
-        ArithmeticOp::Modulo => a.rem_euclid(b),
+        ArithmeticOp::Add => |a, b| a + b,
+        ArithmeticOp::Subtract => |a, b| a - b,
+        ArithmeticOp::Multiply => |a, b| a * b,
+        ArithmeticOp::Divide => |a, b| a / b,
+        ArithmeticOp::Modulo => f64::rem_euclid,
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use regex::{Error, Regex};
 
@@ -12,11 +13,12 @@ use regex::{Error, Regex};
 const KEPT_PATTERNS: usize = 256;
 
 thread_local! {
-    static PATTERNS: RefCell<HashMap<String, Option<Regex>>> = RefCell::new(HashMap::new());
+    static PATTERNS: RefCell<HashMap<String, Option<Arc<Regex>>>> = RefCell::new(HashMap::new());
 }
 
-/// The compiled pattern, nothing where it is wrong. Compiled once for each thread.
-pub fn compiled_regex(pattern: &str) -> Option<Regex> {
+/// The compiled pattern, nothing where it is wrong. Compiled once for each thread, and shared: a clone would have to make room anew for
+/// what it searches with.
+pub fn compiled_regex(pattern: &str) -> Option<Arc<Regex>> {
     PATTERNS.with_borrow_mut(|patterns| {
         if let Some(known) = patterns.get(pattern) {
             return known.clone();
@@ -24,7 +26,7 @@ pub fn compiled_regex(pattern: &str) -> Option<Regex> {
         if patterns.len() >= KEPT_PATTERNS {
             patterns.clear();
         }
-        let compiled = compile(pattern).ok();
+        let compiled = compile(pattern).ok().map(Arc::new);
         patterns.insert(pattern.to_owned(), compiled.clone());
         compiled
     })

@@ -1,6 +1,7 @@
 //! String operators: `has`, `contains`, `startswith`, `matches regex`, …
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use regex::Regex;
 
@@ -92,7 +93,9 @@ pub struct Matcher {
     op: MatchOp,
     /// In lower case where case does not matter.
     needle: String,
-    regex: Option<Regex>,
+    regex: Option<Arc<Regex>>,
+    /// Finds the needle in bytes, whatever its case.
+    finder: Option<Arc<regex::bytes::Regex>>,
 }
 
 impl Matcher {
@@ -106,7 +109,45 @@ impl Matcher {
             true => pattern.to_owned(),
             false => fold(pattern).into_owned(),
         };
-        Matcher { op, needle, regex }
+        Matcher {
+            op,
+            needle,
+            regex,
+            finder: None,
+        }
+    }
+
+    /// The same for a great many texts: what does not hold the needle at all is found out quickly.
+    pub fn prepared(op: MatchOp, pattern: &str) -> Matcher {
+        let matcher = Matcher::new(op, pattern);
+        let needle = &matcher.needle;
+        let searched = !matches!(op.kind, MatchKind::Regex | MatchKind::Like);
+        if !searched || needle.is_empty() || !needle.is_ascii() {
+            return matcher;
+        }
+        let finder = regex::bytes::RegexBuilder::new(&regex::escape(needle))
+            .case_insensitive(true)
+            .unicode(false)
+            .build();
+        Matcher {
+            finder: finder.ok().map(Arc::new),
+            ..matcher
+        }
+    }
+
+    /// Whether JSON text may match when it is printed, which takes longer than to look at it as it stands; `false` where it cannot.
+    pub fn may_match_json(&self, json: &str) -> bool {
+        // Printing changes blanks, escapes and the spelling of numbers.
+        let letter = |b: u8| b.is_ascii_alphabetic() && !b.eq_ignore_ascii_case(&b'e');
+        let needle = self.needle.as_bytes();
+        let stays = needle.iter().all(u8::is_ascii_alphanumeric)
+            && needle.iter().copied().any(letter)
+            && json.is_ascii()
+            && memchr::memchr2(b'\\', 1, json.as_bytes()).is_none();
+        match &self.finder {
+            Some(finder) if stays => finder.is_match(json.as_bytes()),
+            _ => true,
+        }
     }
 
     /// The operator, without its negation.
@@ -131,6 +172,12 @@ impl Matcher {
                 .regex
                 .as_ref()
                 .is_some_and(|regex| regex.is_match(text));
+        }
+        if let Some(finder) = &self.finder
+            && text.is_ascii()
+            && !finder.is_match(text.as_bytes())
+        {
+            return false;
         }
         let text = match self.op.case_sensitive {
             true => Cow::Borrowed(text),
