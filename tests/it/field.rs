@@ -6,6 +6,7 @@ use crate::ask;
 use crate::command_line::run;
 
 mod exports;
+mod files;
 mod labels;
 mod queries;
 
