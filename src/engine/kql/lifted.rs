@@ -93,7 +93,7 @@ impl ScalarUDFImpl for Lifted {
                 let (a, b) = (whole(&columns[0])?, whole(&columns[1])?);
                 pairs::<Int64Type, Int64Type, Int64Type>(a.as_primitive(), b.as_primitive(), bin)
             }
-            Body::Extract => extract(&columns),
+            Body::Extract => extract(&columns)?,
         };
         Ok(ColumnarValue::Array(array))
     }
@@ -157,13 +157,11 @@ where
 }
 
 /// The text of a group in the first match; empty where there is none.
-fn extract(columns: &[ArrayRef]) -> ArrayRef {
+fn extract(columns: &[ArrayRef]) -> Result<ArrayRef> {
     let (patterns, texts) = (columns[0].as_string::<i32>(), columns[2].as_string::<i32>());
-    let groups = arrow::compute::cast(&columns[1], &DataType::Int64).ok();
-    let group = |row: usize| {
-        let groups = groups.as_ref()?.as_primitive::<Int64Type>();
-        groups.is_valid(row).then(|| groups.value(row))
-    };
+    let groups = whole(&columns[1])?;
+    let groups = groups.as_primitive::<Int64Type>();
+    let group = |row: usize| groups.is_valid(row).then(|| groups.value(row));
     let mut out = StringBuilder::with_capacity(texts.len(), texts.len() * 16);
     let mut regex = None;
     for row in 0..texts.len() {
@@ -181,5 +179,5 @@ fn extract(columns: &[ArrayRef]) -> ArrayRef {
         let compiled = regex.as_ref().and_then(|(_, compiled)| compiled.as_deref());
         out.append_value(function::extracted(compiled, group(row), source));
     }
-    Arc::new(out.finish())
+    Ok(Arc::new(out.finish()))
 }

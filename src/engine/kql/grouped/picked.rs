@@ -165,38 +165,17 @@ impl Picked {
             }
             Keys::Whole(best) => {
                 let value = super::numbers::whole(key, ty);
-                for (row, group) in rows.each() {
-                    let value = value(row);
-                    let better = match (best[group], value) {
-                        _ if places[group].is_nowhere() => true,
-                        (_, None) => false,
-                        (None, Some(_)) => true,
-                        (Some(best), Some(value)) => value.cmp(&best) == wanted,
-                    };
-                    if better {
-                        best[group] = value;
-                        won(&mut places[group], row, group);
-                    }
-                }
+                let better = |kept: i64, new: i64| new.cmp(&kept) == wanted;
+                choose(best, places, rows, value, better, won);
             }
             Keys::Real(best) => {
                 let values = key.as_primitive::<Float64Type>();
-                for (row, group) in rows.each() {
-                    let value = values.is_valid(row).then(|| values.value(row));
-                    let better = match (best[group], value) {
-                        _ if places[group].is_nowhere() => true,
-                        (_, None) => false,
-                        (None, Some(_)) => true,
-                        // A NaN loses to all numbers.
-                        (Some(_), Some(value)) if value.is_nan() => false,
-                        (Some(best), Some(_)) if best.is_nan() => true,
-                        (Some(best), Some(value)) => value.partial_cmp(&best) == Some(wanted),
-                    };
-                    if better {
-                        best[group] = value;
-                        won(&mut places[group], row, group);
-                    }
-                }
+                let value = |row: usize| values.is_valid(row).then(|| values.value(row));
+                // A NaN loses to all numbers.
+                let better = |kept: f64, new: f64| {
+                    !new.is_nan() && (kept.is_nan() || new.partial_cmp(&kept) == Some(wanted))
+                };
+                choose(best, places, rows, value, better, won);
             }
             Keys::Text(best) => {
                 let values = key.as_string::<i32>();
@@ -315,6 +294,30 @@ impl Picked {
         }
         let has = places.iter().map(|p| !p.is_nowhere()).collect();
         Ok((columns, has))
+    }
+}
+
+/// Gives the rows to `won` whose values are better than those of their groups. A null loses to everything.
+fn choose<T: Copy>(
+    best: &mut [Option<T>],
+    places: &mut [Place],
+    rows: &Rows<'_>,
+    value: impl Fn(usize) -> Option<T>,
+    better: impl Fn(T, T) -> bool,
+    mut won: impl FnMut(&mut Place, usize, usize),
+) {
+    for (row, group) in rows.each() {
+        let value = value(row);
+        let is_better = match (best[group], value) {
+            _ if places[group].is_nowhere() => true,
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(kept), Some(new)) => better(kept, new),
+        };
+        if is_better {
+            best[group] = value;
+            won(&mut places[group], row, group);
+        }
     }
 }
 
