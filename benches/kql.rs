@@ -16,9 +16,9 @@ use coldtrail::archive::Archive;
 use coldtrail::engine::kql::Options;
 use coldtrail::engine::output::{Format, Writer};
 use coldtrail::engine::{self, Session, Source};
+use coldtrail::function::value::UNIX_EPOCH_TICKS;
 use coldtrail::ingest::input;
 use coldtrail::kql::parse;
-use coldtrail::kql::value::UNIX_EPOCH_TICKS;
 use coldtrail::{convert, progress};
 
 /// 2026-06-02T00:00:00Z, after the events.

@@ -6,22 +6,21 @@
 //!
 //! | layer | what it is |
 //! |---|---|
-//! | [`error`] | what went wrong, where and why |
-//! | [`diagnostic`], [`progress`] | messages about one place; how far a run is |
+//! | [`fault`], [`progress`] | what went wrong, where and why; how far a run is |
 //! | [`text`] | bytes and text: the one reader of JSON |
 //! | [`catalog`] | the known tables: columns, Kusto types, identity, paths of the audit record kept as columns |
-//! | [`ingest`], [`archive`] | bytes → typed rows; the folder of Delta tables. Neither knows the other |
-//! | [`kql`] | the Kusto query language: text → tree, and what its scalars mean |
+//! | [`ingest`], [`archive`], [`function`] | bytes → typed rows; the folder of Delta tables; what can be computed: values, operators, functions, aggregates. None knows another |
+//! | [`kql`] | the Kusto query language: text → tree → resolved tree |
 //! | [`convert`], [`engine`] | rows → archive, on all cores; a DataFusion session over the archive, the views, SQL and KQL |
 //! | [`proof`] | what is missing in an archive, and whether it is still what was written |
 //! | [`rules`] | detections and their tests |
-//! | [`detect`] | rules run over an archive: findings with entities and evidence |
+//! | [`hunt`] | rules run over an archive: findings with entities and evidence |
 //! | [`report`] | findings as HTML, JSON and CSV |
 //! | [`cli`] | the only place that knows arguments, the terminal, the clock and exit codes |
 //!
 //! # The path of a record
 //!
-//! [`ingest::input`] opens a file, undoes its compression and hashes its bytes; [`ingest::detect`] tells from the first bytes
+//! [`ingest::input`] opens a file, undoes its compression and hashes its bytes; [`ingest::format`] tells from the first bytes
 //! what it is. [`ingest::block::Blocks`] cuts it at record boundaries; [`ingest::block::convert`] makes typed rows of a block, on any
 //! core. [`convert`] puts the blocks back into order, drops repeats by identity and content, and writes Parquet by table and day.
 //! The tables' logs are committed first and the ledger last: what the ledger does not name is not there.
@@ -36,7 +35,7 @@
 //! use std::sync::Arc;
 //! use coldtrail::{archive::Archive, convert, engine, ingest::input, progress};
 //!
-//! # fn main() -> coldtrail::error::Result<()> {
+//! # fn main() -> coldtrail::fault::Result<()> {
 //! # let folder = tempfile::tempdir().expect("a folder");
 //! # let place = folder.path().join("archive");
 //! let archive = Archive::create(&place)?;
@@ -57,10 +56,10 @@ pub mod archive;
 pub mod catalog;
 pub mod cli;
 pub mod convert;
-pub mod detect;
-pub mod diagnostic;
 pub mod engine;
-pub mod error;
+pub mod fault;
+pub mod function;
+pub mod hunt;
 pub mod ingest;
 pub mod kql;
 pub mod progress;

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 /// What `--size` says, in megabytes; 200 when not given.
-pub fn size() -> u64 {
+pub(crate) fn size() -> u64 {
     let arguments: Vec<String> = std::env::args().collect();
     arguments
         .iter()
@@ -13,7 +13,7 @@ pub fn size() -> u64 {
 }
 
 /// A small generator of numbers, the same on every machine.
-pub struct Seed(pub u64);
+pub(crate) struct Seed(pub u64);
 
 impl Seed {
     fn next(&mut self) -> u64 {
@@ -47,7 +47,7 @@ impl Seed {
 const DAYS: u64 = 30;
 
 /// A record of one of four workloads, about as long and as varied as real ones; one in fifty repeats the one before.
-pub fn record(seed: &mut Seed, n: u64) -> (String, String, String, u64) {
+pub(crate) fn record(seed: &mut Seed, n: u64) -> (String, String, String, u64) {
     let (id, org) = (seed.guid(), "c8085975-d882-42d2-9193-d82d752a5de9");
     // Events come roughly in order over a month.
     let second = n / 12 % (DAYS * 86_400);
@@ -121,7 +121,7 @@ pub fn record(seed: &mut Seed, n: u64) -> (String, String, String, u64) {
 }
 
 /// CloudAppEvents as lines of JSON, about so many bytes.
-pub fn cloud_app_lines(out: &mut dyn Write, bytes: u64) {
+pub(crate) fn cloud_app_lines(out: &mut dyn Write, bytes: u64) {
     let mut seed = Seed(2);
     let (mut written, mut n) = (0, 0);
     let mut last = String::new();

@@ -10,7 +10,7 @@ use super::delta::FileEntry;
 use super::pending::{Deed, Plan, Step};
 use super::{Archive, part};
 use crate::catalog::Table;
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 use crate::progress::Progress;
 
 /// Files that become one file, in bytes on disk: in memory they mostly take about eight times as much.
@@ -139,5 +139,9 @@ fn merge(
     }
     let date = group.first().and_then(|f| f.date.as_deref());
     let name = part::merged_name(number);
-    part::write(&archive.staging(), table, date, &name, &batches)
+    let mut merged = part::write(&archive.staging(), table, date, &name, &batches)?;
+    // Older versions did not keep the lists of every record that has some.
+    let known = |list: &String| group.iter().all(|file| file.nested.contains(list));
+    merged.nested.retain(known);
+    Ok(merged)
 }

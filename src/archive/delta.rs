@@ -18,18 +18,19 @@ use deltalake_core::kernel::{
 use deltalake_core::logstore::{StorageConfig, logstore_with};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::{DeltaTable, DeltaTableError};
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::ledger::Entry;
+use super::commits;
 use super::part::{self, Part};
 use super::store::{self, Store};
-use crate::catalog::{DATE, TIME, Table, catalog};
-use crate::error::{Error, Result};
+use crate::catalog::{DATE, TIME, Table};
+use crate::fault::{Error, Result};
 
 /// Tag of a file in the log: SHA-256 of its bytes.
 pub const SHA256: &str = "sha256";
+/// Tag of a file in the log: its [`FileEntry::nested`], with commas between.
+const NESTED: &str = "nested";
 /// Application in the log of commits that add rows; their version is the batch.
 pub(super) const INGEST: &str = "coldtrail";
 /// Application in the log of commits that merge files.
@@ -61,6 +62,9 @@ pub struct FileEntry {
     pub date: Option<String>,
     /// SHA-256 of its bytes; other programs, and older versions, do not say.
     pub sha256: Option<String>,
+    /// Kept paths of the record of which each text is the array or object that stands there in the record, letter by letter; where there is none,
+    /// the record has nothing there. Elsewhere a text such as `[1]` may have been a string.
+    pub nested: Vec<String>,
 }
 
 impl FileEntry {
@@ -79,6 +83,7 @@ impl FileEntry {
             bounded: true,
             date: part.date.clone(),
             sha256: Some(part.sha256.clone()),
+            nested: part.nested.clone(),
         }
     }
 }
@@ -200,14 +205,15 @@ impl Logs {
 
     fn entry(&self, table: &str, file: &LogicalFileView) -> Result<FileEntry> {
         #[expect(deprecated, reason = "nothing else gives the tags of a file")]
-        let tags = file.add_action().tags;
+        let mut tags = file.add_action().tags.unwrap_or_default();
         self.described(
             table,
             Described {
                 path: file.path().into_owned(),
                 size: file.size(),
                 stats: file.stats(),
-                sha256: tags.and_then(|mut t| t.remove(SHA256)).flatten(),
+                sha256: tags.remove(SHA256).flatten(),
+                nested: tags.remove(NESTED).flatten(),
                 date: file.partition_values_map().get(DATE).cloned().flatten(),
                 deletes: file.deletion_vector_descriptor().is_some(),
             },
@@ -235,6 +241,7 @@ impl Logs {
             })?,
         };
         let own = part::is_own(path.rsplit('/').next().unwrap_or(""));
+        let nested = file.nested.filter(|_| own).unwrap_or_default();
         let (least, greatest) = (&stats["minValues"][TIME], &stats["maxValues"][TIME]);
         let times = bound(least, Bound::Least).zip(bound(greatest, Bound::Greatest));
         // Our own files without bounds have no row with a time.
@@ -246,6 +253,7 @@ impl Logs {
         };
         Ok(FileEntry {
             sha256: file.sha256,
+            nested: nested.split_terminator(',').map(str::to_string).collect(),
             size: u64::try_from(file.size).unwrap_or(0),
             rows,
             times,
@@ -261,9 +269,9 @@ impl Logs {
     /// When a commit cannot be read or is not JSON.
     pub fn removed(&self, name: &str) -> Result<HashSet<String>> {
         let mut out = HashSet::new();
-        for path in commits(&self.root.join(name))? {
-            for action in actions(&path)? {
-                out.extend(action["remove"]["path"].as_str().map(decoded));
+        for path in commits::of(&self.root.join(name))? {
+            for action in commits::actions(&path)? {
+                out.extend(action["remove"]["path"].as_str().map(commits::decoded));
             }
         }
         Ok(out)
@@ -303,12 +311,12 @@ impl Logs {
     /// When a commit cannot be read or is not JSON.
     pub fn replayed(&self, name: &str) -> Result<Option<Vec<FileEntry>>> {
         let mut files: BTreeMap<String, Described> = BTreeMap::new();
-        for (expected, path) in commits(&self.root.join(name))?.into_iter().enumerate() {
-            if version_of(&path) != Some(expected as u64) {
+        for (expected, path) in commits::of(&self.root.join(name))?.into_iter().enumerate() {
+            if commits::version(&path) != Some(expected as u64) {
                 return Ok(None);
             }
-            for action in actions(&path)? {
-                let path = |action: &Value| action["path"].as_str().map(decoded);
+            for action in commits::actions(&path)? {
+                let path = |action: &Value| action["path"].as_str().map(commits::decoded);
                 if let Some(path) = path(&action["remove"]) {
                     files.remove(&path);
                 }
@@ -319,6 +327,7 @@ impl Logs {
                     size: add["size"].as_i64().unwrap_or(0),
                     stats: text(&add["stats"]),
                     sha256: text(&add["tags"][SHA256]),
+                    nested: text(&add["tags"][NESTED]),
                     date: text(&add["partitionValues"][DATE]),
                     deletes: !add["deletionVector"].is_null(),
                     path: path.clone(),
@@ -400,75 +409,9 @@ struct Described {
     size: i64,
     stats: Option<String>,
     sha256: Option<String>,
+    nested: Option<String>,
     date: Option<String>,
     deletes: bool,
-}
-
-/// A path as it is on the disk: logs escape it like an address.
-fn decoded(path: &str) -> String {
-    percent_decode_str(path).decode_utf8_lossy().into_owned()
-}
-
-/// The commits of a table in order.
-pub(super) fn commits(table: &Path) -> Result<Vec<PathBuf>> {
-    let folder = table.join("_delta_log");
-    let mut out = Vec::new();
-    if folder.is_dir() {
-        for file in std::fs::read_dir(&folder).map_err(Error::io("read", &folder))? {
-            let path = file.map_err(Error::io("read", &folder))?.path();
-            if version_of(&path).is_some() {
-                out.push(path);
-            }
-        }
-    }
-    out.sort();
-    Ok(out)
-}
-
-/// The version in the name of a commit.
-fn version_of(path: &Path) -> Option<u64> {
-    let name = path.file_name()?.to_str()?.strip_suffix(".json")?;
-    let digits = name.len() == 20 && name.bytes().all(|b| b.is_ascii_digit());
-    name.parse().ok().filter(|_| digits)
-}
-
-/// The actions of a commit.
-fn actions(path: &Path) -> Result<Vec<Value>> {
-    let text = std::fs::read(path).map_err(Error::io("read", path))?;
-    let lines = text.split(|b| *b == b'\n').filter(|l| !l.is_empty());
-    let read = |line| {
-        serde_json::from_slice(line).map_err(|e| Error::Unusable {
-            path: path.to_path_buf(),
-            reason: format!("not JSON: {e}"),
-        })
-    };
-    lines.map(read).collect()
-}
-
-/// The ledger's entries that the commits of the tables carry, by number.
-///
-/// # Errors
-/// When a log cannot be opened; a commit that is not JSON is passed over.
-pub(super) fn logged_entries(root: &Path) -> Result<BTreeMap<i64, Entry>> {
-    let mut out = BTreeMap::new();
-    for table in catalog().tables() {
-        for path in commits(&root.join(table.name))? {
-            // Entries of a commit that is damaged are worked out from the rows.
-            let Ok(actions) = actions(&path) else {
-                continue;
-            };
-            for action in actions {
-                let entries = action["commitInfo"][INFO]["entries"]
-                    .as_str()
-                    .unwrap_or("[]");
-                // Another version's entries may have another form: those are worked out from the rows.
-                if let Ok(entries) = serde_json::from_str::<Vec<Entry>>(entries) {
-                    out.extend(entries.into_iter().map(|e| (e.id, e)));
-                }
-            }
-        }
-    }
-    Ok(out)
 }
 
 fn failure(name: &str) -> impl Fn(DeltaTableError) -> Error {
@@ -600,6 +543,10 @@ fn add(table: &Table, part: &Part, now: i64) -> Add {
         stats["minValues"] = serde_json::json!({TIME: text(first, false)});
         stats["maxValues"] = serde_json::json!({TIME: text(last, true)});
     }
+    let mut tags = HashMap::from([(SHA256.to_string(), Some(part.sha256.clone()))]);
+    if !part.nested.is_empty() {
+        tags.insert(NESTED.to_string(), Some(part.nested.join(",")));
+    }
     Add {
         path: part.path.clone(),
         partition_values: partition(table, part.date.as_deref()),
@@ -607,10 +554,7 @@ fn add(table: &Table, part: &Part, now: i64) -> Add {
         modification_time: now,
         data_change: true,
         stats: Some(stats.to_string()),
-        tags: Some(HashMap::from([(
-            SHA256.to_string(),
-            Some(part.sha256.clone()),
-        )])),
+        tags: Some(tags),
         deletion_vector: None,
         base_row_id: None,
         default_row_commit_version: None,

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::{Archive, Snapshot, part};
 use crate::catalog::{FINGERPRINT, Table};
-use crate::error::Result;
+use crate::fault::Result;
 
 /// Halves of a 128-bit hash: 24 bytes an entry instead of the 32 that a `u128` key would take.
 type Halves = [u64; 2];

@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::delta::FileEntry;
-use super::{Archive, part};
+use super::part;
+use super::store::Store;
 use crate::catalog;
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 
 /// Name of the ledger's table.
 pub const TABLE: &str = "Ingests";
@@ -261,10 +262,10 @@ impl Ledger {
 ///
 /// # Errors
 /// When the table cannot be read.
-pub fn read(archive: &Archive, files: &[FileEntry]) -> Result<Ledger> {
+pub fn read(store: &Store, files: &[FileEntry]) -> Result<Ledger> {
     let mut entries = Vec::new();
     for file in files {
-        for batch in part::read(archive.store(), catalog::table(TABLE), &file.path, None)? {
+        for batch in part::read(store, catalog::table(TABLE), &file.path, None)? {
             for row in 0..batch.num_rows() {
                 entries.push(entry(Path::new(&file.path), &batch, row)?);
             }
@@ -344,9 +345,9 @@ fn unusable(path: &Path, reason: &str) -> Error {
 ///
 /// # Errors
 /// When it cannot be written.
-pub(super) fn write(archive: &Archive, entries: &[Entry], name: &str) -> Result<part::Part> {
+pub(super) fn write(staging: &Path, entries: &[Entry], name: &str) -> Result<part::Part> {
     let table = catalog::table(TABLE);
-    part::write(&archive.staging(), table, None, name, &[batch(entries)?])
+    part::write(staging, table, None, name, &[batch(entries)?])
 }
 
 fn batch(entries: &[Entry]) -> Result<RecordBatch> {

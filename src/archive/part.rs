@@ -19,9 +19,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::digest::{self, RowSets};
+use super::nested;
 use super::store::{STAGED, Store};
 use crate::catalog::{FINGERPRINT, Kusto, RECORD, TIME, Table};
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 
 /// A file that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,9 @@ pub struct Part {
     pub date: Option<String>,
     /// SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
+    /// Kept lists whose texts are all JSON, letter by letter as in the records.
+    #[serde(default)]
+    pub nested: Vec<String>,
     /// What its rows say, by ingest.
     #[serde(skip)]
     pub sets: RowSets,
@@ -226,6 +230,7 @@ pub fn write(
         times,
         date: date.map(str::to_string),
         sha256,
+        nested: nested::lists(table, batches),
         sets,
     })
 }

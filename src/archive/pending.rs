@@ -14,12 +14,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::delta::{COMPACT, Change, FileEntry, INGEST, REPAIR};
+use super::folder::{Archive, Lock, WATCHLISTS};
 use super::ledger::{self, Entry};
 use super::part::{self, Part};
+use super::snapshot::Snapshot;
 use super::store::{self, Existing, RETIRED, STAGED, STAGING};
-use super::{Archive, Lock, Snapshot, WATCHLISTS};
+
 use crate::catalog::{Table, catalog};
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 
 /// The plan's file, below [`STAGING`].
 const PLAN: &str = "commit.json";
@@ -76,7 +78,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub fn new(deed: Deed, number: i64, now: i64) -> Plan {
+    pub(super) fn new(deed: Deed, number: i64, now: i64) -> Plan {
         Plan {
             form: FORM,
             deed,
@@ -128,7 +130,7 @@ impl Archive {
         let last = entries.last().map_or("", |e| &e.chain);
         plan.steps.push(Step {
             table: ledger::TABLE.into(),
-            add: vec![ledger::write(self, entries, &name)?],
+            add: vec![ledger::write(&self.staging(), entries, &name)?],
             remove: Vec::new(),
             info: serde_json::json!({"digest": last}),
         });

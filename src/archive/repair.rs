@@ -9,14 +9,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::delta::{self, FileEntry};
+use super::commits;
+use super::delta::{FileEntry, INFO};
 use super::ledger::{self, Entry, Ledger, Status};
 use super::part::{self, Part};
 use super::pending::{Deed, Plan, Step};
 use super::store::{self, ASIDE, STAGING};
 use super::{Archive, Lock};
 use crate::catalog::{INGEST_ID, RECORD, TIME, Table, catalog};
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 use crate::progress::Progress;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
@@ -121,23 +122,11 @@ impl Repair<'_> {
             Err(e) => self.log_again(table, e)?,
         };
         self.bring_back(table, &logged)?;
-        let named: HashSet<&str> = logged.iter().map(|f| f.path.as_str()).collect();
-        let removed = self.archive.logs().removed(table.name).unwrap_or_default();
-        let mut lone = data_files(self.archive.root(), table)?;
-        let planned = self.archive.files(table).unwrap_or_default();
-        lone.retain(|path| !planned.iter().any(|f| f.path == *path));
-        // What the log has taken out stays where another program left it.
-        lone.retain(|path| !named.contains(path.as_str()) && !removed.contains(path));
+        let lone = self.lone(table, &logged)?;
         let log = self.archive.root().join(table.name).join("_delta_log");
         if lone.is_empty() {
             return Ok(());
         }
-        // The largest first: a file of merged rows stands for those that it was made from.
-        let store = self.archive.store();
-        lone.sort_by_cached_key(|path| {
-            let rows = part::count(store, &format!("{}/{path}", table.name));
-            std::cmp::Reverse(rows.unwrap_or(0))
-        });
         if logged.is_empty() && log.is_dir() && !has_commit(&log)? {
             self.lay_aside(&format!("{}/_delta_log", table.name))?;
         }
@@ -202,6 +191,23 @@ impl Repair<'_> {
         self.commit(step)
     }
 
+    /// Files of a table that its log does not name, the largest first: a file of merged rows stands for those that it was made from.
+    fn lone(&self, table: &Table, logged: &[FileEntry]) -> Result<Vec<String>> {
+        let named: HashSet<&str> = logged.iter().map(|f| f.path.as_str()).collect();
+        let removed = self.archive.logs().removed(table.name).unwrap_or_default();
+        let mut lone = data_files(self.archive.root(), table)?;
+        let planned = self.archive.files(table).unwrap_or_default();
+        lone.retain(|path| !planned.iter().any(|f| f.path == *path));
+        // What the log has taken out stays where another program left it.
+        lone.retain(|path| !named.contains(path.as_str()) && !removed.contains(path));
+        let store = self.archive.store();
+        lone.sort_by_cached_key(|path| {
+            let rows = part::count(store, &format!("{}/{path}", table.name));
+            std::cmp::Reverse(rows.unwrap_or(0))
+        });
+        Ok(lone)
+    }
+
     fn find(&self, table: &Table, path: &str) -> io::Result<Option<PathBuf>> {
         self.archive.store().find(&format!("{}/{path}", table.name))
     }
@@ -251,7 +257,7 @@ impl Repair<'_> {
     fn wanted(&self, table: &Table) -> Option<u64> {
         let own = crate::catalog::table(ledger::TABLE);
         let files = self.archive.files(own).ok().filter(|f| !f.is_empty())?;
-        let ledger = ledger::read(self.archive, &files).ok()?;
+        let ledger = ledger::read(self.archive.store(), &files).ok()?;
         (table.name != ledger::TABLE).then(|| ledger.rows_of(table.name))
     }
 
@@ -323,6 +329,8 @@ impl Repair<'_> {
             times,
             date: day.map(str::to_string),
             sha256,
+            // The rows may be those of another program.
+            nested: Vec::new(),
             sets: BTreeMap::new(),
         })
     }
@@ -374,7 +382,7 @@ impl Repair<'_> {
         let old = snapshot.files(table);
         let plan = self.plan(Step {
             table: ledger::TABLE.into(),
-            add: vec![ledger::write(self.archive, &entries, &name)?],
+            add: vec![ledger::write(&self.archive.staging(), &entries, &name)?],
             remove: old.iter().map(|f| f.path.clone()).collect(),
             info: serde_json::json!({"repair": true, "digest": snapshot.ledger.digest()}),
         });
@@ -396,7 +404,7 @@ impl Repair<'_> {
             .collect();
         let mut logged = match missing.is_empty() {
             true => BTreeMap::new(),
-            false => delta::logged_entries(self.archive.root())?,
+            false => logged_entries(self.archive.root())?,
         };
         for id in missing {
             let entry = logged.remove(&id).unwrap_or_else(|| unknown(id, self.now));
@@ -510,4 +518,30 @@ fn has_commit(log: &Path) -> Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// The ledger's entries that the commits of the tables carry, by number.
+///
+/// # Errors
+/// When a log cannot be opened; a commit that is not JSON is passed over.
+fn logged_entries(root: &Path) -> Result<BTreeMap<i64, Entry>> {
+    let mut out = BTreeMap::new();
+    for table in catalog().tables() {
+        for path in commits::of(&root.join(table.name))? {
+            // Entries of a commit that is damaged are worked out from the rows.
+            let Ok(actions) = commits::actions(&path) else {
+                continue;
+            };
+            for action in actions {
+                let entries = action["commitInfo"][INFO]["entries"]
+                    .as_str()
+                    .unwrap_or("[]");
+                // Another version's entries may have another form: those are worked out from the rows.
+                if let Ok(entries) = serde_json::from_str::<Vec<Entry>>(entries) {
+                    out.extend(entries.into_iter().map(|e| (e.id, e)));
+                }
+            }
+        }
+    }
+    Ok(out)
 }

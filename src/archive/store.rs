@@ -21,7 +21,7 @@ use object_store::{
     PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, UploadPart,
 };
 
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 
 /// Folder for files that are not committed yet.
 pub(super) const STAGING: &str = "_staging";

@@ -34,6 +34,16 @@ static PATHS: LazyLock<Vec<Path>> = LazyLock::new(|| {
         .collect()
 });
 
+/// Promoted paths that are lists in Microsoft's records. What is logged there may be anything else all the same.
+pub const LISTS: [&str; 6] = [
+    "Parameters",
+    "ModifiedProperties",
+    "ExtendedProperties",
+    "OperationProperties",
+    "Actor",
+    "Target",
+];
+
 /// The promoted paths, in the order of their columns.
 pub fn paths() -> &'static [Path] {
     &PATHS

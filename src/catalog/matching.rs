@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::{Catalog, Origin, SECOND_TIME, TIME, Table, catalog, published};
+use super::column::{Origin, SECOND_TIME, TIME};
+use super::published;
+use super::table::Table;
+use super::tables::{Catalog, catalog};
 
 /// Of tables that cover the names alike, those that public rules ask most come first, in this order.
 const ASKED: [&str; 33] = [

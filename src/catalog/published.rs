@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, OnceLock};
 
-use super::{Table, described};
+use super::described::described;
+use super::table::Table;
 
 /// A table that may not have been read yet.
 struct Entry {

@@ -3,12 +3,14 @@ use std::path::PathBuf;
 use chrono_tz::Tz;
 
 use super::answer::text_into_file;
+use super::exit::Exit;
+use super::global::Global;
 use super::ui::{self, Ui, answer, bytes_text};
 use super::zone::zone;
-use super::{Exit, Global, hunt, ingest};
+use super::{hunt, ingest};
 use crate::archive::Archive;
 use crate::convert::Choice;
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 use crate::ingest::input;
 use crate::report;
 

@@ -14,7 +14,7 @@ use super::ui::{self, Ui, count, counted};
 use super::zone::zone;
 use crate::engine::Session;
 use crate::engine::output::{self, Clock, Format, Writer};
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 
 /// Where the answer goes, and in which shape.
 #[derive(Debug, clap::Args)]

@@ -1,10 +1,11 @@
 use std::path::PathBuf;
 
+use super::exit::Exit;
 use super::ui::{Ui, answer, bytes_text, count, table};
-use super::{Exit, now};
+use super::when::now;
 use crate::archive::{Archive, compact, repair};
 use crate::engine::output::visible;
-use crate::error::Result;
+use crate::fault::Result;
 
 /// Look after an archive
 #[derive(Debug, clap::Args)]

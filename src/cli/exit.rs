@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::error::Error;
+use crate::fault::Error;
 
 /// How a run ended. The tens say what is wanting, the ones what was found; each of them adds up, so that neither hides the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Exit {
     Findings = 1,
     /// Wrong usage, or a query is wrong.
     Usage = 2,
-    /// A file could not be read or written, or the configuration is wrong.
+    /// A file could not be read or written, the configuration is wrong, or memory or time was not enough.
     Io = 3,
     /// Finished, but an export could not be read in full or records are in quarantine.
     Incomplete = 10,
@@ -32,7 +32,7 @@ pub enum Exit {
 
 /// What `--help` says of the codes.
 pub(super) const HELP: &str = "Exit codes: 0 done · 1 findings at or above --fail-on, or verify found problems · \
-    2 wrong usage, a rule or query error · 3 I/O or configuration · \
+    2 wrong usage, a rule or query error · 3 I/O, configuration, or a query beyond its memory or time · \
     10 finished, but an export could not be read in full or records are in quarantine · \
     20 finished, but rules did not run (each is named; --ignore-missing lets those pass that lack a watchlist) · \
     11, 21, 30 and 31 are sums of these";

@@ -2,11 +2,13 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::exit::Exit;
+use super::global::Global;
 use super::ui::{Ui, answer, count, counted, table, time_text};
-use super::{Exit, Global, Window};
+use super::when::Window;
 use crate::archive::Archive;
 use crate::engine::{Session, Source, output};
-use crate::error::Result;
+use crate::fault::Result;
 use crate::proof::gaps::{self, Finding, Kind, Report, Scope};
 
 /// Show what is missing in an archive

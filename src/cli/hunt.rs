@@ -4,16 +4,19 @@ use std::path::{Path, PathBuf};
 use chrono_tz::Tz;
 
 use super::answer::{Shape, format_of, text_into_file};
+use super::exit::Exit;
+use super::global::{Global, Patience};
+use super::layout;
 use super::ui::{self, Ui, answer, count, counted};
+use super::when::Window;
 use super::zone::zone;
-use super::{Exit, Global, Window, layout, severity};
 use crate::archive::Archive;
 use crate::archive::ledger::Ledger;
-use crate::detect::{self, Choice, Finding, Hunt, Status, Unjudged};
-use crate::diagnostic::Level;
 use crate::engine::output::Format;
 use crate::engine::{Session, Source};
-use crate::error::{Error, Result};
+use crate::fault::Level;
+use crate::fault::{Error, Result};
+use crate::hunt::{self, Choice, Finding, Hunt, Status, Unjudged};
 use crate::report;
 use crate::rules::{self, Severity};
 
@@ -59,6 +62,8 @@ pub(super) struct Hunting {
     #[arg(long)]
     ignore_missing: bool,
     #[command(flatten)]
+    patience: Patience,
+    #[command(flatten)]
     pub window: Window,
 }
 
@@ -90,7 +95,7 @@ pub(super) fn sweep(
     let window = &hunting.window;
     let choice = Choice {
         level: hunting.min_level,
-        window: detect::Window {
+        window: hunt::Window {
             from: window.from(),
             to: window.to,
         },
@@ -103,8 +108,9 @@ pub(super) fn sweep(
             ));
         }
     }
-    let reach = detect::reach(&pack, &choice);
+    let reach = hunt::reach(&pack, &choice);
     let mut options = global.engine(Some(window))?;
+    options.timeout = hunting.patience.timeout;
     options.from = reach.from;
     options.to = match (reach.to, window.seen()) {
         (Some(to), Some(seen)) => Some(to.min(seen)),
@@ -112,7 +118,7 @@ pub(super) fn sweep(
     };
     let mut session = Session::open(Source::Archive(archive), &options)?;
     let bar = ui.progress();
-    let hunt = detect::sweep(&mut session, &pack, &choice, &ledger, &bar);
+    let hunt = hunt::sweep(&mut session, &pack, &choice, &ledger, &bar);
     bar.done();
     let hunt = hunt?;
     tell(&hunt, ui);
@@ -331,4 +337,14 @@ fn subject(finding: &Finding) -> String {
         parts.push(counted(finding.evidence.len() as u64, "record"));
     }
     parts.join(" · ")
+}
+
+fn severity(text: &str) -> std::result::Result<Severity, String> {
+    Severity::ALL
+        .into_iter()
+        .find(|s| {
+            s.name().eq_ignore_ascii_case(text)
+                || (s.name() == "Informational" && text.eq_ignore_ascii_case("info"))
+        })
+        .ok_or_else(|| "one of informational, low, medium, high".into())
 }

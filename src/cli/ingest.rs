@@ -4,18 +4,19 @@ use std::time::Instant;
 
 use chrono_tz::Tz;
 
+use super::exit::Exit;
 use super::ui::{Ui, answer, bytes_text, count, counted, time_text};
+use super::when::now;
 use super::zone::zone;
-use super::{Exit, now};
 use crate::archive::Archive;
 use crate::archive::ledger::{Entry, Status};
 use crate::catalog::{catalog, table};
 use crate::convert::{self, Choice, Fault, Options, PlannedList, Summary};
 use crate::engine::output::visible;
 use crate::engine::views;
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 use crate::ingest::answers;
-use crate::ingest::detect::{Hints, OTHER, Rows, is_table_name};
+use crate::ingest::format::{Hints, OTHER, Rows, is_table_name};
 use crate::ingest::input::{self, Found, Input, PassedOver};
 use crate::ingest::time::DateOrder;
 use crate::kql::eval::nearest;

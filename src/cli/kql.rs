@@ -1,16 +1,19 @@
 use std::path::PathBuf;
 
 use super::answer::{Answer, Asked};
+use super::exit::Exit;
+use super::global::{Global, Patience};
 use super::sql::{columns, named, text_of};
 use super::ui::{Ui, answer};
-use super::{Exit, Global, Window};
+use super::when::Window;
 use crate::archive::Archive;
 use crate::engine::kql::{Options, Purpose, functions, geography};
 use crate::engine::output::visible;
-use crate::engine::{Session, Source};
-use crate::error::Result;
-use crate::kql::value::UNIX_EPOCH_TICKS;
-use crate::kql::{self, aggregate, function, plugin};
+use crate::engine::{Language, Question, Session, Source};
+use crate::fault::Result;
+use crate::function::value::UNIX_EPOCH_TICKS;
+use crate::function::{self, aggregate};
+use crate::kql::{self, plugin};
 
 mod check;
 mod rule_file;
@@ -65,6 +68,8 @@ pub(super) struct Args {
     #[arg(long)]
     functions: bool,
     #[command(flatten)]
+    patience: Patience,
+    #[command(flatten)]
     window: Window,
 }
 
@@ -81,6 +86,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let mut options = global.engine(Some(&args.window))?;
     options.files.clone_from(&args.tables);
     options.columns = columns(args.all_columns);
+    options.timeout = args.patience.timeout;
     let from = options.from;
     let archive = args.archive.as_deref().map(Archive::open).transpose()?;
     let source = match &archive {
@@ -123,7 +129,13 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         answer(&lines.collect::<String>())?;
         return Ok(Exit::Done);
     }
-    let planned = session.kql_planned(&query, &how)?;
+    session.begin();
+    let planned = session.ask(&Question {
+        language: Language::Kql(&how),
+        text: &query,
+        window: args.window.range(),
+        now,
+    })?;
     let asked = Asked {
         query: &query,
         now,

@@ -3,18 +3,13 @@
 //!
 //! Takes the width as a parameter and knows nothing of terminals. Time and memory grow with what is shown, never faster.
 
-use std::io::{self, Write};
 use std::ops::Range;
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use super::cell::{cut_to, put_line, sides};
 
-use crate::engine::output::visible;
+pub(super) use super::cell::{safe, wide};
+pub(super) use super::pipe::{Lines, lines};
 
-/// Rows and bytes of cells that decide how wide the columns in a pipe are. Later rows that need more push the rest of their line.
-const SAMPLE_ROWS: usize = 1000;
-const SAMPLE_BYTES: usize = 4 << 20;
-/// No cell in a pipe is filled up with more blanks than to this width: one long value would make every line as long.
-const FILLED: usize = 160;
 /// A cell without a blank up to this width is a word, a time or an id: it is shown whole or not at all.
 const WORD: usize = 40;
 /// What a cell of text, or a longer one, keeps when there is no room for all of it.
@@ -25,160 +20,6 @@ const FEWEST: usize = 4;
 const VALUE: usize = 600;
 /// Lines that one row may take before records are shown one below the other.
 const MOST_LINES: usize = 3;
-
-/// Display width of a text that is safe to show.
-pub(super) fn wide(text: &str) -> usize {
-    match text.is_ascii() {
-        true => text.len(),
-        false => UnicodeWidthStr::width(text),
-    }
-}
-
-/// A text cut to a width, with `…` where something is left out; and whether it was cut.
-fn cut_to(text: &str, width: usize) -> (String, bool) {
-    if wide(text) <= width {
-        return (text.to_string(), false);
-    }
-    (ended(text, width), true)
-}
-
-/// As much of a text as leaves room for `…` in a width.
-fn ended(text: &str, width: usize) -> String {
-    let mut used = 1;
-    let mut out: String = text
-        .chars()
-        .take_while(|c| {
-            used += c.width().unwrap_or(0);
-            used <= width
-        })
-        .collect();
-    out.push('…');
-    out
-}
-
-/// A value from a log, safe to show and cut to a width; and whether it was cut. Looks only at its beginning.
-pub(super) fn safe(value: &str, width: usize) -> (String, bool) {
-    // Marks that take no room would make a short line of any length.
-    let most = 4 * width + 16;
-    match value.char_indices().nth(most) {
-        Some((end, _)) => (ended(&visible(&value[..end]), width), true),
-        None => cut_to(&visible(value), width),
-    }
-}
-
-/// One line: a blank, the cells at their widths with two blanks between, nothing after the last word.
-fn put_line<'a>(
-    out: &mut String,
-    indent: usize,
-    cells: impl Iterator<Item = (&'a str, usize, bool)>,
-) {
-    let begin = out.len();
-    out.extend(std::iter::repeat_n(' ', indent));
-    for (cell, width, right) in cells {
-        let blanks = width.saturating_sub(wide(cell));
-        out.push(' ');
-        if right {
-            out.extend(std::iter::repeat_n(' ', blanks));
-        }
-        out.push_str(cell);
-        if !right {
-            out.extend(std::iter::repeat_n(' ', blanks));
-        }
-        out.push(' ');
-    }
-    let end = begin + out[begin..].trim_end().len();
-    out.truncate(end);
-    out.push('\n');
-}
-
-/// Which columns stand at the right.
-fn sides(right: &[usize], columns: usize) -> Vec<bool> {
-    (0..columns).map(|i| right.contains(&i)).collect()
-}
-
-/// Rows for a pipe or a file, written as they come: whole cells, a line a row.
-pub(super) struct Lines<W: Write> {
-    out: W,
-    right: Vec<bool>,
-    /// The header and the first rows, until the widths are known.
-    waiting: Vec<Vec<String>>,
-    bytes: usize,
-    widths: Option<Vec<usize>>,
-}
-
-impl<W: Write> Lines<W> {
-    /// Begins a table with this header; `right` are the columns that stand at the right.
-    pub fn new(out: W, header: &[&str], right: &[usize]) -> Self {
-        Lines {
-            out,
-            right: sides(right, header.len()),
-            waiting: vec![header.iter().map(|h| visible(h)).collect()],
-            bytes: 0,
-            widths: None,
-        }
-    }
-
-    /// Adds a row.
-    pub fn add<'a>(&mut self, cells: impl Iterator<Item = &'a str>) -> io::Result<()> {
-        let row: Vec<String> = cells.map(visible).collect();
-        if self.widths.is_some() {
-            return self.write(&row);
-        }
-        self.bytes += row.iter().map(String::len).sum::<usize>();
-        self.waiting.push(row);
-        match self.waiting.len() > SAMPLE_ROWS || self.bytes > SAMPLE_BYTES {
-            true => self.settle(),
-            false => Ok(()),
-        }
-    }
-
-    /// Decides the widths and writes what waited for them.
-    fn settle(&mut self) -> io::Result<()> {
-        let mut widths = vec![0; self.right.len()];
-        for row in &self.waiting {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = wide(cell).min(FILLED).max(*width);
-            }
-        }
-        self.widths = Some(widths);
-        for row in std::mem::take(&mut self.waiting) {
-            self.write(&row)?;
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, row: &[String]) -> io::Result<()> {
-        let mut line = String::new();
-        let widths = self.widths.as_deref().unwrap_or_default();
-        let cells = row.iter().zip(widths).zip(&self.right);
-        put_line(
-            &mut line,
-            0,
-            cells.map(|((cell, width), right)| (cell.as_str(), *width, *right)),
-        );
-        self.out.write_all(line.as_bytes())
-    }
-
-    /// Ends the table.
-    pub fn finish(mut self) -> io::Result<()> {
-        if self.widths.is_none() {
-            self.settle()?;
-        }
-        self.out.flush()
-    }
-}
-
-/// A table for a pipe or a file: whole cells, a line a row.
-pub(super) fn lines(header: &[&str], rows: &[Vec<String>], right: &[usize]) -> String {
-    let mut out = Vec::new();
-    let mut table = Lines::new(&mut out, header, right);
-    let written = rows
-        .iter()
-        .try_for_each(|row| table.add(row.iter().map(String::as_str)))
-        .and_then(|()| table.finish());
-    written.expect("memory takes all that is written");
-    String::from_utf8(out).expect("only text was written")
-}
 
 /// How wide a column would like to be, and how wide it must be.
 #[derive(Debug, Clone, Copy)]

@@ -2,11 +2,11 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::Exit;
+use super::exit::Exit;
 use super::ui::{Ui, answer, counted, table};
-use crate::diagnostic::Level;
 use crate::engine::output::visible;
-use crate::error::Result;
+use crate::fault::Level;
+use crate::fault::Result;
 use crate::rules::{self, Pack, tests};
 
 /// List rules, or run the tests that they carry

@@ -2,11 +2,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::answer::{Answer, Asked};
+use super::exit::Exit;
+use super::global::{Global, Patience};
 use super::ui::Ui;
-use super::{Exit, Global, Window};
+use super::when::Window;
 use crate::archive::Archive;
-use crate::engine::{Columns, Session, Source};
-use crate::error::{Error, Result};
+use crate::engine::{Columns, Language, Question, Session, Source};
+use crate::fault::{Error, Result};
 
 /// Ask an archive in SQL
 ///
@@ -37,6 +39,8 @@ pub(super) struct Args {
     /// paths of the record; without it they come when the query names them
     #[arg(long)]
     all_columns: bool,
+    #[command(flatten)]
+    patience: Patience,
     #[command(flatten)]
     window: Window,
 }
@@ -76,16 +80,26 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let mut options = global.engine(Some(&args.window))?;
     options.files.clone_from(&args.tables);
     options.columns = columns(args.all_columns);
+    options.timeout = args.patience.timeout;
     let session = Session::open(Source::Archive(&archive), &options)?;
+    session.begin();
     let listed = lists_tables(&query);
-    let frame = match listed {
-        true => session.listing()?,
-        false => session.plan(&query)?,
+    let (frame, reads) = match listed {
+        true => (session.listing()?, Vec::new()),
+        false => {
+            let planned = session.ask(&Question {
+                language: Language::Sql,
+                text: &query,
+                window: args.window.range(),
+                now: args.window.now(),
+            })?;
+            (planned.frame, planned.reads)
+        }
     };
     let asked = Asked {
         query: &query,
         now: args.window.now(),
-        reads: &session.reads(frame.logical_plan())?,
+        reads: &reads,
         notes: &[],
     };
     args.answer.write(&session, frame, &asked, ui)?;

@@ -2,14 +2,15 @@ use std::path::{Path, PathBuf};
 
 use arrow::datatypes::DataType;
 
+use super::exit::Exit;
+use super::global::Global;
 use super::ui::{Ui, answer, count, table, time_text};
-use super::{Exit, Global};
 use crate::archive::Archive;
 use crate::catalog::{self, Origin, TIME, Table, catalog};
 use crate::engine::output::{self, visible};
 use crate::engine::views::{INFORMATION_PROTECTION_EVENTS, LABEL_EVENTS};
 use crate::engine::{Options, Session, Source};
-use crate::error::{Error, Result, did_you_mean};
+use crate::fault::{Error, Result, did_you_mean};
 
 /// Show what is in an archive
 ///

@@ -7,10 +7,13 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Global, layout};
+use super::global::Global;
+use super::layout;
 use crate::engine::output::visible;
-use crate::error::Error;
+use crate::fault::Error;
 use crate::progress::Progress;
+
+pub(super) use super::when::time_text;
 pub(super) use crate::text::{count, counted};
 
 /// Where messages go, and how.
@@ -26,7 +29,7 @@ const PATIENCE: Duration = Duration::from_millis(250);
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 impl Ui {
-    pub fn new(global: &Global) -> Self {
+    pub(super) fn new(global: &Global) -> Self {
         let wants_color =
             !global.no_color && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         Ui {
@@ -45,21 +48,21 @@ impl Ui {
     }
 
     /// A line for people, on stderr.
-    pub fn say(&self, text: &str) {
+    pub(super) fn say(&self, text: &str) {
         if !self.quiet {
             tell_stderr(text);
         }
     }
 
     /// A line that only `--verbose` shows.
-    pub fn tell(&self, text: &str) {
+    pub(super) fn tell(&self, text: &str) {
         if self.verbose {
             tell_stderr(text);
         }
     }
 
     /// A warning.
-    pub fn warn(&self, text: &str) {
+    pub(super) fn warn(&self, text: &str) {
         tell_stderr(&format!(
             "{}: {}",
             self.paint("33;1", "warning"),
@@ -68,7 +71,7 @@ impl Ui {
     }
 
     /// A hint.
-    pub fn hint(&self, text: &str) {
+    pub(super) fn hint(&self, text: &str) {
         tell_stderr(&format!(
             "{}: {}",
             self.paint("36;1", "hint"),
@@ -77,7 +80,7 @@ impl Ui {
     }
 
     /// An error with its causes and its hint.
-    pub fn error(&self, error: &Error) {
+    pub(super) fn error(&self, error: &Error) {
         // A query error may have lines of its own.
         let text: Vec<String> = error.to_string().lines().map(visible).collect();
         tell_stderr(&format!(
@@ -91,18 +94,18 @@ impl Ui {
     }
 
     /// Progress for a run that reads bytes.
-    pub fn progress(&self) -> Bar {
+    pub(super) fn progress(&self) -> Bar {
         Bar::new(self.quiet)
     }
 }
 
 /// Writes a line to stderr. Where nobody reads it any more, the exit code still says how the run ended.
-fn tell_stderr(line: &str) {
+pub(super) fn tell_stderr(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Writes an answer to stdout.
-pub(super) fn answer(text: &str) -> crate::error::Result<()> {
+pub(super) fn answer(text: &str) -> crate::fault::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
@@ -159,7 +162,7 @@ impl Bar {
     }
 
     /// Takes the bar away.
-    pub fn done(&self) {
+    pub(super) fn done(&self) {
         self.bar.finish_and_clear();
     }
 }
@@ -233,14 +236,6 @@ pub(super) fn bytes_text(bytes: u64) -> String {
     } else {
         format!("{value:.0} {}", UNITS[unit])
     }
-}
-
-/// Microseconds as ISO 8601.
-pub(super) fn time_text(t: i64) -> String {
-    chrono::DateTime::from_timestamp_micros(t).map_or_else(
-        || t.to_string(),
-        |t| t.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
-    )
 }
 
 /// How wide the terminal is that stdout goes to; nothing when it goes elsewhere.

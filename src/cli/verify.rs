@@ -1,10 +1,11 @@
 use std::path::PathBuf;
 
+use super::exit::Exit;
+use super::layout;
 use super::ui::{Ui, answer, columns, count, counted, table};
-use super::{Exit, layout};
 use crate::archive::Archive;
 use crate::engine::output::{self, visible};
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 use crate::proof::verify::{self, Problem, Report};
 
 /// Prove that an archive is still what was written

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, mpsc};
 
+use super::blocks::{Convert, Pieces};
 use super::message::{Event, Finish, Message, Place};
-use super::pieces::{Convert, Pieces};
 use super::store::Store;
-use super::{Choice, Fault, Options, ReadBefore, Summary, Tally, order_name};
+use super::summary::{Choice, Fault, Options, ReadBefore, Summary, order_name};
+use super::tally::Tally;
 use crate::archive::ledger::{self, Entry, Ledger, Status};
 use crate::catalog::catalog;
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 use crate::ingest::answers;
 use crate::ingest::block::{Block, Pool, Shift};
-use crate::ingest::detect::{self, Format};
+use crate::ingest::format::{self, Format};
 use crate::ingest::time::{Clocks, TakenFrom};
 use crate::ingest::workbook::Marks;
 use crate::text::{count, counted};
@@ -65,7 +66,7 @@ impl Current {
             let asked = format.and_then(|f| f.time_column.as_deref());
             let hint = match asked {
                 Some(column) => format!(": `{column}`, which --time-column names, has none there"),
-                None if format.is_some_and(|f| f.kind_name() == detect::OTHER) => {
+                None if format.is_some_and(|f| f.kind_name() == format::OTHER) => {
                     ": --time-column NAME says which column has it".into()
                 }
                 None => String::new(),
@@ -88,7 +89,7 @@ impl Current {
             notes.push(format!(
                 "table `{name}` is not {known}: {} in {}",
                 kept(rows, "its"),
-                detect::OTHER
+                format::OTHER
             ));
         }
         if let Some((rows, tables)) = self.unknown.rest() {
@@ -99,7 +100,7 @@ impl Current {
             notes.push(format!(
                 "{tables} more {are} not stored: {} in {}",
                 kept(rows, "their"),
-                detect::OTHER
+                format::OTHER
             ));
         }
         for (what, records) in &self.remarks {
@@ -157,7 +158,7 @@ pub(super) struct Merge<'a> {
 }
 
 impl<'a> Merge<'a> {
-    pub fn new(
+    pub(super) fn new(
         store: Store<'a>,
         pool: Arc<Pool>,
         send: mpsc::Sender<Event>,
@@ -183,7 +184,7 @@ impl<'a> Merge<'a> {
         }
     }
 
-    pub fn run(&mut self, receive: &mpsc::Receiver<Event>) -> Result<()> {
+    pub(super) fn run(&mut self, receive: &mpsc::Receiver<Event>) -> Result<()> {
         let mut waiting: BTreeMap<u64, Message> = BTreeMap::new();
         let mut next = 0;
         let mut late: VecDeque<Event> = VecDeque::new();
@@ -230,7 +231,7 @@ impl<'a> Merge<'a> {
     }
 
     /// Ends an ingest that failed: waits for the jobs that still write.
-    pub fn abandon(&mut self, receive: &mpsc::Receiver<Event>, error: &Error) {
+    pub(super) fn abandon(&mut self, receive: &mpsc::Receiver<Event>, error: &Error) {
         while self.store.is_writing() {
             match receive.recv() {
                 Ok(Event::Written(bytes, part)) => {

@@ -4,14 +4,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use super::ReadBefore;
+use super::blocks::Pieces;
 use super::permits::Permit;
-use super::pieces::Pieces;
+use super::summary::ReadBefore;
 use crate::archive::ledger::Status;
 use crate::archive::part::Part;
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 use crate::ingest::block::Block;
-use crate::ingest::detect::Format;
+use crate::ingest::format::Format;
 use crate::ingest::input::{self, Input};
 use crate::ingest::workbook::Marks;
 
@@ -75,7 +75,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub fn of(input: &Input) -> Self {
+    pub(super) fn of(input: &Input) -> Self {
         let Input::File(path) = input else {
             return Place::default();
         };

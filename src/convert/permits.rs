@@ -26,7 +26,7 @@ impl Drop for Permit {
 }
 
 impl Permits {
-    pub fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: usize) -> Self {
         Permits {
             limit,
             taken: Mutex::new(Some(0)),
@@ -39,7 +39,7 @@ impl Permits {
     }
 
     /// Waits until so many bytes more may be in flight. What is more than the limit goes alone.
-    pub fn take(self: &Arc<Self>, bytes: usize) -> Permit {
+    pub(super) fn take(self: &Arc<Self>, bytes: usize) -> Permit {
         let mut taken = self.taken();
         while taken.is_some_and(|t| t > 0 && t + bytes > self.limit) {
             taken = self
@@ -62,7 +62,7 @@ impl Permits {
     }
 
     /// Lets everything through from now on.
-    pub fn open(&self) {
+    pub(super) fn open(&self) {
         *self.taken() = None;
         self.changed.notify_all();
     }

@@ -9,7 +9,7 @@ use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::catalog::{self, FINGERPRINT, TIME, Table};
-use crate::error::Result;
+use crate::fault::Result;
 
 /// The table.
 pub(super) const TABLE: &str = "Revisions";

@@ -9,9 +9,9 @@ use arrow::datatypes::SchemaRef;
 use parquet::errors::ParquetError;
 use sha2::{Digest, Sha256};
 
+use super::blocks::Piece;
 use super::caught::caught;
 use super::message::Event;
-use super::pieces::Piece;
 use super::revisions;
 use super::waiting::{Day, PART_BYTES, Picked, Waiting};
 use super::watchlists::Taken;
@@ -21,7 +21,7 @@ use crate::archive::ledger::{self, Entry};
 use crate::archive::part::{self, Part};
 use crate::archive::{Archive, Lock, Snapshot};
 use crate::catalog::{self, FINGERPRINT, INGEST_ID, RECORD, Table};
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 use crate::ingest::Reject;
 use crate::ingest::rows::id_key;
 
@@ -78,7 +78,12 @@ pub(super) struct Store<'a> {
 }
 
 impl<'a> Store<'a> {
-    pub fn new(archive: &'a Archive, lock: &'a Lock, snapshot: Arc<Snapshot>, now: i64) -> Self {
+    pub(super) fn new(
+        archive: &'a Archive,
+        lock: &'a Lock,
+        snapshot: Arc<Snapshot>,
+        now: i64,
+    ) -> Self {
         Store {
             staging: archive.staging(),
             next_id: snapshot.ledger.next_id(),
@@ -102,32 +107,32 @@ impl<'a> Store<'a> {
     }
 
     /// Watchlists that are taken with the next commit.
-    pub fn take(&mut self, watchlists: Vec<Taken>) {
+    pub(super) fn take(&mut self, watchlists: Vec<Taken>) {
         self.watchlists = watchlists;
     }
 
     /// A number for a file.
-    pub fn next_id(&mut self) -> i64 {
+    pub(super) fn next_id(&mut self) -> i64 {
         let id = self.next_id;
         self.next_id += 1;
         self.batch.get_or_insert(id);
         id
     }
 
-    pub fn batch(&self) -> i64 {
+    pub(super) fn batch(&self) -> i64 {
         self.batch.unwrap_or(self.next_id)
     }
 
-    pub fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.writing > WRITING_BYTES
     }
 
-    pub fn is_writing(&self) -> bool {
+    pub(super) fn is_writing(&self) -> bool {
         self.jobs > 0
     }
 
     /// Takes back the number of a file that is not entered: the last one that was given.
-    pub fn give_back(&mut self, id: i64) {
+    pub(super) fn give_back(&mut self, id: i64) {
         self.next_id = id;
         if self.batch == Some(id) {
             self.batch = None;
@@ -135,7 +140,7 @@ impl<'a> Store<'a> {
     }
 
     /// Drops repeats of a block's rows of one table and keeps the rest for writing.
-    pub fn add(
+    pub(super) fn add(
         &mut self,
         entry: &Entry,
         base: u64,
@@ -284,7 +289,7 @@ impl<'a> Store<'a> {
         Ok(out)
     }
 
-    pub fn quarantine(
+    pub(super) fn quarantine(
         &mut self,
         entry: &Entry,
         record: i64,
@@ -329,7 +334,7 @@ impl<'a> Store<'a> {
     }
 
     /// Writes days that have enough rows for a file, and the tables that hold most when too much waits.
-    pub fn write_full(&mut self, send: &mpsc::Sender<Event>) {
+    pub(super) fn write_full(&mut self, send: &mpsc::Sender<Event>) {
         let full = self.buckets.values_mut().flat_map(Waiting::take_full);
         let mut picked: Vec<Picked> = full.collect();
         self.weigh();
@@ -345,7 +350,7 @@ impl<'a> Store<'a> {
     }
 
     /// Writes everything that waits.
-    pub fn flush(&mut self, send: &mpsc::Sender<Event>) -> Result<()> {
+    pub(super) fn flush(&mut self, send: &mpsc::Sender<Event>) -> Result<()> {
         self.keep_rejected()?;
         let all = self.buckets.values_mut().flat_map(Waiting::take_all);
         let picked: Vec<Picked> = all.collect();
@@ -376,12 +381,16 @@ impl<'a> Store<'a> {
     }
 
     /// Removes what was staged. Not after a commit has begun: what is staged belongs to the archive then.
-    pub fn discard(&self) {
+    pub(super) fn discard(&self) {
         // What stays, the next ingest removes.
         let _ = self.archive.clean_staging(self.lock);
     }
 
-    pub fn written(&mut self, bytes: u64, outcome: (&'static str, Result<Part>)) -> Result<()> {
+    pub(super) fn written(
+        &mut self,
+        bytes: u64,
+        outcome: (&'static str, Result<Part>),
+    ) -> Result<()> {
         self.writing -= bytes;
         self.jobs -= 1;
         let (table, part) = outcome;
@@ -390,7 +399,7 @@ impl<'a> Store<'a> {
     }
 
     /// Commits what was written, as a whole. The watchlists' entries follow those of the files.
-    pub fn commit(&mut self, entries: &mut Vec<Entry>) -> Result<()> {
+    pub(super) fn commit(&mut self, entries: &mut Vec<Entry>) -> Result<()> {
         let first = entries.first().map_or(self.next_id, |e| e.batch);
         for taken in std::mem::take(&mut self.watchlists) {
             self.stage(first, &taken, entries)?;

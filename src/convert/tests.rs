@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::{Fault, Options, Summary, ingest_with};
 use crate::archive::Archive;
 use crate::archive::ledger::Status;
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 use crate::ingest::block::{self, Block, Converted};
-use crate::ingest::detect::Format;
+use crate::ingest::format::Format;
 use crate::ingest::input;
 use crate::progress::{Progress, Silent};
 

@@ -9,7 +9,7 @@ use arrow::compute::{concat_batches, interleave_record_batch, take_record_batch}
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 
 use crate::catalog::{TIME, Table};
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 
 /// Days since 1970; nothing for rows without a time.
 pub(super) type Day = Option<i32>;
@@ -64,7 +64,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub fn new(table: &'static Table) -> Self {
+    pub(super) fn new(table: &'static Table) -> Self {
         Waiting {
             table,
             schema: table.schema(),
@@ -76,17 +76,17 @@ impl Waiting {
     }
 
     /// The table's schema, shared by all batches: it is larger than a row.
-    pub fn schema(&self) -> &SchemaRef {
+    pub(super) fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
     /// Bytes in memory.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Keeps rows of a batch; those that are not named are let go with it.
-    pub fn add(&mut self, batch: RecordBatch, rows: Vec<(Day, u32)>) -> Result<()> {
+    pub(super) fn add(&mut self, batch: RecordBatch, rows: Vec<(Day, u32)>) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -135,7 +135,7 @@ impl Waiting {
     }
 
     /// Rows of the days that are worth a file.
-    pub fn take_full(&mut self) -> Vec<Picked> {
+    pub(super) fn take_full(&mut self) -> Vec<Picked> {
         let full = std::mem::take(&mut self.full);
         full.into_iter().map(|day| self.take_day(day)).collect()
     }
@@ -167,7 +167,7 @@ impl Waiting {
     }
 
     /// All rows, by day.
-    pub fn take_all(&mut self) -> Vec<Picked> {
+    pub(super) fn take_all(&mut self) -> Vec<Picked> {
         let mut days = std::mem::take(&mut self.days);
         self.full.clear();
         self.bytes = 0;
@@ -210,7 +210,7 @@ pub(super) struct Picked {
 impl Picked {
     /// The rows as batches. Where they stand between others they are copied out, in the order of time: done on the core that writes
     /// the file, it holds up nobody.
-    pub fn rows(self) -> Result<Vec<RecordBatch>> {
+    pub(super) fn rows(self) -> Result<Vec<RecordBatch>> {
         let mut sources: Vec<&RecordBatch> = Vec::new();
         let mut rows: Vec<(usize, usize)> = Vec::with_capacity(self.rows.len());
         let mut last = None;

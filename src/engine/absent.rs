@@ -8,9 +8,11 @@ use datafusion::common::TableReference;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 
-use super::{PUBLIC, STORED, Session, TimeRange, views};
+use super::options::{PUBLIC, STORED, TimeRange};
+use super::session::Session;
+use super::views;
 use crate::catalog::{TIME, catalog};
-use crate::error::Result;
+use crate::fault::Result;
 
 /// Tables of one query that are looked into. A search over all of them would take long to explain.
 const MOST: usize = 8;

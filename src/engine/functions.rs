@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringArray};
 use arrow::datatypes::{DataType, Int32Type};
-use datafusion::error::Result as PlanResult;
 use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
-use datafusion::scalar::ScalarValue;
 
 use crate::catalog::audit;
-use crate::error::Result;
-use crate::ingest::ip;
+use crate::fault::Result;
+use crate::text::address;
 
 mod paths;
+mod sized;
 
 /// Registers JSON paths (`->`, `->>`, `json_get_str` …) and coldtrail's own functions.
 ///
@@ -23,6 +22,7 @@ pub fn register(context: &SessionContext) -> Result<()> {
     let mut state = context.state_ref().read().clone();
     datafusion_functions_json::register_all(&mut state)?;
     *context.state_ref().write() = state;
+    sized::register(context)?;
     context.add_analyzer_rule(Arc::new(paths::ReadAlike::new()));
     name_of_number(context, "record_type_name", |n| {
         audit::record_type_name(n).map(str::to_string)
@@ -33,43 +33,12 @@ pub fn register(context: &SessionContext) -> Result<()> {
             .and_then(|i| audit::USER_TYPES.get(i))
             .map(|s| (*s).to_string())
     });
-    text_to_text(context, "clean_ip", ip::clean);
+    text_to_text(context, "clean_ip", address::clean);
     text_to_text(context, "event_key", event_key);
     text_to_text(context, "user_spelling", |user| Some(user_spelling(user)));
     number_of_name(context, "record_type_number", audit::record_type);
     number_of_name(context, "user_type_number", audit::user_type);
     Ok(())
-}
-
-/// Lets `now()`, `current_date` and their like say a moment, in microseconds, instead of the time at which a query runs.
-pub(super) fn moment(context: &SessionContext, now: i64) {
-    const DAY: i64 = 86_400_000_000;
-    // The type of the times that they are compared with.
-    let time = ScalarValue::TimestampMicrosecond(Some(now), Some("UTC".into()));
-    let date = ScalarValue::Date32(i32::try_from(now.div_euclid(DAY)).ok());
-    let clock = ScalarValue::Time64Nanosecond(Some(now.rem_euclid(DAY) * 1000));
-    for (name, value) in [
-        ("now", &time),
-        ("current_timestamp", &time),
-        ("current_date", &date),
-        ("today", &date),
-        ("current_time", &clock),
-    ] {
-        constant(context, name, value.clone());
-    }
-}
-
-fn constant(context: &SessionContext, name: &str, value: ScalarValue) {
-    let udf = create_udf(
-        name,
-        Vec::new(),
-        value.data_type(),
-        Volatility::Immutable,
-        Arc::new(move |_: &[ColumnarValue]| -> PlanResult<ColumnarValue> {
-            Ok(ColumnarValue::Scalar(value.clone()))
-        }),
-    );
-    context.register_udf(udf);
 }
 
 /// The identity of an event whatever the spelling of its id: blanks and braces around it and the case of its letters do not count.

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::dataframe::DataFrame;
 
-use super::{Session, WATCHLISTS, views};
-use crate::error::Result;
+use super::options::WATCHLISTS;
+use super::session::Session;
+use super::views;
+use crate::fault::Result;
 
 /// Views that have rows of several tables.
 const VIEWS: [&str; 6] = [

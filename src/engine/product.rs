@@ -24,17 +24,9 @@ use datafusion::sql::sqlparser::ast::{
     VisitorMut, WildcardAdditionalOptions,
 };
 
-use super::{CATALOG, PUBLIC, views};
-
-/// Which columns of a table stand for all of them, as `*` does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Columns {
-    /// All that the archive has.
-    #[default]
-    All,
-    /// Those of the product, and those that the query names.
-    Product,
-}
+use super::depth;
+use super::options::{CATALOG, Columns, PUBLIC};
+use super::views::names;
 
 /// Plans a query over these columns of the tables. Tables from these files have all of theirs.
 pub(super) async fn plan(
@@ -44,6 +36,7 @@ pub(super) async fn plan(
     files: &[String],
 ) -> PlanResult<LogicalPlan> {
     let mut statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
+    depth::bounded(&mut statement)?;
     name_once(&mut statement);
     match columns {
         Columns::All => state.statement_to_plan(statement).await,
@@ -65,7 +58,7 @@ fn cut(state: &SessionState, sql: &str, files: &[String]) -> PlanResult<SessionS
             let schema: Arc<dyn SchemaProvider> = match name == PUBLIC {
                 true => Arc::new(Seen {
                     all: schema,
-                    named: views::words(sql).map(str::to_string).collect(),
+                    named: names::words(sql).map(str::to_string).collect(),
                     files: files.to_vec(),
                 }),
                 false => schema,
@@ -118,7 +111,7 @@ impl Seen {
         let fields = schema.fields().iter().enumerate();
         let seen: Vec<usize> = fields
             .filter(|(_, f)| {
-                !views::is_beside(name, f.name()) || self.named.contains(f.name().as_str())
+                !names::is_beside(name, f.name()) || self.named.contains(f.name().as_str())
             })
             .map(|(at, _)| at)
             .collect();

@@ -2,26 +2,25 @@
 //!
 //! A hunt asks `LabelEvents` once a rule. Working the view out each time costs more than all that the rules do with its rows.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
-use async_trait::async_trait;
-use datafusion::catalog::{CatalogProvider, SchemaProvider};
 use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
-use datafusion::datasource::{MemTable, TableProvider, ViewTable, provider_as_source};
-use datafusion::error::Result as PlanResult;
+use datafusion::datasource::{MemTable, TableProvider};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryReservation};
-use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
-use super::{CATALOG, STORED, Session, TimeRange, WATCHLISTS, beside, views, watchlist};
-use crate::catalog::{TIME, catalog};
-use crate::error::{Error, Result};
+use super::context::beside;
+use super::deadline::Deadline;
+use super::options::{PUBLIC, STORED, TimeRange, WATCHLISTS};
+use super::portion::{catalog_of, schema_of};
+use super::session::Session;
+use super::{views, watchlist};
+use crate::fault::Result;
 
 /// Bytes of one view that are kept in memory: some hundred thousand label actions …
 const KEPT: usize = 128 << 20;
@@ -37,26 +36,48 @@ impl Session {
     /// # Errors
     /// When DataFusion refuses a table, which is a fault of coldtrail.
     pub fn within(&self, from: Option<i64>, to: Option<i64>) -> Result<Session> {
-        let range = self.range.and(TimeRange { from, to });
         let context = beside(&self.context)?;
         let schemas = catalog_of(&context)?;
-        let stored = Portion {
-            all: schema_of(&self.whole, STORED)?,
-            range,
-        };
-        schemas.register_schema(STORED, Arc::new(stored))?;
-        schemas.register_schema(WATCHLISTS, schema_of(&self.context, WATCHLISTS)?)?;
-        for name in &self.files {
-            let reference = || TableReference::bare(name.as_str());
-            let file = self.block_on(self.context.table_provider(reference()))?;
-            context.register_table(reference(), file)?;
+        for name in [STORED, WATCHLISTS] {
+            schemas.register_schema(name, schema_of(&self.context, name)?)?;
         }
-        Ok(Session {
+        // Tables of its own: what it keeps in memory is in its range only.
+        let (all, own) = (
+            schema_of(&self.context, PUBLIC)?,
+            schema_of(&context, PUBLIC)?,
+        );
+        for name in all.table_names() {
+            if let Some(table) = self.block_on(all.table(&name))? {
+                own.register_table(name, table)?;
+            }
+        }
+        let range = self.range.and(TimeRange { from, to });
+        let deadline = Arc::clone(&self.deadline);
+        Ok(self.part(context, range, self.now, deadline))
+    }
+
+    /// The same tables and views, asked for these times of the session, at this moment.
+    pub(super) fn at(&self, range: TimeRange, now: i64) -> Session {
+        // Another question may begin before this one has ended.
+        let deadline = Arc::new(self.deadline.of_one());
+        let range = self.range.and(range);
+        self.part(self.context.clone(), range, Some(now), deadline)
+    }
+
+    fn part(
+        &self,
+        context: SessionContext,
+        range: TimeRange,
+        now: Option<i64>,
+        deadline: Arc<Deadline>,
+    ) -> Session {
+        Session {
             context,
             whole: self.whole.clone(),
-            around: Some(self.context.clone()),
             range,
+            now,
             runtime: Arc::clone(&self.runtime),
+            deadline,
             present: self.present.clone(),
             watchlists: self.watchlists.clone(),
             stand_ins: self.stand_ins.clone(),
@@ -64,9 +85,12 @@ impl Session {
             files: self.files.clone(),
             // Its tables are made of rows of all times, and once.
             customs: Arc::clone(&self.customs),
+            making: Arc::clone(&self.making),
+            nested: Arc::clone(&self.nested),
+            held: self.held.clone(),
             particulars: self.particulars.clone(),
             columns: self.columns,
-        })
+        }
     }
 
     /// Works a view out and keeps its rows in memory for the queries to come. One that has too many of them stays as it is.
@@ -77,12 +101,17 @@ impl Session {
         if self.kept.iter().any(|(kept, _)| kept == name) {
             return Ok(());
         }
-        let rows = self.block_on(self.view_rows(name))?;
+        let rows = self.block_until(self.view_rows(name))?;
         let reservation = match rows {
             Some((table, reservation)) => {
                 let reference = || TableReference::bare(name);
+                let table: Arc<dyn TableProvider> = Arc::new(table);
+                let table = match views::time_of(name) {
+                    Some(time) => self.cut(table, time)?,
+                    None => table,
+                };
                 self.context.deregister_table(reference())?;
-                self.context.register_table(reference(), Arc::new(table))?;
+                self.context.register_table(reference(), table)?;
                 Some(reservation)
             }
             None => None,
@@ -99,7 +128,8 @@ impl Session {
         }
         let pool = Arc::clone(&self.context.runtime_env().memory_pool);
         let partitions = self.context.copied_config().target_partitions().max(1);
-        let frame = self.context.table(reference()).await?;
+        let (state, plan) = self.context.table(reference()).await?.into_parts();
+        let frame = DataFrame::new(state, self.bound(plan)?);
         let mut stream = frame.execute_stream().await?;
         let mut rows = Rows {
             schema: stream.schema(),
@@ -114,6 +144,7 @@ impl Session {
             reservation: MemoryConsumer::new(name).register(&pool),
         };
         while let Some(batch) = stream.next().await {
+            self.may_go_on()?;
             if !rows.add(batch?)? {
                 return Ok(None);
             }
@@ -142,54 +173,6 @@ impl Session {
     pub fn has_own_watchlist(&self, name: &str) -> bool {
         self.has_watchlist(name) && !self.stand_ins.iter().any(|s| s.eq_ignore_ascii_case(name))
     }
-
-    /// Runs planned queries, so many at a time, and returns their rows in the order of the queries. One that fails harms no other.
-    pub fn collect_all(
-        &self,
-        frames: Vec<DataFrame>,
-        at_a_time: usize,
-    ) -> Vec<Result<Vec<RecordBatch>>> {
-        let runs = futures::stream::iter(frames)
-            .map(|frame| async move {
-                // Each is a task, so that all threads optimise and not only the one that waits here.
-                match tokio::spawn(frame.collect()).await {
-                    Ok(rows) => rows.map_err(Error::from),
-                    Err(e) => Err(broken_off(e)),
-                }
-            })
-            .buffered(at_a_time)
-            .collect::<Vec<_>>();
-        self.block_on(runs)
-    }
-}
-
-/// What a query says that broke off.
-fn broken_off(error: tokio::task::JoinError) -> Error {
-    let why = match error.try_into_panic() {
-        Ok(panic) => said(panic.as_ref()),
-        Err(e) => e.to_string(),
-    };
-    Error::Query(format!("the engine broke off: {why}"))
-}
-
-fn said(panic: &(dyn Any + Send)) -> String {
-    match (panic.downcast_ref::<String>(), panic.downcast_ref::<&str>()) {
-        (Some(text), _) => text.clone(),
-        (None, Some(text)) => (*text).to_string(),
-        (None, None) => "it does not say why".into(),
-    }
-}
-
-fn catalog_of(context: &SessionContext) -> Result<Arc<dyn CatalogProvider>> {
-    context
-        .catalog(CATALOG)
-        .ok_or_else(|| Error::Query("the session has no catalog".into()))
-}
-
-fn schema_of(context: &SessionContext, name: &str) -> Result<Arc<dyn SchemaProvider>> {
-    catalog_of(context)?
-        .schema(name)
-        .ok_or_else(|| Error::Query(format!("the session has no schema `{name}`")))
 }
 
 /// Rows on their way into memory.
@@ -230,38 +213,5 @@ impl Rows {
         self.partitions[self.next].push(batch);
         self.next = (self.next + 1) % self.partitions.len();
         Ok(true)
-    }
-}
-
-/// Stored tables, each cut to a range of times when it is named.
-#[derive(Debug)]
-struct Portion {
-    all: Arc<dyn SchemaProvider>,
-    range: TimeRange,
-}
-
-#[async_trait]
-impl SchemaProvider for Portion {
-    fn table_names(&self) -> Vec<String> {
-        self.all.table_names()
-    }
-
-    async fn table(&self, name: &str) -> PlanResult<Option<Arc<dyn TableProvider>>> {
-        let Some(table) = self.all.table(name).await? else {
-            return Ok(None);
-        };
-        let by_day = catalog().get(name).is_some_and(|table| table.by_day);
-        let Some(condition) = self.range.condition(TIME).filter(|_| by_day) else {
-            return Ok(Some(table));
-        };
-        let source = provider_as_source(table);
-        let plan = LogicalPlanBuilder::scan(TableReference::bare(name), source, None)?
-            .filter(condition)?
-            .build()?;
-        Ok(Some(Arc::new(ViewTable::new(plan, None))))
-    }
-
-    fn table_exist(&self, name: &str) -> bool {
-        self.all.table_exist(name)
     }
 }

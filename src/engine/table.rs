@@ -3,6 +3,7 @@
 //! A file keeps the types that Arrow reads or infers; KQL makes its own of them.
 
 use std::collections::BTreeSet;
+use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -20,6 +21,7 @@ use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, Pa
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::{MemTable, TableProvider, TableType};
 use datafusion::error::Result as PlanResult;
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{BinaryExpr, Operator, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
@@ -27,10 +29,12 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::prelude::Expr;
 use datafusion::scalar::ScalarValue;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde::Deserializer as _;
+use serde::de::{SeqAccess, Visitor};
 
 use crate::archive::delta::FileEntry;
 use crate::catalog::{TIME, Table};
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 use crate::ingest::input;
 
 /// Files of one table. Files whose times cannot match a query are not opened.
@@ -244,8 +248,11 @@ type FileRows = (SchemaRef, Vec<RecordBatch>, Vec<String>);
 /// Reads a CSV, JSON or Parquet file that the user named, told by content.
 ///
 /// # Errors
-/// When it is no file, or cannot be read as any of these.
-pub fn from_file(path: &Path) -> Result<(Arc<dyn TableProvider>, Particulars)> {
+/// When it is no file, cannot be read as any of these, or holds more than there is room for.
+pub fn from_file(
+    path: &Path,
+    room: &MemoryReservation,
+) -> Result<(Arc<dyn TableProvider>, Particulars)> {
     input::regular(path)?;
     let mut head = [0; 512];
     let n = open(path)?
@@ -254,11 +261,11 @@ pub fn from_file(path: &Path) -> Result<(Arc<dyn TableProvider>, Particulars)> {
     let head = &head[..n];
     let first = head.iter().find(|b| !b.is_ascii_whitespace());
     let (schema, batches, json) = if head.starts_with(b"PAR1") {
-        parquet_rows(path)?
+        parquet_rows(path, room)?
     } else if matches!(first, Some(b'{' | b'[')) {
-        json_rows(path)?
+        json_rows(path, room)?
     } else {
-        csv_rows(path)?
+        csv_rows(path, room)?
     };
     let mut names = BTreeSet::new();
     if let Some(twice) = schema.fields().iter().find(|f| !names.insert(f.name())) {
@@ -291,33 +298,59 @@ fn unusable(path: &Path, why: &dyn std::fmt::Display) -> Error {
     }
 }
 
-fn parquet_rows(path: &Path) -> Result<FileRows> {
+/// Rows of a file, no more of them than there is room for: a small Parquet file may hold many gigabytes.
+fn rows(
+    path: &Path,
+    reader: impl Iterator<Item = std::result::Result<RecordBatch, ArrowError>>,
+    room: &MemoryReservation,
+) -> Result<Vec<RecordBatch>> {
+    // Those of an earlier try are gone.
+    room.free();
+    let mut batches = Vec::new();
+    for batch in reader {
+        let batch = batch.map_err(|e| unusable(path, &e))?;
+        for column in batch.columns() {
+            let bytes = column.to_data().get_slice_memory_size();
+            room.try_grow(bytes.map_err(|e| unusable(path, &e))?)?;
+        }
+        batches.push(batch);
+    }
+    Ok(batches)
+}
+
+fn parquet_rows(path: &Path, room: &MemoryReservation) -> Result<FileRows> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(open(path)?)
         .and_then(ParquetRecordBatchReaderBuilder::build)
         .map_err(|e| unusable(path, &e))?;
     let schema = arrow::array::RecordBatchReader::schema(&reader);
-    let batches: std::result::Result<Vec<_>, _> = reader.collect();
-    let batches = batches.map_err(|e| unusable(path, &e))?;
-    Ok((schema, batches, Vec::new()))
+    Ok((schema, rows(path, reader, room)?, Vec::new()))
 }
 
-fn json_rows(path: &Path) -> Result<FileRows> {
+fn json_rows(path: &Path, room: &MemoryReservation) -> Result<FileRows> {
+    let bytes = path.metadata().map_err(Error::io("read", path))?.len();
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    // The text of the file, and the lines that are made of it.
+    let texts = room.new_empty();
+    texts.try_grow(bytes.saturating_mul(2))?;
     let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
     let lines = json_lines(&text).map_err(|e| unusable(path, &e))?;
-    let fault = match read_json(&lines) {
+    drop(text);
+    let fault = match read_json(path, &lines, room) {
         Ok((schema, batches)) => return Ok((schema, batches, Vec::new())),
-        Err(fault) => fault,
+        Err(memory @ Error::Memory(_)) => return Err(memory),
+        Err(Error::Unusable { reason, .. }) => reason,
+        Err(other) => return Err(other),
     };
     // Values of one column may have several shapes.
     let (lines, json) = nested_as_text(&lines).map_err(|e| unusable(path, &e))?;
     if json.is_empty() {
         return Err(unusable(path, &fault));
     }
-    let (schema, batches) = read_json(&lines).map_err(|e| unusable(path, &e))?;
+    let (schema, batches) = read_json(path, &lines, room)?;
     Ok((schema, batches, json))
 }
 
-fn csv_rows(path: &Path) -> Result<FileRows> {
+fn csv_rows(path: &Path, room: &MemoryReservation) -> Result<FileRows> {
     let format = arrow::csv::reader::Format::default().with_header(true);
     let (schema, _) = format
         .infer_schema(BufReader::new(open(path)?), None)
@@ -328,8 +361,7 @@ fn csv_rows(path: &Path) -> Result<FileRows> {
             .with_header(true)
             .build(open(path)?)
             .map_err(|e| unusable(path, &e))?;
-        let batches: std::result::Result<Vec<_>, _> = reader.collect();
-        Ok((schema, batches.map_err(|e| unusable(path, &e))?))
+        Ok((schema, rows(path, reader, room)?))
     };
     let mut fields: Vec<Field> = schema.fields().iter().map(|f| (**f).clone()).collect();
     let is_number = |field: &Field| field.data_type().is_numeric();
@@ -373,43 +405,72 @@ fn json_lines(text: &str) -> serde_json::Result<String> {
     if !text.trim_start().starts_with('[') {
         return Ok(text.to_string());
     }
-    let values: Vec<serde_json::Value> = serde_json::from_str(text)?;
-    Ok(values.iter().map(|v| format!("{v}\n")).collect())
+    let mut lines = String::with_capacity(text.len());
+    let mut reader = serde_json::Deserializer::from_str(text);
+    reader.deserialize_seq(Lines(&mut lines))?;
+    reader.end()?;
+    Ok(lines)
 }
 
-fn read_json(lines: &str) -> std::result::Result<(SchemaRef, Vec<RecordBatch>), ArrowError> {
-    let (schema, _) =
-        arrow::json::reader::infer_json_schema(BufReader::new(lines.as_bytes()), None)?;
+/// Writes the elements of an array, one a line. Only one of them is taken apart at a time.
+struct Lines<'l>(&'l mut String);
+
+impl<'de> Visitor<'de> for Lines<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> std::result::Result<(), A::Error> {
+        while let Some(value) = all.next_element::<serde_json::Value>()? {
+            // Writing to a String cannot fail.
+            let _ = writeln!(self.0, "{value}");
+        }
+        Ok(())
+    }
+}
+
+fn read_json(
+    path: &Path,
+    lines: &str,
+    room: &MemoryReservation,
+) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    let wrong = |e: ArrowError| unusable(path, &e);
+    let text = BufReader::new(lines.as_bytes());
+    let (schema, _) = arrow::json::reader::infer_json_schema(text, None).map_err(wrong)?;
     let schema = Arc::new(schema);
     let reader = arrow::json::ReaderBuilder::new(Arc::clone(&schema))
         // A column of numbers and strings is one of strings.
         .with_coerce_primitive(true)
-        .build(lines.as_bytes())?;
-    let batches = reader.collect::<std::result::Result<Vec<_>, _>>()?;
-    Ok((schema, batches))
+        .build(lines.as_bytes())
+        .map_err(wrong)?;
+    Ok((schema, rows(path, reader, room)?))
 }
 
 /// The same records, in which columns that hold lists or objects are text with the JSON of their values; and which columns these are.
 fn nested_as_text(lines: &str) -> serde_json::Result<(String, Vec<String>)> {
-    let records = serde_json::Deserializer::from_str(lines);
-    let mut records = records
-        .into_iter::<serde_json::Map<String, serde_json::Value>>()
-        .collect::<serde_json::Result<Vec<_>>>()?;
-    let nested: BTreeSet<String> = records
-        .iter()
-        .flatten()
-        .filter(|(_, value)| value.is_array() || value.is_object())
-        .map(|(name, _)| name.clone())
-        .collect();
-    let mut out = String::new();
-    for record in &mut records {
+    let records = || {
+        let records = serde_json::Deserializer::from_str(lines);
+        records.into_iter::<serde_json::Map<String, serde_json::Value>>()
+    };
+    let mut nested: BTreeSet<String> = BTreeSet::new();
+    for record in records() {
+        for (name, value) in record? {
+            if value.is_array() || value.is_object() {
+                nested.insert(name);
+            }
+        }
+    }
+    let mut out = String::with_capacity(lines.len());
+    for record in records() {
+        let mut record = record?;
         for (name, value) in record.iter_mut() {
             if nested.contains(name) && !value.is_null() {
                 *value = serde_json::Value::String(value.to_string());
             }
         }
-        let line = serde_json::to_string(record)?;
-        out.push_str(&line);
+        out.push_str(&serde_json::to_string(&record)?);
         out.push('\n');
     }
     Ok((out, nested.into_iter().collect()))

@@ -15,7 +15,7 @@ use datafusion::catalog::SchemaProvider;
 use datafusion::datasource::{MemTable, TableProvider, TableType};
 use datafusion::error::{DataFusionError, Result as PlanResult};
 
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 use crate::ingest::watchlist::{self, Watchlist};
 
 /// The watchlists of a session as a schema of DataFusion, by their names in lower case.

@@ -10,20 +10,13 @@ use crate::text::json::Reader;
 
 mod beside;
 mod failures;
+mod reason;
 
 pub use beside::{STATISTICS, beside_exports, is_settings_object, is_statistics};
 pub use failures::{
     HASHES, LENGTHS, are_hashes, are_lengths, error_page, error_rows, error_text, no_value,
 };
-
-/// What the reason of an error answer begins with.
-const INCOMPLETE: &str = "an error answer: this pull is incomplete";
-
-/// Bytes of an object that may be an error answer. Services write short ones; looking at longer objects would cost for nothing.
-const LONGEST: usize = 64 << 10;
-
-/// Characters of a service's own words that are kept.
-const WORDS: usize = 200;
+use reason::{INCOMPLETE, LONGEST, reason, words};
 
 /// Keys with which error answers begin.
 const FIRST: [&str; 20] = [
@@ -246,36 +239,6 @@ fn said_by(
         return reason(code.or(outer_code), message.or(outer_message));
     }
     reason(error.text().or(outer_code), outer_message)
-}
-
-/// The old directory API has `"message":{"lang":"en","value":"…"}`.
-fn words(raw: Raw<'_>) -> Option<Cow<'_, str>> {
-    if let Raw::Other(object) = raw
-        && object.starts_with('{')
-    {
-        let mut value = None;
-        // Without a value in it, its text is all there is.
-        let _ = json::entries(object, |key, raw| {
-            if key == "value" {
-                value = raw.text();
-            }
-        });
-        return value.or(Some(Cow::Borrowed(object)));
-    }
-    raw.text()
-}
-
-fn reason(code: Option<Cow<'_, str>>, message: Option<Cow<'_, str>>) -> String {
-    let short = |text: Cow<'_, str>| -> String { text.trim().chars().take(WORDS).collect() };
-    let message = message.map(short).filter(|m| !m.is_empty());
-    match (code.map(short).filter(|c| !c.is_empty()), message) {
-        (Some(code), Some(message)) => {
-            format!("{INCOMPLETE} ({code}): {}", message.trim_end_matches('.'))
-        }
-        (Some(code), None) => format!("{INCOMPLETE} ({code})"),
-        (None, Some(message)) => format!("{INCOMPLETE}: {}", message.trim_end_matches('.')),
-        (None, None) => INCOMPLETE.into(),
-    }
 }
 
 /// Whether a text is an object without any value: `{}`, or with nothing but empty lists, objects, texts and `null`. Looks no farther than

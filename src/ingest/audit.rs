@@ -6,9 +6,10 @@ use std::sync::LazyLock;
 
 use super::json::{self, Fault, Paths};
 use super::rows::{Row, Slot, TableRows, id_key};
-use super::{ip, time};
+use super::time;
 use crate::catalog::audit::{self, record_type, record_type_name, user_type};
 use crate::catalog::{self, TIME, Table};
+use crate::text::address;
 
 /// Where the fields of an audit record go in one table.
 struct Plan {
@@ -158,7 +159,7 @@ pub fn push<'a>(
         .iter()
         .map(|c| row.get(*c).text())
         .chain([sender.text()])
-        .find_map(ip::clean);
+        .find_map(address::clean);
     if let Some(address) = address {
         row.replace(plan.address, Slot::Text(address.into()));
     }
@@ -168,8 +169,8 @@ pub fn push<'a>(
     Ok(())
 }
 
-/// Fills the promoted columns of CloudAppEvents from its RawEventData. A record that is not JSON stays as it is.
-pub fn promote<'a>(text: &'a str, row: &mut Row<'a>) {
+/// Fills the promoted columns of CloudAppEvents from its RawEventData. A record that is not JSON stays as it is. Says whether it is an object.
+pub fn promote<'a>(text: &'a str, row: &mut Row<'a>) -> bool {
     let plan = &*CLOUD_APP;
     // The value itself is checked when the column is typed; here only an object has anything to promote.
     let whole = json::pick(text, &plan.paths, |slot, raw| {
@@ -180,6 +181,7 @@ pub fn promote<'a>(text: &'a str, row: &mut Row<'a>) {
     if whole.is_ok() {
         plan.enums(row);
     }
+    whole.is_ok()
 }
 
 /// Reads the RawEventData of CloudAppEvents where it stands in the row's own text, in one go: the promoted columns, the text and its

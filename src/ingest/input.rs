@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::member::{Member, is_lock};
 use super::own;
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 
 mod place;
 

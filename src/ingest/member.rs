@@ -1,42 +1,27 @@
 //! Members of archives and sheets of workbooks, as inputs, read without unpacking anything to disk. A member's name is a name and nothing
 //! else: it never becomes a path, and two members may have one name.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::input::Input;
-use super::packing::{Bytes, Packing};
+use super::packing::Packing;
 use super::tar::{self, Stretch};
-use super::workbook::{Book, Marks, Sheet};
+use super::workbook::{Book, Sheet};
 use super::zip::{self, Packed};
-use crate::error::Result;
+use crate::fault::Result;
 
-/// Members that an archive may have. Exports have dozens.
-pub(super) const MAX_MEMBERS: usize = 100_000;
+mod content;
+
+use content::Content;
+pub(super) use content::{MAX_MEMBERS, is_lock};
+pub use content::{Member, Opened};
+
 /// Archives around one another that are read.
 const MAX_DEPTH: usize = 3;
 /// Said of those further in.
 const TOO_DEEP: &str =
     "archives inside archives, too deep: more than three, unpack the outermost first";
-
-/// A member of an archive, or a sheet of a workbook.
-#[derive(Debug, Clone)]
-pub struct Member {
-    /// The archive's name, `/`, and its own. No two inputs of a run have one name.
-    pub name: String,
-    /// Its size, as the archive says; that of a sheet is not known before it is read.
-    pub size: Option<u64>,
-    depth: usize,
-    content: Content,
-}
-
-#[derive(Debug, Clone)]
-enum Content {
-    Zip(Packed),
-    Tar(Stretch),
-    Sheet(Sheet),
-}
 
 impl Member {
     /// A file in memory.
@@ -45,72 +30,35 @@ impl Member {
             name: name.into(),
             size: Some(bytes.len() as u64),
             depth: 0,
-            content: Content::Zip(Packed::of_bytes(bytes)),
+            content: Arc::new(Packed::of_bytes(bytes)),
         }
     }
+}
 
-    /// Whether it is a sheet of a workbook.
-    pub fn is_sheet(&self) -> bool {
-        matches!(self.content, Content::Sheet(_))
+impl Content for Packed {
+    fn open(&self, name: &str) -> Result<Opened> {
+        Packed::open(self, name).map(Opened::from)
     }
+}
 
-    /// Its bytes, unpacked and checked as far as the archive says what they were. A sheet is read as CSV.
-    ///
-    /// # Errors
-    /// When the archive cannot be opened or the member cannot be read at all.
-    pub fn open(&self) -> Result<Opened> {
-        Ok(match &self.content {
-            Content::Zip(packed) => Opened::from(packed.open(&self.name)?),
-            Content::Tar(stretch) => Opened::from(stretch.open(&self.name)?),
-            Content::Sheet(sheet) => {
-                let (bytes, note, marks) = sheet.open(&self.name)?;
-                Opened {
-                    bytes,
-                    note,
-                    marks: Some(marks),
-                }
-            }
+impl Content for Stretch {
+    fn open(&self, name: &str) -> Result<Opened> {
+        Stretch::open(self, name).map(Opened::from)
+    }
+}
+
+impl Content for Sheet {
+    fn open(&self, name: &str) -> Result<Opened> {
+        let (bytes, note, marks) = Sheet::open(self, name)?;
+        Ok(Opened {
+            bytes,
+            note,
+            marks: Some(marks),
         })
     }
-}
 
-/// An input as it came.
-pub struct Opened {
-    /// Its bytes.
-    pub bytes: Bytes,
-    /// What is to be said of it before it is read.
-    pub note: String,
-    /// What is known of a sheet while it is read.
-    pub marks: Option<Arc<Marks>>,
-}
-
-impl From<Bytes> for Opened {
-    fn from(bytes: Bytes) -> Opened {
-        Opened {
-            bytes,
-            note: String::new(),
-            marks: None,
-        }
-    }
-}
-
-impl PartialEq for Member {
-    fn eq(&self, other: &Member) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for Member {}
-
-impl PartialOrd for Member {
-    fn partial_cmp(&self, other: &Member) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Member {
-    fn cmp(&self, other: &Member) -> Ordering {
-        self.name.cmp(&other.name)
+    fn is_sheet(&self) -> bool {
+        true
     }
 }
 
@@ -143,12 +91,6 @@ impl Holder {
             Holder::Workbook => "sheets",
         }
     }
-}
-
-/// Whether a file is what Office leaves beside a document that is open: who has it open, in 165 bytes or fewer.
-pub(super) fn is_lock(path: &str, size: u64) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    name.starts_with("~$") && size <= 165
 }
 
 /// The members of an archive, and what was passed over.
@@ -265,7 +207,7 @@ fn of_zip(input: &Input, depth: usize) -> Result<Members> {
                 name: String::new(),
                 size: None,
                 depth,
-                content: Content::Sheet(sheet),
+                content: Arc::new(sheet),
             };
             found.add(&archive, name, member);
         }
@@ -283,7 +225,7 @@ fn of_zip(input: &Input, depth: usize) -> Result<Members> {
             name: String::new(),
             size: Some(packed.size),
             depth,
-            content: Content::Zip(packed),
+            content: Arc::new(packed),
         };
         found.add(&archive, own, member);
     }
@@ -311,7 +253,7 @@ fn of_tar(input: &Input, depth: usize) -> Result<Members> {
             name: String::new(),
             size: Some(stretch.size),
             depth,
-            content: Content::Tar(stretch),
+            content: Arc::new(stretch),
         };
         found.add(&archive, own, member);
     }

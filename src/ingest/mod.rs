@@ -3,7 +3,7 @@
 //! - [`input`]: files, folders, patterns, pipes and standard input; [`own`]: what coldtrail wrote itself; [`member`]: members of archives
 //!   and sheets of workbooks, as inputs of their own, from [`zip`], [`tar`] and [`workbook`].
 //! - [`packing`]: how a file is packed; [`stream`]: an open input: encoding, SHA-256; [`parquet`]: rows of Parquet as JSON lines.
-//! - [`detect`]: what a file is, from its content and never from its extension.
+//! - [`mod@format`]: what a file is, from its content and never from its extension.
 //! - [`csv`], [`json`]: containers. They know records and offsets, nothing of Microsoft.
 //! - [`audit`], [`columns`]: record kinds. They know fields, nothing of CSV. [`entra`]: sign-ins in other spellings.
 //! - [`wrappers`]: records inside objects of other tools; [`recast`]: events as other interfaces spell them; [`answers`]: what is no event.
@@ -20,10 +20,9 @@ pub mod behind;
 pub mod block;
 pub mod columns;
 pub mod csv;
-pub mod detect;
 pub mod entra;
+pub mod format;
 pub mod input;
-pub mod ip;
 pub mod json;
 pub mod member;
 pub mod mended;

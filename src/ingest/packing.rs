@@ -218,7 +218,7 @@ pub(super) struct Peeled {
 
 impl Peeled {
     /// Undoes the compressions of a file; `packed` says how many bytes were taken from it so far.
-    pub fn of(
+    pub(super) fn of(
         mut reader: Bytes,
         packed: impl Fn() -> u64 + Send + Clone + 'static,
     ) -> io::Result<Peeled> {
@@ -252,7 +252,7 @@ impl Peeled {
     }
 
     /// The name for the ledger.
-    pub fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match (self.layers.first(), self.packing) {
             (Some(layer), Packing::None | Packing::Foreign(_)) => layer.name(),
             (Some(Packing::Gzip), Packing::Tar) => "tar.gz",

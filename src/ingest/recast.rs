@@ -12,29 +12,10 @@ use super::wrappers::fold;
 use crate::text::json as plain;
 
 mod known;
+mod spelling;
 
 use known::RECASTS;
-
-/// A spelling of the rows of a table.
-#[derive(Debug)]
-pub struct Recast {
-    /// What such a record is.
-    pub name: &'static str,
-    /// The table.
-    pub table: &'static str,
-    /// Keys that are all there, by their letters and digits in lower case.
-    keys: &'static [&'static str],
-    /// Keys of which none is there.
-    without: &'static [&'static str],
-    /// What the key `type` says, in lower case; empty: anything.
-    says: &'static str,
-    /// Columns, each with where its value stands: a path of keys, after a mark where the value is not taken as it is. Of several for one
-    /// column the first that leads to a value counts.
-    ///
-    /// `=x`: always `x` · `^path`: with a capital letter · `#path`: milliseconds since 1970 · `list[].path`: of each element ·
-    /// `{key:path`: in an object under this key
-    columns: &'static [(&'static str, &'static str)],
-}
+pub use spelling::{AUDIT, Recast};
 
 /// What is noted of audit records that came without their AuditData.
 pub const LACKING: &str = "records came without AuditData: what the list showed of them is all there is, export them again with it";
@@ -43,9 +24,6 @@ pub const LACKING: &str = "records came without AuditData: what the list showed 
 pub fn lacks_record(why: &str) -> bool {
     why.ends_with("without AuditData")
 }
-
-/// The table of audit records.
-pub const AUDIT: &str = "UnifiedAuditLog";
 
 /// The spelling that an object with these keys has, each with its value where that is a short text.
 pub fn of<'k>(keys: impl Iterator<Item = (&'k str, &'k str)>) -> Option<&'static Recast> {

@@ -6,52 +6,21 @@
 //! by value (`1`, `1.0` and `"1"`), reals by the nearest `f64`, times by the microsecond that is stored, bools by what they mean, JSON as
 //! [`super::json`] says, texts as they are. Nothing, null and an empty text are the same there: CSV does not tell them apart.
 
-use std::borrow::Cow;
-use std::sync::Arc;
-
-use arrow::array::{
-    ArrayRef, BooleanBuilder, Float64Builder, Int32Builder, Int64Builder, StringBuilder,
-    TimestampMicrosecondBuilder,
-};
+use arrow::array::{ArrayRef, StringBuilder};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::json::{self, Raw};
-use super::python;
-use super::time::{self, Clocks, DateOrder, TakenFrom};
-use crate::catalog::{EXTRA, Kusto, Origin, TIME, Table};
+use super::json;
+use super::time::{Clocks, DateOrder, TakenFrom};
+use crate::catalog::{EXTRA, Origin, TIME, Table};
 
-/// A value on its way into a column.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Slot<'a> {
-    /// Nothing.
-    #[default]
-    Empty,
-    /// Text: a JSON string without escapes, or a CSV cell.
-    Text(Cow<'a, str>),
-    /// A JSON number, boolean, object or array.
-    Json(&'a str),
-}
+mod identity;
+mod sink;
+mod slot;
 
-impl<'a> From<Raw<'a>> for Slot<'a> {
-    fn from(raw: Raw<'a>) -> Self {
-        match raw {
-            Raw::Null => Slot::Empty,
-            Raw::Other(json) => Slot::Json(json),
-            text => text.text().map_or(Slot::Empty, Slot::Text),
-        }
-    }
-}
-
-impl Slot<'_> {
-    /// The value as text, empty where there is none.
-    pub fn text(&self) -> &str {
-        match self {
-            Slot::Empty => "",
-            Slot::Text(text) => text,
-            Slot::Json(json) => json,
-        }
-    }
-}
+pub use identity::{guid, id_key};
+use sink::{Appended, Sink, append, slot_time};
+pub use slot::Slot;
+use slot::push_json_string;
 
 /// A row before it is typed. Reused for all rows of a block.
 pub struct Row<'a> {
@@ -177,62 +146,6 @@ impl<'a> Row<'a> {
             Slot::Json(text) => self.extra.push_str(text),
             other => push_json_string(&mut self.extra, other.text()),
         }
-    }
-}
-
-fn push_json_string(out: &mut String, text: &str) {
-    // Serializing a `str` to a `String` has no way to fail.
-    out.push_str(&serde_json::to_string(text).expect("a string is JSON"));
-}
-
-enum Sink {
-    Text(StringBuilder),
-    Bool(BooleanBuilder),
-    Int(Int32Builder),
-    Long(Int64Builder),
-    Real(Float64Builder),
-    Time(TimestampMicrosecondBuilder),
-}
-
-macro_rules! each_sink {
-    ($sink:expr, $b:ident => $body:expr) => {
-        match $sink {
-            Sink::Text($b) => $body,
-            Sink::Bool($b) => $body,
-            Sink::Int($b) => $body,
-            Sink::Long($b) => $body,
-            Sink::Real($b) => $body,
-            Sink::Time($b) => $body,
-        }
-    };
-}
-
-impl Sink {
-    fn new(kusto: Kusto) -> Sink {
-        match kusto {
-            Kusto::Bool => Sink::Bool(BooleanBuilder::new()),
-            Kusto::Int => Sink::Int(Int32Builder::new()),
-            Kusto::Long => Sink::Long(Int64Builder::new()),
-            Kusto::Real => Sink::Real(Float64Builder::new()),
-            Kusto::DateTime => Sink::Time(TimestampMicrosecondBuilder::new().with_timezone("UTC")),
-            Kusto::Guid | Kusto::String | Kusto::Dynamic => Sink::Text(StringBuilder::new()),
-        }
-    }
-
-    fn len(&self) -> usize {
-        use arrow::array::ArrayBuilder;
-        each_sink!(self, b => b.len())
-    }
-
-    fn pad(&mut self, rows: usize) {
-        let missing = rows - self.len();
-        if missing > 0 {
-            each_sink!(self, b => b.append_nulls(missing));
-        }
-    }
-
-    fn finish(&mut self) -> ArrayRef {
-        each_sink!(self, b => Arc::new(b.finish()))
     }
 }
 
@@ -393,175 +306,6 @@ impl TableRows {
     }
 }
 
-/// Hash of an identity: the 128 bits of a GUID, else a hash of the lower-cased text.
-pub fn id_key(text: &str) -> Option<u128> {
-    let text = text.trim();
-    let inner = text.strip_prefix('{').and_then(|t| t.strip_suffix('}'));
-    let text = inner.map_or(text, str::trim);
-    if text.is_empty() {
-        return None;
-    }
-    if let Some(guid) = guid(text.as_bytes()) {
-        return Some(guid);
-    }
-    Some(if text.bytes().any(|b| b.is_ascii_uppercase()) {
-        xxh3_128(text.to_ascii_lowercase().as_bytes())
-    } else {
-        xxh3_128(text.as_bytes())
-    })
-}
-
-/// The 128 bits of a GUID.
-pub fn guid(b: &[u8]) -> Option<u128> {
-    if b.len() != 36 {
-        return None;
-    }
-    let mut out: u128 = 0;
-    for (i, c) in b.iter().enumerate() {
-        if matches!(i, 8 | 13 | 18 | 23) {
-            if *c != b'-' {
-                return None;
-            }
-            continue;
-        }
-        let digit = match c {
-            b'0'..=b'9' => c - b'0',
-            b'a'..=b'f' => c - b'a' + 10,
-            b'A'..=b'F' => c - b'A' + 10,
-            _ => return None,
-        };
-        out = out << 4 | u128::from(digit);
-    }
-    Some(out)
-}
-
-enum Appended {
-    /// With the value's fingerprint, where it was asked for.
-    Value(u128),
-    /// The value means nothing (`{}` for a time).
-    Nothing,
-    /// The value does not fit the type.
-    Misfit,
-}
-
-fn slot_time(slot: &Slot<'_>, order: Option<DateOrder>) -> Option<i64> {
-    time::parse(slot.text(), order)
-}
-
-fn append(
-    sink: &mut Sink,
-    kusto: Kusto,
-    slot: &Slot<'_>,
-    order: Option<DateOrder>,
-    want_print: bool,
-) -> Appended {
-    let text = slot.text();
-    match sink {
-        Sink::Text(b) if kusto == Kusto::Dynamic => dynamic(b, slot, want_print),
-        Sink::Text(b) => {
-            b.append_value(text);
-            Appended::Value(if want_print {
-                json::text_fingerprint(text)
-            } else {
-                0
-            })
-        }
-        Sink::Bool(b) => match text.trim() {
-            t if t.eq_ignore_ascii_case("true") || t == "1" => {
-                b.append_value(true);
-                Appended::Value(2)
-            }
-            t if t.eq_ignore_ascii_case("false") || t == "0" => {
-                b.append_value(false);
-                Appended::Value(3)
-            }
-            "" => Appended::Nothing,
-            _ => Appended::Misfit,
-        },
-        Sink::Int(b) => match whole(text).and_then(|n| i32::try_from(n).ok()) {
-            Some(n) => {
-                b.append_value(n);
-                Appended::Value(n as u32 as u128)
-            }
-            None => Appended::Misfit,
-        },
-        Sink::Long(b) => match whole(text) {
-            Some(n) => {
-                b.append_value(n);
-                Appended::Value(n as u64 as u128)
-            }
-            None => Appended::Misfit,
-        },
-        Sink::Real(b) => match real(text) {
-            Some(x) => {
-                b.append_value(x);
-                Appended::Value(u128::from(x.to_bits()))
-            }
-            None => Appended::Misfit,
-        },
-        Sink::Time(b) => match time::parse(text, order) {
-            Some(t) => {
-                b.append_value(t);
-                Appended::Value(json::time_fingerprint(t))
-            }
-            None if text == "{}" => Appended::Nothing,
-            None => Appended::Misfit,
-        },
-    }
-}
-
-/// A dynamic value is JSON text in the column, whether it came as JSON or as a string that holds JSON.
-fn dynamic(b: &mut StringBuilder, slot: &Slot<'_>, want_print: bool) -> Appended {
-    match slot {
-        Slot::Json(text) => {
-            b.append_value(text);
-            Appended::Value(match want_print {
-                true => json::fingerprint(text).unwrap_or_else(|_| xxh3_128(text.as_bytes())),
-                false => 0,
-            })
-        }
-        other => {
-            let text = other.text();
-            match json::fingerprint(text) {
-                Ok(print) => {
-                    b.append_value(text);
-                    Appended::Value(print)
-                }
-                Err(_) => {
-                    if let Some(list) = python::json(text)
-                        && let Ok(print) = json::fingerprint(&list)
-                    {
-                        b.append_value(&list);
-                        return Appended::Value(print);
-                    }
-                    let mut quoted = String::with_capacity(text.len() + 2);
-                    push_json_string(&mut quoted, text);
-                    b.append_value(&quoted);
-                    Appended::Value(json::text_fingerprint(text))
-                }
-            }
-        }
-    }
-}
-
-/// `1.5`, `NaN`; nothing for a number that a real does not hold, such as `1e400`.
-fn real(text: &str) -> Option<f64> {
-    let text = text.trim();
-    let x = text.parse::<f64>().ok()?;
-    (x.is_finite() || !text.bytes().any(|b| b.is_ascii_digit())).then_some(x)
-}
-
-/// `20`, `"1.0"`, `"1e9"` as a whole number.
-pub fn whole(text: &str) -> Option<i64> {
-    let text = text.trim();
-    if let Ok(n) = text.parse::<i64>() {
-        return Some(n);
-    }
-    let x = text.parse::<f64>().ok()?;
-    // Beyond 2^53 a float no longer holds every whole number.
-    (x.fract() == 0.0 && x.abs() < 9.0e15).then_some(x as i64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -613,13 +357,6 @@ mod tests {
         let arrays = rows.arrays();
         assert_eq!(arrays[user].as_string::<i32>().value(0), "b");
         assert!(arrays[scope].is_null(0));
-    }
-
-    #[test]
-    fn a_number_beyond_a_real_is_no_infinity() {
-        assert_eq!(real(" 1.50 "), Some(1.5));
-        assert_eq!(real("1e400"), None);
-        assert_eq!(real("-Infinity"), Some(f64::NEG_INFINITY));
     }
 
     #[test]

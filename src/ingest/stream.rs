@@ -17,7 +17,7 @@ use super::member::Opened;
 use super::packing::{Broken, Bytes, Counted, Peeled, in_memory, peek};
 use super::parquet;
 use super::workbook::Marks;
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 use crate::progress::Progress;
 
 pub use super::packing::Packing;

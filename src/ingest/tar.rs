@@ -12,35 +12,23 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
-use ::tar::{Archive, Entry, EntryType, Header};
+use ::tar::{Archive, Entry, EntryType};
 
 use super::input::{Input, escaped};
 use super::member::MAX_MEMBERS;
 use super::packing::{Broken, Bytes, Packing};
 use super::stream;
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 
-/// An archive is made of blocks of so many bytes.
-const BLOCK: usize = 512;
+mod checksum;
+
+use checksum::BLOCK;
+pub(super) use checksum::is_header;
+
 /// What headers of one member may have, with long names and extended headers.
 const MAX_HEADERS: u64 = 1 << 20;
 /// Members of compressed archives up to this size are kept until the next one: they may be read twice.
 const KEPT_BYTES: u64 = 16 << 20;
-
-/// Whether a file that begins so is a tar archive: a header has the sum of its own bytes.
-pub(super) fn is_header(head: &[u8]) -> bool {
-    // Headers of extensions may have no name.
-    let is_named = |block: &&[u8]| block[0] != 0 || block[257..].starts_with(b"ustar");
-    let Some(block) = head.get(..BLOCK).filter(is_named) else {
-        return false;
-    };
-    /// Where the sum stands, which counts as blanks.
-    const SUM: std::ops::Range<usize> = 148..156;
-    let rest = block[..SUM.start].iter().chain(&block[SUM.end..]);
-    let sum = rest.map(|b| u32::from(*b)).sum::<u32>() + 8 * u32::from(b' ');
-    let header = Header::from_byte_slice(block);
-    header.cksum().is_ok_and(|own| own == sum)
-}
 
 /// The bytes of a member.
 #[derive(Debug, Clone)]
@@ -450,7 +438,7 @@ impl Stretch {
     ///
     /// # Errors
     /// When the archive cannot be opened, or only a tool that unpacks it can make the member out of it.
-    pub fn open(&self, name: &str) -> Result<Bytes> {
+    pub(super) fn open(&self, name: &str) -> Result<Bytes> {
         if let Some(reason) = self.refused {
             return Err(Error::Unusable {
                 path: name.into(),

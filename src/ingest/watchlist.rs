@@ -15,10 +15,14 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::csv::{self, Fields, Next};
 use super::input;
-use crate::error::Error;
+use crate::fault::Error;
 
 mod labels;
+mod list;
 mod pages;
+
+pub use list::Watchlist;
+use list::{MAX_COLUMNS, Result};
 
 /// The watchlist of sensitivity labels, which the label views read.
 pub const LABELS: &str = "Labels";
@@ -29,29 +33,8 @@ const KNOWN: [&str; 3] = [LABELS, "CriticalFiles", "SuperUsers"];
 /// Longest list that is read; Sentinel takes 500 MB.
 const MAX_BYTES: u64 = 512 << 20;
 
-/// Most columns of a list; more are no list but another file, or one made to take memory.
-const MAX_COLUMNS: usize = 1000;
-
 /// Characters of a name that a message shows.
 const SHOWN: usize = 80;
-
-/// Why a list is refused; the caller knows its file.
-type Result<T> = std::result::Result<T, String>;
-
-/// The rows of a list.
-#[derive(Debug)]
-pub struct Watchlist {
-    header: Vec<String>,
-    rows: usize,
-    /// All cells, row by row.
-    text: String,
-    /// Where each cell ends in the text.
-    ends: Vec<usize>,
-    /// It came as JSON.
-    json: bool,
-    /// What is to be said of how it was read.
-    remarks: Vec<String>,
-}
 
 impl Watchlist {
     /// Reads the rows of the list of that name.
@@ -182,74 +165,9 @@ impl Watchlist {
         })
     }
 
-    /// What is to be said of how it was read.
-    pub fn remarks(&self) -> &[String] {
-        &self.remarks
-    }
-
-    /// Whether it came as JSON, which the archive has as CSV.
-    pub fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// Whether it has what only a list of labels has: ids, names, and a rank or a parent of each.
     pub fn has_labels(&self) -> bool {
         labels::is_header(&self.header)
-    }
-
-    /// The list as CSV in UTF-8.
-    pub fn to_csv(&self) -> Vec<u8> {
-        let mut out = String::new();
-        let quoted = |cell: &str| format!("\"{}\"", cell.replace('"', "\"\""));
-        let header: Vec<String> = self.header.iter().map(|name| quoted(name)).collect();
-        out.push_str(&header.join(","));
-        out.push('\n');
-        let mut start = 0;
-        for (i, end) in self.ends.iter().enumerate() {
-            out.push_str(&quoted(&self.text[start..*end]));
-            start = *end;
-            let last = (i + 1) % self.header.len() == 0;
-            out.push(if last { '\n' } else { ',' });
-        }
-        out.into_bytes()
-    }
-
-    /// Changes the cells of a column.
-    fn change(&mut self, column: usize, change: impl Fn(&str) -> &str) {
-        let mut text = String::with_capacity(self.text.len());
-        let mut start = 0;
-        for (i, end) in self.ends.iter_mut().enumerate() {
-            let cell = &self.text[start..*end];
-            start = *end;
-            text.push_str(match i % self.header.len() == column {
-                true => change(cell),
-                false => cell,
-            });
-            *end = text.len();
-        }
-        self.text = text;
-    }
-
-    /// Names of the columns, without blanks around them.
-    pub fn header(&self) -> &[String] {
-        &self.header
-    }
-
-    /// Number of rows.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// The cells of a column, from 0; nothing where a cell is empty.
-    pub fn column(&self, column: usize) -> impl Iterator<Item = Option<&str>> {
-        (0..self.rows).map(move |row| {
-            let cell = row * self.header.len() + column;
-            let start = match cell {
-                0 => 0,
-                i => self.ends[i - 1],
-            };
-            Some(&self.text[start..self.ends[cell]]).filter(|text| !text.is_empty())
-        })
     }
 }
 

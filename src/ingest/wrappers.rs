@@ -10,7 +10,7 @@ use crate::text::json as plain;
 
 mod texts;
 
-pub use texts::{audit_record, list, unpacked};
+pub use texts::{audit_record, fold, list, unpacked};
 
 /// A way to wrap a record.
 #[derive(Debug, PartialEq, Eq)]
@@ -161,14 +161,6 @@ impl Held<'_> {
     pub fn is_loose(&self) -> bool {
         [SHIPPER, "Datadog", "a Logic App"].contains(&self.wrapper.name)
     }
-}
-
-/// A name by its letters and digits, in lower case: `_source`, `audit_data`, `AuditData`.
-pub fn fold(name: &str) -> String {
-    name.chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
 }
 
 /// What an object may hold, the closest description first; `first` is tried before all. Takes what an object that breaks off has so far.

@@ -1,7 +1,7 @@
 //! The language beside its functions: statements, sources of rows, tabular operators, joins, operators on scalars, literals,
 //! functions of rows in order and those that take a table or look at its columns.
 //!
-//! Text only, for help and tests. Scalar functions are in [`super::function`], aggregates in [`super::aggregate`].
+//! Text only, for help and tests. Scalar functions are in [`crate::function`], aggregates in [`crate::function::aggregate`].
 
 use Kind::{Function, Join, Literal, Operator, Source, Statement, Tabular, Window};
 
@@ -586,33 +586,4 @@ pub const TABLE: &[Entry] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashSet;
-
-    #[test]
-    fn names_are_unique_within_a_kind_and_documented() {
-        let mut names = HashSet::new();
-        for entry in all() {
-            assert!(
-                names.insert((entry.kind, entry.name)),
-                "{} twice",
-                entry.name
-            );
-            assert!(!entry.doc.is_empty(), "{} has no doc", entry.name);
-            assert!(
-                entry.answer.is_empty() || !entry.example.is_empty(),
-                "{}",
-                entry.name
-            );
-        }
-    }
-
-    #[test]
-    fn examples_parse() {
-        for entry in all().filter(|entry| !entry.example.is_empty()) {
-            let (_, faults) = super::super::parse(entry.example);
-            assert!(faults.is_empty(), "{}: {faults:?}", entry.example);
-        }
-    }
-}
+mod tests;

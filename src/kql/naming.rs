@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 
 use super::ast::{Call, Expr, ExprKind, Literal, NamedExpr, Step};
+use super::special::Special;
+use crate::function::{self, ResultName, aggregate};
 
 /// The name that Kusto gives a column made of that expression; nothing where it numbers the column instead (`Column1`).
 ///
@@ -52,153 +54,10 @@ fn step_name(step: &Step) -> Option<String> {
     }
 }
 
-/// How a function names its result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rule {
-    /// As its first argument is named.
-    First,
-    /// As its only argument is named; not at all if it has several.
-    Only,
-    /// A prefix, `_`, and the name of the first argument.
-    Prefix(&'static str),
-    /// A prefix and the names of the first two arguments.
-    Two(&'static str),
-    /// Always the same.
-    Fixed(&'static str),
-    /// The column that its first argument names, if there is one.
-    IfExists,
-}
-
-fn rule(function: &str) -> Option<Rule> {
-    Some(match function {
-        "split"
-        | "tostring"
-        | "tohex"
-        | "todynamic"
-        | "toobject"
-        | "tolong"
-        | "toint"
-        | "toreal"
-        | "todouble"
-        | "todatetime"
-        | "totimespan"
-        | "totime"
-        | "tobool"
-        | "toboolean"
-        | "todecimal"
-        | "toguid"
-        | "parse_csv"
-        | "parsejson"
-        | "parse_json"
-        | "parse_xml"
-        | "format_datetime"
-        | "format_timespan"
-        | "startofday"
-        | "bin"
-        | "floor"
-        | "bin_at"
-        | "bin_auto"
-        | "binary_and"
-        | "binary_or"
-        | "binary_xor"
-        | "binary_not"
-        | "binary_shift_right"
-        | "binary_shift_left"
-        | "bitset_count_ones"
-        | "series_fir"
-        | "series_outliers"
-        | "series_iir"
-        | "series_fill_backward"
-        | "series_fill_forward"
-        | "series_fill_const"
-        | "series_fill_linear"
-        | "round"
-        | "ceiling"
-        | "pow"
-        | "sqrt"
-        | "log"
-        | "log2"
-        | "log10"
-        | "exp"
-        | "exp2"
-        | "exp10"
-        | "cos"
-        | "sin"
-        | "tan"
-        | "acos"
-        | "asin"
-        | "atan"
-        | "atan2"
-        | "abs"
-        | "rand"
-        | "gamma"
-        | "loggamma"
-        | "erf"
-        | "erfc"
-        | "format_bytes"
-        | "passthrough"
-        | "binary_all_or"
-        | "binary_all_and"
-        | "binary_all_xor"
-        | "take_anyif"
-        | "take_any"
-        | "arg_max"
-        | "arg_min" => Rule::First,
-        "make_datetime" | "make_timespan" => Rule::Only,
-        "column_ifexists" | "columnifexists" => Rule::IfExists,
-        "ingestion_time" => Rule::Fixed("$IngestionTime"),
-        "tdigest_merge" | "merge_tdigest" => Rule::Fixed("tdigests_merge_result"),
-        "hll_merge" => Rule::Fixed("hll_merged_result"),
-        "make_list" | "make_list_if" | "make_list_with_nulls" | "makelist" => Rule::Prefix("list"),
-        "make_set" | "make_set_if" | "makeset" => Rule::Prefix("set"),
-        "make_bag" | "make_bag_if" => Rule::Prefix("bag"),
-        "make_dictionary" => Rule::Prefix("dictionary"),
-        "buildschema" => Rule::Prefix("schema"),
-        "gettype" => Rule::Prefix("type"),
-        "treepath" => Rule::Prefix("tree"),
-        "percentiles_array" | "percentilesw_array" => Rule::Prefix("percentiles"),
-        "argmax" => Rule::Prefix("max"),
-        "argmin" => Rule::Prefix("min"),
-        "covariance" => Rule::Two("covariance"),
-        "covarianceif" => Rule::Two("covarianceif"),
-        "covariancep" => Rule::Two("covariancep"),
-        "covariancepif" => Rule::Two("covariancepif"),
-        // Those whose prefix is their own name.
-        "sum" => Rule::Prefix("sum"),
-        "sumif" => Rule::Prefix("sumif"),
-        "cnt" => Rule::Prefix("cnt"),
-        "count" => Rule::Prefix("count"),
-        "countif" => Rule::Prefix("countif"),
-        "dcount" => Rule::Prefix("dcount"),
-        "dcountif" => Rule::Prefix("dcountif"),
-        "count_distinct" => Rule::Prefix("count_distinct"),
-        "count_distinctif" => Rule::Prefix("count_distinctif"),
-        "tdigest" => Rule::Prefix("tdigest"),
-        "hll" => Rule::Prefix("hll"),
-        "hll_if" => Rule::Prefix("hll_if"),
-        "min" => Rule::Prefix("min"),
-        "minif" => Rule::Prefix("minif"),
-        "max" => Rule::Prefix("max"),
-        "maxif" => Rule::Prefix("maxif"),
-        "avg" => Rule::Prefix("avg"),
-        "avgif" => Rule::Prefix("avgif"),
-        "stdev" => Rule::Prefix("stdev"),
-        "stdevif" => Rule::Prefix("stdevif"),
-        "stdevp" => Rule::Prefix("stdevp"),
-        "variance" => Rule::Prefix("variance"),
-        "varianceif" => Rule::Prefix("varianceif"),
-        "variancep" => Rule::Prefix("variancep"),
-        "variancepif" => Rule::Prefix("variancepif"),
-        "any" => Rule::Prefix("any"),
-        "anyif" => Rule::Prefix("anyif"),
-        "repeat" => Rule::Prefix("repeat"),
-        "strlen" => Rule::Prefix("strlen"),
-        "string_size" => Rule::Prefix("string_size"),
-        "percentile_tdigest" => Rule::Prefix("percentile_tdigest"),
-        "percentiles_array_tdigest" => Rule::Prefix("percentile_tdigest"),
-        "dcount_hll" => Rule::Prefix("dcount_hll"),
-        _ => return None,
-    })
+/// How a function or an aggregate names its result.
+fn rule(name: &str) -> Option<ResultName> {
+    let function = function::get(name).map(|function| function.names);
+    function.or_else(|| aggregate::get(name).map(|aggregate| aggregate.names))
 }
 
 fn argument_name(call: &Call, index: usize) -> Option<String> {
@@ -211,17 +70,24 @@ fn argument_name(call: &Call, index: usize) -> Option<String> {
 
 fn call_name(call: &Call, exists: &dyn Fn(&str) -> bool) -> Option<String> {
     let or_empty = |index| argument_name(call, index).unwrap_or_default();
+    match Special::named(&call.name.text) {
+        Some(Special::IngestionTime) => return Some("$IngestionTime".to_owned()),
+        Some(Special::ColumnIfExists) => {
+            return match &call.arguments.first()?.expr.kind {
+                ExprKind::Literal(Literal::String(name)) if exists(name) => Some(name.clone()),
+                _ => None,
+            };
+        }
+        _ => {}
+    }
     match rule(&call.name.text)? {
-        Rule::First => argument_name(call, 0),
-        Rule::Only if call.arguments.len() == 1 => argument_name(call, 0),
-        Rule::Only => None,
-        Rule::Prefix(prefix) => Some(format!("{prefix}_{}", or_empty(0))),
-        Rule::Two(prefix) => Some(format!("{prefix}_{}_{}", or_empty(0), or_empty(1))),
-        Rule::Fixed(name) => Some(name.to_owned()),
-        Rule::IfExists => match &call.arguments.first()?.expr.kind {
-            ExprKind::Literal(Literal::String(name)) if exists(name) => Some(name.clone()),
-            _ => None,
-        },
+        ResultName::Numbered | ResultName::Percentages => None,
+        ResultName::First => argument_name(call, 0),
+        ResultName::Only if call.arguments.len() == 1 => argument_name(call, 0),
+        ResultName::Only => None,
+        ResultName::Prefix(prefix) => Some(format!("{prefix}_{}", or_empty(0))),
+        ResultName::Both(prefix) => Some(format!("{prefix}_{}_{}", or_empty(0), or_empty(1))),
+        ResultName::Fixed(name) => Some(name.to_owned()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::diagnostic::Diagnostic;
+use crate::fault::Diagnostic;
 
 /// A range of bytes of the query's text; both ends lie on character boundaries.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
@@ -106,24 +106,34 @@ impl Fault {
     }
 }
 
+/// Characters of a line that are shown whole. A query that a program wrote may be one line of a megabyte …
+const LONG_LINE: usize = 2000;
+/// … of which so many are shown on either side of the place.
+const AROUND: usize = 80;
+
 /// Faults with the lines they stand in, the place under carets, and their hints.
 pub fn render(faults: &[Fault], text: &str) -> String {
     use fmt::Write;
     let mut out = String::new();
     for fault in faults {
         let (line, column) = position(text, fault.span.start);
-        let source = text.lines().nth(line - 1).unwrap_or("");
+        let whole = text.lines().nth(line - 1).unwrap_or("");
+        let (left_out, most) = match whole.chars().count() > LONG_LINE {
+            true => ((column - 1).saturating_sub(AROUND), 2 * AROUND),
+            false => (0, LONG_LINE),
+        };
+        let source: String = whole.chars().skip(left_out).take(most).collect();
         let width = fault
             .span
             .of(text)
             .lines()
             .next()
-            .map_or(1, |part| part.chars().count().max(1));
+            .map_or(1, |part| part.chars().count().clamp(1, most));
         let margin = " ".repeat(line.to_string().len());
         // A tab is as wide as the terminal likes; carets follow it by repeating it.
         let before: String = source
             .chars()
-            .take(column - 1)
+            .take(column - 1 - left_out)
             .map(|c| if c == '\t' { '\t' } else { ' ' })
             .collect();
         if !out.is_empty() {
@@ -162,6 +172,19 @@ mod tests {
         assert_eq!(position(text, offset), (2, 11));
         assert_eq!(position(text, 0), (1, 1));
         assert_eq!(position(text, 999), (2, 15));
+    }
+
+    #[test]
+    fn of_a_very_long_line_the_part_around_the_place_is_shown() {
+        let text = format!("{}?{}", "a".repeat(50_000), "b".repeat(50_000));
+        let fault = Fault::new(Span::new(50_000, 50_001), "what is this");
+        let shown = render(&[fault], &text);
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines[1], " --> 1:50001");
+        assert_eq!(lines[3].find('?'), lines[4].find('^'));
+        assert!(shown.len() < 500, "{shown}");
+        let all = render(&[Fault::new(Span::new(0, 100_001), "all of it")], &text);
+        assert!(all.len() < 500, "{all}");
     }
 
     #[test]

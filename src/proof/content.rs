@@ -5,7 +5,7 @@ use std::fs;
 
 use sha2::{Digest, Sha256};
 
-use super::verify::{Check, Problem, Sheet};
+use super::sheet::{Check, Problem, Sheet};
 use crate::archive::digest::RowSets;
 use crate::archive::ledger::{self, Ledger};
 use crate::archive::{Archive, WATCHLISTS};

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::gaps::{Finding, Kind};
 use super::iso;
+use super::missing::{Finding, Kind};
 use crate::archive::ledger::{Entry, Ledger, Status};
 use crate::ingest::{answers, time};
 

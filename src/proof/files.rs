@@ -5,19 +5,19 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::TimestampMicrosecondType;
 use chrono::DateTime;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
-use super::records;
-use super::verify::{Check, Problem, Sheet};
+use super::records::{self, long};
+use super::sheet::{Check, Problem, Sheet};
 use crate::archive::delta::{self, FileEntry};
 use crate::archive::digest::{self, RowSets};
-use crate::archive::{self, Archive, part};
+use crate::archive::{self, Archive, nested, part};
 use crate::catalog::{INGEST_ID, RECORD, TIME, Table, catalog};
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 use crate::ingest::input::Input;
 use crate::ingest::rows::id_key;
 use crate::ingest::stream;
@@ -364,6 +364,7 @@ fn rows(path: &Path, table: &'static Table, entry: &FileEntry, read: &mut Read) 
         let batch = part::conform(&schema, &batch?)?;
         digest::add_rows(&mut read.sets, table, &batch);
         bounds(table, entry, &batch, &mut read.sheet, &mut times);
+        lists(table, entry, &batch, &mut read.sheet);
         for row in 0..batch.num_rows() {
             // Ingests are counted from 1: a row without one is none of any.
             let ingest = long(&batch, INGEST_ID, row).unwrap_or(0);
@@ -437,6 +438,23 @@ fn bounds(
     }
 }
 
+/// Kept lists are JSON where the log says so: queries read them for the record.
+fn lists(table: &Table, entry: &FileEntry, batch: &RecordBatch, sheet: &mut Sheet) {
+    if entry.nested.is_empty() {
+        return;
+    }
+    let certain = nested::lists(table, std::slice::from_ref(batch));
+    for path in entry.nested.iter().filter(|path| !certain.contains(path)) {
+        sheet.problem(Problem::new(
+            Check::Records,
+            table.name,
+            &entry.path,
+            format!("{path}: only arrays and objects of the records, as the log says"),
+            "other text",
+        ));
+    }
+}
+
 /// Bounds of our own files are those of their rows, to the millisecond that a log can hold.
 fn tight(table: &Table, entry: &FileEntry, times: Option<(i64, i64)>, sheet: &mut Sheet) {
     const WIDTH: i64 = 2000;
@@ -473,15 +491,6 @@ fn tight(table: &Table, entry: &FileEntry, times: Option<(i64, i64)>, sheet: &mu
 fn identity_of(table: &Table) -> Option<&'static str> {
     let identity = table.identity.filter(|_| !table.by_content)?;
     Some(table.columns[identity].name)
-}
-
-/// A number of a row.
-pub(super) fn long(batch: &RecordBatch, name: &str, row: usize) -> Option<i64> {
-    batch
-        .column_by_name(name)
-        .and_then(|c| c.as_primitive_opt::<Int64Type>())
-        .filter(|c| c.is_valid(row))
-        .map(|c| c.value(row))
 }
 
 /// Looks for events that are in the table twice.

@@ -6,87 +6,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 use serde_json::{Value, json};
 
-use super::usual::{Series, Short};
+use super::baseline::Series;
+use super::hours::{CLOCKS, EARLIEST, hours_of, of_series, times, typed};
+use super::missing::AUDIT;
 use super::{exports, iso, workloads};
 use crate::archive::ledger::{Entry, Ledger};
 use crate::catalog::{EXTRA, INGEST_ID, TIME, Table, catalog};
 use crate::engine::Session;
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 
-/// What is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// Hours without an event that usually have some.
-    Hole,
-    /// Hours with far fewer events than usual.
-    LowHours,
-    /// An export that ends at a number of records at which exports end.
-    Cap,
-    /// A file that was not read to its end.
-    Incomplete,
-    /// A workload that is not there, or only for a part of the time.
-    MissingWorkload,
-    /// Events outside the range that the name of their file states.
-    OutsideRange,
-    /// Times that cannot be right, or may be in another zone.
-    ZoneDoubt,
-    /// Events without a time: no window finds them.
-    NoTime,
-}
-
-impl Kind {
-    /// All kinds, in the order in which findings are listed.
-    pub const ALL: [Kind; 8] = [
-        Kind::Hole,
-        Kind::LowHours,
-        Kind::Cap,
-        Kind::Incomplete,
-        Kind::MissingWorkload,
-        Kind::OutsideRange,
-        Kind::ZoneDoubt,
-        Kind::NoTime,
-    ];
-
-    /// The name in answers.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Hole => "hole",
-            Kind::LowHours => "low-hours",
-            Kind::Cap => "cap",
-            Kind::Incomplete => "incomplete",
-            Kind::MissingWorkload => "missing-workload",
-            Kind::OutsideRange => "outside-range",
-            Kind::ZoneDoubt => "zone-doubt",
-            Kind::NoTime => "no-time",
-        }
-    }
-}
-
-/// One thing that is missing or in doubt.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
-    /// What it is.
-    pub kind: Kind,
-    /// The table, or the tables of a file.
-    pub table: String,
-    /// Beginning of the time it is about, in microseconds.
-    pub from: Option<i64>,
-    /// End of the time it is about, in microseconds.
-    pub to: Option<i64>,
-    /// What was expected: a number of events or records, or words.
-    pub expected: Value,
-    /// What there is.
-    pub found: Value,
-    /// The file or the workload; empty for all of a table.
-    pub place: String,
-    /// How it was told.
-    pub why: String,
-}
+pub use super::missing::{Finding, Kind};
 
 /// What to look at.
 #[derive(Debug, Clone, Copy, Default)]
@@ -146,15 +79,6 @@ impl Report {
     }
 }
 
-/// Microseconds of an hour.
-pub(super) const HOUR_MICROS: i64 = 3_600_000_000;
-/// 2000-01-01. Microsoft's cloud services are younger.
-const EARLIEST: i64 = 946_684_800_000_000;
-/// Clocks of two machines may differ by so much.
-const CLOCKS: i64 = 600_000_000;
-/// Our table of audit records.
-pub(super) const AUDIT: &str = "UnifiedAuditLog";
-
 /// Looks for what is missing.
 ///
 /// # Errors
@@ -213,83 +137,6 @@ pub fn find(session: &Session, ledger: &Ledger, scope: &Scope) -> Result<Report>
     findings.sort_by_cached_key(|f| (f.kind, f.table.clone(), f.from, f.place.clone(), f.to));
     report.findings = findings;
     Ok(report)
-}
-
-/// Holes and low hours of a series as findings, and as hours that have been told.
-pub(super) fn of_series(
-    table: &Table,
-    workload: &str,
-    series: &Series,
-    known: &[Short],
-) -> (Vec<Finding>, Vec<Short>) {
-    let holes = series.holes(known);
-    let mut told = [known, holes.as_slice()].concat();
-    let low = series.low(&told);
-    let mut findings: Vec<Finding> = Vec::new();
-    for (kind, shorts) in [(Kind::Hole, &holes), (Kind::LowHours, &low)] {
-        for short in shorts {
-            let hours = short.to - short.from;
-            let what = match (kind, hours) {
-                (Kind::Hole, 1) => "an hour without an event".to_string(),
-                (Kind::Hole, n) => format!("{n} hours without an event"),
-                (_, 1) => "an hour with less than a tenth of the usual".to_string(),
-                (_, n) => format!("{n} hours with less than a tenth of the usual"),
-            };
-            findings.push(Finding {
-                kind,
-                table: table.name.into(),
-                from: Some(short.from * HOUR_MICROS),
-                to: Some(short.to * HOUR_MICROS),
-                expected: short.expected.into(),
-                found: short.found.into(),
-                place: workload.into(),
-                why: format!("{what}, beside {}", series.compared()),
-            });
-        }
-    }
-    told.extend(low);
-    (findings, told)
-}
-
-/// A column of an answer as this type.
-pub(super) fn typed(batch: &RecordBatch, column: usize, ty: &DataType) -> Result<ArrayRef> {
-    Ok(cast(batch.column(column), ty)?)
-}
-
-/// A column of an answer as times in microseconds.
-pub(super) fn times(batch: &RecordBatch, column: usize) -> Result<ArrayRef> {
-    let ty = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    typed(batch, column, &ty)
-}
-
-/// Events by hour, and how many have no time. Hours that cannot be right are left out: [`early`] and [`late`] tell of them.
-fn hours_of(session: &Session, table: &Table, latest: i64) -> Result<(BTreeMap<i64, u64>, u64)> {
-    let sql = format!(
-        "SELECT date_trunc('hour', \"{TIME}\"), count(*) FROM stored.\"{}\" GROUP BY 1",
-        table.name
-    );
-    let mut hours: BTreeMap<i64, u64> = BTreeMap::new();
-    let mut untimed = 0;
-    session.stream(session.plan(&sql)?, |batch| {
-        let (starts, counts) = (times(batch, 0)?, typed(batch, 1, &DataType::Int64)?);
-        let starts = starts.as_primitive::<TimestampMicrosecondType>();
-        let counts = counts.as_primitive::<Int64Type>();
-        for row in 0..batch.num_rows() {
-            let n = counts.value(row) as u64;
-            if starts.is_null(row) {
-                untimed += n;
-            } else if let Some(hour) = hour_of(starts.value(row), latest) {
-                *hours.entry(hour).or_insert(0) += n;
-            }
-        }
-        Ok(())
-    })?;
-    Ok((hours, untimed))
-}
-
-/// The number of the hour, where it can be right.
-pub(super) fn hour_of(start: i64, latest: i64) -> Option<i64> {
-    (start >= EARLIEST && start <= latest + CLOCKS).then(|| start.div_euclid(HOUR_MICROS))
 }
 
 /// Files with events from before the services existed.

@@ -7,13 +7,16 @@
 
 use chrono::DateTime;
 
+mod baseline;
 mod content;
 mod exports;
 mod files;
 pub mod gaps;
+mod hours;
+mod missing;
 mod records;
+mod sheet;
 mod sources;
-mod usual;
 pub mod verify;
 mod workloads;
 

@@ -14,11 +14,10 @@ use arrow::datatypes::{
     DataType, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
 
-use super::files::long;
-use super::verify::{Check, Problem, Sheet};
+use super::sheet::{Check, Problem, Sheet};
 use crate::catalog::{EXTRA, FINGERPRINT, INGEST_ID, Kusto, Origin, RECORD, TIME, Table};
 use crate::engine::output;
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 use crate::ingest::rows::{Row, Slot, TableRows};
 use crate::ingest::{audit, json, time};
 
@@ -41,6 +40,15 @@ pub(super) fn compare(
         }
         _ => rows.fingerprints(sheet),
     }
+}
+
+/// A number of a row.
+pub(super) fn long(batch: &RecordBatch, name: &str, row: usize) -> Option<i64> {
+    batch
+        .column_by_name(name)
+        .and_then(|c| c.as_primitive_opt::<Int64Type>())
+        .filter(|c| c.is_valid(row))
+        .map(|c| c.value(row))
 }
 
 struct Rows<'b> {

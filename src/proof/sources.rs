@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::verify::{Check, Problem, Sheet};
+use super::sheet::{Check, Problem, Sheet};
 use crate::archive::ledger::{Entry, Ledger};
 use crate::ingest::input::Input;
 use crate::ingest::stream;
@@ -20,7 +20,7 @@ pub(super) struct Export {
 
 impl Export {
     /// Bytes that will be read at least.
-    pub fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> u64 {
         self.found
             .first()
             .and_then(|path| Input::File(path.clone()).size())

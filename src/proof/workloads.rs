@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 
-use super::gaps::{AUDIT, Finding, HOUR_MICROS, Kind, hour_of, of_series, times, typed};
-use super::usual::{Series, Short};
+use super::baseline::{Series, Short};
+use super::hours::{HOUR_MICROS, hour_of, of_series, times, typed};
+use super::missing::{AUDIT, Finding, Kind};
 use crate::catalog::{TIME, Table};
 use crate::engine::Session;
-use crate::error::Result;
+use crate::fault::Result;
 
 /// A workload ends early or begins late when so many hours are between its events and the table's. Services deliver hours apart.
 const EDGE_HOURS: i64 = 24;

@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::detect::{Finding, Hunt, LOOKED_UP};
 use crate::engine::output;
+use crate::hunt::{Finding, Hunt, LOOKED_UP};
 use crate::ingest::own::{FINDINGS_HEADER, GENERATOR};
 
 /// Findings and rules as JSON.

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use crate::archive::Archive;
 use crate::archive::ledger::{Entry, Ledger, Status as ReadStatus};
-use crate::detect::{Finding, Hunt, LOOKED_UP, Status};
 use crate::engine::{Session, output};
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
+use crate::hunt::{Finding, Hunt, LOOKED_UP, Status};
 use crate::rules::Severity;
 
 pub use findings::{findings_csv, findings_json, findings_markdown, findings_ndjson};

@@ -25,8 +25,8 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
-use crate::diagnostic::Diagnostic;
-use crate::error::{Error, Result};
+use crate::fault::Diagnostic;
+use crate::fault::{Error, Result};
 
 pub mod tests;
 

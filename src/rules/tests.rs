@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Rule, Test, TestEvent, seconds};
 use crate::convert;
 use crate::engine::{self, Session, Source, watchlist};
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 
 /// What a test gave.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,12 +1,17 @@
 //! Bytes and text, whatever they are about.
 //!
 //! - [`json`]: the one reader of JSON, and the one policy for what is odd in it.
+//! - [`csv`]: the one cutter of comma-separated values; [`address`]: addresses of the internet, made clean.
+//! - [`safe`]: text from logs made harmless for each medium.
 //! - [`swar`]: searches for bytes that end early.
 //! - [`count`], [`counted`]: numbers as people read them.
 //!
 //! Knows nothing of Microsoft and nothing of Arrow.
 
+pub mod address;
+pub mod csv;
 pub mod json;
+pub mod safe;
 pub mod swar;
 
 /// `1234567` → `1,234,567`.

@@ -11,7 +11,7 @@ use coldtrail::archive::Archive;
 use coldtrail::archive::ledger::Entry;
 use coldtrail::convert;
 use coldtrail::engine::{self, Session, Source};
-use coldtrail::ingest::detect::Hints;
+use coldtrail::ingest::format::Hints;
 use coldtrail::ingest::input;
 use serde_json::Value;
 

@@ -18,10 +18,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use coldtrail::engine::kql::{self, Options};
 use coldtrail::engine::{self, Session};
+use coldtrail::function::value::{Type, UNIX_EPOCH_TICKS, Value};
+use coldtrail::function::{self, aggregate};
+use coldtrail::function::{Geography, Location};
 use coldtrail::kql::ast::{ExprKind, Source, StatementKind};
-use coldtrail::kql::function::{Geography, Location};
-use coldtrail::kql::value::{Type, UNIX_EPOCH_TICKS, Value};
-use coldtrail::kql::{aggregate, function, manual, parse, plugin};
+use coldtrail::kql::{manual, parse, plugin};
 use serde_json::Value as Recorded;
 
 use super::{command_line, shared};

@@ -6,15 +6,15 @@ use crate::project;
 
 /// Lowest first; modules of one line do not name each other.
 const LAYERS: [&[&str]; 11] = [
-    &["error"],
-    &["diagnostic", "progress"],
+    &["fault", "progress"],
     &["text"],
     &["catalog"],
-    &["ingest", "archive", "kql"],
+    &["ingest", "archive", "function"],
+    &["kql"],
     &["convert", "engine"],
     &["proof"],
     &["rules"],
-    &["detect"],
+    &["hunt"],
     &["report"],
     &["cli"],
 ];

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use coldtrail::archive::Archive;
 use coldtrail::engine::{Options, Session, Source};
-use coldtrail::error::Error;
+use coldtrail::fault::Error;
 use coldtrail::ingest::time;
 use coldtrail::progress::Silent;
 use coldtrail::proof::gaps::{self, Finding, Kind, Scope};

@@ -8,7 +8,7 @@ use std::io::{Cursor, Read};
 use std::sync::Arc;
 
 use coldtrail::ingest::block::{self, Block, Blocks, Converted};
-use coldtrail::ingest::detect::{self, Container, Detected, Format, Hints, Rows};
+use coldtrail::ingest::format::{self, Container, Detected, Format, Hints, Rows};
 use coldtrail::ingest::input::Input;
 use coldtrail::ingest::member::{self, Member};
 use coldtrail::ingest::stream;
@@ -17,7 +17,7 @@ use coldtrail::progress::Silent;
 
 /// Records, rows by table, and rejected records.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub(crate) struct Seen {
     pub records: u64,
     pub rows: BTreeMap<&'static str, u64>,
     pub rejects: u64,
@@ -109,7 +109,7 @@ fn hints(choice: u8) -> Hints {
 }
 
 /// Reads bytes as an ingest would; `choice` is what the user says.
-pub fn read(bytes: &[u8], choice: u8) -> Vec<Seen> {
+pub(crate) fn read(bytes: &[u8], choice: u8) -> Vec<Seen> {
     let mut out = Vec::new();
     one(
         &Input::Member(Member::of_bytes("input", bytes)),
@@ -135,7 +135,7 @@ fn one(input: &Input, choice: u8, out: &mut Vec<Seen>) {
     // Small inputs may unpack to megabytes; the rules hold for the first ones as well.
     let mut text = Vec::new();
     let _ = stream.take(1 << 20).read_to_end(&mut text);
-    let Detected::Known(format) = detect::detect(&text, &hints(choice)) else {
+    let Detected::Known(format) = format::detect(&text, &hints(choice)) else {
         return;
     };
     let format = Arc::new(*format);

@@ -5,7 +5,7 @@ use std::path::Path;
 use coldtrail::archive::Archive;
 use coldtrail::catalog;
 use coldtrail::convert::Options;
-use coldtrail::ingest::detect::{Hints, Rows};
+use coldtrail::ingest::format::{Hints, Rows};
 
 use crate::{ask, ingest, ingest_with, number, shared};
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use coldtrail::archive::{Archive, ledger};
-use coldtrail::detect::{self, Status};
 use coldtrail::engine::{self, Session, Source};
+use coldtrail::hunt::{self, Status};
 use coldtrail::progress::Silent;
 use coldtrail::report;
 use coldtrail::rules::{self, Severity};
@@ -38,14 +38,14 @@ fn sweep(
     Session,
     std::sync::Arc<ledger::Ledger>,
     rules::Pack,
-    detect::Hunt,
+    hunt::Hunt,
 ) {
     let mut session =
         Session::open(Source::Archive(archive), &engine::Options::default()).expect("a session");
     let pack = rules::load(&[]).expect("the pack");
     let ledger = archive.snapshot().expect("a snapshot").ledger;
-    let choice = detect::Choice::of(Severity::Informational);
-    let hunt = detect::sweep(&mut session, &pack, &choice, &ledger, &Silent).expect("a hunt");
+    let choice = hunt::Choice::of(Severity::Informational);
+    let hunt = hunt::sweep(&mut session, &pack, &choice, &ledger, &Silent).expect("a hunt");
     (session, ledger, pack, hunt)
 }
 

@@ -399,7 +399,7 @@ fn a_query_without_room_for_temporary_files_says_so() {
     let (code, said) = within(
         Command::new(env!("CARGO_BIN_EXE_coldtrail"))
             .args(["sql", "-a", &archive, "-f", "csv"])
-            .args(["--threads", "1", "--memory-limit", "24MiB"])
+            .args(["--threads", "1", "--memory-limit", "48MiB"])
             .args(["--table", &format!("T={}", file.display())])
             .args(["-o", &text(&folder.path().join("sorted.csv"))])
             .arg("SELECT n, words FROM T ORDER BY words, n")

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use coldtrail::archive::Archive;
-use coldtrail::detect::{self, Choice, Finding, Window};
 use coldtrail::engine::{self, Session, Source};
+use coldtrail::hunt::{self, Choice, Finding, Window};
 use coldtrail::progress::Silent;
 use coldtrail::rules::{self, Severity};
 use serde_json::Value;
@@ -55,7 +55,7 @@ impl<'a> Hunter<'a> {
             ..Choice::of(Severity::Informational)
         };
         let ledger = self.archive.snapshot().expect("a snapshot").ledger;
-        let hunt = detect::sweep(&mut self.session, &self.pack, &choice, &ledger, &Silent);
+        let hunt = hunt::sweep(&mut self.session, &self.pack, &choice, &ledger, &Silent);
         let hunt = hunt.expect("a hunt");
         assert_eq!(hunt.not_run(), 0, "{:?}", hunt.outcomes);
         hunt.findings

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::rule_file::{self, Held};
-use crate::cli::Exit;
+use crate::cli::exit::Exit;
 use crate::cli::ui::{Ui, answer, counted};
 use crate::engine::Session;
 use crate::engine::kql::{Checked, Needs, Options, Verdict};
 use crate::engine::output::{harmless, visible};
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 use crate::kql::span::{Fault, position, render};
 
 /// A query, or a file without one.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 
 /// Larger files are exports, and no rules.
 const MOST_BYTES: u64 = 16 << 20;

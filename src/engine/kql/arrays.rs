@@ -13,21 +13,31 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanBuilder, Decimal256Builder, Float64Builder, Int32Builder,
-    Int64Builder, StringBuilder,
+    Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, Decimal256Array, Decimal256Builder,
+    Float64Array, Float64Builder, Int32Array, Int32Builder, Int64Array, Int64Builder, RecordBatch,
+    StringArray, StringBuilder,
 };
-use arrow::datatypes::{
-    DataType, Decimal256Type, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
-};
+use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
 
 use datafusion::scalar::ScalarValue;
 
-use crate::kql::value::{
-    DECIMAL_PRECISION, DECIMAL_SCALE, Decimal, Json, Type, UNIX_EPOCH_TICKS, Value, read_guid,
+use crate::function::value::{
+    Cell, DECIMAL_PRECISION, DECIMAL_SCALE, Decimal, Json, Type, UNIX_EPOCH_TICKS, Value, read_guid,
 };
 
+/// The bytes that the rows of a batch take as values, roughly: the values, the texts, and what is read of JSON on the way.
+pub(super) fn weight(batch: &RecordBatch) -> usize {
+    let row = size_of::<Vec<Value>>() + batch.num_columns() * size_of::<Value>();
+    // Of a slice only its own rows count.
+    let bytes = |column: &ArrayRef| {
+        let own = column.to_data().get_slice_memory_size();
+        own.unwrap_or_else(|_| column.get_array_memory_size())
+    };
+    batch.num_rows() * row + 2 * batch.columns().iter().map(bytes).sum::<usize>()
+}
+
 /// The Arrow type of a Kusto type.
-pub fn arrow_type(ty: Type) -> DataType {
+pub(super) fn arrow_type(ty: Type) -> DataType {
     match ty {
         Type::Bool => DataType::Boolean,
         Type::Int => DataType::Int32,
@@ -39,7 +49,7 @@ pub fn arrow_type(ty: Type) -> DataType {
 }
 
 /// The Kusto type of a column that is no result of KQL.
-pub fn kusto_type(ty: &DataType) -> Option<Type> {
+pub(super) fn kusto_type(ty: &DataType) -> Option<Type> {
     Some(match ty {
         DataType::Boolean => Type::Bool,
         DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 => {
@@ -54,120 +64,242 @@ pub fn kusto_type(ty: &DataType) -> Option<Type> {
 }
 
 /// The value of one row.
-pub fn value(array: &ArrayRef, row: usize, ty: Type) -> Value {
-    if array.is_null(row) {
-        return match ty {
-            // A string is never null.
-            Type::String => Value::String("".into()),
-            _ => Value::Null,
+pub(super) fn value(array: &ArrayRef, row: usize, ty: Type) -> Value {
+    Reader::new(array, ty).value(row)
+}
+
+/// A column of a known type whose cells are read one after the other.
+pub(super) struct Reader<'c> {
+    cells: Cells<'c>,
+    /// One cell that stands for all rows.
+    one: bool,
+}
+
+enum Cells<'c> {
+    Bool(&'c BooleanArray),
+    Int(&'c Int32Array),
+    Long(&'c Int64Array),
+    DateTime(&'c Int64Array),
+    Timespan(&'c Int64Array),
+    Real(&'c Float64Array),
+    Decimal(&'c Decimal256Array),
+    String(&'c StringArray),
+    Guid(&'c StringArray),
+    Dynamic(&'c StringArray),
+}
+
+impl<'c> Reader<'c> {
+    /// Reads a column of this type.
+    pub(super) fn new(array: &'c ArrayRef, ty: Type) -> Reader<'c> {
+        let cells = match ty {
+            Type::Bool => Cells::Bool(array.as_boolean()),
+            Type::Int => Cells::Int(array.as_primitive()),
+            Type::Long => Cells::Long(array.as_primitive()),
+            Type::DateTime => Cells::DateTime(array.as_primitive()),
+            Type::Timespan => Cells::Timespan(array.as_primitive()),
+            Type::Real => Cells::Real(array.as_primitive()),
+            Type::Decimal => Cells::Decimal(array.as_primitive()),
+            Type::String => Cells::String(array.as_string()),
+            Type::Guid => Cells::Guid(array.as_string()),
+            Type::Dynamic => Cells::Dynamic(array.as_string()),
         };
+        Reader { cells, one: false }
     }
-    match ty {
-        Type::Bool => Value::Bool(array.as_boolean().value(row)),
-        Type::Int => Value::Int(array.as_primitive::<Int32Type>().value(row)),
-        Type::Long => Value::Long(array.as_primitive::<Int64Type>().value(row)),
-        Type::DateTime => Value::DateTime(array.as_primitive::<Int64Type>().value(row)),
-        Type::Timespan => Value::Timespan(array.as_primitive::<Int64Type>().value(row)),
-        Type::Real => Value::Real(array.as_primitive::<Float64Type>().value(row)),
-        Type::Decimal => {
-            let number = array.as_primitive::<Decimal256Type>().value(row);
-            Decimal::from_column(number).map_or(Value::Null, Value::Decimal)
+
+    /// Reads a column with one cell, which stands for all rows.
+    pub(super) fn constant(array: &'c ArrayRef, ty: Type) -> Reader<'c> {
+        Reader {
+            one: true,
+            ..Reader::new(array, ty)
         }
-        Type::String => Value::String(array.as_string::<i32>().value(row).into()),
-        Type::Guid => {
-            read_guid(array.as_string::<i32>().value(row)).map_or(Value::Null, Value::Guid)
-        }
-        Type::Dynamic => dynamic(array.as_string::<i32>().value(row)),
     }
+
+    fn at(&self, row: usize) -> usize {
+        match self.one {
+            true => 0,
+            false => row,
+        }
+    }
+
+    /// The cell of a row. What a dynamic holds is put into `json`, where that of the row before is, or null.
+    pub(super) fn cell<'r>(&self, row: usize, json: &'r mut Json) -> Cell<'r>
+    where
+        'c: 'r,
+    {
+        let at = self.at(row);
+        match self.cells {
+            Cells::Bool(a) => kept(a, at, || Cell::Bool(a.value(at))),
+            Cells::Int(a) => kept(a, at, || Cell::Int(a.value(at))),
+            Cells::Long(a) => kept(a, at, || Cell::Long(a.value(at))),
+            Cells::DateTime(a) => kept(a, at, || Cell::DateTime(a.value(at))),
+            Cells::Timespan(a) => kept(a, at, || Cell::Timespan(a.value(at))),
+            Cells::Real(a) => kept(a, at, || Cell::Real(a.value(at))),
+            Cells::Decimal(a) => kept(a, at, || {
+                Decimal::from_column(a.value(at)).map_or(Cell::Null, Cell::Decimal)
+            }),
+            // A string is never null.
+            Cells::String(a) if a.is_null(at) => Cell::String(""),
+            Cells::String(a) => Cell::String(a.value(at)),
+            Cells::Guid(a) => kept(a, at, || {
+                read_guid(a.value(at)).map_or(Cell::Null, Cell::Guid)
+            }),
+            Cells::Dynamic(a) if a.is_null(at) => Cell::Null,
+            Cells::Dynamic(a) => {
+                // The same text is not read again.
+                if matches!(json, Json::Null) || !self.repeats(a, row) {
+                    *json = tree(a.value(at));
+                }
+                match json {
+                    Json::Null => Cell::Null,
+                    json => Cell::Dynamic(json),
+                }
+            }
+        }
+    }
+
+    /// Whether a row has the text of the row before.
+    fn repeats(&self, texts: &StringArray, row: usize) -> bool {
+        let both = |row: usize| texts.is_valid(row) && texts.is_valid(row - 1);
+        row > 0 && (self.one || both(row) && texts.value(row) == texts.value(row - 1))
+    }
+
+    /// The value of a row.
+    pub(super) fn value(&self, row: usize) -> Value {
+        match self.cells {
+            Cells::Dynamic(a) if a.is_valid(self.at(row)) => dynamic(a.value(self.at(row))),
+            _ => self.cell(row, &mut Json::Null).value(),
+        }
+    }
+
+    /// Puts the value of a row in the place of that of the row before; the same text is not read again.
+    pub(super) fn refill(&self, row: usize, value: &mut Value) {
+        let kept = match self.cells {
+            Cells::String(a) | Cells::Guid(a) | Cells::Dynamic(a) => self.repeats(a, row),
+            _ => false,
+        };
+        if !kept {
+            *value = self.value(row);
+        }
+    }
+}
+
+/// The cell at a place; null where the column is.
+fn kept<'a>(array: &impl Array, at: usize, cell: impl Fn() -> Cell<'a>) -> Cell<'a> {
+    match array.is_null(at) {
+        true => Cell::Null,
+        false => cell(),
+    }
+}
+
+fn tree(text: &str) -> Json {
+    Json::from_stored(text).unwrap_or_else(|| Json::String(text.into()))
 }
 
 /// JSON text as a value; text that is no JSON is a string.
-pub fn dynamic(text: &str) -> Value {
-    match Json::from_stored(text) {
-        Some(json) => Value::dynamic(json),
-        None => Value::dynamic(Json::String(text.into())),
-    }
+pub(super) fn dynamic(text: &str) -> Value {
+    Value::dynamic(tree(text))
 }
 
 /// Values as a column. A value of another type than the column's is null there.
-pub fn array<'v>(values: impl Iterator<Item = &'v Value>, ty: Type) -> ArrayRef {
-    match ty {
-        Type::Bool => {
-            let mut b = BooleanBuilder::new();
-            for v in values {
-                b.append_option(match v {
-                    Value::Bool(x) => Some(*x),
-                    _ => None,
-                });
+pub(super) fn array<'v>(values: impl Iterator<Item = &'v Value>, ty: Type) -> ArrayRef {
+    let mut column = ColumnBuilder::new(ty, values.size_hint().0);
+    for value in values {
+        column.push(value.cell());
+    }
+    column.finish()
+}
+
+/// A column that is made cell by cell.
+pub(super) struct ColumnBuilder {
+    ty: Type,
+    cells: Builder,
+}
+
+enum Builder {
+    Bool(BooleanBuilder),
+    Int(Int32Builder),
+    Long(Int64Builder),
+    Decimal(Decimal256Builder),
+    Real(Float64Builder),
+    Text(StringBuilder),
+}
+
+impl ColumnBuilder {
+    /// A column with room for so many rows.
+    pub(super) fn new(ty: Type, rows: usize) -> ColumnBuilder {
+        let cells = match ty {
+            Type::Bool => Builder::Bool(BooleanBuilder::with_capacity(rows)),
+            Type::Int => Builder::Int(Int32Builder::with_capacity(rows)),
+            Type::Long | Type::DateTime | Type::Timespan => {
+                Builder::Long(Int64Builder::with_capacity(rows))
             }
-            Arc::new(b.finish())
-        }
-        Type::Int => {
-            let mut b = Int32Builder::new();
-            for v in values {
-                b.append_option(match v {
-                    Value::Int(x) => Some(*x),
-                    _ => None,
-                });
+            Type::Decimal => Builder::Decimal(
+                Decimal256Builder::with_capacity(rows).with_data_type(arrow_type(ty)),
+            ),
+            Type::Real => Builder::Real(Float64Builder::with_capacity(rows)),
+            Type::String | Type::Guid | Type::Dynamic => {
+                Builder::Text(StringBuilder::with_capacity(rows, rows * 16))
             }
-            Arc::new(b.finish())
-        }
-        Type::Long | Type::DateTime | Type::Timespan => {
-            let mut b = Int64Builder::new();
-            for v in values {
-                b.append_option(match v {
-                    Value::Long(x) | Value::DateTime(x) | Value::Timespan(x) => Some(*x),
-                    Value::Int(x) => Some(i64::from(*x)),
-                    _ => None,
-                });
-            }
-            Arc::new(b.finish())
-        }
-        Type::Decimal => {
-            let mut b = Decimal256Builder::new().with_data_type(arrow_type(ty));
-            for v in values {
-                b.append_option(match v {
-                    Value::Decimal(_) | Value::Real(_) | Value::Long(_) | Value::Int(_) => {
-                        v.to_decimal().map(Decimal::to_column)
-                    }
-                    _ => None,
-                });
-            }
-            Arc::new(b.finish())
-        }
-        Type::Real => {
-            let mut b = Float64Builder::new();
-            for v in values {
-                b.append_option(match v {
-                    Value::Real(x) => Some(*x),
-                    Value::Decimal(x) => Some(x.to_real()),
-                    Value::Long(x) => Some(*x as f64),
-                    Value::Int(x) => Some(f64::from(*x)),
-                    _ => None,
-                });
-            }
-            Arc::new(b.finish())
-        }
-        Type::String | Type::Guid | Type::Dynamic => {
-            let mut b = StringBuilder::new();
-            for v in values {
-                match v {
-                    // A string is never null.
-                    Value::Null if ty == Type::String => b.append_value(""),
-                    Value::Null => b.append_null(),
-                    Value::String(s) if ty != Type::Dynamic => b.append_value(s),
-                    Value::Dynamic(json) => b.append_value(json.stored_text()),
-                    Value::Guid(_) if ty == Type::Guid => b.append_value(v.text()),
-                    other => b.append_value(Json::from_value(other).stored_text()),
+        };
+        ColumnBuilder { ty, cells }
+    }
+
+    /// Adds a row. A cell of another type than the column's is null there.
+    pub(super) fn push(&mut self, cell: Cell) {
+        match &mut self.cells {
+            Builder::Bool(b) => b.append_option(match cell {
+                Cell::Bool(x) => Some(x),
+                _ => None,
+            }),
+            Builder::Int(b) => b.append_option(match cell {
+                Cell::Int(x) => Some(x),
+                _ => None,
+            }),
+            Builder::Long(b) => b.append_option(match cell {
+                Cell::Long(x) | Cell::DateTime(x) | Cell::Timespan(x) => Some(x),
+                Cell::Int(x) => Some(i64::from(x)),
+                _ => None,
+            }),
+            Builder::Decimal(b) => b.append_option(match cell {
+                Cell::Decimal(_) | Cell::Real(_) | Cell::Long(_) | Cell::Int(_) => {
+                    cell.to_decimal().map(Decimal::to_column)
                 }
-            }
-            Arc::new(b.finish())
+                _ => None,
+            }),
+            Builder::Real(b) => b.append_option(match cell {
+                Cell::Real(x) => Some(x),
+                Cell::Decimal(x) => Some(x.to_real()),
+                Cell::Long(x) => Some(x as f64),
+                Cell::Int(x) => Some(f64::from(x)),
+                _ => None,
+            }),
+            Builder::Text(b) => match (cell, self.ty) {
+                // A string is never null.
+                (Cell::Null, Type::String) => b.append_value(""),
+                (Cell::Null, _) => b.append_null(),
+                (Cell::String(text), Type::String | Type::Guid) => b.append_value(text),
+                (Cell::Guid(_), Type::Guid) => b.append_value(cell.text()),
+                (Cell::Dynamic(json), _) => b.append_value(json.stored_text()),
+                (other, _) => b.append_value(Json::from_value(&other.value()).stored_text()),
+            },
+        }
+    }
+
+    /// The rows.
+    pub(super) fn finish(self) -> ArrayRef {
+        match self.cells {
+            Builder::Bool(mut b) => Arc::new(b.finish()),
+            Builder::Int(mut b) => Arc::new(b.finish()),
+            Builder::Long(mut b) => Arc::new(b.finish()),
+            Builder::Decimal(mut b) => Arc::new(b.finish()),
+            Builder::Real(mut b) => Arc::new(b.finish()),
+            Builder::Text(mut b) => Arc::new(b.finish()),
         }
     }
 }
 
 /// Microseconds of the archive as ticks.
-pub fn ticks(array: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
+pub(super) fn ticks(array: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
     let micros = arrow::compute::cast(
         array,
         &DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
@@ -179,7 +311,7 @@ pub fn ticks(array: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
 }
 
 /// A moment as the archive has it: the microsecond before it, or after it.
-pub fn timestamp_scalar(ticks: i64, up: bool) -> ScalarValue {
+pub(super) fn timestamp_scalar(ticks: i64, up: bool) -> ScalarValue {
     let since = ticks.saturating_sub(UNIX_EPOCH_TICKS);
     let micros = since.div_euclid(10) + i64::from(up && since.rem_euclid(10) != 0);
     ScalarValue::TimestampMicrosecond(Some(micros), Some("UTC".into()))

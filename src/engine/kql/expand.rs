@@ -9,15 +9,19 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr as PlanExpr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 
-use super::operator::{Columns, columns_of};
-use super::relation::Relation;
-use super::statement::Lower;
+use super::lifted::{self, Lift};
+use super::lower::Lower;
+use super::relation::{Columns, Relation, columns_of};
 use super::{Failure, arrays, row};
+use crate::engine::memory::Room;
+use crate::function::value::{Json, Type, Value, is_compact};
 use crate::kql::ast::operator::MvColumn;
 use crate::kql::ast::{Expr, ExprKind, NamedExpr, Operator};
 use crate::kql::eval::Compiled;
 use crate::kql::naming;
-use crate::kql::value::{Json, Type, Value, is_compact};
+
+/// Bytes that an element takes beside its text.
+const ELEMENT: usize = 4;
 
 /// Gives the elements of a row's value, or their numbers, as JSON text.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -27,6 +31,7 @@ struct Elements {
     pairs: bool,
     /// So many at most.
     most: usize,
+    room: Room,
     signature: Signature,
 }
 
@@ -65,9 +70,12 @@ impl ScalarUDFImpl for Elements {
             .map(|a| a.into_array(rows))
             .collect::<PlanResult<_>>()?;
         let mut out = ListBuilder::new(StringBuilder::new());
+        let room = self.room.reserve("mv-expand");
         for r in 0..rows {
+            let mut bytes = 0;
             match self.give {
                 Give::Elements => self.elements(&columns[0], r, |element| {
+                    bytes += ELEMENT + element.map_or(0, str::len);
                     out.values().append_option(element);
                 }),
                 Give::Numbers => {
@@ -77,9 +85,11 @@ impl ScalarUDFImpl for Elements {
                         self.elements(column, r, |_| length += 1);
                         longest = longest.max(length);
                     }
+                    bytes = longest * 2 * ELEMENT;
                     (0..longest).for_each(|i| out.values().append_value(i.to_string()));
                 }
             }
+            room.try_grow(bytes)?;
             out.append(true);
         }
         Ok(ColumnarValue::Array(Arc::new(out.finish())))
@@ -253,12 +263,16 @@ impl Lower<'_> {
         let mut wholes = Vec::new();
         for column in columns {
             let (name, compiled) = self.expanded(&column.item, &schema)?;
-            let whole = self.expression(&compiled, relation);
+            let whole = match self.native(relation).kept_list(&compiled) {
+                Some((_, list)) => list,
+                None => self.expression(&compiled, relation),
+            };
             wholes.push(whole.clone());
             let elements = Elements {
                 give: Give::Elements,
                 pairs,
                 most,
+                room: self.session.room(),
                 signature: row::signature(1),
             };
             let expr = elements.call(vec![whole]);
@@ -280,6 +294,7 @@ impl Lower<'_> {
                 give: Give::Numbers,
                 pairs,
                 most,
+                room: self.session.room(),
                 signature: row::signature(wholes.len()),
             };
             let expr = numbers.call(wholes);
@@ -318,13 +333,7 @@ fn converted(flat: &Relation, elements: &[(usize, Type)]) -> Columns {
             let to = elements.iter().find(|(at, _)| *at == i).map(|(_, ty)| *ty);
             match to {
                 Some(ty) if ty != Type::Dynamic => {
-                    let expr = row::call(
-                        "convert",
-                        vec![c.expr()],
-                        vec![Type::Dynamic],
-                        ty,
-                        move |row| row[0].cast(ty),
-                    );
+                    let expr = lifted::of_one(Lift::Cast, c.expr(), Type::Dynamic, ty);
                     (c.name.clone(), ty, expr)
                 }
                 _ => (c.name.clone(), c.ty, c.expr()),

@@ -1,13 +1,19 @@
 //! What a KQL query is in SQL, and how it would be run. Nothing of it is run for that.
 
-use datafusion::logical_expr::LogicalPlan;
+use std::sync::Arc;
+
+use datafusion::common::TableReference;
+use datafusion::common::tree_node::Transformed;
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::displayable;
 use datafusion::sql::unparser::Unparser;
 use datafusion::sql::unparser::dialect::PostgreSqlDialect;
 
 use super::{Made, Making, Options, Purpose};
 use crate::engine::Session;
-use crate::error::Result;
+use crate::fault::Result;
 
 impl Session {
     /// A KQL query as SQL, and its plan.
@@ -54,7 +60,8 @@ impl Session {
     }
 
     fn sql_of(&self, plan: &LogicalPlan) -> Result<String> {
-        let optimized = self.context().state().optimize(plan)?;
+        let optimized = with_names(self.context().state().optimize(plan)?)?;
+        let plan = &with_names(plan.clone())?;
         let dialect = PostgreSqlDialect {};
         let unparser = Unparser::new(&dialect).with_pretty(true);
         // What the optimizer made is shorter; not all of it has a form in SQL.
@@ -66,4 +73,19 @@ impl Session {
             Err(e) => format!("-- this plan has no form in SQL: {e}"),
         })
     }
+}
+
+/// The same with a table for each node of rows that are made when it runs: SQL has no other form for them than their name.
+fn with_names(plan: LogicalPlan) -> datafusion::error::Result<LogicalPlan> {
+    let named = plan.transform_up_with_subqueries(|node| {
+        let LogicalPlan::Extension(extension) = &node else {
+            return Ok(Transformed::no(node));
+        };
+        let schema = Arc::clone(extension.node.schema().inner());
+        let table = provider_as_source(Arc::new(EmptyTable::new(schema)));
+        let name = TableReference::bare(extension.node.name());
+        let table = LogicalPlanBuilder::scan(name, table, None)?.build()?;
+        Ok(Transformed::yes(table))
+    })?;
+    Ok(named.data)
 }

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use datafusion::common::TableReference;
 
+use super::lower::Lower;
 use super::relation::Relation;
-use super::statement::Lower;
 use super::{Failure, Purpose};
+use crate::function::value::{Json, Type, Value};
 use crate::ingest::csv::{self, Fields, Next};
 use crate::ingest::input;
 use crate::kql::ast::{ExprKind, ExternalData, Literal, Span};
-use crate::kql::value::{Json, Type, Value};
 
 /// The file name of an address, without what follows `?` or `;`.
 fn file_name(address: &str) -> &str {
@@ -116,37 +116,17 @@ fn read(
     let content = content.trim_start_matches('\u{feff}');
     let delimiter = match format {
         "txt" | "raw" => {
-            for line in content.lines().skip(usize::from(skip)) {
-                let mut row: Vec<Value> = columns.iter().map(|c| Value::Null.fit(c.1)).collect();
-                if let (Some(first), Some((_, ty))) = (row.first_mut(), columns.first()) {
-                    *first = Value::string(line).convert(*ty);
-                }
-                rows.push(row);
-            }
+            let lines = content.lines().skip(usize::from(skip));
+            rows.extend(lines.map(|line| of_line(line, columns)));
             return Ok(());
         }
         "json" | "multijson" | "jsonl" => {
-            let records: Vec<Json> = match Json::parse(content) {
-                Some(Json::Array(all)) => all,
-                Some(one) => vec![one],
-                None => content
-                    .lines()
-                    .enumerate()
-                    .filter(|(_, line)| !line.trim().is_empty())
-                    .map(|(i, line)| {
-                        Json::parse(line).ok_or_else(|| format!("line {} is not JSON", i + 1))
-                    })
-                    .collect::<Result<_, _>>()?,
-            };
-            for record in records {
-                let value = |name: &str| record.member(name).cloned().unwrap_or_default();
-                rows.push(
-                    columns
-                        .iter()
-                        .map(|(name, ty)| Value::dynamic(value(name)).convert(*ty).fit(*ty))
-                        .collect(),
-                );
-            }
+            let records = objects(content)?;
+            rows.extend(
+                records
+                    .into_iter()
+                    .map(|record| of_object(&record, columns)),
+            );
             return Ok(());
         }
         "csv" => b',',
@@ -155,6 +135,48 @@ fn read(
         "scsv" => b';',
         other => return Err(format!("`format={other}` is not supported")),
     };
+    separated(content, delimiter, skip, columns, rows)
+}
+
+/// The row of a line of text: all of it is the first column.
+fn of_line(line: &str, columns: &[(String, Type)]) -> Vec<Value> {
+    let mut row: Vec<Value> = columns.iter().map(|c| Value::Null.fit(c.1)).collect();
+    if let (Some(first), Some((_, ty))) = (row.first_mut(), columns.first()) {
+        *first = Value::string(line).convert(*ty);
+    }
+    row
+}
+
+/// The records of JSON: those of an array, one alone, or one a line.
+fn objects(content: &str) -> Result<Vec<Json>, String> {
+    match Json::parse(content) {
+        Some(Json::Array(all)) => Ok(all),
+        Some(one) => Ok(vec![one]),
+        None => content
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim().is_empty())
+            .map(|(i, line)| Json::parse(line).ok_or_else(|| format!("line {} is not JSON", i + 1)))
+            .collect(),
+    }
+}
+
+fn of_object(record: &Json, columns: &[(String, Type)]) -> Vec<Value> {
+    let value = |name: &str| record.member(name).cloned().unwrap_or_default();
+    columns
+        .iter()
+        .map(|(name, ty)| Value::dynamic(value(name)).convert(*ty).fit(*ty))
+        .collect()
+}
+
+/// Adds the rows of records whose fields stand between delimiters.
+fn separated(
+    content: &str,
+    delimiter: u8,
+    skip: bool,
+    columns: &[(String, Type)],
+    rows: &mut Vec<Vec<Value>>,
+) -> Result<(), String> {
     let mut fields = Fields::default();
     let (mut at, mut number) = (0, 0);
     loop {
@@ -192,7 +214,7 @@ fn read(
 #[cfg(test)]
 mod tests {
     use super::{file_name, read};
-    use crate::kql::value::Type;
+    use crate::function::value::Type;
 
     #[test]
     fn an_address_gives_its_last_part() {

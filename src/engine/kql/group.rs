@@ -8,15 +8,15 @@ use datafusion::common::DFSchema;
 use datafusion::logical_expr::{Aggregate as AggregatePlan, Expr as PlanExpr, LogicalPlan};
 use datafusion::prelude::lit;
 
-use super::operator::{columns_of, fresh};
-use super::relation::{Column, Relation};
-use super::statement::Lower;
+use super::lower::Lower;
+use super::operator::fresh;
+use super::relation::{Column, Relation, columns_of};
 use super::window::children;
-use super::{Failure, arrays, row, several, unary};
-use crate::kql::aggregate::{self, Aggregate, Results};
+use super::{Failure, arrays, row, several, transcode};
+use crate::function::aggregate::{self, Aggregate, Results};
+use crate::function::value::{Type, Value};
 use crate::kql::ast::{Call, Expr, ExprKind, NamedExpr, Span};
 use crate::kql::naming::{self, From};
-use crate::kql::value::{Type, Value};
 
 /// An aggregate that was found in an expression.
 pub(super) struct Found {
@@ -34,13 +34,6 @@ struct Grouped {
     types: Vec<Type>,
     constants: Vec<Option<Value>>,
     parts: Vec<Part>,
-}
-
-impl Grouped {
-    /// Whether its values come packed in one column.
-    fn is_packed(&self) -> bool {
-        self.parts.first().is_some_and(|p| p.element.is_some())
-    }
 }
 
 /// The aggregate whose place an expression is.
@@ -81,9 +74,130 @@ impl Part {
     fn of(&self, packed: PlanExpr) -> PlanExpr {
         let value = row::element(packed, self.element.unwrap_or(0), self.ty);
         match self.local {
-            true => unary::local(value),
+            true => transcode::local(value),
             false => value,
         }
+    }
+}
+
+/// What groups and aggregates are made of: columns of their own over a relation.
+struct Input<'r> {
+    relation: &'r Relation,
+    schema: Vec<(String, Type)>,
+    columns: Vec<(String, Type, PlanExpr)>,
+}
+
+impl Grouped {
+    fn new(aggregate: &'static Aggregate) -> Self {
+        Grouped {
+            aggregate,
+            places: Vec::new(),
+            types: Vec::new(),
+            constants: Vec::new(),
+            parts: Vec::new(),
+        }
+    }
+
+    /// Whether its values come packed in one column.
+    fn is_packed(&self) -> bool {
+        self.parts.first().is_some_and(|p| p.element.is_some())
+    }
+
+    /// One more argument.
+    fn takes(
+        &mut self,
+        input: &mut Input<'_>,
+        constant: Option<Value>,
+        column: (String, Type, PlanExpr),
+    ) {
+        self.places.push(input.columns.len());
+        self.types.push(column.1);
+        self.constants.push(constant);
+        input.columns.push(column);
+    }
+
+    /// The result columns; the arguments have these names, and are local times or not.
+    fn results(
+        &self,
+        one: &Found,
+        names: Vec<Option<String>>,
+        locals: &[bool],
+    ) -> Result<Vec<Part>, Failure> {
+        let types = self
+            .aggregate
+            .types(&self.types, &self.constants)
+            .map_err(|message| Failure::at(one.span, message))?;
+        Ok(match self.aggregate.results {
+            Results::One => vec![Part {
+                name: None,
+                ty: types.first().copied().unwrap_or(Type::Long),
+                element: None,
+                local: false,
+            }],
+            Results::Arguments => types
+                .iter()
+                .zip(names)
+                .enumerate()
+                .map(|(e, (ty, name))| Part {
+                    name,
+                    ty: *ty,
+                    element: Some(e),
+                    local: *ty == Type::DateTime && locals.get(e) == Some(&true),
+                })
+                .collect(),
+            Results::From(from) => types
+                .iter()
+                .enumerate()
+                .map(|(e, ty)| {
+                    let constant = self.constants.get(from + e).cloned().flatten();
+                    let text = constant.unwrap_or_default().text().into_owned();
+                    Part {
+                        name: Some(naming::percentile_name(&one.call, &text)),
+                        ty: *ty,
+                        element: Some(e),
+                        // They are values of the first argument.
+                        local: *ty == Type::DateTime && locals.first() == Some(&true),
+                    }
+                })
+                .collect(),
+        })
+    }
+}
+
+impl Found {
+    /// The arguments, and how the results are named after them where they are: a `*` stands for the columns that no group is made of.
+    fn arguments(
+        &self,
+        aggregate: &Aggregate,
+        relation: &Relation,
+        by: &[NamedExpr],
+    ) -> Vec<(Expr, Option<String>)> {
+        if aggregate.results != Results::Arguments {
+            let arguments = self.call.arguments.iter().map(|a| &a.expr);
+            let arguments = arguments.filter(|expr| expr.kind != ExprKind::Star);
+            return arguments.map(|expr| (expr.clone(), None)).collect();
+        }
+        let names: Vec<String> = relation.columns.iter().map(|c| c.name.clone()).collect();
+        let plain: Vec<String> = by
+            .iter()
+            .filter_map(|k| match &k.expr.kind {
+                ExprKind::Name(name) => Some(name.clone()),
+                _ => None,
+            })
+            .collect();
+        naming::row_columns(&self.call, &names, &plain)
+            .into_iter()
+            .map(|(from, name)| {
+                let expr = match from {
+                    From::Argument(at) => self.call.arguments[at].expr.clone(),
+                    From::Column(column) => Expr {
+                        kind: ExprKind::Name(column),
+                        span: self.span,
+                    },
+                };
+                (expr, Some(name))
+            })
+            .collect()
     }
 }
 
@@ -103,7 +217,8 @@ impl Lower<'_> {
         for (_, expr) in &mut wholes {
             lift(expr, &mut found);
         }
-        let ordered = relation.ordered && found.iter().any(|f| minds_order(&f.call.name.text));
+        let minds = |f: &Found| aggregate::get(&f.call.name.text).is_some_and(|a| a.minds_order);
+        let ordered = relation.ordered && found.iter().any(minds);
         let made;
         let relation = match ordered {
             true => {
@@ -112,11 +227,41 @@ impl Lower<'_> {
             }
             false => relation,
         };
-        let schema = relation.schema();
-        let mut input: Vec<(String, Type, PlanExpr)> = Vec::new();
+        let best = self.best_rows(relation, &found, by)?;
+        let relation = best.as_ref().unwrap_or(relation);
+        let mut input = Input {
+            relation,
+            schema: relation.schema(),
+            columns: Vec::new(),
+        };
+        self.group_keys(by, &mut input)?;
+        let groups = input.columns.len();
+        let mut calls: Vec<Grouped> = Vec::new();
+        for (at, one) in found.iter().enumerate() {
+            calls.push(self.grouped(at, one, by, &mut input)?);
+        }
+        if calls.is_empty() && groups == 0 {
+            // Whatever else is wrong with what stands there is told first.
+            for item in aggregates {
+                self.compile(&item.expr, &input.schema)?;
+            }
+            let span = aggregates.first().map(|item| item.span).unwrap_or_default();
+            return Err(Failure::at(span, "`summarize` needs an aggregate, or `by`"));
+        }
+        let prepared = self.fields.project(relation, input.columns)?;
+        let grouped = self.aggregated(&prepared, groups, &calls, &found)?;
+        let results = self.results(&grouped, groups, &wholes, &calls)?;
+        match ordered {
+            true => self.made(&results),
+            false => Ok(results),
+        }
+    }
+
+    /// What the groups are made of.
+    fn group_keys(&mut self, by: &[NamedExpr], input: &mut Input<'_>) -> Result<(), Failure> {
         let mut unnamed = 0;
         for key in by {
-            let compiled = self.compile(&key.expr, &schema)?;
+            let compiled = self.compile_open(&key.expr, &input.schema)?;
             let name = match key.names.as_slice() {
                 [name] => name.text.clone(),
                 [] => naming::column_name(&key.expr).unwrap_or_else(|| {
@@ -125,203 +270,118 @@ impl Lower<'_> {
                 }),
                 _ => return Err(Failure::at(key.span, "several names for one value")),
             };
-            let ty = compiled.ty;
-            let name = fresh(&name, &input);
-            input.push((name, ty, self.expression(&compiled, relation)));
+            let name = fresh(&name, &input.columns);
+            let expr = self.expression(&compiled, input.relation);
+            input.columns.push((name, compiled.ty, expr));
         }
-        let groups = input.len();
-        // What the aggregates take are columns of their own.
-        let names: Vec<String> = relation.columns.iter().map(|c| c.name.clone()).collect();
-        let plain: Vec<String> = by
-            .iter()
-            .filter_map(|k| match &k.expr.kind {
-                ExprKind::Name(name) => Some(name.clone()),
-                _ => None,
-            })
-            .collect();
-        let mut calls: Vec<Grouped> = Vec::new();
-        for (i, one) in found.iter().enumerate() {
-            let name = one.call.name.text.as_str();
-            let Some(aggregate) = aggregate::get(name) else {
-                return Err(Failure::unsupported(one.call.name.span, name));
-            };
-            let mut arguments: Vec<(Expr, Option<String>)> = Vec::new();
-            if aggregate.results == Results::Arguments {
-                for (from, name) in naming::row_columns(&one.call, &names, &plain) {
-                    let expr = match from {
-                        From::Argument(at) => one.call.arguments[at].expr.clone(),
-                        From::Column(column) => Expr {
-                            kind: ExprKind::Name(column),
-                            span: one.span,
-                        },
-                    };
-                    arguments.push((expr, Some(name)));
-                }
-            } else {
-                for argument in &one.call.arguments {
-                    if argument.expr.kind != ExprKind::Star {
-                        arguments.push((argument.expr.clone(), None));
-                    }
-                }
+        Ok(())
+    }
+
+    /// An aggregate over columns of its own.
+    fn grouped(
+        &mut self,
+        at: usize,
+        one: &Found,
+        by: &[NamedExpr],
+        input: &mut Input<'_>,
+    ) -> Result<Grouped, Failure> {
+        let name = &one.call.name;
+        let Some(aggregate) = aggregate::get(&name.text) else {
+            return Err(Failure::unsupported(name.span, &name.text));
+        };
+        let relation = input.relation;
+        let mut call = Grouped::new(aggregate);
+        let (mut names, mut locals) = (Vec::new(), Vec::new());
+        let arguments = one.arguments(aggregate, relation, by);
+        for (a, (argument, name)) in arguments.into_iter().enumerate() {
+            names.push(name);
+            let field = format!("\0{at}.{a}");
+            // `*` stands for many columns: they need no compiling.
+            if aggregate.results == Results::Arguments
+                && let ExprKind::Name(column) = &argument.kind
+                && let Some(column) = relation.column(column)
+            {
+                locals.push(column.local);
+                call.takes(input, None, (field, column.ty, column.expr()));
+                continue;
             }
-            let mut call = Grouped {
-                aggregate,
-                places: Vec::new(),
-                types: Vec::new(),
-                constants: Vec::new(),
-                parts: Vec::new(),
-            };
-            let (mut own_names, mut locals) = (Vec::new(), Vec::new());
-            for (a, (argument, name)) in arguments.into_iter().enumerate() {
-                // `*` stands for many columns: they need no compiling.
-                if aggregate.results == Results::Arguments
-                    && let ExprKind::Name(column) = &argument.kind
-                    && let Some(column) = relation.column(column)
-                {
-                    own_names.push(name);
-                    locals.push(column.local);
-                    call.places.push(input.len());
-                    call.types.push(column.ty);
-                    call.constants.push(None);
-                    input.push((format!("\0{i}.{a}"), column.ty, column.expr()));
-                    continue;
-                }
-                let compiled = self.compile(&argument, &schema)?;
-                let ty = compiled.ty;
-                let constant = compiled
-                    .columns()
-                    .is_empty()
-                    .then(|| compiled.planned(&self.env));
-                own_names.push(name);
-                locals.push(relation.gives_local_times(&compiled));
-                call.places.push(input.len());
-                call.types.push(ty);
-                call.constants.push(constant);
-                let expr = self.expression(&compiled, relation);
-                input.push((format!("\0{i}.{a}"), ty, expr));
-            }
-            let types = aggregate
-                .types(&call.types, &call.constants)
-                .map_err(|message| Failure::at(one.span, message))?;
-            call.parts = match aggregate.results {
-                Results::One => vec![Part {
-                    name: None,
-                    ty: types.first().copied().unwrap_or(Type::Long),
-                    element: None,
-                    local: false,
-                }],
-                Results::Arguments => types
-                    .iter()
-                    .zip(own_names)
-                    .enumerate()
-                    .map(|(e, (ty, name))| Part {
-                        name,
-                        ty: *ty,
-                        element: Some(e),
-                        local: *ty == Type::DateTime && locals.get(e) == Some(&true),
-                    })
-                    .collect(),
-                Results::From(from) => types
-                    .iter()
-                    .enumerate()
-                    .map(|(e, ty)| {
-                        let constant = call.constants.get(from + e).cloned().flatten();
-                        let text = constant.unwrap_or_default().text().into_owned();
-                        Part {
-                            name: Some(naming::percentile_name(&one.call, &text)),
-                            ty: *ty,
-                            element: Some(e),
-                            // They are values of the first argument.
-                            local: *ty == Type::DateTime && locals.first() == Some(&true),
-                        }
-                    })
-                    .collect(),
-            };
-            if call.places.is_empty() {
-                // A function of DataFusion needs a column to count rows by.
-                call.places.push(input.len());
-                call.types.push(Type::Bool);
-                call.constants.push(None);
-                input.push((format!("\0{i}"), Type::Bool, lit(true)));
-            }
-            calls.push(call);
+            let compiled = self.compile_open(&argument, &input.schema)?;
+            // Its value is asked for below.
+            self.needs_times |= self.waits(&compiled) && compiled.columns().is_empty();
+            let constant = compiled
+                .columns()
+                .is_empty()
+                .then(|| compiled.planned(&self.env));
+            locals.push(relation.gives_local_times(&compiled));
+            let expr = self.expression(&compiled, relation);
+            call.takes(input, constant, (field, compiled.ty, expr));
         }
-        if calls.is_empty() && groups == 0 {
-            // Whatever else is wrong with what stands there is told first.
-            for item in aggregates {
-                self.compile(&item.expr, &schema)?;
-            }
-            let span = aggregates.first().map(|item| item.span).unwrap_or_default();
-            return Err(Failure::at(span, "`summarize` needs an aggregate, or `by`"));
+        call.parts = call.results(one, names, &locals)?;
+        if call.places.is_empty() {
+            // A function of DataFusion needs a column to count rows by.
+            call.takes(input, None, (format!("\0{at}"), Type::Bool, lit(true)));
         }
-        let prepared = self.fields.project(relation, input)?;
+        Ok(call)
+    }
+
+    /// The groups and a column for each aggregate; several values of one come packed.
+    fn aggregated(
+        &mut self,
+        prepared: &Relation,
+        groups: usize,
+        calls: &[Grouped],
+        found: &[Found],
+    ) -> Result<Relation, Failure> {
         let mut list = Vec::new();
-        let mut packed = Vec::new();
-        let mut out: Vec<Column> = prepared.columns[..groups].to_vec();
-        for (i, (call, one)) in calls.iter().zip(&found).enumerate() {
-            let columns = call
-                .places
-                .iter()
-                .map(|p| prepared.columns[*p].expr())
-                .collect();
+        let mut columns: Vec<Column> = prepared.columns[..groups].to_vec();
+        let as_field = |c: &Column| Field::new(&c.field, arrays::arrow_type(c.ty), true);
+        let mut fields: Vec<Field> = columns.iter().map(as_field).collect();
+        for (i, (call, one)) in calls.iter().zip(found).enumerate() {
+            let (types, constants) = (&call.types, &call.constants);
             let ty = match call.parts.as_slice() {
                 [only] if only.element.is_none() => Some(only.ty),
                 _ => None,
             };
-            let field = self.fields.next(call.aggregate.name);
             let made = match (call.aggregate.name, one.call.arguments.is_empty()) {
                 ("count", true) => datafusion::functions_aggregate::expr_fn::count(lit(1)),
-                _ => row::aggregate_call(
-                    call.aggregate,
-                    columns,
-                    call.types.clone(),
-                    call.constants.clone(),
-                    ty,
-                ),
+                _ => {
+                    let places = call.places.iter();
+                    let arguments = places.map(|p| prepared.columns[*p].expr()).collect();
+                    row::aggregate_call(
+                        call.aggregate,
+                        arguments,
+                        types.clone(),
+                        constants.clone(),
+                        ty,
+                    )
+                }
             };
+            let field = self.fields.next(call.aggregate.name);
             list.push(made.alias(&field));
-            // Several values come packed.
-            packed.push(match ty {
-                Some(_) => None,
-                None => Some(row::packed_type(
-                    call.aggregate,
-                    &call.types,
-                    &call.constants,
-                )),
-            });
+            let stored = match ty {
+                Some(ty) => arrays::arrow_type(ty),
+                None => row::packed_type(call.aggregate, types, constants),
+            };
+            fields.push(Field::new(&field, stored, true));
             let ty = ty.unwrap_or(Type::Dynamic);
             let mut column = Column::new(format!("\0{i}"), ty, field);
             // The first or the last of such times is one.
             let first = call.places.first().and_then(|p| prepared.columns.get(*p));
             column.local = ty == Type::DateTime && first.is_some_and(|c| c.local);
-            out.push(column);
+            columns.push(column);
         }
         let keys: Vec<PlanExpr> = prepared.columns[..groups]
             .iter()
             .map(Column::expr)
             .collect();
-        let fields: Vec<Field> = out
-            .iter()
-            .zip(keys.iter().map(|_| None).chain(packed))
-            .map(|(c, packed)| {
-                let ty = packed.unwrap_or_else(|| arrays::arrow_type(c.ty));
-                Field::new(&c.field, ty, true)
-            })
-            .collect();
         let schema = DFSchema::from_unqualified_fields(fields.into(), HashMap::new())?;
         let input = Arc::clone(&prepared.plan);
         let plan = AggregatePlan::try_new_with_schema(input, keys, list, Arc::new(schema))?;
-        let plan = LogicalPlan::Aggregate(plan);
-        let grouped = Relation {
-            plan: Arc::new(plan),
-            columns: out,
+        Ok(Relation {
+            plan: Arc::new(LogicalPlan::Aggregate(plan)),
+            columns,
             ordered: false,
-        };
-        let results = self.results(&grouped, groups, &wholes, &calls)?;
-        match ordered {
-            true => self.made(&results),
-            false => Ok(results),
-        }
+        })
     }
 
     /// The columns of the result: groups, then what is made of the aggregates.
@@ -391,16 +451,6 @@ impl Lower<'_> {
         }
         self.fields.project(grouped, result)
     }
-}
-
-/// Whether an aggregate may give another answer for the same rows in another order.
-fn minds_order(name: &str) -> bool {
-    let plain = name.strip_suffix("if").unwrap_or(name);
-    let plain = plain.strip_suffix('_').unwrap_or(plain);
-    !matches!(
-        plain,
-        "count" | "count_distinct" | "sum" | "min" | "max" | "dcount"
-    )
 }
 
 /// Puts names in the place of aggregates.

@@ -6,12 +6,12 @@ use datafusion::common::{Column as PlanColumn, JoinType, NullEquality};
 use datafusion::logical_expr::Expr as PlanExpr;
 
 use super::Failure;
-use super::operator::{columns_of, fresh};
-use super::relation::{Column, Relation};
-use super::statement::Lower;
+use super::lower::Lower;
+use super::operator::fresh;
+use super::relation::{Column, Relation, columns_of};
+use crate::function::value::Type;
 use crate::kql::ast::operator::JoinCondition;
 use crate::kql::ast::{CompareOp, Expr, ExprKind, Operator, Step};
-use crate::kql::value::Type;
 
 /// What `kind=` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 use crate::kql::library::Saved;
 use crate::kql::span::render;
 

@@ -1,73 +1,111 @@
-//! Scalar bodies lifted to whole columns: arithmetic, `bin`, texts by patterns that do not change.
+//! Scalar bodies lifted to whole columns.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, StringBuilder};
+use arrow::array::{ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
-use datafusion::common::Result;
+use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 
+use super::arrays::{ColumnBuilder, Reader};
 use super::{arrays, row};
-use crate::kql::ast::ArithmeticOp;
-use crate::kql::function;
-use crate::kql::operate::{self, Joined};
-use crate::kql::value::Type;
+use crate::function::operate::{self, Joined, Matcher};
+use crate::function::value::{Cell, Json, Type, Value};
+use crate::function::{self, Function};
+use crate::kql::ast::{ArithmeticOp, CompareOp, MatchOp};
 
 /// What is done with whole columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Body {
+pub(super) enum Lift {
+    /// A function of the table that has a body for columns.
+    Call(&'static Function),
+    /// `a == b`, `a < b`
+    Compare(CompareOp),
+    /// `a has b`, both of the row
+    Match(MatchOp),
+    /// `a between (b .. c)`, negated where true
+    Between(bool),
+    /// `-a`
+    Negate,
+    /// A value made to be of the type.
+    Fit,
+    /// An element of `mv-expand` where it is of the type.
+    Cast,
     /// `a op b`
     Arithmetic(ArithmeticOp),
     /// `bin(a, b)`
     Bin,
-    /// `extract(a, b, c)`
-    Extract,
 }
 
 /// A function of columns of these types.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Lifted {
-    body: Body,
+    body: Lift,
+    name: String,
     types: Vec<Type>,
     ty: Type,
     signature: Signature,
 }
 
-/// The call of a function over whole columns; nothing where these types have no such body.
-pub(super) fn call(body: Body, columns: Vec<Expr>, types: Vec<Type>, ty: Type) -> Option<Expr> {
-    let whole = |ty: &Type| matches!(ty, Type::Int | Type::Long);
-    let fits = match (body, types.as_slice()) {
-        (Body::Arithmetic(op), [a, b]) => operate::joined(op, *a, *b).is_some(),
-        (Body::Bin, [Type::DateTime | Type::Timespan, Type::Timespan]) => true,
-        (Body::Bin, [a, b]) => whole(a) && whole(b),
-        (Body::Extract, [Type::String, Type::Int | Type::Long, Type::String]) => ty == Type::String,
+/// Whether there is such a body for columns of these types.
+pub(super) fn fits(body: Lift, types: &[Type]) -> bool {
+    let whole = |ty: Type| matches!(ty, Type::Int | Type::Long);
+    // These are compared as they are; texts are read or folded before.
+    let plain = |ty: &Type| !matches!(ty, Type::String | Type::Dynamic);
+    match (body, types) {
+        (Lift::Call(function), _) => function.body.is_some(),
+        (Lift::Compare(_) | Lift::Between(_), types) => types.iter().all(plain),
+        (Lift::Arithmetic(op), [a, b]) => operate::joined(op, *a, *b).is_some(),
+        (Lift::Bin, [Type::DateTime | Type::Timespan, Type::Timespan]) => true,
+        (Lift::Bin, [a, b]) => whole(*a) && whole(*b),
+        (Lift::Negate, [a]) => plain(a),
+        (Lift::Match(_) | Lift::Fit | Lift::Cast, _) => true,
         _ => false,
-    };
-    fits.then(|| {
-        let signature = row::signature(columns.len());
-        ScalarUDF::from(Lifted {
-            body,
-            types,
-            ty,
-            signature,
-        })
-        .call(columns)
+    }
+}
+
+/// The call of a function over whole columns; nothing where these types have no such body.
+pub(super) fn call(body: Lift, columns: Vec<Expr>, types: Vec<Type>, ty: Type) -> Option<Expr> {
+    fits(body, &types).then(|| made(body, columns, types, ty))
+}
+
+/// A column made to be of a type: [`Lift::Fit`] or [`Lift::Cast`].
+pub(super) fn of_one(body: Lift, column: Expr, from: Type, to: Type) -> Expr {
+    made(body, vec![column], vec![from], to)
+}
+
+fn made(body: Lift, columns: Vec<Expr>, types: Vec<Type>, ty: Type) -> Expr {
+    let signature = row::signature(columns.len());
+    let name = row::own_name(match body {
+        Lift::Call(function) => function.name,
+        Lift::Compare(op) => compare_name(op),
+        Lift::Match(_) => "match",
+        Lift::Between(false) => "between",
+        Lift::Between(true) => "not_between",
+        Lift::Negate => "negate",
+        Lift::Fit | Lift::Cast => "convert",
+        Lift::Arithmetic(ArithmeticOp::Add) => "add",
+        Lift::Arithmetic(ArithmeticOp::Subtract) => "subtract",
+        Lift::Arithmetic(ArithmeticOp::Multiply) => "multiply",
+        Lift::Arithmetic(ArithmeticOp::Divide) => "divide",
+        Lift::Arithmetic(ArithmeticOp::Modulo) => "modulo",
+        Lift::Bin => "bin",
+    });
+    ScalarUDF::from(Lifted {
+        body,
+        name,
+        types,
+        ty,
+        signature,
     })
+    .call(columns)
 }
 
 impl ScalarUDFImpl for Lifted {
     fn name(&self) -> &str {
-        match self.body {
-            Body::Arithmetic(ArithmeticOp::Add) => "kql_add",
-            Body::Arithmetic(ArithmeticOp::Subtract) => "kql_subtract",
-            Body::Arithmetic(ArithmeticOp::Multiply) => "kql_multiply",
-            Body::Arithmetic(ArithmeticOp::Divide) => "kql_divide",
-            Body::Arithmetic(ArithmeticOp::Modulo) => "kql_modulo",
-            Body::Bin => "kql_bin",
-            Body::Extract => "kql_extract",
-        }
+        &self.name
     }
 
     fn signature(&self) -> &Signature {
@@ -79,24 +117,148 @@ impl ScalarUDFImpl for Lifted {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let rows = args.number_rows;
-        let arguments = args.args.into_iter();
-        let columns: Vec<ArrayRef> = arguments
-            .map(|a| a.into_array(rows))
-            .collect::<Result<_>>()?;
         let array = match self.body {
-            Body::Arithmetic(op) => match operate::joined(op, self.types[0], self.types[1]) {
-                Some(joined) => arithmetic(joined, &columns[0], &columns[1])?,
-                None => return datafusion::common::internal_err!("no arithmetic of these types"),
+            Lift::Arithmetic(op) => match operate::joined(op, self.types[0], self.types[1]) {
+                Some(joined) => {
+                    let columns = spread(args)?;
+                    arithmetic(joined, &columns[0], &columns[1])?
+                }
+                None => return internal_err!("no arithmetic of these types"),
             },
-            Body::Bin => {
+            Lift::Bin => {
+                let columns = spread(args)?;
                 let (a, b) = (whole(&columns[0])?, whole(&columns[1])?);
                 pairs::<Int64Type, Int64Type, Int64Type>(a.as_primitive(), b.as_primitive(), bin)
             }
-            Body::Extract => extract(&columns)?,
+            _ => self.by_cell(args)?,
         };
         Ok(ColumnarValue::Array(array))
     }
+}
+
+impl Lifted {
+    fn by_cell(&self, args: ScalarFunctionArgs) -> Result<ArrayRef> {
+        let rows = args.number_rows;
+        // A constant is not spread over all rows.
+        let mut columns: Vec<(ArrayRef, bool)> = Vec::with_capacity(args.args.len());
+        for argument in args.args {
+            columns.push(match argument {
+                ColumnarValue::Array(array) => (array, false),
+                ColumnarValue::Scalar(scalar) => (scalar.to_array_of_size(1)?, true),
+            });
+        }
+        let columns = columns.iter().zip(&self.types);
+        let readers: Vec<Reader> = columns
+            .map(|((column, one), ty)| match one {
+                true => Reader::constant(column, *ty),
+                false => Reader::new(column, *ty),
+            })
+            .collect();
+        let all = Rows {
+            readers: &readers,
+            ty: self.ty,
+            rows,
+        };
+        Ok(match self.body {
+            Lift::Call(function) => match function.body {
+                Some(body) => all.lift(body.of),
+                None => return internal_err!("{} has no body for columns", function.name),
+            },
+            Lift::Compare(op) => {
+                all.lift(|a, _| scalar(&operate::compare(op, &a[0].value(), &a[1].value())))
+            }
+            Lift::Match(op) => all.lift(|a, _| Cell::Bool(Matcher::apply_each(op, a[0], a[1]))),
+            Lift::Between(negated) => all.lift(|a, _| {
+                let [value, low, high] = [0, 1, 2].map(|at| a[at].value());
+                scalar(&operate::between(negated, &value, &low, &high))
+            }),
+            Lift::Negate => all.lift(|a, _| scalar(&operate::negate(&a[0].value()))),
+            Lift::Fit => {
+                let ty = self.ty;
+                all.lift(|a, room| a[0].fit(ty, room))
+            }
+            Lift::Cast => {
+                let ty = self.ty;
+                all.lift(|a, room| a[0].cast(ty, room))
+            }
+            Lift::Arithmetic(_) | Lift::Bin => {
+                return internal_err!("{} takes whole columns", self.name);
+            }
+        })
+    }
+}
+
+/// The rows of some columns, of which a column of this type is made.
+struct Rows<'r, 'c> {
+    readers: &'r [Reader<'c>],
+    ty: Type,
+    rows: usize,
+}
+
+impl Rows<'_, '_> {
+    /// A body over scalars as one over columns.
+    fn lift<F>(&self, body: F) -> ArrayRef
+    where
+        F: for<'a> Fn(&[Cell<'a>], &'a mut String) -> Cell<'a>,
+    {
+        let mut out = ColumnBuilder::new(self.ty, self.rows);
+        let mut room = String::new();
+        let mut trees = vec![Json::Null; self.readers.len()];
+        for row in 0..self.rows {
+            room.clear();
+            let given = match (self.readers, trees.as_mut_slice()) {
+                ([a], [x]) => body(&[a.cell(row, x)], &mut room),
+                ([a, b], [x, y]) => body(&[a.cell(row, x), b.cell(row, y)], &mut room),
+                ([a, b, c], [x, y, z]) => {
+                    body(&[a.cell(row, x), b.cell(row, y), c.cell(row, z)], &mut room)
+                }
+                (readers, trees) => {
+                    let cells = readers.iter().zip(trees);
+                    let cells: Vec<Cell> = cells.map(|(cell, x)| cell.cell(row, x)).collect();
+                    body(&cells, &mut room)
+                }
+            };
+            match given.ty() {
+                Some(own) if own != self.ty => out.push(given.value().fit(self.ty).cell()),
+                _ => out.push(given),
+            }
+        }
+        out.finish()
+    }
+}
+
+/// A value without text or JSON as a cell.
+fn scalar(value: &Value) -> Cell<'static> {
+    match value {
+        Value::Bool(value) => Cell::Bool(*value),
+        Value::Int(value) => Cell::Int(*value),
+        Value::Long(value) => Cell::Long(*value),
+        Value::Real(value) => Cell::Real(*value),
+        Value::Decimal(value) => Cell::Decimal(*value),
+        Value::DateTime(ticks) => Cell::DateTime(*ticks),
+        Value::Timespan(ticks) => Cell::Timespan(*ticks),
+        Value::Guid(guid) => Cell::Guid(*guid),
+        Value::Null | Value::String(_) | Value::Dynamic(_) => Cell::Null,
+    }
+}
+
+/// What a comparison is called where a plan is read.
+pub(super) fn compare_name(op: CompareOp) -> &'static str {
+    match op {
+        CompareOp::Equal => "equal",
+        CompareOp::NotEqual => "not_equal",
+        CompareOp::Less => "less",
+        CompareOp::LessEqual => "less_or_equal",
+        CompareOp::Greater => "greater",
+        CompareOp::GreaterEqual => "greater_or_equal",
+    }
+}
+
+/// All columns with all their rows.
+fn spread(args: ScalarFunctionArgs) -> Result<Vec<ArrayRef>> {
+    let rows = args.number_rows;
+    let arguments = args.args.into_iter();
+    arguments.map(|a| a.into_array(rows)).collect()
 }
 
 fn bin(value: i64, size: i64) -> Option<i64> {
@@ -156,28 +318,5 @@ where
     Arc::new(values.collect::<PrimitiveArray<O>>())
 }
 
-/// The text of a group in the first match; empty where there is none.
-fn extract(columns: &[ArrayRef]) -> Result<ArrayRef> {
-    let (patterns, texts) = (columns[0].as_string::<i32>(), columns[2].as_string::<i32>());
-    let groups = whole(&columns[1])?;
-    let groups = groups.as_primitive::<Int64Type>();
-    let group = |row: usize| groups.is_valid(row).then(|| groups.value(row));
-    let mut out = StringBuilder::with_capacity(texts.len(), texts.len() * 16);
-    let mut regex = None;
-    for row in 0..texts.len() {
-        let pattern = match patterns.is_null(row) {
-            true => "",
-            false => patterns.value(row),
-        };
-        if regex.as_ref().is_none_or(|(known, _)| *known != pattern) {
-            regex = Some((pattern, operate::compiled_regex(pattern)));
-        }
-        let source = match texts.is_null(row) {
-            true => "",
-            false => texts.value(row),
-        };
-        let compiled = regex.as_ref().and_then(|(_, compiled)| compiled.as_deref());
-        out.append_value(function::extracted(compiled, group(row), source));
-    }
-    Ok(Arc::new(out.finish()))
-}
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,6 @@
 //! String operators on whole columns.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanBuilder};
@@ -14,11 +13,12 @@ use datafusion::prelude::lit;
 
 use super::path::printed;
 use super::row;
-use super::unary::first;
+use super::transcode::first;
+use crate::function::operate::{List, Matcher};
 use crate::kql::ast::InKind;
-use crate::kql::operate::{List, Matcher};
 
 /// A string operator with its right side.
+#[derive(PartialEq, Eq, Hash)]
 pub(super) enum Test {
     /// `has`, `contains`, `matches regex`, …
     Match(Arc<Matcher>),
@@ -36,6 +36,7 @@ pub(super) enum Searched {
 }
 
 /// A string operator on a column; null is the empty text.
+#[derive(PartialEq, Eq, Hash)]
 struct TextTest {
     name: String,
     test: Test,
@@ -88,33 +89,9 @@ pub(super) fn test(text: Expr, test: Test, searched: Searched) -> Expr {
     }
 }
 
-impl TextTest {
-    /// Which operator it is: two are equal where these are the same.
-    fn identity(&self) -> usize {
-        match &self.test {
-            Test::Match(matcher) => Arc::as_ptr(matcher) as usize,
-            Test::List(list) => Arc::as_ptr(list) as usize,
-        }
-    }
-}
-
 impl fmt::Debug for TextTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
-    }
-}
-
-impl PartialEq for TextTest {
-    fn eq(&self, other: &Self) -> bool {
-        self.identity() == other.identity() && self.searched == other.searched
-    }
-}
-
-impl Eq for TextTest {}
-
-impl Hash for TextTest {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.identity().hash(state);
     }
 }
 

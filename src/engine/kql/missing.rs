@@ -1,44 +1,12 @@
 //! What a query asks for and is not there: lists, saved functions, tables, files. A query that is only checked goes on with columns that
 //! nobody knows in their place.
 
-use std::collections::BTreeSet;
-
-use super::operator::columns_of;
-use super::relation::{Relation, null};
-use super::statement::Lower;
+use super::lower::Lower;
+use super::relation::{Relation, columns_of, null};
 use super::{Failure, Purpose};
-use crate::kql::ast::{Call, Expr, ExprKind, Literal, Step};
+use crate::function;
+use crate::function::value::Type;
 use crate::kql::eval::{ANY, ANY_TEXT};
-use crate::kql::function;
-use crate::kql::value::Type;
-
-/// What a query asks for and is not there.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Needs {
-    /// Watchlists.
-    pub watchlists: BTreeSet<String>,
-    /// Functions that a workspace has saved, such as ASIM's parsers.
-    pub functions: BTreeSet<String>,
-    /// Tables of which the archive has no rows, and tables of a workspace's own.
-    pub tables: BTreeSet<String>,
-    /// Files of `externaldata`, and other databases.
-    pub external: BTreeSet<String>,
-    /// Whether it asks where addresses are.
-    pub geoip: bool,
-}
-
-impl Needs {
-    /// Whether all is there.
-    pub fn is_empty(&self) -> bool {
-        let lists = [
-            &self.watchlists,
-            &self.functions,
-            &self.tables,
-            &self.external,
-        ];
-        !self.geoip && lists.into_iter().all(BTreeSet::is_empty)
-    }
-}
 
 impl Lower<'_> {
     /// Whether a query that is checked may take this name for a saved function that is not here.
@@ -95,7 +63,7 @@ impl Lower<'_> {
         let known = self.session.names();
         let saved = self.options.functions.iter().map(|f| f.name.clone());
         let known: Vec<String> = known.into_iter().chain(saved).collect();
-        looks_saved(name) || crate::error::did_you_mean(name, &known).is_none()
+        looks_saved(name) || crate::fault::did_you_mean(name, &known).is_none()
     }
 
     /// A table that is neither here nor known: one of a workspace's own, or a saved function, which others have.
@@ -119,30 +87,4 @@ fn looks_saved(name: &str) -> bool {
         rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
     };
     name.starts_with('_') || ["im", "vim", "ASim"].into_iter().any(parser)
-}
-
-/// A path to a table of another database, as it is written.
-pub(super) fn place_of(base: &Expr, steps: &[Step]) -> String {
-    fn of_call(call: &Call) -> String {
-        let named = call.arguments.iter().map(|a| match &a.expr.kind {
-            ExprKind::Literal(Literal::String(text)) => format!("'{text}'"),
-            _ => "…".into(),
-        });
-        let arguments: Vec<String> = named.collect();
-        format!("{}({})", call.name.text, arguments.join(", "))
-    }
-    let mut out = match &base.kind {
-        ExprKind::Call(call) => of_call(call),
-        ExprKind::Name(name) => name.clone(),
-        _ => "…".into(),
-    };
-    for step in steps {
-        out.push('.');
-        match step {
-            Step::Member(name) | Step::Wildcard(name) => out.push_str(&name.text),
-            Step::Call(call) => out.push_str(&of_call(call)),
-            Step::Index(_) => out.push('…'),
-        }
-    }
-    out
 }

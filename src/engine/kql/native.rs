@@ -9,32 +9,29 @@ use std::sync::Arc;
 
 use datafusion::common::{Column as PlanColumn, ScalarValue};
 use datafusion::logical_expr::{
-    Expr, LogicalPlan, Operator, binary_expr, in_subquery, not_in_subquery, scalar_subquery, when,
+    Expr, LogicalPlan, Operator, binary_expr, in_subquery, not_in_subquery, scalar_subquery,
 };
 use datafusion::prelude::{in_list, lit};
 
 use super::arrays;
-use super::lifted::{self, Body};
+use super::lifted::{self, Lift};
 use super::matching::{Searched, Test, test};
-use super::path::{Document, Kind, Want, find};
+use super::path::{Document, Kind, Want};
 use super::relation::{Column, Relation};
-use super::row;
-use super::unary::{local, printed, text};
+use super::row::{self, Then};
+use super::transcode::{local, printed, text};
+use crate::function::Env;
+use crate::function::operate::List;
+use crate::function::value::{Place, Type, Value, read_bool};
 use crate::kql::ast::{ArithmeticOp, CompareOp, InKind, InOp};
 use crate::kql::eval::{Compiled, Node, PathStep};
-use crate::kql::function::Env;
-use crate::kql::operate::{List, arithmetic_type};
-use crate::kql::value::{Place, Type, Value, read_bool};
 
 /// Longer lists are looked up by hash.
-const SHORT_LIST: usize = 30;
-
-/// A `case` with more conditions and values is evaluated row by row.
-const MOST_BRANCHES: usize = 64;
+pub(super) const SHORT_LIST: usize = 30;
 
 /// Where an expression stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum For {
+pub(super) enum For {
     /// Its value counts.
     Value,
     /// Only whether it is true counts: null may stand for false.
@@ -61,7 +58,7 @@ pub(super) struct Native<'a> {
 
 impl Native<'_> {
     /// The expression, for its value.
-    pub fn value(&self, compiled: &Compiled) -> Expr {
+    pub(super) fn value(&self, compiled: &Compiled) -> Expr {
         let exact = self.exact(compiled, For::Value);
         let value = exact.unwrap_or_else(|| self.by_row(compiled));
         // Of a column it is known.
@@ -72,12 +69,9 @@ impl Native<'_> {
     }
 
     /// The expression as a condition on rows.
-    pub fn filter(&self, compiled: &Compiled) -> Expr {
+    pub(super) fn filter(&self, compiled: &Compiled) -> Expr {
         if compiled.ty != Type::Bool {
-            let condition = compiled.clone();
-            return self.rows("is_true", condition, Type::Bool, |value| {
-                Value::Bool(value.to_bool() == Some(true))
-            });
+            return self.rows("is_true", compiled.clone(), Then::IsTrue);
         }
         self.exact(compiled, For::Filter)
             .unwrap_or_else(|| self.by_row(compiled))
@@ -87,23 +81,17 @@ impl Native<'_> {
         let name = match compiled.node() {
             Node::Call(function, _) => function.name,
             Node::Arithmetic(..) => "arithmetic",
-            Node::Compare(op, ..) => compare_name(*op),
+            Node::Compare(op, ..) => lifted::compare_name(*op),
             Node::ListEach(op, ..) => list_name(*op),
             Node::MatchEach(..) => "compare",
             Node::Match(_, matcher) => matcher.name(),
             _ => "kql",
         };
-        self.rows(name, compiled.clone(), compiled.ty, |value| value)
+        self.rows(name, compiled.clone(), Then::Value)
     }
 
     /// Evaluates row by row; paths are columns of their own.
-    fn rows(
-        &self,
-        name: &'static str,
-        mut compiled: Compiled,
-        ty: Type,
-        then: impl Fn(Value) -> Value + Send + Sync + 'static,
-    ) -> Expr {
+    fn rows(&self, name: &'static str, mut compiled: Compiled, then: Then) -> Expr {
         let width = self.over.columns.len();
         let mut found: Vec<(Expr, Type)> = Vec::new();
         compiled.replace(&mut |part| {
@@ -113,7 +101,9 @@ impl Native<'_> {
             // A function's arguments are on its stack, and nowhere else.
             let alone = (path || text || asked) && !part.has_local();
             let expr = alone.then(|| self.exact(part, For::Value))??;
-            let known = found.iter().position(|(other, _)| *other == expr);
+            // Each call of what is random gives a value of its own.
+            let same = |(other, _): &(Expr, Type)| *other == expr && !part.is_random();
+            let known = found.iter().position(same);
             Some(
                 width
                     + known.unwrap_or_else(|| {
@@ -130,13 +120,7 @@ impl Native<'_> {
                 None => found[*at - width].clone(),
             })
             .unzip();
-        let random = compiled.is_random();
-        let (compiled, env) = (compiled.over(&used), self.env.clone());
-        let evaluate = move |row: &[Value]| then(compiled.eval(&env, row));
-        match random {
-            true => row::call_each_time(name, columns, types, ty, evaluate),
-            false => row::call(name, columns, types, ty, evaluate),
-        }
+        row::call(name, (compiled.over(&used), then), self.env, columns, types)
     }
 
     /// A value that is the same for all rows.
@@ -148,12 +132,12 @@ impl Native<'_> {
         }
     }
 
-    fn column(&self, compiled: &Compiled) -> Option<&Column> {
+    pub(super) fn column(&self, compiled: &Compiled) -> Option<&Column> {
         self.over.columns.get(compiled.as_column()?)
     }
 
     /// The same column by column; nothing where that might give another answer.
-    fn exact(&self, compiled: &Compiled, why: For) -> Option<Expr> {
+    pub(super) fn exact(&self, compiled: &Compiled, why: For) -> Option<Expr> {
         if let Some(value) = self.fixed(compiled) {
             return literal(&value, compiled.ty);
         }
@@ -161,12 +145,26 @@ impl Native<'_> {
             Node::Column(_) => Some(self.column(compiled)?.expr()),
             Node::And(all) => self.joined(all, Operator::And, why),
             Node::Or(all) => self.joined(all, Operator::Or, why),
-            Node::Compare(op, left, right) => self.compare(*op, left, right, why),
+            Node::Compare(op, left, right) => {
+                let whole = self.compare(*op, left, right, why);
+                whole.or_else(|| self.lifted(Lift::Compare(*op), &[left, right], Type::Bool))
+            }
             Node::Between(negated, parts) => {
                 let [value, low, high] = parts.as_ref();
-                self.between(*negated, value, low, high, why)
+                let whole = self.between(*negated, value, low, high, why);
+                let body = Lift::Between(*negated);
+                whole.or_else(|| self.lifted(body, &[value, low, high], Type::Bool))
             }
+            Node::MatchEach(op, left, right) => {
+                self.lifted(Lift::Match(*op), &[left, right], Type::Bool)
+            }
+            Node::Negate(one) => self.lifted(Lift::Negate, &[one], compiled.ty),
             Node::Match(left, matcher) => {
+                if why == For::Filter
+                    && let Some(condition) = self.starts_stored(left, matcher)
+                {
+                    return Some(condition);
+                }
                 // Null matches nothing; as text it is empty.
                 if left.ty != Type::String && matcher.matches("") {
                     return None;
@@ -178,11 +176,11 @@ impl Native<'_> {
                 }
                 Some(test(self.text(left)?, test_of, Searched::Text))
             }
-            Node::List(left, list) => self.list(left, list),
-            Node::Path(..) => {
-                let document = self.document(compiled)?;
-                Some(find(document, Want::Json))
-            }
+            Node::List(left, list) => self.list(left, list, why),
+            Node::Path(..) => match self.document(compiled) {
+                Some(document) => Some(self.found(document, Want::Json)),
+                None => self.part_of_split(compiled, Type::Dynamic),
+            },
             Node::Awaited(at) => {
                 let asked = self.awaited.get(*at)?;
                 let plan = asked.array.as_ref().unwrap_or(&asked.plan);
@@ -190,28 +188,12 @@ impl Native<'_> {
             }
             Node::ListEach(op, left, list) => self.list_of_subquery(*op, left, list, why),
             Node::Fit(inner) if inner.ty == compiled.ty => self.exact(inner, why),
-            Node::Call(function, arguments) => self.call(function.name, arguments, compiled.ty),
+            Node::Fit(inner) if compiled.ty == Type::String => self.text(inner),
+            Node::Fit(inner) => self.lifted(Lift::Fit, &[inner], compiled.ty),
+            Node::Call(function, arguments) => self.call(function, arguments, compiled.ty),
             Node::Arithmetic(first, rest) => self.arithmetic(first, rest),
             _ => None,
         }
-    }
-
-    fn arithmetic(&self, first: &Compiled, rest: &[(ArithmeticOp, Compiled)]) -> Option<Expr> {
-        let (mut value, mut ty) = (self.value(first), first.ty);
-        for (op, operand) in rest {
-            let types = vec![ty, operand.ty];
-            ty = arithmetic_type(*op, ty, operand.ty).ok()?;
-            let columns = vec![value, self.value(operand)];
-            value = lifted::call(Body::Arithmetic(*op), columns, types, ty)?;
-        }
-        Some(value)
-    }
-
-    /// A function that has a body for whole columns.
-    fn lifted(&self, body: Body, arguments: &[Compiled], ty: Type) -> Option<Expr> {
-        let columns = arguments.iter().map(|a| self.value(a)).collect();
-        let types = arguments.iter().map(|a| a.ty).collect();
-        lifted::call(body, columns, types, ty)
     }
 
     fn joined(&self, all: &[Compiled], op: Operator, why: For) -> Option<Expr> {
@@ -220,9 +202,7 @@ impl Native<'_> {
             [part] => Some(match (part.ty, why) {
                 (_, For::Filter) => self.filter(part),
                 (Type::Bool, For::Value) => self.value(part),
-                _ => self.rows("tobool", part.clone(), Type::Bool, |value| {
-                    value.to_bool().map_or(Value::Null, Value::Bool)
-                }),
+                _ => self.rows("tobool", part.clone(), Then::ToBool),
             }),
             // Halves, so that a long chain makes no deep tree.
             _ => {
@@ -242,22 +222,16 @@ impl Native<'_> {
         match (left.ty, value.ty()?) {
             (Type::String | Type::Dynamic, Type::String) => {
                 let wanted = value.text().into_owned();
-                if let Some(Column {
-                    ty: Type::String,
-                    stored: Some(stored),
-                    ..
-                }) = self.column(left)
-                    && !wanted.is_empty()
-                    && op == CompareOp::Equal
+                if op == CompareOp::Equal
                     && why == For::Filter
+                    && let Some(condition) = self.equals_stored(left, &wanted)
                 {
-                    return Some(field(stored).eq(lit(wanted)));
+                    return Some(condition);
                 }
                 if let Some(kept) = self.document(left).and_then(|d| self.kept(&d))
                     && is_plain(&wanted)
                 {
                     return match op {
-                        CompareOp::Equal if why == For::Filter => Some(kept.eq(lit(wanted))),
                         CompareOp::Equal => Some(text(kept).eq(lit(wanted))),
                         CompareOp::NotEqual => Some(text(kept).not_eq(lit(wanted))),
                         _ => None,
@@ -290,6 +264,9 @@ impl Native<'_> {
                         CompareOp::GreaterEqual => return Some(stored.gt_eq(at(true))),
                         CompareOp::Less => return Some(stored.lt(at(true))),
                         CompareOp::LessEqual => return Some(stored.lt_eq(at(false))),
+                        CompareOp::Equal if why == For::Filter && at(true) == at(false) => {
+                            return Some(stored.eq(at(true)));
+                        }
                         CompareOp::Equal | CompareOp::NotEqual => {}
                     }
                 }
@@ -397,7 +374,7 @@ impl Native<'_> {
         let from = self.compare(CompareOp::GreaterEqual, value, low, why)?;
         let to = match (value.ty, low.ty, high.ty) {
             (Type::DateTime, Type::DateTime, Type::Timespan) => {
-                let add = Body::Arithmetic(ArithmeticOp::Add);
+                let add = Lift::Arithmetic(ArithmeticOp::Add);
                 let columns = vec![self.value(low), self.value(high)];
                 let types = vec![low.ty, high.ty];
                 let high = lifted::call(add, columns, types, Type::DateTime)?;
@@ -439,8 +416,11 @@ impl Native<'_> {
         })
     }
 
-    fn list(&self, left: &Compiled, list: &Arc<List>) -> Option<Expr> {
+    fn list(&self, left: &Compiled, list: &Arc<List>, why: For) -> Option<Expr> {
         let op = list.op();
+        if matches!(left.ty, Type::Int | Type::Long) && why == For::Filter {
+            return self.in_numbers(left, list);
+        }
         if left.ty != Type::String {
             let certain = match op.kind {
                 // A bool in a dynamic equals more texts than its own.
@@ -457,6 +437,11 @@ impl Native<'_> {
                 return None;
             }
         }
+        if why == For::Filter
+            && let Some(condition) = self.in_stored(left, list)
+        {
+            return Some(condition);
+        }
         let short = |texts: &&HashSet<String>| op.case_sensitive && texts.len() <= SHORT_LIST;
         if let Some(texts) = list.texts().filter(short) {
             let mut texts: Vec<&String> = texts.iter().collect();
@@ -471,88 +456,28 @@ impl Native<'_> {
         ))
     }
 
-    fn call(&self, name: &str, arguments: &[Compiled], ty: Type) -> Option<Expr> {
-        match (name, arguments) {
-            ("not", [one]) if one.ty == Type::Bool => {
-                Some(datafusion::logical_expr::not(self.value(one)))
-            }
-            ("isempty", [one]) => Some(self.text(one)?.eq(lit(""))),
-            ("isnotempty" | "notempty", [one]) => Some(self.text(one)?.not_eq(lit(""))),
-            ("isnull", [one]) if !matches!(one.ty, Type::String | Type::Dynamic | Type::Guid) => {
-                Some(self.value(one).is_null())
-            }
-            ("isnotnull" | "notnull", [one])
-                if !matches!(one.ty, Type::String | Type::Dynamic | Type::Guid) =>
-            {
-                Some(self.value(one).is_not_null())
-            }
-            ("tostring", [one]) => self.text(one),
-            ("bin" | "floor", [_, _]) => self.lifted(Body::Bin, arguments, ty),
-            ("extract", [_, _, _]) => self.lifted(Body::Extract, arguments, ty),
-            ("iff" | "iif", [condition, then, other]) if then.ty == ty && other.ty == ty => {
-                when(self.filter(condition), self.value(then))
-                    .otherwise(self.value(other))
-                    .ok()
-            }
-            ("case", [branches @ .., last])
-                if (2..=MOST_BRANCHES).contains(&branches.len())
-                    && last.ty == ty
-                    && branches
-                        .chunks(2)
-                        .all(|pair| pair.len() == 2 && pair[1].ty == ty) =>
-            {
-                let mut pairs = branches.chunks_exact(2);
-                let first = pairs.next()?;
-                let mut case = when(self.filter(&first[0]), self.value(&first[1]));
-                for pair in pairs {
-                    case = case.when(self.filter(&pair[0]), self.value(&pair[1]));
-                }
-                case.otherwise(self.value(last)).ok()
-            }
-            _ => None,
-        }
-    }
-
     /// The text of a value as `tostring` gives it: never null, empty of null.
-    fn text(&self, compiled: &Compiled) -> Option<Expr> {
+    pub(super) fn text(&self, compiled: &Compiled) -> Option<Expr> {
         match compiled.ty {
             Type::String => Some(self.value(compiled)),
             Type::Dynamic => {
-                let document = self.document(compiled)?;
-                if let Some(kept) = self.kept(&document) {
-                    return Some(printed(text(kept)));
+                if let Some(document) = self.document(compiled) {
+                    if let Some(kept) = self.kept(&document) {
+                        return Some(printed(text(kept)));
+                    }
+                    return Some(self.found(document, Want::Text));
                 }
-                Some(find(document, Want::Text))
+                if let Some(part) = self.part_of_split(compiled, Type::String) {
+                    return Some(part);
+                }
+                self.lifted(Lift::Fit, &[compiled], Type::String)
             }
-            _ => None,
+            _ => self.lifted(Lift::Fit, &[compiled], Type::String),
         }
-    }
-
-    /// The column in which the archive keeps a path, null where it is not there.
-    ///
-    /// It has strings as they are and all else as JSON, as it was logged ([`printed`]). A row that is made of another source has its
-    /// paths though it has no record.
-    fn kept(&self, document: &Document) -> Option<Expr> {
-        let column = self.over.columns.get(document.column?)?;
-        let mut path = String::new();
-        for place in &document.places {
-            let Place::Member(name) = place else {
-                return None;
-            };
-            if name.contains('.') {
-                return None;
-            }
-            if !path.is_empty() {
-                path.push('.');
-            }
-            path.push_str(name);
-        }
-        let kept = column.paths.get(&path)?;
-        Some(field(kept))
     }
 
     /// Where the JSON of a dynamic expression stands.
-    fn document(&self, compiled: &Compiled) -> Option<Document> {
+    pub(super) fn document(&self, compiled: &Compiled) -> Option<Document> {
         match compiled.node() {
             Node::Column(at) if compiled.ty == Type::Dynamic => Some(Document {
                 text: self.column(compiled)?.expr(),
@@ -590,15 +515,20 @@ impl Native<'_> {
                 if let Node::Call(inner, arguments) = one.node()
                     && inner.name == "tostring"
                     && let [dynamic] = arguments.as_slice()
-                    && let Some(column) = dynamic.as_column()
                     && dynamic.ty == Type::Dynamic
                 {
-                    return Some(Document {
-                        text: self.column(dynamic)?.expr(),
-                        column: Some(column),
-                        kind: Kind::Unwrapped,
-                        places: Vec::new(),
-                    });
+                    if let Some(column) = dynamic.as_column() {
+                        return Some(Document {
+                            text: self.column(dynamic)?.expr(),
+                            column: Some(column),
+                            kind: Kind::Unwrapped,
+                            places: Vec::new(),
+                        });
+                    }
+                    // No string, it is the same when it is read again.
+                    if let Some((document, _)) = self.kept_list(dynamic) {
+                        return Some(document);
+                    }
                 }
                 (one.ty == Type::String).then(|| Document {
                     text: self.value(one),
@@ -612,19 +542,7 @@ impl Native<'_> {
     }
 }
 
-/// What a comparison is called where a plan is read.
-fn compare_name(op: CompareOp) -> &'static str {
-    match op {
-        CompareOp::Equal => "equal",
-        CompareOp::NotEqual => "not_equal",
-        CompareOp::Less => "less",
-        CompareOp::LessEqual => "less_or_equal",
-        CompareOp::Greater => "greater",
-        CompareOp::GreaterEqual => "greater_or_equal",
-    }
-}
-
-/// The same of a comparison with a list.
+/// What a comparison with a list is called where a plan is read.
 fn list_name(op: InOp) -> &'static str {
     match (op.kind, op.negated) {
         (InKind::In, false) => "in",
@@ -636,7 +554,7 @@ fn list_name(op: InOp) -> &'static str {
     }
 }
 
-fn field(name: &str) -> Expr {
+pub(super) fn field(name: &str) -> Expr {
     Expr::Column(PlanColumn::from_name(name))
 }
 
@@ -671,6 +589,6 @@ fn turned(op: CompareOp) -> CompareOp {
 }
 
 /// Whether no array or bag prints as this text, and it is not empty.
-fn is_plain(text: &str) -> bool {
+pub(super) fn is_plain(text: &str) -> bool {
     !text.is_empty() && !text.starts_with(['[', '{'])
 }

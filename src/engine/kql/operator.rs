@@ -1,32 +1,16 @@
-//! The tabular operators that take rows one by one, sort them, or choose among columns.
+//! The tabular operators that take rows one by one, or choose among columns.
 
 use std::sync::Arc;
 
-use datafusion::functions::math::expr_fn::isnan;
-use datafusion::logical_expr::{Expr as PlanExpr, SortExpr, when};
+use datafusion::logical_expr::Expr as PlanExpr;
 use datafusion::prelude::lit;
 
-use super::relation::{Column, Relation};
-use super::statement::Lower;
-use super::{Failure, several, unary};
-use crate::kql::ast::operator::{ColumnOrder, Direction, NamePattern, Nulls, Ordered, Reorder};
-use crate::kql::ast::{Expr, ExprKind, NamedExpr, Operator, OperatorKind};
-use crate::kql::value::{Type, Value};
-
-/// Columns of a projection: name, type, expression.
-pub(super) type Columns = Vec<(String, Type, PlanExpr)>;
-
-/// Columns that decide about rows which the query's own keys leave equal. More would make long rows dear to sort.
-const TIE_COLUMNS: usize = 8;
-
-/// The columns as they are.
-pub(super) fn columns_of(relation: &Relation) -> Columns {
-    relation
-        .columns
-        .iter()
-        .map(|c| (c.name.clone(), c.ty, c.expr()))
-        .collect()
-}
+use super::lower::Lower;
+use super::relation::{Column, Columns, Relation, columns_of};
+use super::{Failure, several};
+use crate::function::value::{Type, Value};
+use crate::kql::ast::operator::{ColumnOrder, NamePattern, Rename, Reorder};
+use crate::kql::ast::{Expr, ExprKind, Name, NamedExpr, Operator, OperatorKind};
 
 /// Whether a name is what a pattern with `*` says.
 pub(super) fn matches(pattern: &str, name: &str) -> bool {
@@ -49,7 +33,7 @@ pub(super) fn matches(pattern: &str, name: &str) -> bool {
 }
 
 impl Lower<'_> {
-    /// One operator: rows in, rows out.
+    /// One operator: rows in, rows out. Long, since each operator has an arm.
     pub(super) fn operator(
         &mut self,
         relation: Relation,
@@ -57,33 +41,9 @@ impl Lower<'_> {
     ) -> Result<Relation, Failure> {
         let label = self.label.take();
         match &operator.kind {
-            OperatorKind::Where(predicate) => {
-                let item = NamedExpr {
-                    names: Vec::new(),
-                    expr: predicate.clone(),
-                    span: predicate.span,
-                };
-                let (rows, items) = self.windows(relation, std::slice::from_ref(&item))?;
-                let mut out = self.filter(&rows, &items[0].expr)?;
-                self.drop_windows(&mut out);
-                Ok(out)
-            }
-            OperatorKind::Serialize(items) => {
-                let serialized = Relation {
-                    ordered: true,
-                    ..relation
-                };
-                let (rows, items) = self.windows(serialized, items)?;
-                let mut out = self.extend(&rows, &items)?;
-                self.drop_windows(&mut out);
-                Ok(out)
-            }
-            OperatorKind::Extend(items) => {
-                let (rows, items) = self.windows(relation, items)?;
-                let mut out = self.extend(&rows, &items)?;
-                self.drop_windows(&mut out);
-                Ok(out)
-            }
+            OperatorKind::Where(predicate) => self.filter_windows(relation, predicate),
+            OperatorKind::Serialize(items) => self.serialize(relation, items),
+            OperatorKind::Extend(items) => self.extend_windows(relation, items),
             OperatorKind::Project(items) => {
                 let (rows, items) = self.windows(relation, items)?;
                 self.project(&rows, &items)
@@ -97,43 +57,9 @@ impl Lower<'_> {
                 self.absent(&relation, patterns)?;
                 self.keep(&relation, |c| patterns.iter().any(|p| named(p, &c.name)))
             }
-            OperatorKind::ProjectRename(renames) => {
-                let mut out = relation.clone();
-                for rename in renames {
-                    out.need(&rename.from.text, rename.from.span)?;
-                    let to = &rename.to;
-                    if to.text != rename.from.text && out.column(&to.text).is_some() {
-                        let message = format!("a column `{}` is there already", to.text);
-                        return Err(Failure::at(to.span, message));
-                    }
-                    for column in &mut out.columns {
-                        if column.name == rename.from.text {
-                            column.name.clone_from(&to.text);
-                        }
-                    }
-                }
-                Ok(out)
-            }
+            OperatorKind::ProjectRename(renames) => renamed(relation, renames),
             OperatorKind::ProjectReorder(items) => Ok(reorder(relation, items)),
-            OperatorKind::Count(name) => {
-                let field = self.fields.next("Count");
-                let plan = relation
-                    .builder()
-                    .aggregate(
-                        Vec::<PlanExpr>::new(),
-                        vec![datafusion::functions_aggregate::expr_fn::count(lit(1)).alias(&field)],
-                    )?
-                    .build()?;
-                Ok(Relation {
-                    plan: Arc::new(plan),
-                    columns: vec![Column::new(
-                        name.as_ref().map_or("Count", |n| &n.text),
-                        Type::Long,
-                        field,
-                    )],
-                    ordered: false,
-                })
-            }
+            OperatorKind::Count(name) => self.count_rows(&relation, name.as_ref()),
             OperatorKind::Take(count) | OperatorKind::Sample(count) => {
                 let n = self.count(count)?;
                 relation.with(relation.builder().limit(0, Some(n))?)
@@ -197,35 +123,14 @@ impl Lower<'_> {
                 scope: None,
                 body,
             } => self.partition(&relation, by, body),
-            OperatorKind::GetSchema => {
-                let rows: Vec<Vec<Value>> = relation
-                    .columns
-                    .iter()
-                    .enumerate()
-                    .map(|(i, c)| {
-                        vec![
-                            Value::String(c.name.as_str().into()),
-                            Value::Long(i as i64),
-                            Value::String(system_type(c.ty).into()),
-                            Value::String(c.ty.name().into()),
-                        ]
-                    })
-                    .collect();
-                let columns = [
-                    ("ColumnName".to_string(), Type::String),
-                    ("ColumnOrdinal".to_string(), Type::Long),
-                    ("DataType".to_string(), Type::String),
-                    ("ColumnType".to_string(), Type::String),
-                ];
-                self.rows(&columns, &rows)
-            }
+            OperatorKind::GetSchema => self.schema_rows(&relation),
             OperatorKind::Invoke(expr) => match &expr.kind {
                 ExprKind::Call(call) => self.invoke(relation, call),
                 _ => Err(Failure::at(expr.span, "a function is invoked")),
             },
             OperatorKind::As(name) => {
                 self.label = Some(name.text.clone());
-                let binding = super::statement::Binding::Table(relation.clone());
+                let binding = super::lower::Binding::Table(relation.clone());
                 self.scope().insert(name.text.clone(), binding);
                 Ok(relation)
             }
@@ -243,16 +148,56 @@ impl Lower<'_> {
         }
     }
 
+    /// `where`, whose predicate may read other rows.
+    fn filter_windows(
+        &mut self,
+        relation: Relation,
+        predicate: &Expr,
+    ) -> Result<Relation, Failure> {
+        let item = NamedExpr {
+            names: Vec::new(),
+            expr: predicate.clone(),
+            span: predicate.span,
+        };
+        let (rows, items) = self.windows(relation, std::slice::from_ref(&item))?;
+        let mut out = self.filter(&rows, &items[0].expr)?;
+        self.drop_windows(&mut out);
+        Ok(out)
+    }
+
     pub(super) fn filter(
         &mut self,
         relation: &Relation,
         predicate: &Expr,
     ) -> Result<Relation, Failure> {
-        let compiled = self.compile(predicate, &relation.schema())?;
-        crate::kql::operate::condition_type(compiled.ty)
+        let compiled = self.compile_open(predicate, &relation.schema())?;
+        crate::function::operate::condition_type(compiled.ty)
             .map_err(|message| Failure::at(predicate.span, message))?;
-        let condition = self.native(relation).filter(&compiled);
+        let condition = self.condition(&compiled, relation);
         relation.with(relation.builder().filter(condition)?)
+    }
+
+    fn serialize(&mut self, relation: Relation, items: &[NamedExpr]) -> Result<Relation, Failure> {
+        let serialized = Relation {
+            ordered: true,
+            ..relation
+        };
+        match items {
+            [] => Ok(serialized),
+            items => self.extend_windows(serialized, items),
+        }
+    }
+
+    /// `extend`, whose items may read other rows.
+    fn extend_windows(
+        &mut self,
+        relation: Relation,
+        items: &[NamedExpr],
+    ) -> Result<Relation, Failure> {
+        let (rows, items) = self.windows(relation, items)?;
+        let mut out = self.extend(&rows, &items)?;
+        self.drop_windows(&mut out);
+        Ok(out)
     }
 
     fn extend(&mut self, relation: &Relation, items: &[NamedExpr]) -> Result<Relation, Failure> {
@@ -288,7 +233,7 @@ impl Lower<'_> {
         if let Some(several) = self.several(relation, schema, item)? {
             return Ok(several);
         }
-        let compiled = self.compile(&item.expr, schema)?;
+        let compiled = self.compile_open(&item.expr, schema)?;
         let ty = compiled.ty;
         let expr = self.expression(&compiled, relation);
         let name = match item.names.as_slice() {
@@ -356,89 +301,6 @@ impl Lower<'_> {
         Ok(out)
     }
 
-    /// Sorts, and keeps the first so many; within each part, where a column tells parts apart.
-    pub(super) fn sort(
-        &mut self,
-        relation: &Relation,
-        keys: &[Ordered],
-        most: Option<usize>,
-        part: Option<&str>,
-    ) -> Result<Relation, Failure> {
-        let schema = relation.schema();
-        let mut columns = columns_of(relation);
-        let width = columns.len();
-        // Places of the columns to sort by.
-        let mut order = Vec::new();
-        for (i, key) in keys.iter().enumerate() {
-            let compiled = self.compile(&key.by.expr, &schema)?;
-            if compiled.ty == Type::Dynamic {
-                return Err(Failure::at(
-                    key.by.span,
-                    "rows cannot be sorted by a dynamic value: convert it first",
-                ));
-            }
-            let ascending = key.direction == Some(Direction::Ascending);
-            let nulls_first = match key.nulls {
-                Some(nulls) => nulls == Nulls::First,
-                None => ascending,
-            };
-            let ty = compiled.ty;
-            let value = self.expression(&compiled, relation);
-            if ty == Type::Real {
-                // What is no number stands between the numbers and the nulls.
-                let (null, number) = match nulls_first {
-                    true => (0, 2),
-                    false => (2, 0),
-                };
-                let rank = when(value.clone().is_null(), lit(null))
-                    .when(isnan(value.clone()), lit(1))
-                    .otherwise(lit(number))?;
-                order.push((columns.len(), true, true));
-                columns.push((format!("\0rank{i}"), Type::Int, rank));
-            }
-            match compiled.as_column() {
-                Some(at) => order.push((at, ascending, nulls_first)),
-                None => {
-                    order.push((columns.len(), ascending, nulls_first));
-                    columns.push((format!("\0{i}"), ty, value));
-                }
-            }
-        }
-        // Kusto leaves the order of equal rows open. Threads would make it another one in every run.
-        let keys: Vec<usize> = order.iter().map(|(at, ..)| *at).collect();
-        let ties: Vec<usize> = (0..width)
-            .filter(|at| columns[*at].1 != Type::Dynamic && !keys.contains(at))
-            .take(TIE_COLUMNS)
-            .collect();
-        for at in ties {
-            order.push((columns.len(), true, true));
-            let (_, ty, expr) = &columns[at];
-            columns.push((format!("\0tie{at}"), *ty, unary::apart(expr.clone())));
-        }
-        let with_keys = self.fields.project(relation, columns)?;
-        let mut by: Vec<SortExpr> = order
-            .iter()
-            .map(|(at, ascending, nulls_first)| {
-                with_keys.columns[*at].expr().sort(*ascending, *nulls_first)
-            })
-            .collect();
-        let mut out = match (part, most) {
-            (Some(part), Some(most)) => self.first_of_parts(&with_keys, by.clone(), part, most)?,
-            _ => with_keys,
-        };
-        let parts = part.and_then(|part| out.column(part)).map(Column::expr);
-        by.splice(0..0, parts.map(|part| part.sort(true, true)));
-        let most = most.filter(|_| part.is_none());
-        let builder = match most {
-            Some(0) => out.builder().limit(0, Some(0))?,
-            most => out.builder().sort_with_limit(by, most)?,
-        };
-        out = out.with(builder)?;
-        out.columns.truncate(width);
-        out.ordered = true;
-        Ok(out)
-    }
-
     pub(super) fn distinct(
         &mut self,
         relation: &Relation,
@@ -454,6 +316,72 @@ impl Lower<'_> {
         out.ordered = false;
         Ok(out)
     }
+
+    fn count_rows(
+        &mut self,
+        relation: &Relation,
+        name: Option<&Name>,
+    ) -> Result<Relation, Failure> {
+        let field = self.fields.next("Count");
+        let plan = relation
+            .builder()
+            .aggregate(
+                Vec::<PlanExpr>::new(),
+                vec![datafusion::functions_aggregate::expr_fn::count(lit(1)).alias(&field)],
+            )?
+            .build()?;
+        Ok(Relation {
+            plan: Arc::new(plan),
+            columns: vec![Column::new(
+                name.map_or("Count", |n| &n.text),
+                Type::Long,
+                field,
+            )],
+            ordered: false,
+        })
+    }
+
+    /// `getschema`: a row for each column.
+    fn schema_rows(&mut self, relation: &Relation) -> Result<Relation, Failure> {
+        let rows: Vec<Vec<Value>> = relation
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(i, c)| {
+                vec![
+                    Value::String(c.name.as_str().into()),
+                    Value::Long(i as i64),
+                    Value::String(system_type(c.ty).into()),
+                    Value::String(c.ty.name().into()),
+                ]
+            })
+            .collect();
+        let columns = [
+            ("ColumnName".to_string(), Type::String),
+            ("ColumnOrdinal".to_string(), Type::Long),
+            ("DataType".to_string(), Type::String),
+            ("ColumnType".to_string(), Type::String),
+        ];
+        self.rows(&columns, &rows)
+    }
+}
+
+/// `project-rename`: the same columns, some under another name.
+fn renamed(mut relation: Relation, renames: &[Rename]) -> Result<Relation, Failure> {
+    for rename in renames {
+        relation.need(&rename.from.text, rename.from.span)?;
+        let to = &rename.to;
+        if to.text != rename.from.text && relation.column(&to.text).is_some() {
+            let message = format!("a column `{}` is there already", to.text);
+            return Err(Failure::at(to.span, message));
+        }
+        for column in &mut relation.columns {
+            if column.name == rename.from.text {
+                column.name.clone_from(&to.text);
+            }
+        }
+    }
+    Ok(relation)
 }
 
 fn named(pattern: &NamePattern, name: &str) -> bool {

@@ -24,8 +24,8 @@ use base64::engine::general_purpose::STANDARD;
 use datafusion::common::Result;
 use datafusion::logical_expr::{Expr, Volatility};
 
-use super::{arrays, unary};
-use crate::kql::value::{MAX_DATETIME_TICKS, TICKS_PER_DAY, Type, UNIX_EPOCH_TICKS, Value};
+use super::{arrays, transcode};
+use crate::function::value::{MAX_DATETIME_TICKS, TICKS_PER_DAY, Type, UNIX_EPOCH_TICKS, Value};
 
 /// The Kusto type of a column of this type. `beyond_long`: it has a number that `long` does not hold.
 pub(super) fn kusto_type(ty: &DataType, beyond_long: bool) -> Type {
@@ -60,20 +60,20 @@ pub(super) fn is_text(ty: &DataType) -> bool {
 pub(super) fn typed(column: Expr, from: &DataType, ty: Type) -> Expr {
     let call = |name: &'static str, map: fn(&ArrayRef) -> Result<ArrayRef>| {
         let made = Some(arrays::arrow_type(ty));
-        unary::call(name, made, Volatility::Immutable, map, column.clone())
+        transcode::call(name, made, Volatility::Immutable, map, column.clone())
     };
     match ty {
         Type::DateTime if matches!(from, DataType::Timestamp(TimeUnit::Microsecond, _)) => {
-            unary::ticks(column)
+            transcode::ticks(column)
         }
         Type::DateTime | Type::Timespan => call("ticks_of", ticks),
         Type::Decimal => call("decimal_of", decimals),
-        Type::String if is_text(values_of(from)) => unary::text(column),
+        Type::String if is_text(values_of(from)) => transcode::text(column),
         Type::String => call("text_of", texts),
         Type::Dynamic if is_text(values_of(from)) => {
-            unary::from_outside(datafusion::prelude::cast(column, DataType::Utf8))
+            transcode::from_outside(datafusion::prelude::cast(column, DataType::Utf8))
         }
-        Type::Dynamic => unary::from_outside(call("json_of", jsons)),
+        Type::Dynamic => transcode::from_outside(call("json_of", jsons)),
         ty => datafusion::prelude::cast(column, arrays::arrow_type(ty)),
     }
 }

@@ -1,12 +1,12 @@
 //! `parse` and `parse-where`: text taken apart by what stands between the parts.
 
-use super::operator::columns_of;
-use super::relation::Relation;
-use super::statement::Lower;
-use super::{Failure, row};
+use super::Failure;
+use super::capture::{Capture, Part, Parts, Pattern};
+use super::lower::Lower;
+use super::relation::{Relation, columns_of};
+use crate::function::value::Type;
 use crate::kql::ast::operator::ParsePart;
 use crate::kql::ast::{Expr, ExprKind, Operator};
-use crate::kql::value::{Type, Value};
 
 impl Lower<'_> {
     pub(super) fn parse(
@@ -31,65 +31,50 @@ impl Lower<'_> {
         let (regex, types) = parse_pattern(pattern, &kind, &flags)
             .map_err(|message| Failure::at(operator.span, message))?;
         let compiled = self.compile(source, &relation.schema())?;
-        let input = vec![self.expression(&compiled, relation)];
-        let input_types = vec![compiled.ty];
+        let text = self.expression(&compiled, relation);
+        let parts = plain_parts(pattern).filter(|_| kind != "regex" && flags == "s");
+        let names = pattern.iter().filter_map(|p| match p {
+            ParsePart::Column { name, .. } => Some(name.text.clone()),
+            _ => None,
+        });
         let relaxed = kind == "relaxed";
+        let capture = Capture::Pattern(Pattern::new(regex, types.len(), parts, relaxed));
+        let parts = Parts::of(capture, text, compiled.ty, types.clone());
         let mut columns = columns_of(relation);
-        let names: Vec<String> = pattern
-            .iter()
-            .filter_map(|p| match p {
-                ParsePart::Column { name, .. } => Some(name.text.clone()),
-                _ => None,
-            })
-            .collect();
-        let all_types = types.clone();
-        let captured = {
-            move |row: &[Value]| -> Option<Vec<Value>> {
-                let text = row[0].text();
-                let found = regex.captures(&text)?;
-                let mut out = Vec::new();
-                for (i, ty) in all_types.iter().enumerate() {
-                    let piece = found.name(&format!("c{i}")).map_or("", |m| m.as_str());
-                    let value = Value::string(piece).convert(*ty);
-                    if value == Value::Null && *ty != Type::String && !relaxed {
-                        return None;
-                    }
-                    out.push(value);
-                }
-                Some(out)
-            }
-        };
-        for (i, (name, ty)) in names.iter().zip(&types).enumerate() {
-            let captured = captured.clone();
-            let ty = *ty;
-            let expr = row::call(
-                "parse",
-                input.clone(),
-                input_types.clone(),
-                ty,
-                move |row| match captured(row) {
-                    Some(mut values) => values.swap_remove(i),
-                    None if ty == Type::String => Value::String("".into()),
-                    None => Value::Null,
-                },
-            );
-            match columns.iter_mut().find(|c| c.0 == *name) {
+        for (at, (name, ty)) in names.zip(types).enumerate() {
+            let expr = parts.column(at);
+            match columns.iter_mut().find(|c| c.0 == name) {
                 Some(old) => (old.1, old.2) = (ty, expr),
-                None => columns.push((name.clone(), ty, expr)),
+                None => columns.push((name, ty, expr)),
             }
         }
         let over = match filter {
             false => relation.clone(),
-            true => {
-                let matched =
-                    row::call("parse_where", input, input_types, Type::Bool, move |row| {
-                        Value::Bool(captured(row).is_some())
-                    });
-                relation.with(relation.builder().filter(matched)?)?
-            }
+            true => relation.with(relation.builder().filter(parts.fits())?)?,
         };
         self.fields.project(&over, columns)
     }
+}
+
+/// The parts of a pattern where each is plain text, or takes all up to the next one.
+fn plain_parts(pattern: &[ParsePart]) -> Option<Vec<Part>> {
+    let mut parts: Vec<Part> = Vec::with_capacity(pattern.len());
+    for part in pattern {
+        let part = match part {
+            ParsePart::Star(_) => Part::Gap(false),
+            ParsePart::Column { ty, .. } => match ty.as_ref().map(|t| t.ty) {
+                Some(Type::Int | Type::Long) => return None,
+                _ => Part::Gap(true),
+            },
+            ParsePart::Text(text) => Part::Text(text.text.clone()),
+        };
+        match (parts.last_mut(), part) {
+            (Some(Part::Gap(_)), Part::Gap(_)) => return None,
+            (Some(Part::Text(before)), Part::Text(text)) => before.push_str(&text),
+            (_, part) => parts.push(part),
+        }
+    }
+    (!parts.is_empty()).then_some(parts)
 }
 
 /// The pattern of `parse` as one regular expression, and the types of its columns.

@@ -12,8 +12,8 @@ use datafusion::logical_expr::{
 use datafusion::prelude::lit;
 
 use super::row;
-use super::unary::first;
-use crate::kql::value::{Json, Place, is_compact};
+use super::transcode::first;
+use crate::function::value::{Json, Place, is_compact};
 
 /// JSON text in a column, and where in it.
 pub(super) struct Document {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use maxminddb::{Reader, geoip2};
 
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
+use crate::function::{Geography, Location};
 use crate::ingest::input;
-use crate::kql::function::{Geography, Location};
 
 struct MaxMind(Reader<Vec<u8>>);
 

@@ -2,21 +2,26 @@
 
 use std::sync::Arc;
 
+use datafusion::error::DataFusionError;
+
+use super::later::{ByRow, OnlyPlanned};
+use super::lower::Lower;
 use super::relation::Relation;
-use super::statement::Lower;
 use super::{Empty, Failure, Made, Making, Purpose};
-use crate::kql::aggregate;
+use crate::function::Env;
+use crate::function::aggregate;
+use crate::function::value::{Type, Value};
 use crate::kql::ast::operator::{Direction, Ordered, Scan, Setting};
 use crate::kql::ast::{Call, Expr, ExprKind, Name, NamedExpr, Operator, Schema};
-use crate::kql::eval::{ANY, ANY_TEXT};
+use crate::kql::eval::{ANY, ANY_TEXT, Compiled};
 use crate::kql::naming::column_name;
 use crate::kql::plugin::reduce::Reduce;
-use crate::kql::plugin::{self, Argument, Columns, Form, Given, Rows, scan};
+use crate::kql::plugin::{self, Argument, Columns, Form, Given, Plugin, Rows, scan};
 use crate::kql::span::Fault;
-use crate::kql::value::{Type, Value};
 
 impl Lower<'_> {
-    /// `evaluate`: the plugins that turn rows into rows. Where the query is only planned, none of them runs.
+    /// `evaluate`: the plugins that turn rows into rows. Those whose columns follow from the query run with it, like all operators. All others
+    /// need their rows first; where the query is only planned, none of them runs.
     pub(super) fn evaluate(
         &mut self,
         relation: &Relation,
@@ -31,39 +36,47 @@ impl Lower<'_> {
                     .hint_near(name, &known),
             );
         };
+        let forms = forms_of(plugin, call)?;
+        let first = plugin.columns == Columns::FromData || forms.contains(&Form::Table);
         let runs = self.options.purpose == Purpose::Run;
-        let input = self.input(relation)?;
+        let input = match first {
+            true => self.input(&format!("`evaluate {name}`"), relation)?,
+            false => Rows {
+                columns: relation.schema(),
+                rows: Vec::new(),
+            },
+        };
         let mut arguments: Vec<Argument> = Vec::new();
-        for (at, argument) in call.arguments.iter().enumerate() {
+        let mut computed = Vec::new();
+        for (argument, form) in call.arguments.iter().zip(forms) {
             let label = argument.names.first().map(|n| n.text.clone());
-            let form = plugin
-                .parameter(at, label.as_deref())
-                .map_err(|message| Failure::at(argument.span, message))?
-                .form;
-            let given = self.given(argument, form, &input, &arguments)?;
+            let given = self.given(argument, form, &input, &arguments, &mut computed)?;
             arguments.push(Argument { label, given });
         }
-        let made = plugin
-            .run(&input, &arguments)
-            .map_err(|message| Failure::at(call.span, message))?;
+        let input = Arc::new(input);
+        let (own, given) = (Arc::clone(&input), arguments.clone());
+        // On a thread that can be left behind: a plugin goes through all rows at once.
+        let made = self.session.run(async move {
+            tokio::task::spawn_blocking(move || plugin.run(&own, &given))
+                .await
+                .map_err(|e| DataFusionError::ExecutionJoin(Box::new(e)))
+        })?;
+        let made = made.map_err(|message| Failure::at(call.span, message))?;
         let of_data = schema.is_none() && plugin.columns == Columns::FromData;
-        let made = match schema {
-            Some(schema) => {
-                let wanted: Vec<(String, Type)> = schema
-                    .columns
-                    .iter()
-                    .map(|c| (c.name.text.clone(), c.ty.ty))
-                    .collect();
-                made.shaped(&wanted, schema.open.then_some(input.columns.as_slice()))
-            }
-            None => made,
-        };
+        let shape = Shape::of(schema, &input.columns);
+        let made = shape.made(made);
+        if !first {
+            let evaluate = Evaluate {
+                plugin,
+                columns: input.columns.clone(),
+                arguments,
+                computed,
+                shape,
+                env: self.env.clone(),
+            };
+            return self.later(plugin.name, relation, &made.columns, evaluate);
+        }
         if runs {
-            self.made_of.push(Made {
-                name: format!("`evaluate {name}`"),
-                plan: Arc::clone(&relation.plan),
-                making: Making::InOrder,
-            });
             if of_data && input.rows.is_empty() {
                 self.empty.push(Empty {
                     plugin: plugin.name,
@@ -78,9 +91,8 @@ impl Lower<'_> {
             true => self.with_expected(made.columns, Type::Dynamic),
             false => made.columns,
         };
-        let planned = self.later(name, relation, &columns, move |_| {
-            Err(format!("`evaluate {name}` is only planned"))
-        })?;
+        let planned = OnlyPlanned(format!("`evaluate {name}`"));
+        let planned = self.later(name, relation, &columns, planned)?;
         match of_data {
             true => self.opened(&planned, Type::Dynamic),
             false => Ok(planned),
@@ -88,31 +100,36 @@ impl Lower<'_> {
     }
 
     /// The rows that a plugin reads; none where the query is only planned.
-    fn input(&self, relation: &Relation) -> Result<Rows, Failure> {
+    fn input(&mut self, name: &str, relation: &Relation) -> Result<Rows, Failure> {
         let rows = match self.options.purpose {
-            Purpose::Run => self.answer(relation)?,
+            Purpose::Run => self.phase(name.into(), Making::InOrder, relation)?,
             _ => Vec::new(),
         };
         let columns = relation.schema();
         Ok(Rows { columns, rows })
     }
 
+    /// An argument; what is computed of each row is noted beside it.
     fn given(
         &mut self,
         argument: &NamedExpr,
         form: Form,
         input: &Rows,
         known: &[Argument],
+        computed: &mut Vec<Compiled>,
     ) -> Result<Given, Failure> {
         match (form, &argument.expr.kind) {
             (Form::Table, _) => {
+                let name = "a table among the arguments of `evaluate`";
                 let relation = self.table(&argument.expr)?;
-                self.made_of.push(Made {
-                    name: "a table among the arguments of `evaluate`".into(),
-                    plan: relation.plan.clone(),
-                    making: Making::InOrder,
-                });
-                Ok(Given::Table(self.input(&relation)?))
+                if self.options.purpose != Purpose::Run {
+                    self.made_of.push(Made {
+                        name: name.into(),
+                        plan: relation.plan.clone(),
+                        making: Making::InOrder,
+                    });
+                }
+                Ok(Given::Table(self.input(name, &relation)?))
             }
             (Form::TableColumn, ExprKind::Name(name)) => {
                 let columns = known.iter().find_map(|a| match &a.given {
@@ -134,18 +151,22 @@ impl Lower<'_> {
                 let Some(own) = aggregate::get(&call.name.text) else {
                     return Err(Failure::unsupported(call.name.span, &call.name.text));
                 };
-                let arguments: Result<Vec<Given>, Failure> = call
-                    .arguments
-                    .iter()
-                    .map(|a| self.scalar(a, input))
-                    .collect();
-                Ok(Given::Aggregate(own, arguments?))
+                let mut arguments = Vec::new();
+                for argument in &call.arguments {
+                    arguments.push(self.scalar(argument, input, computed)?);
+                }
+                Ok(Given::Aggregate(own, arguments))
             }
-            _ => self.scalar(argument, input),
+            _ => self.scalar(argument, input, computed),
         }
     }
 
-    fn scalar(&mut self, argument: &NamedExpr, input: &Rows) -> Result<Given, Failure> {
+    fn scalar(
+        &mut self,
+        argument: &NamedExpr,
+        input: &Rows,
+        computed: &mut Vec<Compiled>,
+    ) -> Result<Given, Failure> {
         let compiled = self.compile(&argument.expr, &input.columns)?;
         if let Some(at) = compiled.as_column() {
             return Ok(Given::Column(at));
@@ -155,14 +176,16 @@ impl Lower<'_> {
         }
         let own = argument.names.first().map(|n| n.text.clone());
         let values = input.rows.iter().map(|row| compiled.eval(&self.env, row));
-        Ok(Given::Computed {
+        let given = Given::Computed {
             name: own
                 .or_else(|| column_name(&argument.expr))
                 .unwrap_or_default(),
             ty: compiled.ty,
             reads: compiled.columns(),
             values: values.collect(),
-        })
+        };
+        computed.push(compiled);
+        Ok(given)
     }
 
     pub(super) fn scan(
@@ -180,9 +203,7 @@ impl Lower<'_> {
         let scan = self.scoped(&columns, |scope| scan::compile(tree, id, scope, &env))?;
         let columns = scan.columns().to_vec();
         let local = scan.local_times(&relation.local_times());
-        let made = self.later("scan", relation, &columns, move |rows| {
-            Ok(scan.run(&env, &rows).rows)
-        })?;
+        let made = self.later("scan", relation, &columns, Scanned { scan, env })?;
         let mut made = made.with_local_times(&local);
         made.ordered = relation.ordered;
         Ok(made)
@@ -223,7 +244,6 @@ impl Lower<'_> {
                 ));
             }
         };
-        let env = self.env.clone();
         let result = match source {
             true => {
                 columns.push(("Pattern".into(), Type::String));
@@ -231,16 +251,13 @@ impl Lower<'_> {
             }
             false => reduce.rows(&[]).columns,
         };
-        self.later("reduce", relation, &result, move |mut rows| {
-            let values: Vec<Value> = rows.iter().map(|row| compiled.eval(&env, row)).collect();
-            if !source {
-                return Ok(reduce.rows(&values).rows);
-            }
-            for (row, pattern) in rows.iter_mut().zip(reduce.patterns(&values)) {
-                row.push(pattern);
-            }
-            Ok(rows)
-        })
+        let reduced = Reduced {
+            reduce,
+            by: compiled,
+            source,
+            env: self.env.clone(),
+        };
+        self.later("reduce", relation, &result, reduced)
     }
 
     /// `top-hitters`: exact here, where Kusto counts roughly; of equally frequent values the greatest.
@@ -301,6 +318,131 @@ impl Lower<'_> {
         let most = self.count(count)?;
         let distinct = self.distinct(relation, std::slice::from_ref(of))?;
         distinct.with(distinct.builder().limit(0, Some(most))?)
+    }
+}
+
+/// What a plugin takes each argument of a call as.
+fn forms_of(plugin: &Plugin, call: &Call) -> Result<Vec<Form>, Failure> {
+    let mut forms = Vec::new();
+    for (at, argument) in call.arguments.iter().enumerate() {
+        let label = argument.names.first().map(|n| n.text.as_str());
+        let parameter = plugin.parameter(at, label);
+        let parameter = parameter.map_err(|message| Failure::at(argument.span, message))?;
+        forms.push(parameter.form);
+    }
+    Ok(forms)
+}
+
+/// A plugin with its arguments, ready to go through rows.
+#[derive(PartialEq)]
+struct Evaluate {
+    plugin: &'static Plugin,
+    columns: Vec<(String, Type)>,
+    arguments: Vec<Argument>,
+    /// What arguments compute of each row, in the order in which they were noted.
+    computed: Vec<Compiled>,
+    shape: Shape,
+    env: Env,
+}
+
+impl ByRow for Evaluate {
+    fn turn(&self, rows: Vec<Vec<Value>>) -> Result<Vec<Vec<Value>>, String> {
+        let mut arguments = self.arguments.clone();
+        let mut computed = self.computed.iter();
+        for argument in &mut arguments {
+            fill(&mut argument.given, &mut computed, &self.env, &rows);
+        }
+        let columns = self.columns.clone();
+        let made = self.plugin.run(&Rows { columns, rows }, &arguments)?;
+        Ok(self.shape.made(made).rows)
+    }
+}
+
+/// A `scan` ready to go through rows.
+#[derive(PartialEq)]
+struct Scanned {
+    scan: scan::Scan,
+    env: Env,
+}
+
+impl ByRow for Scanned {
+    fn turn(&self, rows: Vec<Vec<Value>>) -> Result<Vec<Vec<Value>>, String> {
+        Ok(self.scan.run(&self.env, &rows).rows)
+    }
+}
+
+/// A `reduce` ready to go through rows.
+#[derive(PartialEq)]
+struct Reduced {
+    reduce: Reduce,
+    by: Compiled,
+    /// Whether each row stays, with its pattern.
+    source: bool,
+    env: Env,
+}
+
+impl ByRow for Reduced {
+    fn turn(&self, mut rows: Vec<Vec<Value>>) -> Result<Vec<Vec<Value>>, String> {
+        let values = rows.iter().map(|row| self.by.eval(&self.env, row));
+        let values: Vec<Value> = values.collect();
+        if !self.source {
+            return Ok(self.reduce.rows(&values).rows);
+        }
+        for (row, pattern) in rows.iter_mut().zip(self.reduce.patterns(&values)) {
+            row.push(pattern);
+        }
+        Ok(rows)
+    }
+}
+
+/// The columns that a query writes behind a call of a plugin.
+#[derive(PartialEq)]
+struct Shape {
+    wanted: Option<Vec<(String, Type)>>,
+    /// Those of the input, where they are to stay.
+    kept: Option<Vec<(String, Type)>>,
+}
+
+impl Shape {
+    fn of(schema: Option<&Schema>, input: &[(String, Type)]) -> Shape {
+        let named = |schema: &Schema| {
+            let columns = schema.columns.iter();
+            columns.map(|c| (c.name.text.clone(), c.ty.ty)).collect()
+        };
+        let open = schema.is_some_and(|schema| schema.open);
+        Shape {
+            wanted: schema.map(named),
+            kept: open.then(|| input.to_vec()),
+        }
+    }
+
+    fn made(&self, rows: Rows) -> Rows {
+        match &self.wanted {
+            Some(wanted) => rows.shaped(wanted, self.kept.as_deref()),
+            None => rows,
+        }
+    }
+}
+
+/// Works out what arguments compute of each row, in the order in which they were noted.
+fn fill(
+    given: &mut Given,
+    computed: &mut std::slice::Iter<'_, Compiled>,
+    env: &Env,
+    rows: &[Vec<Value>],
+) {
+    match given {
+        Given::Computed { values, .. } => {
+            let compiled = computed.next();
+            let own = compiled.map(|c| rows.iter().map(|row| c.eval(env, row)).collect());
+            *values = own.unwrap_or_default();
+        }
+        Given::Aggregate(_, inner) => {
+            for one in inner {
+                fill(one, computed, env, rows);
+            }
+        }
+        Given::Column(_) | Given::Constant(..) | Given::Table(_) => {}
     }
 }
 

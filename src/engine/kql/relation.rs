@@ -7,10 +7,10 @@ use arrow::datatypes::Field;
 use datafusion::common::{Column as PlanColumn, DFSchema};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Projection};
 
-use super::{Failure, arrays, unary};
+use super::{Failure, arrays, transcode};
+use crate::function::value::Type;
 use crate::kql::ast::Span;
 use crate::kql::eval::Compiled;
-use crate::kql::value::Type;
 
 /// A column.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,17 +21,20 @@ pub(super) struct Column {
     pub ty: Type,
     /// Its name in the plan: unique, so that equal names of two sides of a join do not meet.
     pub field: String,
-    /// The field of the stored column that it is made of, where that is still in the plan: files can be passed over by it.
+    /// The field of the stored column that it is made of, where that is still in the plan: files can be passed over by it. Of a path, its
+    /// arrays and bags may have blanks.
     pub stored: Option<String>,
     /// Whether its times are those of clocks somewhere, and no instants.
     pub local: bool,
     /// Of a JSON column: the fields in which paths of it are stored, where they are still in the plan.
     pub paths: Arc<HashMap<String, String>>,
+    /// Those of these fields of which each text is the array or object of the JSON, as it stands there.
+    pub nested: Arc<HashSet<String>>,
 }
 
 impl Column {
     /// A column that is no more than its field.
-    pub fn new(name: impl Into<String>, ty: Type, field: impl Into<String>) -> Column {
+    pub(super) fn new(name: impl Into<String>, ty: Type, field: impl Into<String>) -> Column {
         Column {
             name: name.into(),
             ty,
@@ -39,17 +42,19 @@ impl Column {
             stored: None,
             local: false,
             paths: Arc::default(),
+            nested: Arc::default(),
         }
     }
 
     /// What is stored of it is not in the plan any more.
-    pub fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.stored = None;
         self.paths = Arc::default();
+        self.nested = Arc::default();
     }
 
     /// The column as an expression of the plan.
-    pub fn expr(&self) -> Expr {
+    pub(super) fn expr(&self) -> Expr {
         Expr::Column(PlanColumn::from_name(&self.field))
     }
 }
@@ -67,12 +72,12 @@ pub(super) struct Relation {
 
 impl Relation {
     /// The column of that name.
-    pub fn column(&self, name: &str) -> Option<&Column> {
+    pub(super) fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|c| c.name == name)
     }
 
     /// The column of that name, or why not.
-    pub fn need(&self, name: &str, span: Span) -> Result<&Column, Failure> {
+    pub(super) fn need(&self, name: &str, span: Span) -> Result<&Column, Failure> {
         self.column(name).ok_or_else(|| {
             let known: Vec<String> = self.columns.iter().map(|c| c.name.clone()).collect();
             Failure::no_column(name, span, &known)
@@ -80,7 +85,7 @@ impl Relation {
     }
 
     /// Names and types.
-    pub fn schema(&self) -> Vec<(String, Type)> {
+    pub(super) fn schema(&self) -> Vec<(String, Type)> {
         self.columns
             .iter()
             .map(|c| (c.name.clone(), c.ty))
@@ -88,12 +93,12 @@ impl Relation {
     }
 
     /// Whether a scalar over its rows gives local times.
-    pub fn gives_local_times(&self, compiled: &Compiled) -> bool {
+    pub(super) fn gives_local_times(&self, compiled: &Compiled) -> bool {
         compiled.is_local_time(&|at| self.columns.get(at).is_some_and(|c| c.local))
     }
 
     /// The same, with columns that were made row by row: one of the name of a column with local times has such ones too.
-    pub fn with_local_times_of(mut self, from: &Relation) -> Relation {
+    pub(super) fn with_local_times_of(mut self, from: &Relation) -> Relation {
         for column in &mut self.columns {
             let same = from.column(&column.name);
             column.local |= same.is_some_and(|c| c.local) && column.ty == Type::DateTime;
@@ -102,12 +107,12 @@ impl Relation {
     }
 
     /// Which of its columns have local times.
-    pub fn local_times(&self) -> Vec<bool> {
+    pub(super) fn local_times(&self) -> Vec<bool> {
         self.columns.iter().map(|c| c.local).collect()
     }
 
     /// The same, with local times in these columns too.
-    pub fn with_local_times(mut self, local: &[bool]) -> Relation {
+    pub(super) fn with_local_times(mut self, local: &[bool]) -> Relation {
         for (column, local) in self.columns.iter_mut().zip(local) {
             column.local |= *local && column.ty == Type::DateTime;
         }
@@ -115,17 +120,29 @@ impl Relation {
     }
 
     /// Starts to change the plan.
-    pub fn builder(&self) -> LogicalPlanBuilder {
+    pub(super) fn builder(&self) -> LogicalPlanBuilder {
         LogicalPlanBuilder::from(Arc::clone(&self.plan))
     }
 
     /// The same columns over another plan.
-    pub fn with(&self, builder: LogicalPlanBuilder) -> Result<Relation, Failure> {
+    pub(super) fn with(&self, builder: LogicalPlanBuilder) -> Result<Relation, Failure> {
         Ok(Relation {
             plan: Arc::new(builder.build()?),
             ..self.clone()
         })
     }
+}
+
+/// Columns of a projection: name, type, expression.
+pub(super) type Columns = Vec<(String, Type, Expr)>;
+
+/// The columns as they are.
+pub(super) fn columns_of(relation: &Relation) -> Columns {
+    relation
+        .columns
+        .iter()
+        .map(|c| (c.name.clone(), c.ty, c.expr()))
+        .collect()
 }
 
 /// How columns are projected.
@@ -147,7 +164,7 @@ pub(super) struct Fields {
 
 impl Fields {
     /// A name that no other field has, like that of the column.
-    pub fn next(&mut self, column: &str) -> String {
+    pub(super) fn next(&mut self, column: &str) -> String {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let stem = match !column.is_empty() && column.chars().all(plain) {
             true => column,
@@ -167,7 +184,7 @@ impl Fields {
     }
 
     /// A projection of a relation to these columns, and nothing beside them.
-    pub fn project(
+    pub(super) fn project(
         &mut self,
         from: &Relation,
         columns: Vec<(String, Type, Expr)>,
@@ -176,7 +193,7 @@ impl Fields {
     }
 
     /// The same, of columns that are not all of the type of their Kusto type.
-    pub fn project_untyped(
+    pub(super) fn project_untyped(
         &mut self,
         from: &Relation,
         columns: Vec<(String, Type, Expr)>,
@@ -185,7 +202,7 @@ impl Fields {
     }
 
     /// A projection of a relation to these columns. What is stored of those that stay as they are stays in the plan.
-    pub fn project_keeping(
+    pub(super) fn project_keeping(
         &mut self,
         from: &Relation,
         columns: Vec<(String, Type, Expr)>,
@@ -208,11 +225,20 @@ impl Fields {
                 Expr::Column(c) => from.columns.iter().find(|f| f.field == c.name),
                 _ => None,
             };
-            column.local = unary::is_local(&expr) || same.is_some_and(|c| c.local);
+            column.local = transcode::is_local(&expr) || same.is_some_and(|c| c.local);
             if let Some(same) = same.filter(|_| how == Project::Keeping) {
                 kept.extend(same.stored.iter().chain(same.paths.values()));
                 column.stored.clone_from(&same.stored);
                 column.paths = Arc::clone(&same.paths);
+                column.nested = Arc::clone(&same.nested);
+            }
+            if let Some(path) = transcode::kept_path(&expr)
+                && how == Project::Keeping
+            {
+                let mut paths = from.columns.iter().flat_map(|c| c.paths.values());
+                let path = paths.find(|field| *field == path);
+                kept.extend(path);
+                column.stored = path.cloned();
             }
             exprs.push(expr.alias(&column.field));
             out.push(column);

@@ -1,12 +1,11 @@
 //! Scalar expressions and aggregates of KQL as functions of DataFusion.
 //!
-//! An expression is evaluated row by row by [`crate::kql`], which knows Kusto's semantics; DataFusion sees one function from the
-//! columns that the expression reads. What can be done column by column is in [`super::native`].
+//! An expression that has no bodies for columns is evaluated row by row by [`crate::kql`], which knows Kusto's semantics; DataFusion sees one
+//! function from the columns that the expression reads, which holds the expression as data. What can be done column by column is in [`super::native`].
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -17,94 +16,90 @@ use datafusion::logical_expr::{
     ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::arrays::{ColumnBuilder, Reader};
 use super::grouped::{self, Kernel};
 use super::{arrays, state};
-use crate::kql::aggregate::{self, Aggregate};
-use crate::kql::value::{Json, Type, Value};
+use crate::function::Env;
+use crate::function::aggregate::{self, Aggregate};
+use crate::function::value::{Json, Type, Value};
+use crate::kql::eval::Compiled;
 
 /// A name that DataFusion has for nothing of its own: it goes by names, and would take Kusto's `max` for the one that it knows.
 pub(super) fn own_name(name: &str) -> String {
     format!("kql_{name}")
 }
 
-/// Two functions are equal when they are the same one.
-fn next_id() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
+/// What is done with the value of an expression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Then {
+    /// Nothing.
+    Value,
+    /// Whether it is true; null is not.
+    IsTrue,
+    /// Made a `bool`, or null.
+    ToBool,
 }
 
-/// How rows are turned into values.
-type Evaluate = dyn Fn(&[Value]) -> Value + Send + Sync;
+impl Then {
+    fn of(self, value: Value) -> Value {
+        match self {
+            Then::Value => value,
+            Then::IsTrue => Value::Bool(value.to_bool() == Some(true)),
+            Then::ToBool => value.to_bool().map_or(Value::Null, Value::Bool),
+        }
+    }
+}
 
-/// A function of some columns.
+/// An expression over some columns, as data: two that say the same are equal.
+#[derive(PartialEq, Eq, Hash)]
 pub(super) struct RowFunction {
-    id: u64,
     name: String,
+    tree: Compiled,
+    then: Then,
+    env: Env,
     types: Vec<Type>,
     ty: Type,
-    evaluate: Box<Evaluate>,
     signature: Signature,
 }
 
 impl fmt::Debug for RowFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{}", self.name, self.id)
+        f.debug_struct(&self.name)
+            .field("tree", &self.tree)
+            .field("then", &self.then)
+            .finish_non_exhaustive()
     }
 }
 
-impl PartialEq for RowFunction {
-    fn eq(&self, other: &Self) -> bool {
-        self.id == other.id
-    }
-}
-
-impl Eq for RowFunction {}
-
-impl Hash for RowFunction {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.id.hash(state);
-    }
-}
-
-/// The same as [`call`], for a function that gives another value each time.
-pub(super) fn call_each_time(
-    name: &'static str,
-    columns: Vec<Expr>,
-    types: Vec<Type>,
-    ty: Type,
-    evaluate: impl Fn(&[Value]) -> Value + Send + Sync + 'static,
-) -> Expr {
-    let signature = signature_of(columns.len(), Volatility::Volatile);
-    function(name, columns, types, ty, Box::new(evaluate), signature)
-}
-
-/// A call of a function of these columns. The name is for those who read the plan.
+/// The value of an expression over these columns, of these types. The name is for those who read the plan.
 pub(super) fn call(
     name: &'static str,
+    (tree, then): (Compiled, Then),
+    env: &Env,
     columns: Vec<Expr>,
     types: Vec<Type>,
-    ty: Type,
-    evaluate: impl Fn(&[Value]) -> Value + Send + Sync + 'static,
 ) -> Expr {
-    let signature = signature(columns.len());
-    function(name, columns, types, ty, Box::new(evaluate), signature)
-}
-
-fn function(
-    name: &'static str,
-    columns: Vec<Expr>,
-    types: Vec<Type>,
-    ty: Type,
-    evaluate: Box<Evaluate>,
-    signature: Signature,
-) -> Expr {
+    let volatility = match tree.is_random() {
+        true => Volatility::Volatile,
+        false => Volatility::Immutable,
+    };
+    let ty = match then {
+        Then::Value => tree.ty,
+        Then::IsTrue | Then::ToBool => Type::Bool,
+    };
+    let mut env = env.clone();
+    if !tree.asks_now() {
+        // Whenever it is asked, it is the same function.
+        env.now = 0;
+    }
     let function = RowFunction {
-        id: next_id(),
         name: own_name(name),
-        signature,
+        tree,
+        then,
+        env,
         types,
         ty,
-        evaluate,
+        signature: signature_of(columns.len(), volatility),
     };
     ScalarUDF::from(function).call(columns)
 }
@@ -141,21 +136,29 @@ impl ScalarUDFImpl for RowFunction {
             .into_iter()
             .map(|a| a.into_array(rows))
             .collect::<Result<_>>()?;
+        let readers = readers(&columns, &self.types);
         let mut row = vec![Value::Null; columns.len()];
-        let mut out = Vec::with_capacity(rows);
+        let mut out = ColumnBuilder::new(self.ty, rows);
         for r in 0..rows {
-            for (i, column) in columns.iter().enumerate() {
-                row[i] = arrays::value(column, r, self.types[i]);
+            for (value, reader) in row.iter_mut().zip(&readers) {
+                reader.refill(r, value);
             }
-            out.push((self.evaluate)(&row));
+            let value = self.then.of(self.tree.eval(&self.env, &row));
+            out.push(value.cell());
         }
-        Ok(ColumnarValue::Array(arrays::array(out.iter(), self.ty)))
+        Ok(ColumnarValue::Array(out.finish()))
     }
+}
+
+fn readers<'c>(columns: &'c [ArrayRef], types: &[Type]) -> Vec<Reader<'c>> {
+    let columns = columns.iter().zip(types);
+    columns
+        .map(|(column, ty)| Reader::new(column, *ty))
+        .collect()
 }
 
 /// An aggregate over some columns.
 pub(super) struct RowAggregate {
-    id: u64,
     /// How it is worked out over whole columns; row by row where there is nothing.
     kernel: Option<Kernel>,
     name: String,
@@ -167,15 +170,23 @@ pub(super) struct RowAggregate {
     signature: Signature,
 }
 
+impl RowAggregate {
+    /// What it is; the rest is made of it.
+    fn content(&self) -> (&str, &[Type], &[Option<Value>], Option<Type>) {
+        let (types, constants) = (self.types.as_slice(), self.constants.as_slice());
+        (self.aggregate.name, types, constants, self.ty)
+    }
+}
+
 impl fmt::Debug for RowAggregate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{}", self.aggregate.name, self.id)
+        fmt::Debug::fmt(&self.content(), f)
     }
 }
 
 impl PartialEq for RowAggregate {
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id
+        self.content() == other.content()
     }
 }
 
@@ -183,7 +194,7 @@ impl Eq for RowAggregate {}
 
 impl Hash for RowAggregate {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.id.hash(state);
+        self.content().hash(state);
     }
 }
 
@@ -196,7 +207,6 @@ pub(super) fn aggregate_call(
     ty: Option<Type>,
 ) -> Expr {
     let function = RowAggregate {
-        id: next_id(),
         kernel: Kernel::of(aggregate, &types, &constants),
         name: own_name(aggregate.name),
         signature: signature(columns.len()),
@@ -279,10 +289,11 @@ struct Bridge {
 impl Accumulator for Bridge {
     fn update_batch(&mut self, columns: &[ArrayRef]) -> Result<()> {
         let rows = columns.first().map_or(0, |c| c.len());
+        let readers = readers(columns, &self.types);
         let mut row = vec![Value::Null; columns.len()];
         for r in 0..rows {
-            for (i, column) in columns.iter().enumerate() {
-                row[i] = arrays::value(column, r, self.types[i]);
+            for (value, reader) in row.iter_mut().zip(&readers) {
+                reader.refill(r, value);
             }
             self.inner.add(&row);
         }

@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::Expr as PlanExpr;
 
-use super::native::{Awaited, Native};
-use super::operator::columns_of;
-use super::relation::Relation;
-use super::statement::{Binding, Lower};
+use super::columns::{is_closed, sorts};
+use super::lower::{Binding, Lower};
+use super::native::{Awaited, For, Native};
+use super::relation::{Relation, columns_of};
 use super::window::children;
-use super::{Failure, Made, Making, Purpose, plugin};
+use super::{Failure, Made, Making, Purpose, deferred, plugin};
 use crate::catalog::TIME;
+use crate::function::value::{Type, Value};
 use crate::kql::ast::{self, Expr, ExprKind, NamedExpr};
 use crate::kql::eval::{self, Compiled, FirstCell, Known};
 use crate::kql::span::Fault;
-use crate::kql::value::{Type, Value};
 
 /// The first column of a subquery that was run.
 struct FirstColumn {
@@ -61,12 +61,32 @@ impl Lower<'_> {
         expr: &Expr,
         columns: &[(String, Type)],
     ) -> Result<Compiled, Failure> {
+        let compiled = self.compile_open(expr, columns)?;
+        self.needs_times |= self.waits(&compiled);
+        Ok(compiled)
+    }
+
+    /// Whether the instant that a scalar depends on is not known yet.
+    pub(super) fn waits(&self, compiled: &Compiled) -> bool {
+        self.env.is_open() && compiled.asks_now()
+    }
+
+    /// The same for a scalar that becomes an [`Self::expression`] or [`Self::condition`] and nothing else: it may wait for the instant.
+    pub(super) fn compile_open(
+        &mut self,
+        expr: &Expr,
+        columns: &[(String, Type)],
+    ) -> Result<Compiled, Failure> {
         let mut own = None;
-        if self.text.contains("ingestion_time") && columns.iter().any(|c| c.0 == TIME) {
+        if self.mentions.has("ingestion_time") && columns.iter().any(|c| c.0 == TIME) {
             own = Some(with_ingestion_time(expr.clone()));
         }
         let expr = own.as_ref().unwrap_or(expr);
-        self.scoped(columns, |scope| eval::compile(expr, scope))
+        let compiled = self.scoped(columns, |scope| eval::compile(expr, scope))?;
+        if self.waits(&compiled) {
+            self.needs_times |= !compiled.can_wait() || compiled.is_local_time(&|_| true);
+        }
+        Ok(compiled)
     }
 
     /// Does something with all names that a scalar over these columns may have.
@@ -117,6 +137,7 @@ impl Lower<'_> {
             env: &env,
         });
         match (made, tables.failed.into_inner()) {
+            (_, Some(failure @ Failure::Needs)) => Err(failure),
             (Ok(made), _) => Ok(made),
             (Err(_), Some(failure)) => Err(failure),
             (Err(faults), None) => Err(Failure::Faults(faults)),
@@ -125,8 +146,9 @@ impl Lower<'_> {
 
     /// The first column of a subquery, and its type; only the first row unless it is a list.
     fn first_column(&mut self, expr: &Expr, list: bool) -> Result<(Relation, Type), Failure> {
-        // Its first column counts, whatever its name.
-        let narrow = std::mem::replace(&mut self.narrow, false);
+        // Its first column counts: one that it names, or any. Columns that are not seen cannot decide which of equal rows is the first.
+        let own = self.narrows && is_closed(expr) && !sorts(expr);
+        let narrow = std::mem::replace(&mut self.narrow, own);
         let relation = self.table(expr);
         self.narrow = narrow;
         let mut relation = relation?;
@@ -170,14 +192,8 @@ impl Lower<'_> {
     fn values(&mut self, expr: &Expr, list: bool) -> Result<FirstColumn, Failure> {
         let (relation, ty) = self.first_column(expr, list)?;
         let is_local = relation.columns.first().is_some_and(|first| first.local);
-        self.made_of.push(Made {
-            name: "a subquery".into(),
-            plan: Arc::clone(&relation.plan),
-            making: Making::Once,
-        });
-        let answer = self.session.rows_of(&relation)?;
-        let values = answer
-            .rows
+        let rows = self.phase("a subquery".into(), Making::Once, &relation)?;
+        let values = rows
             .into_iter()
             .filter_map(|mut row| (!row.is_empty()).then(|| row.swap_remove(0)))
             .collect();
@@ -190,7 +206,18 @@ impl Lower<'_> {
 
     /// A compiled expression over a relation, as an expression of the plan.
     pub(super) fn expression(&self, compiled: &Compiled, over: &Relation) -> PlanExpr {
-        self.native(over).value(compiled)
+        match self.waits(compiled) {
+            true => deferred::call(compiled, For::Value, over, &self.env),
+            false => self.native(over).value(compiled),
+        }
+    }
+
+    /// The same as a condition on rows.
+    pub(super) fn condition(&self, compiled: &Compiled, over: &Relation) -> PlanExpr {
+        match self.waits(compiled) {
+            true => deferred::call(compiled, For::Filter, over, &self.env),
+            false => self.native(over).filter(compiled),
+        }
     }
 
     /// Plans expressions over a relation.
@@ -227,9 +254,18 @@ struct Subqueries<'l, 's> {
 impl Subqueries<'_, '_> {
     fn told<T>(&self, table: &Expr, answer: Result<T, Failure>) -> Result<T, Vec<Fault>> {
         answer.map_err(|failure| {
-            *self.failed.borrow_mut() = Some(failure);
+            self.fail(failure);
             vec![Fault::new(table.span, "the subquery cannot be run")]
         })
+    }
+
+    fn fail(&self, failure: Failure) {
+        let mut failed = self.failed.borrow_mut();
+        *failed = match failed.take() {
+            // What it stands on is known first.
+            Some(before @ Failure::Needs) => Some(before),
+            _ => Some(failure),
+        };
     }
 
     fn values(&self, table: &Expr, list: bool) -> Result<FirstColumn, Vec<Fault>> {
@@ -308,7 +344,7 @@ impl eval::Tables for Subqueries<'_, '_> {
                     lower.scope().insert(name.clone(), binding);
                 }
                 Err(failure) => {
-                    *self.failed.borrow_mut() = Some(failure);
+                    self.fail(failure);
                     whole = false;
                     break;
                 }

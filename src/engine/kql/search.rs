@@ -1,18 +1,16 @@
 //! `search` and `parse-kv`.
 
-use std::sync::Arc;
-
-use super::operator::columns_of;
-use super::relation::Relation;
-use super::statement::Lower;
-use super::{Failure, row};
+use super::Failure;
+use super::capture::{Capture, Parts};
+use super::lower::Lower;
+use super::relation::{Relation, columns_of};
+use crate::function::key_value::{self, KeyValue};
+use crate::function::operate;
+use crate::function::value::Type;
 use crate::kql::ast::operator::Setting;
 use crate::kql::ast::{
     Call, Expr, ExprKind, InKind, Literal, MatchKind, MatchOp, Operator, Schema, Span,
 };
-use crate::kql::key_value::{self, KeyValue};
-use crate::kql::operate;
-use crate::kql::value::{Type, Value};
 
 impl Lower<'_> {
     /// `search`: terms stand for "some column of text has it".
@@ -90,24 +88,14 @@ impl Lower<'_> {
         let names = keys.columns.iter().map(|k| k.name.text.clone()).collect();
         let pairs =
             KeyValue::new(names, &options).map_err(|message| Failure::at(source.span, message))?;
-        let pairs = Arc::new(pairs);
         let compiled = self.compile(source, &relation.schema())?;
-        let input = self.expression(&compiled, relation);
-        let input_ty = compiled.ty;
+        let text = self.expression(&compiled, relation);
+        let types = keys.columns.iter().map(|key| key.ty.ty).collect();
+        let parts = Parts::of(Capture::Pairs(pairs), text, compiled.ty, types);
         let mut columns = columns_of(relation);
         for (at, key) in keys.columns.iter().enumerate() {
             let (name, ty) = (key.name.text.clone(), key.ty.ty);
-            let pairs = Arc::clone(&pairs);
-            let expr = row::call(
-                "parse_kv",
-                vec![input.clone()],
-                vec![input_ty],
-                ty,
-                move |row| match pairs.values(&row[0].text()).into_iter().nth(at).flatten() {
-                    Some(value) => Value::string(value).convert(ty),
-                    None => Value::Null.fit(ty),
-                },
-            );
+            let expr = parts.column(at);
             match columns.iter_mut().find(|c| c.0 == name) {
                 Some(old) => (old.1, old.2) = (ty, expr),
                 None => columns.push((name, ty, expr)),

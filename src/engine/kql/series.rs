@@ -4,16 +4,16 @@ use std::collections::HashMap;
 
 use super::Failure;
 use super::group::{Found, lift};
-use super::later::Rows;
+use super::later::{ByRow, Rows};
+use super::lower::Lower;
 use super::relation::Relation;
-use super::statement::Lower;
-use crate::kql::aggregate::{self, Accumulator};
+use crate::function::Env;
+use crate::function::aggregate::{self, Accumulator};
+use crate::function::value::{Json, Key, Type, Value};
 use crate::kql::ast::operator::{Direction, MakeSeries, SeriesRange, TopNested};
-use crate::kql::ast::{Expr, ExprKind, Operator};
+use crate::kql::ast::{Expr, ExprKind, NamedExpr, Operator};
 use crate::kql::eval::Compiled;
-use crate::kql::function::Env;
 use crate::kql::naming;
-use crate::kql::value::{Json, Key, Type, Value};
 
 /// Steps that a series may have.
 const MOST: i64 = 1_000_000;
@@ -21,6 +21,7 @@ const MOST: i64 = 1_000_000;
 const MOST_VALUES: usize = 50_000_000;
 
 /// An aggregate of a series: its arguments over the rows.
+#[derive(PartialEq)]
 struct Call {
     aggregate: &'static aggregate::Aggregate,
     arguments: Vec<Compiled>,
@@ -29,6 +30,7 @@ struct Call {
     ty: Type,
 }
 
+#[derive(PartialEq)]
 struct Series {
     name: String,
     calls: Vec<Call>,
@@ -45,6 +47,19 @@ impl Series {
             let first = self.calls.get(at).and_then(|call| call.arguments.first());
             first.is_some_and(|first| relation.gives_local_times(first))
         })
+    }
+
+    /// Its value for a step.
+    fn value(&self, env: &Env, bin: Bin) -> Json {
+        let Some(mut accumulators) = bin else {
+            return Json::from_value(&self.default);
+        };
+        let values: Vec<Value> = accumulators
+            .iter_mut()
+            .zip(&self.calls)
+            .map(|(a, c)| a.finish().fit(c.ty))
+            .collect();
+        Json::from_value(&self.whole.eval(env, &values))
     }
 }
 
@@ -80,6 +95,23 @@ fn place(ty: Type, origin: i64, at: f64) -> Value {
     }
 }
 
+/// The name of the column that an item gives.
+fn name_of(item: &NamedExpr) -> String {
+    match item.names.as_slice() {
+        [name] => name.text.clone(),
+        _ => naming::column_name(&item.expr).unwrap_or_else(|| "Column1".into()),
+    }
+}
+
+/// What a query says of an axis.
+struct Bounds {
+    from: Option<Value>,
+    to: Option<Value>,
+    step: Value,
+    /// Whether the end belongs to it.
+    inclusive: bool,
+}
+
 impl Lower<'_> {
     pub(super) fn make_series(
         &mut self,
@@ -89,50 +121,18 @@ impl Lower<'_> {
     ) -> Result<Relation, Failure> {
         let schema = relation.schema();
         let axis = self.compile(&make.on.expr, &schema)?;
-        let axis_name = match make.on.names.as_slice() {
-            [name] => name.text.clone(),
-            _ => naming::column_name(&make.on.expr).unwrap_or_else(|| "Column1".into()),
-        };
-        let mut bound = |expr: Option<&Expr>| -> Result<Option<Value>, Failure> {
-            let Some(expr) = expr else {
-                return Ok(None);
-            };
-            let value = self.constant(expr)?;
-            match number(&value) {
-                Some(_) => Ok(Some(value)),
-                None => Err(Failure::at(expr.span, "a place on the axis is needed")),
-            }
-        };
-        let (from, to, step, inclusive) = match &make.range {
-            SeriesRange::Steps { from, to, step } => (
-                bound(from.as_ref())?,
-                bound(to.as_ref())?,
-                bound(Some(step))?,
-                false,
-            ),
-            SeriesRange::InRange { from, to, step } => (
-                bound(Some(from))?,
-                bound(Some(to))?,
-                bound(Some(step))?,
-                true,
-            ),
-        };
-        let ty = match (axis.ty, &step) {
-            (Type::Int | Type::Long, Some(Value::Real(_) | Value::Decimal(_))) => Type::Real,
+        let bounds = self.bounds(&make.range)?;
+        let ty = match (axis.ty, &bounds.step) {
+            (Type::Int | Type::Long, Value::Real(_) | Value::Decimal(_)) => Type::Real,
             (ty, _) => ty,
         };
-        let step = step
-            .and_then(|step| number(&step))
+        let step = number(&bounds.step)
             .filter(|s| *s > 0.0)
             .ok_or_else(|| Failure::at(operator.span, "the step of a series must be above 0"))?;
         let mut by = Vec::new();
         for key in &make.by {
             let compiled = self.compile(&key.expr, &schema)?;
-            let name = match key.names.as_slice() {
-                [name] => name.text.clone(),
-                _ => naming::column_name(&key.expr).unwrap_or_else(|| "Column1".into()),
-            };
-            by.push((name, compiled));
+            by.push((name_of(key), compiled));
         }
         let mut all = Vec::new();
         for (item, default) in &make.series {
@@ -145,7 +145,7 @@ impl Lower<'_> {
         let mut columns: Vec<(String, Type)> =
             by.iter().map(|(name, c)| (name.clone(), c.ty)).collect();
         columns.extend(all.iter().map(|s| (s.name.clone(), Type::Dynamic)));
-        columns.push((axis_name, Type::Dynamic));
+        columns.push((name_of(&make.on), Type::Dynamic));
         let local: Vec<bool> = by
             .iter()
             .map(|(_, c)| relation.gives_local_times(c))
@@ -154,10 +154,10 @@ impl Lower<'_> {
         let mut line = Line {
             ty,
             axis,
-            from,
-            to,
+            from: bounds.from,
+            to: bounds.to,
             step,
-            inclusive,
+            inclusive: bounds.inclusive,
             nonempty,
             by,
             all,
@@ -169,10 +169,33 @@ impl Lower<'_> {
             .iter()
             .map(|at| relation.columns[*at].clone())
             .collect();
-        let made = self.later("make_series", &input, &columns, move |rows| {
-            line.rows(&rows)
-        })?;
+        let made = self.later("make_series", &input, &columns, line)?;
         Ok(made.with_local_times(&local))
+    }
+
+    /// Where the axis of a series begins and ends.
+    fn bounds(&mut self, range: &SeriesRange) -> Result<Bounds, Failure> {
+        let mut bound = |expr: &Expr| -> Result<Value, Failure> {
+            let value = self.constant(expr)?;
+            match number(&value) {
+                Some(_) => Ok(value),
+                None => Err(Failure::at(expr.span, "a place on the axis is needed")),
+            }
+        };
+        Ok(match range {
+            SeriesRange::Steps { from, to, step } => Bounds {
+                from: from.as_ref().map(&mut bound).transpose()?,
+                to: to.as_ref().map(&mut bound).transpose()?,
+                step: bound(step)?,
+                inclusive: false,
+            },
+            SeriesRange::InRange { from, to, step } => Bounds {
+                from: Some(bound(from)?),
+                to: Some(bound(to)?),
+                step: bound(step)?,
+                inclusive: true,
+            },
+        })
     }
 
     /// `top-nested`: the greatest of each level within those of the level above.
@@ -190,10 +213,7 @@ impl Lower<'_> {
                 return Err(Failure::unsupported(others.span, "with others"));
             }
             let of = self.compile(&item.of.expr, &schema)?;
-            let name = match item.of.names.as_slice() {
-                [name] => name.text.clone(),
-                _ => naming::column_name(&item.of.expr).unwrap_or_else(|| "Column1".into()),
-            };
+            let name = name_of(&item.of);
             let by = self.series(&item.by.by, None, &schema)?;
             let by_name = match item.by.by.names.as_slice() {
                 [name] => name.text.clone(),
@@ -216,19 +236,17 @@ impl Lower<'_> {
                 ascending: item.by.direction == Some(Direction::Ascending),
             });
         }
-        let env = self.env.clone();
-        let made = self.later("top_nested", relation, &columns, move |rows| {
-            let mut out = Vec::new();
-            let all: Vec<usize> = (0..rows.len()).collect();
-            nest(&env, &levels, &rows, &all, &mut Vec::new(), &mut out);
-            Ok(out)
-        })?;
+        let nested = Nested {
+            levels,
+            env: self.env.clone(),
+        };
+        let made = self.later("top_nested", relation, &columns, nested)?;
         Ok(made.with_local_times(&local))
     }
 
     fn series(
         &mut self,
-        item: &crate::kql::ast::NamedExpr,
+        item: &NamedExpr,
         default: Option<&Expr>,
         schema: &[(String, Type)],
     ) -> Result<Series, Failure> {
@@ -276,10 +294,7 @@ impl Lower<'_> {
             _ => default,
         };
         Ok(Series {
-            name: match item.names.as_slice() {
-                [name] => name.text.clone(),
-                _ => naming::column_name(&item.expr).unwrap_or_else(|| "Column1".into()),
-            },
+            name: name_of(item),
             calls,
             whole,
             default,
@@ -287,7 +302,26 @@ impl Lower<'_> {
     }
 }
 
+/// What the aggregates of a series have of a step; nothing where it has no rows.
+type Bin = Option<Vec<Box<dyn Accumulator>>>;
+/// The steps of a series.
+type Bins = Vec<Bin>;
+/// The values that rows are grouped by, and the series of their rows.
+type Group = (Vec<Value>, Vec<Bins>);
+
+/// The axis over some rows.
+struct Axis {
+    /// What places are counted from.
+    origin: i64,
+    /// The place of the first step.
+    first: f64,
+    steps: usize,
+    /// The place of each row; nothing where it has none.
+    places: Vec<Option<f64>>,
+}
+
 /// A `make-series` ready to go through rows.
+#[derive(PartialEq)]
 struct Line {
     /// The type of the axis.
     ty: Type,
@@ -300,6 +334,12 @@ struct Line {
     by: Vec<Compiled>,
     all: Vec<Series>,
     env: Env,
+}
+
+impl ByRow for Line {
+    fn turn(&self, rows: Rows) -> Result<Rows, String> {
+        self.rows(&rows)
+    }
 }
 
 impl Line {
@@ -318,7 +358,8 @@ impl Line {
         read
     }
 
-    fn rows(&self, rows: &[Vec<Value>]) -> Result<Rows, String> {
+    /// The axis over these rows.
+    fn axis_over(&self, rows: &[Vec<Value>]) -> Result<Axis, String> {
         let (env, step) = (&self.env, self.step);
         let values: Vec<Value> = rows.iter().map(|r| self.axis.eval(env, r)).collect();
         let is_whole = !matches!(self.ty, Type::Real | Type::Decimal);
@@ -355,24 +396,31 @@ impl Line {
                 "make-series: a series of {steps:e} steps; 0 to {MOST} are possible"
             ));
         }
-        let steps = steps as usize;
-        let mut order: Vec<Vec<Value>> = Vec::new();
+        Ok(Axis {
+            origin,
+            first,
+            steps: steps as usize,
+            places,
+        })
+    }
+
+    /// The rows by group and step, the groups in the order in which they were met.
+    fn groups(&self, rows: &[Vec<Value>], axis: &Axis) -> Result<Vec<Group>, String> {
+        let (env, steps) = (&self.env, axis.steps);
+        let mut groups: Vec<Group> = Vec::new();
         let mut index: HashMap<Vec<Key>, usize> = HashMap::new();
-        type Bins = Vec<Vec<Option<Vec<Box<dyn Accumulator>>>>>;
-        let mut groups: Vec<Bins> = Vec::new();
-        let empty = || -> Bins {
+        let empty = || -> Vec<Bins> {
             self.all
                 .iter()
                 .map(|_| (0..steps).map(|_| None).collect())
                 .collect()
         };
         if self.nonempty && rows.is_empty() && self.by.is_empty() {
-            order.push(Vec::new());
-            groups.push(empty());
+            groups.push((Vec::new(), empty()));
         }
-        for (row, at) in rows.iter().zip(&places) {
+        for (row, at) in rows.iter().zip(&axis.places) {
             let Some(at) = at else { continue };
-            let bin = ((at - first) / step).floor();
+            let bin = ((at - axis.first) / self.step).floor();
             if bin < 0.0 || bin >= steps as f64 {
                 continue;
             }
@@ -385,11 +433,10 @@ impl Line {
                 ));
             }
             let group = *index.entry(own).or_insert_with(|| {
-                order.push(key);
-                groups.push(empty());
+                groups.push((key, empty()));
                 groups.len() - 1
             });
-            for (series, bins) in self.all.iter().zip(&mut groups[group]) {
+            for (series, bins) in self.all.iter().zip(&mut groups[group].1) {
                 let accumulators = bins[bin as usize].get_or_insert_with(|| {
                     series
                         .calls
@@ -404,28 +451,23 @@ impl Line {
                 }
             }
         }
-        let axis_values: Vec<Json> = (0..steps)
-            .map(|i| Json::from_value(&place(self.ty, origin, first + step * i as f64)))
+        Ok(groups)
+    }
+
+    fn rows(&self, rows: &[Vec<Value>]) -> Result<Rows, String> {
+        let axis = self.axis_over(rows)?;
+        let groups = self.groups(rows, &axis)?;
+        let axis_values: Vec<Json> = (0..axis.steps)
+            .map(|i| {
+                let at = axis.first + self.step * i as f64;
+                Json::from_value(&place(self.ty, axis.origin, at))
+            })
             .collect();
         let mut out = Vec::new();
-        for (key, group) in order.into_iter().zip(groups) {
-            let mut row = key;
+        for (mut row, group) in groups {
             for (series, bins) in self.all.iter().zip(group) {
-                let values = bins
-                    .into_iter()
-                    .map(|bin| match bin {
-                        None => Json::from_value(&series.default),
-                        Some(mut accumulators) => {
-                            let values: Vec<Value> = accumulators
-                                .iter_mut()
-                                .zip(&series.calls)
-                                .map(|(a, c)| a.finish().fit(c.ty))
-                                .collect();
-                            Json::from_value(&series.whole.eval(env, &values))
-                        }
-                    })
-                    .collect();
-                row.push(Value::dynamic(Json::Array(values)));
+                let values = bins.into_iter().map(|bin| series.value(&self.env, bin));
+                row.push(Value::dynamic(Json::Array(values.collect())));
             }
             row.push(Value::dynamic(Json::Array(axis_values.clone())));
             out.push(row);
@@ -435,11 +477,35 @@ impl Line {
 }
 
 /// A level of `top-nested`.
+#[derive(PartialEq)]
 struct Level {
     of: Compiled,
     by: Series,
     most: usize,
     ascending: bool,
+}
+
+/// A `top-nested` ready to go through rows.
+#[derive(PartialEq)]
+struct Nested {
+    levels: Vec<Level>,
+    env: Env,
+}
+
+impl ByRow for Nested {
+    fn turn(&self, rows: Rows) -> Result<Rows, String> {
+        let mut out = Vec::new();
+        let all: Vec<usize> = (0..rows.len()).collect();
+        nest(
+            &self.env,
+            &self.levels,
+            &rows,
+            &all,
+            &mut Vec::new(),
+            &mut out,
+        );
+        Ok(out)
+    }
 }
 
 /// The rows of a level and of those below it, for the rows of one group.

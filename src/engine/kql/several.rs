@@ -2,14 +2,14 @@
 //!
 //! Inside of an expression the values are one array.
 
-use super::operator::Columns;
-use super::relation::Relation;
-use super::statement::Lower;
-use super::{Failure, path, row};
+use super::lifted::{self, Lift};
+use super::lower::Lower;
+use super::relation::{Columns, Relation};
+use super::{Failure, path};
+use crate::function::outputs;
+use crate::function::value::Type;
 use crate::kql::ast::{Call, Expr, ExprKind, NamedExpr};
-use crate::kql::function::outputs;
 use crate::kql::naming::column_name;
-use crate::kql::value::Type;
 
 /// Whether an expression gives several values; sorting one array gives one, and is named as those of several are.
 pub(super) fn gives_several(expr: &Expr) -> bool {
@@ -73,13 +73,7 @@ impl Lower<'_> {
             };
             let expr = match ty {
                 Type::Dynamic => element,
-                _ => row::call(
-                    "convert",
-                    vec![element],
-                    vec![Type::Dynamic],
-                    ty,
-                    move |row| row[0].clone().fit(ty),
-                ),
+                _ => lifted::of_one(Lift::Fit, element, Type::Dynamic, ty),
             };
             (name, ty, expr)
         };

@@ -8,15 +8,17 @@ use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder};
 use arrow::datatypes::{DataType, Field, Int64Type};
 use datafusion::common::Result as PlanResult;
 use datafusion::dataframe::DataFrame;
-use datafusion::logical_expr::Expr;
+use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use super::relation::{Column, projection};
-use super::{Empty, Failure, Lowered, Options, arrays, unary};
+use super::{Empty, Failure, Lowered, Options, arrays, transcode};
 use crate::engine::Session;
 use crate::engine::output::{DATETIME_TEXT, DECIMAL_TEXT, GUID_TEXT, LOCAL_TEXT, TIMESPAN_TEXT};
-use crate::error::Result;
+use crate::fault::Result;
+use crate::function::Env;
+use crate::function::value::{Civil, Type, Value};
 use crate::kql::ast::Span;
-use crate::kql::value::{Civil, Type, Value};
 
 /// A query that is planned for an output.
 pub struct Planned {
@@ -26,6 +28,20 @@ pub struct Planned {
     pub reads: Vec<String>,
     /// What is to be said beside its rows.
     pub notes: Vec<String>,
+    /// The memory of what was worked out to plan it.
+    _room: Option<MemoryReservation>,
+}
+
+impl Planned {
+    /// A plan for which nothing was worked out.
+    pub(in crate::engine) fn of(frame: DataFrame, reads: Vec<String>) -> Planned {
+        Planned {
+            frame,
+            reads,
+            notes: Vec::new(),
+            _room: None,
+        }
+    }
 }
 
 impl Session {
@@ -63,6 +79,7 @@ impl Session {
             frame,
             reads,
             notes,
+            _room: Some(lowered.room),
         })
     }
 
@@ -89,8 +106,24 @@ impl Session {
             Field::new(&c.name, ty, true)
         });
         let plan = projection(columns, Arc::clone(&relation.plan), fields.collect())?;
-        let frame = DataFrame::new(self.context().state(), plan);
+        // What is lowered for no moment is bound when it is asked.
+        let plan = match options.now == Env::OPEN {
+            true => plan,
+            false => self.bound(plan)?,
+        };
+        let frame = DataFrame::new(lowered.state.clone(), plan);
         Ok((frame, lowered))
+    }
+
+    /// The plan of a query with its times left open; nothing where only a lowering for each question is certain to be right, or says what is
+    /// wrong.
+    pub(in crate::engine) fn kql_open(
+        &self,
+        query: &str,
+        options: &Options,
+    ) -> Option<LogicalPlan> {
+        let (frame, lowered) = self.shown(query, &options.at(Env::OPEN)).ok()?;
+        (!lowered.needs_times).then(|| frame.into_parts().1)
     }
 }
 
@@ -105,12 +138,12 @@ fn twice(columns: &[Column]) -> Option<&str> {
 fn shown(of: &Column) -> Expr {
     let column = of.expr();
     match of.ty {
-        Type::DateTime if of.local => unary::of_text(LOCAL_TEXT, local_times, column),
-        Type::DateTime => unary::of_text(DATETIME_TEXT, datetimes, column),
-        Type::Timespan => unary::of_text(TIMESPAN_TEXT, timespans, column),
-        Type::Guid => unary::of_text(GUID_TEXT, |array| Ok(Arc::clone(array)), column),
-        Type::Decimal => unary::of_text(DECIMAL_TEXT, decimals, column),
-        Type::Dynamic => unary::to_output(column),
+        Type::DateTime if of.local => transcode::of_text(LOCAL_TEXT, local_times, column),
+        Type::DateTime => transcode::of_text(DATETIME_TEXT, datetimes, column),
+        Type::Timespan => transcode::of_text(TIMESPAN_TEXT, timespans, column),
+        Type::Guid => transcode::of_text(GUID_TEXT, |array| Ok(Arc::clone(array)), column),
+        Type::Decimal => transcode::of_text(DECIMAL_TEXT, decimals, column),
+        Type::Dynamic => transcode::to_output(column),
         _ => column,
     }
 }

@@ -1,6 +1,6 @@
 //! Where rows come from: tables of the archive, files, watchlists, and rows that the query itself writes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch};
@@ -12,15 +12,18 @@ use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan, LogicalPlanBuilder};
 
-use super::operator::{Columns, columns_of, fresh};
-use super::relation::{Column, Relation, projection};
-use super::statement::Lower;
+use super::lower::Lower;
+use super::operator::fresh;
+use super::relation::{Column, Columns, Relation, columns_of, projection};
 use super::{Failure, Purpose, arrays, outside};
 use crate::catalog::{FINGERPRINT, Kusto, Origin, TIME, TYPE, Table, catalog};
 use crate::engine::{self, Session, views};
+use crate::function::value::{Type, Value};
 use crate::kql::ast::{self, Expr, NamedExpr, Span};
 use crate::kql::span::Fault;
-use crate::kql::value::{Type, Value};
+
+/// Rows that a `range` may make.
+const RANGE_ROWS: i64 = 50_000_000;
 
 impl Lower<'_> {
     pub(super) fn print(&mut self, columns: &[NamedExpr]) -> Result<Relation, Failure> {
@@ -48,7 +51,7 @@ impl Lower<'_> {
                 }
                 continue;
             }
-            let compiled = self.compile(&column.expr, &[])?;
+            let compiled = self.compile_open(&column.expr, &[])?;
             let name = match column.names.as_slice() {
                 [] => crate::kql::naming::print_name(i),
                 [name] => name.text.clone(),
@@ -98,6 +101,7 @@ impl Lower<'_> {
         batch: RecordBatch,
         columns: Vec<Column>,
     ) -> Result<Relation, Failure> {
+        self.room.try_grow(batch.get_array_memory_size())?;
         let table = MemTable::try_new(schema, vec![vec![batch]])?;
         let plan = LogicalPlanBuilder::scan("rows", provider_as_source(Arc::new(table)), None)?;
         Ok(Relation {
@@ -128,11 +132,6 @@ impl Lower<'_> {
             columns: out,
             ordered: false,
         })
-    }
-
-    /// All rows of a relation.
-    pub(super) fn answer(&self, relation: &Relation) -> Result<Vec<Vec<Value>>, Failure> {
-        Ok(self.session.rows_of(relation)?.rows)
     }
 
     pub(super) fn datatable(
@@ -177,8 +176,6 @@ impl Lower<'_> {
         step: &Expr,
         span: Span,
     ) -> Result<Relation, Failure> {
-        /// Rows that a `range` may make.
-        const MOST: i64 = 50_000_000;
         let mut values = Vec::new();
         let mut ty = Type::Long;
         let mut is_local = false;
@@ -197,65 +194,7 @@ impl Lower<'_> {
             }
             values.push(self.planned(&compiled));
         }
-        let array: ArrayRef = match ty {
-            Type::Decimal => {
-                let all = decimals(&values, MOST);
-                let all = all.ok_or_else(|| {
-                    Failure::at(
-                        span,
-                        "range needs three numbers, and has no step, or too many",
-                    )
-                })?;
-                arrays::array(all.iter(), ty)
-            }
-            Type::Real => {
-                let number = |v: &Value| match v {
-                    Value::Real(x) => Some(*x),
-                    Value::Long(x) => Some(*x as f64),
-                    Value::Int(x) => Some(f64::from(*x)),
-                    _ => None,
-                };
-                let (Some(a), Some(z), Some(by)) =
-                    (number(&values[0]), number(&values[1]), number(&values[2]))
-                else {
-                    return Err(Failure::at(span, "range needs three numbers"));
-                };
-                let steps = ((z - a) / by).floor();
-                if by == 0.0 || !steps.is_finite() || steps > MOST as f64 {
-                    return Err(Failure::at(span, "range has no step, or too many"));
-                }
-                let steps = 0..(steps as i64 + 1).max(0);
-                Arc::new(Float64Array::from_iter_values(
-                    steps.map(|i| a + by * i as f64),
-                ))
-            }
-            ty => {
-                let number = |v: &Value| match v {
-                    Value::Long(x) | Value::DateTime(x) | Value::Timespan(x) => Some(*x),
-                    Value::Int(x) => Some(i64::from(*x)),
-                    _ => None,
-                };
-                let (Some(a), Some(z), Some(by)) =
-                    (number(&values[0]), number(&values[1]), number(&values[2]))
-                else {
-                    return Err(Failure::at(
-                        span,
-                        "range needs numbers, times or timespans of one kind",
-                    ));
-                };
-                let steps = z.saturating_sub(a).checked_div(by);
-                if steps.is_none_or(|steps| steps > MOST) {
-                    return Err(Failure::at(span, "range has no step, or too many"));
-                }
-                let within = |at: &i64| (by > 0 && *at <= z) || (by < 0 && *at >= z);
-                let all =
-                    std::iter::successors(Some(a), |at| at.checked_add(by)).take_while(within);
-                match ty {
-                    Type::Int => Arc::new(Int32Array::from_iter_values(all.map(|at| at as i32))),
-                    _ => Arc::new(Int64Array::from_iter_values(all)),
-                }
-            }
-        };
+        let array = values_of_range(&values, ty).map_err(|why| Failure::at(span, why))?;
         let field = self.fields.next(name);
         let schema = Arc::new(Schema::new(vec![Field::new(
             &field,
@@ -282,7 +221,7 @@ impl Lower<'_> {
         if self.options.without_archive && !is_file {
             self.unread.get_or_insert_with(|| name.into());
         }
-        let frame: crate::error::Result<DataFrame> = session.block_on(async {
+        let frame: crate::fault::Result<DataFrame> = session.block_until(async {
             // A name as text would be put into lower case.
             let reference = || TableReference::bare(name);
             if !session.context().table_exist(reference())? {
@@ -316,7 +255,7 @@ impl Lower<'_> {
     fn stored(&mut self, frame: DataFrame, name: &str, span: Span) -> Result<Relation, Failure> {
         let known = catalog().get(name).or_else(|| catalog().foreign(name));
         let frame = match known {
-            Some(table) => views::with_hidden(frame, table, &self.text)?,
+            Some(table) => views::with_hidden(frame, table, |name| self.mentions.has(name))?,
             None => frame,
         };
         let frame = match self.types {
@@ -353,7 +292,7 @@ impl Lower<'_> {
                 DataType::Timestamp(TimeUnit::Microsecond, _)
             );
             let stored_type = field.data_type();
-            let mentioned = self.text.contains(own.as_str());
+            let mentioned = self.mentions.has(own);
             let text = ty == Type::String && outside::is_text(stored_type);
             let stored = (mentioned && (text || exact)).then(|| {
                 let field = self.fields.next(&format!("{own}_stored"));
@@ -374,6 +313,9 @@ impl Lower<'_> {
         if let Some(record) = known.and_then(|t| Some(t.columns[t.record?].name))
             && let Some(column) = columns.iter_mut().find(|c| c.name == record)
         {
+            let nested = views::nested_paths(self.session, name);
+            let nested = nested.into_iter().filter_map(|path| paths.get(path));
+            column.nested = Arc::new(nested.cloned().collect());
             column.paths = Arc::new(paths);
         }
         if columns.is_empty() {
@@ -394,29 +336,18 @@ impl Lower<'_> {
         // A file may have the name of a table that rules ask beside ours.
         let is_file = session.files.iter().any(|file| file == name);
         let is_cut = session.columns == engine::Columns::Product && !is_file;
-        // The texts of saved functions stand behind that of the query, with nothing between.
-        let functions = self.options.functions.iter().map(|f| f.text.as_str());
-        let behind: usize = functions.clone().map(str::len).sum();
-        let end = self.text.len().saturating_sub(behind);
-        let query = self.text.get(..end).unwrap_or(&self.text);
-        let named: HashSet<&str> = match is_cut {
-            true => std::iter::once(query)
-                .chain(functions)
-                .flat_map(views::words)
-                .collect(),
-            false => HashSet::new(),
-        };
+        let named = |name: &str| self.mentions.has(name);
         let is_seen = |column: &str| {
             if known.is_some() && !is_file && column == FINGERPRINT {
                 return false;
             }
-            if self.narrow && known.is_some() && column != TIME && !self.text.contains(column) {
+            if self.narrow && known.is_some() && column != TIME && !named(column) {
                 return false;
             }
             // `ingestion_time()` reads the time, and a table must have some column.
-            let is_time = column == TIME && (self.narrow || named.contains("ingestion_time"));
+            let is_time = column == TIME && (self.narrow || named("ingestion_time"));
             let is_type = column == TYPE && self.types;
-            let is_named = is_time || is_type || named.contains(column);
+            let is_named = is_time || is_type || named(column);
             !is_cut || !views::is_beside(name, column) || is_named
         };
         schema.fields().iter().map(|f| is_seen(f.name())).collect()
@@ -435,7 +366,7 @@ impl Lower<'_> {
             let Origin::Path(path) = column.origin else {
                 continue;
             };
-            let mentioned = path.split('.').all(|name| self.text.contains(name));
+            let mentioned = path.split('.').all(|name| self.mentions.has(name));
             if !mentioned || column.kusto != Kusto::String {
                 continue;
             }
@@ -493,6 +424,63 @@ impl Lower<'_> {
         }
         Ok(relation)
     }
+}
+
+/// The values of a range of this type: from, to and step; or why there are none.
+fn values_of_range(bounds: &[Value], ty: Type) -> Result<ArrayRef, &'static str> {
+    match ty {
+        Type::Decimal => match decimals(bounds, RANGE_ROWS) {
+            Some(all) => Ok(arrays::array(all.iter(), ty)),
+            None => Err("range needs three numbers, and has no step, or too many"),
+        },
+        Type::Real => Ok(Arc::new(reals(bounds)?)),
+        ty => whole_numbers(bounds, ty),
+    }
+}
+
+fn reals(bounds: &[Value]) -> Result<Float64Array, &'static str> {
+    let number = |v: &Value| match v {
+        Value::Real(x) => Some(*x),
+        Value::Long(x) => Some(*x as f64),
+        Value::Int(x) => Some(f64::from(*x)),
+        _ => None,
+    };
+    let (Some(a), Some(z), Some(by)) = (number(&bounds[0]), number(&bounds[1]), number(&bounds[2]))
+    else {
+        return Err("range needs three numbers");
+    };
+    let steps = ((z - a) / by).floor();
+    if by == 0.0 || !steps.is_finite() || steps > RANGE_ROWS as f64 {
+        return Err("range has no step, or too many");
+    }
+    let steps = 0..(steps as i64 + 1).max(0);
+    Ok(Float64Array::from_iter_values(
+        steps.map(|i| a + by * i as f64),
+    ))
+}
+
+/// Numbers, times or timespans.
+fn whole_numbers(bounds: &[Value], ty: Type) -> Result<ArrayRef, &'static str> {
+    let number = |v: &Value| match v {
+        Value::Long(x) | Value::DateTime(x) | Value::Timespan(x) => Some(*x),
+        Value::Int(x) => Some(i64::from(*x)),
+        _ => None,
+    };
+    let (Some(a), Some(z), Some(by)) = (number(&bounds[0]), number(&bounds[1]), number(&bounds[2]))
+    else {
+        return Err("range needs numbers, times or timespans of one kind");
+    };
+    let steps = z.saturating_sub(a).checked_div(by);
+    if steps.is_none_or(|steps| steps > RANGE_ROWS) {
+        return Err("range has no step, or too many");
+    }
+    let within = |at: &i64| (by > 0 && *at <= z) || (by < 0 && *at >= z);
+    let all = std::iter::successors(Some(a), |at| at.checked_add(by)).take_while(within);
+    let array: ArrayRef = match ty {
+        Type::Int => Arc::new(Int32Array::from_iter_values(all.map(|at| at as i32))),
+        _ => Arc::new(Int64Array::from_iter_values(all)),
+    };
+    Ok(array)
 }
 
 /// A range of decimals: from, to and step. Nothing where one is no number, where there is no step, or where there are too many.

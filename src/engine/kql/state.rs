@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::kql::value::Json;
+use crate::function::value::Json;
 
 /// Nesting that is read back.
 const MAX_DEPTH: usize = 128;

@@ -1,125 +1,22 @@
-//! Statements and sources: what names mean, and where rows come from.
+//! Statements and pipelines: what names mean, and where rows come from.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::missing::{Needs, place_of};
-use super::native::Awaited;
-use super::relation::{Fields, Relation};
-use super::{Empty, Failure, Options, Parts, Purpose, narrow};
-use crate::catalog::TYPE;
-use crate::engine::Session;
+use super::lower::{Binding, Lower};
+use super::needs::place_of;
+use super::relation::Relation;
+use super::{Failure, Purpose};
+use crate::function::value::{Type, Value};
 use crate::kql::ast::{
-    self, Call, Expr, ExprKind, LetValue, NamedExpr, Operator, OperatorKind, ParameterType,
-    Pipeline, Query, Source, Span, Statement, StatementKind,
+    self, Expr, ExprKind, LetValue, NamedExpr, Operator, OperatorKind, Pipeline, Query, Source,
+    Span, Statement, StatementKind,
 };
 use crate::kql::eval::Compiled;
-use crate::kql::function::Env;
-use crate::kql::span::{Fault, position};
-use crate::kql::value::{Type, Value};
+use crate::kql::span::Fault;
+use crate::kql::special::Special;
 
-/// What a `let` name stands for.
-#[derive(Clone)]
-pub(super) enum Binding {
-    Scalar(Value, Type),
-    /// A scalar that is worked out where it stands: its value is not known before the query runs, or says less than how it is made.
-    Awaited(Compiled),
-    Table(Relation),
-    Function(Arc<ast::Function>),
-    /// What it stands for is wrong, and that has been told.
-    Broken,
-}
-
-/// Lowers one query.
-pub(super) struct Lower<'s> {
-    pub(super) session: &'s Session,
-    pub(super) options: &'s Options,
-    /// The text of the query, and of the functions that it may call.
-    pub(super) text: String,
-    pub(super) env: Env,
-    /// What the query asks for and is not there.
-    pub(super) needs: Needs,
-    /// The first table that the query reads, where no archive was named.
-    pub(super) unread: Option<String>,
-    /// Names that stand for nothing, where columns are that nobody knows.
-    pub(super) unknown: BTreeSet<String>,
-    /// Those of an attempt before this one: columns of these names are taken to be there.
-    pub(super) expected: BTreeSet<String>,
-    /// Whether a table that is not there is passed over: in `union isfuzzy=true`.
-    pub(super) fuzzy: bool,
-    /// Subqueries that are not run while the query is planned.
-    pub(super) awaited: Vec<Awaited>,
-    /// Only columns that the text names can be seen.
-    pub(super) narrow: bool,
-    /// All tables have a column with their name: it is asked for, or one of them is no more than another.
-    pub(super) types: bool,
-    /// What is made when the query runs, and of which rows.
-    pub(super) made_of: Parts,
-    /// Plugins whose columns are those of the rows, and that had none.
-    pub(super) empty: Vec<Empty>,
-    /// What is to be said beside the answer.
-    pub(super) notes: Vec<String>,
-    /// The name that `as` gave to the rows at hand.
-    pub(super) label: Option<String>,
-    /// Rows of an answer, at most.
-    most: Option<usize>,
-    /// Faults of the text: what has one in it is not looked at.
-    syntax: &'s [Fault],
-    pub(super) fields: Fields,
-    pub(super) names: Vec<HashMap<String, Binding>>,
-    /// The rows at hand, inside `mv-apply` and the like.
-    pub(super) context: Vec<Relation>,
-    depth: usize,
-}
-
-/// How deep functions may call each other.
-const MAX_CALLS: usize = 32;
-
-impl<'s> Lower<'s> {
-    pub(super) fn new(
-        session: &'s Session,
-        text: &str,
-        syntax: &'s [Fault],
-        options: &'s Options,
-    ) -> Self {
-        let texts = std::iter::once(text).chain(options.functions.iter().map(|f| f.text.as_str()));
-        let saved = options.functions.iter().map(|f| {
-            let function = Binding::Function(Arc::clone(&f.function));
-            (f.name.clone(), function)
-        });
-        Lower {
-            session,
-            options,
-            text: texts.collect(),
-            env: Env {
-                now: options.now,
-                geography: options.geography.clone(),
-            },
-            needs: Needs::default(),
-            unread: None,
-            unknown: BTreeSet::new(),
-            expected: BTreeSet::new(),
-            fuzzy: false,
-            awaited: Vec::new(),
-            narrow: false,
-            types: narrow::asks_for(text, TYPE)
-                || options
-                    .functions
-                    .iter()
-                    .any(|f| narrow::asks_for(&f.text, TYPE)),
-            made_of: Vec::new(),
-            empty: Vec::new(),
-            notes: Vec::new(),
-            label: None,
-            most: None,
-            syntax,
-            fields: Fields::default(),
-            names: vec![saved.collect(), HashMap::new()],
-            context: Vec::new(),
-            depth: 0,
-        }
-    }
-
+impl Lower<'_> {
     /// The table that a query gives: that of its last statement.
     pub(super) fn query(&mut self, query: &Query) -> Result<Relation, Failure> {
         let mut last = None;
@@ -160,7 +57,7 @@ impl<'s> Lower<'s> {
         }
     }
 
-    fn statement(&mut self, statement: &Statement) -> Result<Option<Relation>, Failure> {
+    pub(super) fn statement(&mut self, statement: &Statement) -> Result<Option<Relation>, Failure> {
         match &statement.kind {
             StatementKind::Let { name, value } => {
                 let binding = match value {
@@ -207,7 +104,11 @@ impl<'s> Lower<'s> {
     fn set(&mut self, name: &str, value: Option<&Expr>) -> Result<(), Failure> {
         match (name, value) {
             ("query_now", Some(value)) => match self.constant(value)? {
-                Value::DateTime(now) => self.env.now = now,
+                Value::DateTime(now) => {
+                    // What stands before it may wait for another moment.
+                    self.needs_times |= self.env.is_open();
+                    self.env.now = now;
+                }
                 _ => return Err(Failure::at(value.span, "a datetime is needed here")),
             },
             ("query_take_max_records", Some(value)) => self.most = Some(self.count(value)?),
@@ -224,7 +125,7 @@ impl<'s> Lower<'s> {
         &mut self.names[last]
     }
 
-    fn lookup(&self, name: &str) -> Option<&Binding> {
+    pub(super) fn lookup(&self, name: &str) -> Option<&Binding> {
         self.names.iter().rev().find_map(|scope| scope.get(name))
     }
 
@@ -233,16 +134,30 @@ impl<'s> Lower<'s> {
         if self.is_table(expr) {
             return Ok(Binding::Table(self.table(expr)?));
         }
-        let compiled = self.compile(expr, &[])?;
+        let compiled = self.compile_open(expr, &[])?;
         Ok(self.scalar_of(&compiled))
     }
 
     /// A scalar that reads no column, under a name.
     pub(super) fn scalar_of(&self, compiled: &Compiled) -> Binding {
         // A value would not say any more that it is a local time.
-        match compiled.awaits().is_some() || compiled.is_local_time(&|_| false) {
+        let local = compiled.is_local_time(&|_| false);
+        match compiled.awaits().is_some() || local || self.waits(compiled) {
             true => Binding::Awaited(compiled.clone()),
-            false => Binding::Scalar(compiled.eval(&self.env, &[]), compiled.ty),
+            false => Binding::Scalar(self.value_of(compiled), compiled.ty),
+        }
+    }
+
+    /// The value of a scalar that reads no column, the same each time the query is lowered.
+    fn value_of(&self, compiled: &Compiled) -> Value {
+        let value = || compiled.eval(&self.env, &[]);
+        match compiled.is_random() {
+            true => {
+                let number = self.draws.get();
+                self.draws.set(number + 1);
+                self.known.drawn(number, value)
+            }
+            false => value(),
         }
     }
 
@@ -256,12 +171,16 @@ impl<'s> Lower<'s> {
                 Some(Binding::Function(f)) => self.gives_table(f),
                 None => self.session.knows(name) || self.is_missing_function(name),
             },
-            ExprKind::Call(call) => match call.name.text.as_str() {
-                "table" | "materialize" | "_GetWatchlist" | "database" | "cluster" | "view" => true,
-                name => match self.lookup(name) {
+            // A table of another database.
+            ExprKind::Path { base, .. } => {
+                matches!(&base.kind, ExprKind::Call(_)) && self.is_table(base)
+            }
+            ExprKind::Call(call) => match Special::named(&call.name.text) {
+                Some(Special::TableNamed | Special::Materialize | Special::Tables) => true,
+                _ => match self.lookup(&call.name.text) {
                     Some(Binding::Function(f)) => self.gives_table(f),
                     Some(_) => false,
-                    None => self.is_missing_function(name),
+                    None => self.is_missing_function(&call.name.text),
                 },
             },
             _ => false,
@@ -329,6 +248,7 @@ impl<'s> Lower<'s> {
         let mut unsure: Vec<String> = Vec::new();
         self.label = None;
         for operator in &pipeline.operators {
+            self.session.may_go_on()?;
             let inside =
                 |f: &Fault| operator.span.start <= f.span.start && f.span.start < operator.span.end;
             let outcome = match self.syntax.iter().any(inside) {
@@ -382,7 +302,7 @@ impl<'s> Lower<'s> {
         operator: &Operator,
         unsure: &mut Vec<String>,
     ) -> Result<Option<Relation>, Failure> {
-        let mut columns = super::operator::columns_of(relation);
+        let mut columns = super::relation::columns_of(relation);
         let (items, more): (&[NamedExpr], &[NamedExpr]) = match &operator.kind {
             OperatorKind::Extend(items)
             | OperatorKind::Project(items)
@@ -455,31 +375,6 @@ impl<'s> Lower<'s> {
         }
     }
 
-    /// `invoke f(a)`: the rows at hand are the function's first argument.
-    pub(super) fn invoke(&mut self, relation: Relation, call: &Call) -> Result<Relation, Failure> {
-        const ROWS: &str = "\0rows";
-        if self.lookup(&call.name.text).is_none() && self.is_saved_elsewhere(&call.name.text) {
-            return self.opened(&relation, Type::Dynamic);
-        }
-        let Some(Binding::Function(function)) = self.lookup(&call.name.text).cloned() else {
-            return Err(Failure::at(
-                call.name.span,
-                format!("no function `{}`", call.name.text),
-            ));
-        };
-        self.scope().insert(ROWS.into(), Binding::Table(relation));
-        let mut arguments = vec![NamedExpr {
-            names: Vec::new(),
-            expr: Expr {
-                kind: ExprKind::Name(ROWS.into()),
-                span: call.span,
-            },
-            span: call.span,
-        }];
-        arguments.extend(call.arguments.iter().cloned());
-        self.call_table(&function, &arguments, call.span)
-    }
-
     /// Stored tables with rows of events, files, and views of the query.
     pub(super) fn searched(&self) -> Vec<String> {
         let mut names = self.session.stored_names();
@@ -516,147 +411,5 @@ impl<'s> Lower<'s> {
         names.sort();
         names.dedup();
         names
-    }
-
-    fn call(&mut self, call: &Call, span: Span) -> Result<Relation, Failure> {
-        match (call.name.text.as_str(), call.arguments.as_slice()) {
-            ("materialize", [only]) => {
-                let rows = self.table(&only.expr)?;
-                self.materialized(&rows)
-            }
-            ("view", [only]) => self.table(&only.expr),
-            ("table", [first, ..]) => {
-                let name = self.constant(&first.expr)?;
-                let Value::String(name) = name else {
-                    return Err(Failure::at(first.span, "the name of a table is needed"));
-                };
-                self.table(&Expr {
-                    kind: ExprKind::Name(name.to_string()),
-                    span: first.span,
-                })
-            }
-            ("_GetWatchlist", [first, ..]) => {
-                let Value::String(name) = self.constant(&first.expr)? else {
-                    return Err(Failure::at(
-                        first.span,
-                        "the alias of a watchlist is needed",
-                    ));
-                };
-                self.watchlist(&name, span)
-            }
-            (name, arguments) => match self.lookup(name).cloned() {
-                Some(Binding::Function(function)) => self.call_table(&function, arguments, span),
-                Some(Binding::Broken) => Err(Failure::Faults(Vec::new())),
-                None if self.may_be_saved(name) => {
-                    self.needs.functions.insert(name.into());
-                    self.of_unknown_columns()
-                }
-                _ => {
-                    let fault = Fault::new(
-                        call.name.span,
-                        format!("`{name}` is no function that gives a table"),
-                    );
-                    Err(Failure::Faults(vec![fault.missing_table()]))
-                }
-            },
-        }
-    }
-
-    /// Calls a function of the query that gives a table.
-    fn call_table(
-        &mut self,
-        function: &Arc<ast::Function>,
-        arguments: &[NamedExpr],
-        span: Span,
-    ) -> Result<Relation, Failure> {
-        if self.depth >= MAX_CALLS {
-            return Err(Failure::at(span, "functions call each other too deeply"));
-        }
-        let mut scope = HashMap::new();
-        for (i, parameter) in function.parameters.iter().enumerate() {
-            let given = arguments
-                .iter()
-                .find(|a| matches!(a.names.as_slice(), [n] if n.text == parameter.name.text))
-                .or_else(|| arguments.get(i).filter(|a| a.names.is_empty()));
-            let expr = match (given, &parameter.default) {
-                (Some(given), _) => &given.expr,
-                (None, Some(default)) => default,
-                (None, None) => {
-                    return Err(Failure::at(
-                        span,
-                        format!("argument `{}` is missing", parameter.name.text),
-                    ));
-                }
-            };
-            let binding = match &parameter.ty {
-                ParameterType::Table(_) => Binding::Table(self.table(expr)?),
-                ParameterType::Scalar(ty) => {
-                    let compiled = self.compile(expr, &[])?;
-                    match self.scalar_of(&compiled) {
-                        Binding::Scalar(value, _) => Binding::Scalar(value.convert(ty.ty), ty.ty),
-                        _ => Binding::Awaited(compiled.converted(ty.ty)),
-                    }
-                }
-            };
-            scope.insert(parameter.name.text.clone(), binding);
-        }
-        // A body sees what is known where the function stands, and not what its caller knows.
-        let own =
-            |binding: &Binding| matches!(binding, Binding::Function(f) if Arc::ptr_eq(f, function));
-        let at = self.names.iter().rposition(|names| names.values().any(own));
-        let hidden = self
-            .names
-            .split_off(at.map_or(self.names.len(), |at| at + 1));
-        self.names.push(scope);
-        self.depth += 1;
-        let mut last = None;
-        let mut failed = None;
-        for statement in &function.body {
-            match self.statement(statement) {
-                Ok(Some(relation)) => last = Some(relation),
-                Ok(None) => {}
-                Err(e) => {
-                    failed = Some(e);
-                    break;
-                }
-            }
-        }
-        self.depth -= 1;
-        self.names.pop();
-        self.names.extend(hidden);
-        match (failed, last) {
-            (Some(e), _) => Err(self.inside(function, e, span)),
-            (None, Some(relation)) => Ok(relation),
-            (None, None) => Err(Failure::at(function.span, "the function gives no table")),
-        }
-    }
-
-    /// A failure inside a function: in a saved one, its places are those of another text.
-    fn inside(&self, function: &Arc<ast::Function>, failure: Failure, span: Span) -> Failure {
-        let saved = self.options.functions.iter();
-        let Some(saved) = saved
-            .into_iter()
-            .find(|f| Arc::ptr_eq(&f.function, function))
-        else {
-            return failure;
-        };
-        let Failure::Faults(faults) = failure else {
-            return failure;
-        };
-        let outside = faults.into_iter().map(|fault| {
-            let (line, _) = position(&saved.text, fault.span.start);
-            let place = format!(
-                "`{}` ({}), line {}",
-                saved.name,
-                saved.origin,
-                line.saturating_sub(1).max(1)
-            );
-            Fault {
-                span,
-                message: format!("in {place}: {}", fault.message),
-                ..fault
-            }
-        });
-        Failure::Faults(outside.collect())
     }
 }

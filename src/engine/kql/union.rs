@@ -4,11 +4,11 @@ use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlanBuilder};
 use datafusion::prelude::lit;
 
 use super::Failure;
+use super::lower::Lower;
 use super::relation::{Relation, null};
-use super::statement::Lower;
 use crate::catalog::{TIME, TYPE};
+use crate::function::value::Type;
 use crate::kql::ast::{Expr, ExprKind, Operator, OperatorKind};
-use crate::kql::value::Type;
 
 type Columns = Vec<(String, Type, PlanExpr)>;
 

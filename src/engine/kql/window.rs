@@ -1,33 +1,39 @@
 //! Functions that look at other rows: `row_number`, `prev`, `next`, `row_cumsum`, `row_rank_dense`, `row_rank_min`.
 //!
-//! They ask for an order, so the rows are made first and then gone through one after the other.
+//! They ask for an order. Behind a sort, those that DataFusion has too go through the rows as they come; for all others the rows are made
+//! first and then gone through one after the other.
 
-use arrow::array::{Array, ArrayRef};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::error::ArrowError;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{Result as PlanResult, ScalarValue};
+use datafusion::functions_aggregate::count::count_udaf;
+use datafusion::functions_aggregate::sum::sum_udaf;
+use datafusion::functions_window::lead_lag::{lag, lead};
+use datafusion::logical_expr::expr::WindowFunction;
+use datafusion::logical_expr::{
+    AggregateUDF, Expr as PlanExpr, ExprFunctionExt, LogicalPlan, Projection, SortExpr,
+    WindowFrame, WindowFrameBound, WindowFrameUnits, when,
+};
+use datafusion::prelude::{cast, lit};
 
-use super::operator::columns_of;
-use super::relation::Relation;
-use super::statement::Lower;
+use super::later::ByColumn;
+use super::lower::Lower;
+use super::native::Native;
+use super::relation::{Column, Relation, columns_of};
 use super::{Failure, arrays};
+use crate::function::value::{Decimal, Type, Value};
 use crate::kql::ast::{Call, Expr, ExprKind, NamedExpr};
 use crate::kql::eval::Compiled;
-use crate::kql::value::{Decimal, Type, Value};
+use crate::kql::special::Special;
 
 /// Begins the names of columns that hold what a window function gave.
 const MARK: &str = "\0w";
 
 fn is_window(name: &str) -> bool {
-    matches!(
-        name,
-        "row_number"
-            | "prev"
-            | "next"
-            | "row_cumsum"
-            | "row_rank_dense"
-            | "row_rank_min"
-            | "row_rank"
-            | "row_window_session"
-    )
+    Special::named(name) == Some(Special::Window)
 }
 
 impl Lower<'_> {
@@ -59,6 +65,7 @@ impl Lower<'_> {
             local.push(own);
         }
         let mut relation = relation;
+        let mut streamed = Vec::new();
         let mut steps = steps.into_iter().peekable();
         while steps.peek().is_some() {
             // Those that need no result of one another go through the rows together.
@@ -68,7 +75,12 @@ impl Lower<'_> {
                 round.push(step);
             }
             relation = self
-                .round(&relation, &columns[..known + round.len()], round)?
+                .round(
+                    &relation,
+                    &columns[..known + round.len()],
+                    round,
+                    &mut streamed,
+                )?
                 .with_local_times(&local);
         }
         Ok((relation, items))
@@ -80,7 +92,13 @@ impl Lower<'_> {
         relation: &Relation,
         columns: &[(String, Type)],
         round: Vec<Window>,
+        streamed: &mut Vec<(PlanExpr, String)>,
     ) -> Result<Relation, Failure> {
+        if let Some(done) = self.streamed(relation, columns, &round, streamed)? {
+            return Ok(done);
+        }
+        // Their fields are not there any more.
+        streamed.clear();
         let mut list = columns_of(relation);
         let width = list.len();
         for window in &round {
@@ -90,19 +108,62 @@ impl Lower<'_> {
             }
         }
         let prepared = self.fields.project(relation, list)?;
-        let mut made = self.batches_later("window", &prepared, columns, move |batch| {
-            let rows = batch.num_rows();
-            let mut arrays = batch.columns()[..width].to_vec();
-            let mut arguments = &batch.columns()[width..];
-            for window in &round {
-                let (own, others) = arguments.split_at(window.arguments.len());
-                arguments = others;
-                arrays.push(window.values(own, rows)?);
-            }
-            Ok(arrays)
-        })?;
+        let windows = Round {
+            width,
+            windows: round,
+        };
+        let mut made = self.batches_later("window", &prepared, columns, windows)?;
         made.ordered = true;
         Ok(made)
+    }
+
+    /// The same behind a sort, where DataFusion has all of these functions: it holds no more rows than they look back or ahead.
+    ///
+    /// `known` are those that stand in the plan already: DataFusion would put a window that stands there twice where it cannot run one.
+    fn streamed(
+        &mut self,
+        relation: &Relation,
+        columns: &[(String, Type)],
+        round: &[Window],
+        known: &mut Vec<(PlanExpr, String)>,
+    ) -> Result<Option<Relation>, Failure> {
+        let Some(order) = order_of(&relation.plan)? else {
+            return Ok(None);
+        };
+        let native = self.native(relation);
+        let calls = round.iter().map(|window| window.streamed(&native, &order));
+        let Some(calls) = calls.collect::<Option<Vec<PlanExpr>>>() else {
+            return Ok(None);
+        };
+        let mut out = relation.clone();
+        let mut named = Vec::with_capacity(calls.len());
+        for (call, (name, ty)) in calls.into_iter().zip(&columns[relation.columns.len()..]) {
+            let same = known.iter().find(|(other, _)| *other == call);
+            let field = match same {
+                Some((_, field)) => field.clone(),
+                None => {
+                    let field = self.fields.next(name);
+                    named.push(call.clone().alias(&field));
+                    known.push((call, field.clone()));
+                    field
+                }
+            };
+            out.columns.push(Column::new(name, *ty, field));
+        }
+        if named.is_empty() {
+            return Ok(Some(out));
+        }
+        // DataFusion takes what two windows have in common, one upon the other, out below both, where the results of the lower one are
+        // not there yet: no two stand so.
+        let apart = match top_window(&relation.plan) {
+            true => {
+                let columns = relation.plan.schema().columns();
+                let all = columns.into_iter().map(PlanExpr::Column);
+                out.with(relation.builder().project(all)?)?
+            }
+            false => out.clone(),
+        };
+        Ok(Some(apart.with(apart.builder().window(named)?)?))
     }
 
     /// Takes the results of window functions away.
@@ -182,7 +243,30 @@ impl Lower<'_> {
     }
 }
 
+/// Window functions that go through rows together.
+#[derive(PartialEq)]
+struct Round {
+    /// Columns of the rows; behind them are the arguments.
+    width: usize,
+    windows: Vec<Window>,
+}
+
+impl ByColumn for Round {
+    fn turn(&self, batch: &RecordBatch) -> PlanResult<Vec<ArrayRef>> {
+        let rows = batch.num_rows();
+        let mut arrays = batch.columns()[..self.width].to_vec();
+        let mut arguments = &batch.columns()[self.width..];
+        for window in &self.windows {
+            let (own, others) = arguments.split_at(window.arguments.len());
+            arguments = others;
+            arrays.push(window.values(own, rows)?);
+        }
+        Ok(arrays)
+    }
+}
+
 /// A window function, ready to go through rows.
+#[derive(PartialEq)]
 struct Window {
     kind: Kind,
     ty: Type,
@@ -190,6 +274,7 @@ struct Window {
 }
 
 /// What a window function does.
+#[derive(PartialEq)]
 enum Kind {
     /// Counts rows, from here.
     Number(i64),
@@ -204,15 +289,49 @@ enum Kind {
 }
 
 impl Window {
-    /// How many columns there must be for its arguments.
-    fn needs(&self) -> usize {
-        let used = self.arguments.iter().flat_map(Compiled::columns);
-        used.max().map_or(0, |last| last + 1)
+    /// The function of DataFusion that gives the same over rows in this order.
+    fn streamed(&self, native: &Native<'_>, order: &[SortExpr]) -> Option<PlanExpr> {
+        let running = |function: Arc<AggregateUDF>, argument: PlanExpr| {
+            let first = WindowFrameBound::Preceding(ScalarValue::UInt64(None));
+            let last = WindowFrameBound::CurrentRow;
+            let frame = WindowFrame::new_bounds(WindowFrameUnits::Rows, first, last);
+            let call = PlanExpr::from(WindowFunction::new(function, vec![argument]));
+            call.order_by(order.to_vec()).window_frame(frame).build()
+        };
+        let call = match (&self.kind, self.arguments.as_slice()) {
+            (Kind::Neighbour { back, distance }, [value] | [value, _])
+                if !value.columns().is_empty() =>
+            {
+                let distance = i64::try_from(*distance).ok()?;
+                // A string is never null.
+                let none = (self.ty == Type::String).then(|| ScalarValue::from(""));
+                let value = native.value(value);
+                let call = match back {
+                    true => lag(value, Some(distance), none),
+                    false => lead(value, Some(distance), none),
+                };
+                call.order_by(order.to_vec()).build()
+            }
+            (Kind::Number(1), [] | [_]) => running(count_udaf(), lit(1i64)),
+            (Kind::Sum, [value]) if matches!(value.ty, Type::Int | Type::Long | Type::Timespan) => {
+                let number = cast(native.value(value), arrays::arrow_type(Type::Long));
+                let number = when(number.clone().is_null(), lit(0i64)).otherwise(number);
+                running(sum_udaf(), number.ok()?)
+            }
+            _ => return None,
+        };
+        call.ok()
     }
 
     /// Whether it gives local times; `column` says it of columns.
     fn gives_local_times(&self, column: &dyn Fn(usize) -> bool) -> bool {
         self.ty == Type::DateTime && self.arguments.iter().any(|a| a.is_local_time(column))
+    }
+
+    /// How many columns there must be for its arguments.
+    fn needs(&self) -> usize {
+        let used = self.arguments.iter().flat_map(Compiled::columns);
+        used.max().map_or(0, |last| last + 1)
     }
 
     fn argument(&self, at: usize, columns: &[ArrayRef], row: usize) -> Value {
@@ -326,6 +445,48 @@ impl Window {
             }
         };
         (0..rows).map(sum).collect()
+    }
+}
+
+/// The order of rows that come from a sort, where its columns are still there.
+///
+/// DataFusion would take the order of an earlier sort, turned round, for that of a later one: then the rows are made first.
+fn order_of(plan: &LogicalPlan) -> Result<Option<Vec<SortExpr>>, Failure> {
+    let mut top = plan;
+    loop {
+        match top {
+            LogicalPlan::Filter(filter) => top = &filter.input,
+            LogicalPlan::Window(window) => top = &window.input,
+            LogicalPlan::Projection(projection) if keeps_all(projection) => top = &projection.input,
+            LogicalPlan::Sort(sort) => {
+                let ordered = |node: &LogicalPlan| {
+                    Ok(matches!(
+                        node,
+                        LogicalPlan::Sort(_) | LogicalPlan::Window(_)
+                    ))
+                };
+                let twice = sort.input.as_ref().exists(ordered)?;
+                return Ok((!twice).then(|| sort.expr.clone()));
+            }
+            _ => return Ok(None),
+        }
+    }
+}
+
+/// Whether a projection has all columns of its input under their names.
+fn keeps_all(projection: &Projection) -> bool {
+    let columns = projection.input.schema().columns();
+    let mut kept = projection.expr.iter();
+    let same = |column| matches!(kept.next(), Some(PlanExpr::Column(kept)) if *kept == column);
+    columns.into_iter().all(same)
+}
+
+/// Whether a window is the last step of a plan that is no filter.
+fn top_window(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Filter(filter) => top_window(&filter.input),
+        LogicalPlan::Window(_) => true,
+        _ => false,
     }
 }
 

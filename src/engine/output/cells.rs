@@ -11,9 +11,9 @@ use arrow::datatypes::{DataType, FieldRef, Float64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde::de::IgnoredAny;
 
-use super::safe;
-use crate::error::Result;
-use crate::kql::value::{Json, Type};
+use crate::fault::Result;
+use crate::function::value::{Json, Type};
+use crate::text::safe;
 
 /// How times are written: ISO 8601, UTC.
 pub const TIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.fZ";

@@ -13,8 +13,8 @@ use chrono_tz::Tz;
 
 use super::cells::{self, Cells};
 use super::columns::{LOCAL, is_time};
-use crate::error::Result;
-use crate::kql::value::Type;
+use crate::fault::Result;
+use crate::function::value::Type;
 
 /// What is done with the times of a column.
 #[derive(Debug, Clone, Copy, PartialEq)]

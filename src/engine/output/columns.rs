@@ -8,7 +8,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, Operator, WindowFunctionDefinition};
 
 use crate::catalog::catalog;
-use crate::kql::value::Type;
+use crate::function::value::Type;
 
 /// Key of the metadata that says what Kusto calls the type of a field, where Arrow's type does not say it.
 pub const KUSTO: &str = "coldtrail.kusto";

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::cells::Cells;
-use super::safe::{is_unsafe, visible};
+use crate::text::safe::{is_unsafe, visible};
 
 /// A text cell of a CSV. What a spreadsheet would take for a formula is made text by a `'` in front, also behind a `;`, TAB or line end
 /// inside of the cell: some spreadsheets split there, quoted or not.

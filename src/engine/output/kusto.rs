@@ -7,9 +7,9 @@ use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::datatypes::{DataType, Int64Type, SchemaRef, TimeUnit};
 
 use super::cells::Cells;
-use super::safe::quote;
-use crate::error::Result;
-use crate::kql::value::{Type, Value};
+use crate::fault::Result;
+use crate::function::value::{Type, Value};
+use crate::text::safe::quote;
 
 /// What comes before the rows.
 pub(super) fn head(schema: &SchemaRef, types: &[Type]) -> String {

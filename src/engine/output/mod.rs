@@ -10,7 +10,6 @@
 //! Timespans, ids and decimals of KQL are text in all of them, as `tostring` prints them. Times are UTC; one that a query moved to a zone has
 //! its offset, and what is local for good (`datetime_utc_to_local`, `to_local_time`) no `Z`, but for Kusto's, which knows no such times.
 //!
-//! - `safe`: what is done to text from logs in each medium.
 //! - `columns`: Kusto types of columns.
 //! - `clock`: times in a zone that somebody chose to see them in.
 //! - `cells`: values as text and JSON; `csv`, `kusto`: what is particular to these formats.
@@ -24,8 +23,8 @@ use arrow::util::display::ArrayFormatter;
 use parquet::arrow::ArrowWriter;
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result};
-use crate::kql::value::{Type, UNIX_EPOCH_TICKS, read_datetime};
+use crate::fault::{Error, Result};
+use crate::function::value::{Type, UNIX_EPOCH_TICKS, read_datetime};
 use cells::{Cells, Texts};
 
 mod cells;
@@ -33,8 +32,8 @@ mod clock;
 mod columns;
 mod csv;
 mod kusto;
-mod safe;
 
+pub use crate::text::safe::{harmless, json_text, markdown, seen, visible};
 pub use cells::TIME_FORMAT;
 pub use clock::{Clock, in_zone};
 pub(super) use columns::{
@@ -42,7 +41,6 @@ pub(super) use columns::{
 };
 pub use columns::{KUSTO, is_time, schema};
 pub use csv::csv;
-pub use safe::{harmless, json_text, markdown, seen, visible};
 
 /// A format for answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +70,8 @@ pub struct Writer<W: Write + Send> {
     out: Sink<W>,
     rows: u64,
     terminal: bool,
+    /// The beginning, until it is written: a query that fails before its first row leaves nothing behind.
+    head: String,
     line: String,
 }
 
@@ -85,8 +85,8 @@ impl<W: Write + Send> Writer<W> {
     /// characters instead of sending them; the other formats do so always.
     ///
     /// # Errors
-    /// When the beginning cannot be written.
-    pub fn new(format: Format, schema: SchemaRef, mut out: W, terminal: bool) -> Result<Self> {
+    /// When Parquet cannot hold the columns.
+    pub fn new(format: Format, schema: SchemaRef, out: W, terminal: bool) -> Result<Self> {
         let types: Vec<Type> = schema
             .fields()
             .iter()
@@ -126,10 +126,7 @@ impl<W: Write + Send> Writer<W> {
                     .map_err(parquet_error)?;
                 (schema, Sink::Parquet(Box::new(writer)))
             }
-            _ => {
-                out.write_all(head.as_bytes()).map_err(io)?;
-                (schema, Sink::Text(out))
-            }
+            _ => (schema, Sink::Text(out)),
         };
         Ok(Writer {
             format,
@@ -139,6 +136,7 @@ impl<W: Write + Send> Writer<W> {
             out,
             rows: 0,
             terminal,
+            head,
             line: String::new(),
         })
     }
@@ -177,6 +175,8 @@ impl<W: Write + Send> Writer<W> {
             .collect();
         let line = &mut self.line;
         for row in 0..batch.num_rows() {
+            out.write_all(std::mem::take(&mut self.head).as_bytes())
+                .map_err(io)?;
             line.clear();
             match self.format {
                 Format::Csv => {
@@ -240,6 +240,7 @@ impl<W: Write + Send> Writer<W> {
                     Format::Kusto => "]}]}\n",
                     _ => "",
                 };
+                out.write_all(self.head.as_bytes()).map_err(io)?;
                 out.write_all(end.as_bytes()).map_err(io)?;
                 out.flush().map_err(io)?;
             }

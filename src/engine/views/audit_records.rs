@@ -5,8 +5,9 @@
 
 use std::fmt::Write;
 
-use super::{Session, columns, lineage, stored};
+use super::select::{columns, lineage, stored};
 use crate::catalog::{EXTRA, INGEST_ID, Kusto, Origin, RECORD, TIME, table};
+use crate::engine::session::Session;
 
 /// Audit records of audit exports and of OfficeActivity, each once.
 pub(super) const AUDIT: &str = "_Audit";

@@ -5,8 +5,8 @@
 //! values under them have. What stands beside these is in `ExtraColumns`.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::PoisonError;
 
 use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
@@ -18,11 +18,12 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use tokio::task::JoinSet;
 
-use super::{SOURCE, sql_type};
+use super::names::{self, SOURCE};
+use super::select::sql_type;
 use crate::catalog::{EXTRA, INGEST_ID, Kusto, RECORD, TIME, TYPE, catalog};
-use crate::engine::Session;
-use crate::error::{Error, Result};
-use crate::ingest::detect::{OTHER, is_table_name};
+use crate::engine::session::Session;
+use crate::fault::{Error, Result};
+use crate::ingest::format::{OTHER, is_table_name};
 use crate::ingest::json::{self, Raw};
 
 /// Audit records.
@@ -36,31 +37,6 @@ const MAX_COLUMNS: usize = 500;
 const MAX_KEYS: usize = 20 * MAX_COLUMNS;
 /// Longest key that is a column.
 const LONGEST: usize = 128;
-
-/// What a session knows of such tables.
-#[derive(Debug, Default)]
-pub(in crate::engine) struct Customs {
-    names: OnceLock<BTreeSet<String>>,
-    /// Those of whose rows audit records were made.
-    made_again: OnceLock<BTreeSet<String>>,
-    /// Columns that hold JSON, by table.
-    dynamic: Mutex<HashMap<String, HashSet<String>>>,
-}
-
-impl Customs {
-    /// The names, as far as they were asked for.
-    pub(in crate::engine) fn names(&self) -> impl Iterator<Item = &String> {
-        let all = [self.names.get(), self.made_again.get()];
-        all.into_iter().flatten().flatten()
-    }
-
-    /// Whether a column of such a table holds JSON.
-    pub(in crate::engine) fn is_dynamic(&self, table: &str, column: &str) -> bool {
-        // A reader that panicked has changed nothing.
-        let dynamic = self.dynamic.lock().unwrap_or_else(PoisonError::into_inner);
-        dynamic.get(table).is_some_and(|own| own.contains(column))
-    }
-}
 
 /// Whether rows of a table of this name are kept among those of no known table.
 pub(in crate::engine) async fn exists(session: &Session, name: &str) -> Result<bool> {
@@ -87,7 +63,7 @@ pub(in crate::engine) async fn made_again(session: &Session) -> Result<&BTreeSet
              WHERE \"{EXTRA}\" LIKE '%_CL\"%' LIMIT {MAX_NAMES}"
         );
         let found = texts(session, &sql).await?.into_iter();
-        names.extend(found.filter(|name| is_table_name(name) && !super::exists(name)));
+        names.extend(found.filter(|name| is_table_name(name) && !names::exists(name)));
     }
     Ok(session.customs.made_again.get_or_init(|| names))
 }
@@ -118,7 +94,7 @@ pub(in crate::engine) async fn all(session: &Session) -> Result<&BTreeSet<String
         );
         for found in texts(session, &sql).await? {
             let is_foreign = catalog().foreign(&found).is_some();
-            if is_table_name(&found) && (is_foreign || !super::exists(&found)) {
+            if is_table_name(&found) && (is_foreign || !names::exists(&found)) {
                 names.insert(found);
             }
         }

@@ -12,8 +12,10 @@
 use std::fmt::Write;
 
 use super::audit_records::{is_label, without};
-use super::{INFORMATION_PROTECTION_LOGS, Session, columns, lineage, stored};
+use super::names::INFORMATION_PROTECTION_LOGS;
+use super::select::{columns, lineage, stored};
 use crate::catalog::table;
+use crate::engine::session::Session;
 
 /// Requests for a licence to open a document, from all logs of the Rights Management service, each once.
 pub(super) const REQUESTS: &str = "_LicenceRequests";

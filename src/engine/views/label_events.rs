@@ -8,10 +8,10 @@
 
 use datafusion::common::TableReference;
 
-use super::Session;
 use super::audit_records::{LABEL_RECORDS, app_key, is_label, label_keys, without};
 use super::information_protection_logs::{REQUESTS, has_requests};
-use crate::error::{Error, Result};
+use crate::engine::session::Session;
+use crate::fault::{Error, Result};
 
 /// The view's query.
 pub(super) async fn sql(session: &Session) -> Result<String> {

@@ -15,60 +15,56 @@ use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
 use datafusion::prelude::lit;
 
-use super::Session;
+use super::session::Session;
 use crate::catalog::audit::{self, APPLICATION_OTHERWISE, APPLICATIONS};
-use crate::catalog::{
-    Column, DATE, EXTRA, FINGERPRINT, INGEST_ID, Kusto, Origin, RECORD, SECOND_TIME, TIME, TYPE,
-    Table, catalog, table,
-};
-use crate::error::Result;
-use crate::ingest::detect::OTHER;
+use crate::catalog::{DATE, EXTRA, Kusto, Origin, TIME, TYPE, Table, catalog, table};
+use crate::fault::Result;
+use crate::ingest::format::OTHER;
+
 use audit_records::{
     APP_LABELS, APP_RECORDS, AUDIT, LABEL_RECORDS, RECORDS, has_audit, keys, without,
 };
 use information_protection_logs::{REQUESTS, has_requests};
+use select::{columns, from_extra, lineage, rows, stored};
 
 pub(super) use information_protection_logs::has_rows as has_protection_logs;
+pub(super) use names::is_beside;
+pub use names::{
+    INFORMATION_PROTECTION_EVENTS, INFORMATION_PROTECTION_LOGS, LABEL_EVENTS, SOURCE, exists,
+};
 
 mod audit_records;
 pub(super) mod custom;
+pub(super) mod found;
 mod information_protection_events;
 mod information_protection_logs;
 mod label_events;
+pub(super) mod names;
 mod people;
-
-/// Our table of label actions.
-pub const LABEL_EVENTS: &str = "LabelEvents";
-/// Table of Azure Information Protection's analytics; its view has the denials of all sources.
-pub const INFORMATION_PROTECTION_LOGS: &str = "InformationProtectionLogs_CL";
-/// Microsoft's function over `InformationProtectionLogs_CL`.
-pub const INFORMATION_PROTECTION_EVENTS: &str = "InformationProtectionEvents";
-/// Column of views that points at file and record: `ingest:record`.
-pub const SOURCE: &str = "_Source";
-
-/// Whether there is a view of this name.
-pub fn exists(name: &str) -> bool {
-    name == LABEL_EVENTS
-        || name == INFORMATION_PROTECTION_EVENTS
-        || catalog().get(name).is_some_and(|t| t.name == name)
-        || catalog().foreign(name).is_some()
-}
+mod select;
 
 /// Registers a view.
 ///
 /// # Errors
 /// When DataFusion refuses its query, which is a fault of coldtrail.
 pub(super) async fn make(session: &Session, name: &str) -> Result<()> {
+    let _one = session.making.lock().await;
     if !exists(name) {
         return custom::make(session, name).await;
     }
     make_whole(session, name).await?;
-    let time = match name {
+    session.publish(name, time_of(name)).await
+}
+
+/// The column of a view by which it is cut to a range of times.
+pub(super) fn time_of(name: &str) -> Option<&'static str> {
+    match name {
         LABEL_EVENTS => Some(TIME),
         INFORMATION_PROTECTION_EVENTS => Some(information_protection_events::TIME),
+        // A table of a workspace's own.
+        _ if !exists(name) => Some(TIME),
         _ => described(name).by_day.then_some(TIME),
-    };
-    session.publish(name, time).await
+    }
 }
 
 /// Makes a view of the rows of all times, and the views that it reads.
@@ -117,32 +113,33 @@ fn described(name: &str) -> &'static Table {
     catalog().foreign(name).unwrap_or_else(|| table(name))
 }
 
-/// The name that SQL has for a type.
-fn sql_type(kusto: Kusto) -> &'static str {
-    match kusto {
-        Kusto::Bool => "BOOLEAN",
-        Kusto::Int => "INT",
-        Kusto::Long => "BIGINT",
-        Kusto::Real => "DOUBLE",
-        Kusto::DateTime => "TIMESTAMP WITH TIME ZONE",
-        Kusto::Guid | Kusto::String | Kusto::Dynamic => "VARCHAR",
+/// The paths of the audit record whose kept texts are all JSON in the rows of a view.
+pub(super) fn nested_paths(session: &Session, of: &str) -> Vec<&'static str> {
+    const RECORDED: [&str; 2] = ["UnifiedAuditLog", "CloudAppEvents"];
+    let present = RECORDED.into_iter().filter(|name| session.has(name));
+    let present: Vec<&'static str> = present.collect();
+    // Rows of OfficeActivity have paths, and no record.
+    if !RECORDED.contains(&of) || present.is_empty() || session.has("OfficeActivity") {
+        return Vec::new();
     }
-}
-
-/// The value of a column that is not stored: what `ExtraColumns` has under its name.
-fn from_extra(extra: &str, column: &Column) -> String {
-    let ty = sql_type(column.kusto);
-    format!("TRY_CAST({extra}->>'{}' AS {ty})", column.name)
+    let certain = |path: &&'static str| {
+        let mut sources = present.iter();
+        sources.all(|name| session.nested.contains(&(*name, *path)))
+    };
+    audit::LISTS.into_iter().filter(certain).collect()
 }
 
 /// Adds the hidden columns of a table that a query names to the rows of its view.
-pub(super) fn with_hidden(mut rows: DataFrame, of: &Table, query: &str) -> Result<DataFrame> {
+pub(super) fn with_hidden(
+    mut rows: DataFrame,
+    of: &Table,
+    named: impl Fn(&str) -> bool,
+) -> Result<DataFrame> {
     // A file that the user named like the table has its own columns only.
     if !rows.schema().has_column_with_unqualified_name(EXTRA) {
         return Ok(rows);
     }
-    let named = |column: &Column| words(query).any(|word| word == column.name);
-    for column in of.hidden().filter(|c| named(c)) {
+    for column in of.hidden().filter(|c| named(c.name)) {
         let value = rows.parse_sql_expr(&from_extra(&format!("\"{EXTRA}\""), column))?;
         rows = rows.with_column(column.name, value)?;
     }
@@ -162,83 +159,6 @@ pub(super) fn with_type(rows: DataFrame, name: &str) -> Result<DataFrame> {
         name => lit(name),
     };
     Ok(rows.with_column(TYPE, value)?)
-}
-
-/// The words of a query: names of columns among them, however they are quoted.
-pub(super) fn words(query: &str) -> impl Iterator<Item = &str> {
-    query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-}
-
-/// Whether a column of a table or view is kept beside those that the product has. Such columns come to queries that name them.
-pub(super) fn is_beside(of: &str, column: &str) -> bool {
-    match of {
-        LABEL_EVENTS => [SECOND_TIME, INGEST_ID, RECORD, SOURCE].contains(&column),
-        INFORMATION_PROTECTION_EVENTS => [INGEST_ID, RECORD, SOURCE].contains(&column),
-        _ => match catalog().foreign(of).or_else(|| catalog().get(of)) {
-            Some(table) => table.product.iter().all(|shown| *shown != column),
-            // A table of a workspace's own.
-            None => [EXTRA, INGEST_ID, RECORD, SOURCE].contains(&column),
-        },
-    }
-}
-
-/// The columns of a view under all their names: those of the product in its order, then what is kept beside them.
-fn offered(of: &Table) -> Vec<(&'static str, &Column)> {
-    let mut all: Vec<(&'static str, &Column)> = Vec::new();
-    for column in of.shown().filter(|c| c.name != FINGERPRINT) {
-        all.push((column.name, column));
-        all.extend(second_name(of, column.name).map(|second| (second, column)));
-    }
-    all.sort_by_cached_key(|(name, _)| {
-        let at = of.product.iter().position(|shown| shown == name);
-        at.unwrap_or(usize::MAX)
-    });
-    all
-}
-
-/// Columns of a view with the expression for each; columns that the map does not name are null.
-fn columns(of: &Table, map: &dyn Fn(&str) -> Option<String>) -> String {
-    let mut list = String::new();
-    for (name, column) in offered(of) {
-        let value = match column.origin {
-            Origin::Legacy => map(EXTRA).map(|extra| from_extra(&extra, column)),
-            _ => map(column.name),
-        };
-        let expression = match value {
-            Some(e) => e,
-            None if column.kusto == Kusto::DateTime => {
-                "arrow_cast(NULL, 'Timestamp(Microsecond, Some(\"UTC\"))')".to_string()
-            }
-            None => format!("CAST(NULL AS {})", sql_type(column.kusto)),
-        };
-        // Writing to a String cannot fail.
-        let _ = write!(list, "{expression} AS \"{name}\", ");
-    }
-    if of.by_day {
-        let ingest = map(INGEST_ID).unwrap_or_default();
-        let record = map(RECORD).unwrap_or_default();
-        let _ = write!(
-            list,
-            "CAST({ingest} AS VARCHAR) || ':' || CAST({record} AS VARCHAR) AS \"{SOURCE}\", "
-        );
-    }
-    list.truncate(list.len() - 2);
-    list
-}
-
-/// The name that Defender XDR has for a column, where it is another one.
-fn second_name(of: &Table, name: &str) -> Option<&'static str> {
-    match (of.name, name) {
-        (_, TIME) if of.by_day => Some(SECOND_TIME),
-        ("CloudAppEvents" | "IdentityLogonEvents", "ISP") => Some("Isp"),
-        ("IdentityInfo", "AccountUPN") => Some("AccountUpn"),
-        ("AgentsInfo", "EntraAgentID") => Some("EntraAgentId"),
-        ("AgentsInfo", "EntraBlueprintID") => Some("EntraBlueprintId"),
-        ("AgentsInfo", "ObservabilityID") => Some("ObservabilityId"),
-        ("CampaignInfo", "CampaignSubType") => Some("CampaignSubtype"),
-        ("FileMaliciousContentInfo", "DocumentID") => Some("DocumentId"),
-        _ => None,
-    }
 }
 
 /// The name of a table before or after Defender XDR renamed it.
@@ -261,73 +181,6 @@ fn either_name(session: &Session, own: &Table) -> String {
         let _ = write!(sql, " UNION ALL {}", rows(own, described(other)));
     }
     sql
-}
-
-/// A stored table as it is, with all names of its columns.
-fn stored(table: &Table) -> String {
-    rows(table, table)
-}
-
-/// The rows of a source in the columns of a table. Those of a foreign source are among the rows of `OtherRecords`.
-fn rows(of: &Table, source: &Table) -> String {
-    let foreign = catalog().foreign(source.name).is_some();
-    let map = |name: &str| {
-        let name = match name {
-            // Its old name, which EntraIdSignInEvents does not have.
-            "AadDeviceId" if source.name == "EntraIdSignInEvents" => "EntraIdDeviceId",
-            name => name,
-        };
-        let column = &source.columns[source.position(name)?];
-        let own = [TIME, EXTRA, INGEST_ID, RECORD].contains(&name);
-        Some(match foreign && !own {
-            // Rows may not say it: those of older archives, and those that came with it in a category.
-            _ if name == "Type" && column.origin == Origin::Export => {
-                let stored = match foreign {
-                    true => from_extra(&format!("s.\"{EXTRA}\""), column),
-                    false => format!("s.\"{name}\""),
-                };
-                format!("coalesce(nullif({stored}, ''), '{}')", source.name)
-            }
-            true => {
-                let extra = format!("s.\"{EXTRA}\"");
-                let first = from_extra(&extra, column);
-                match second_name(source, name) {
-                    Some(second) => {
-                        let ty = sql_type(column.kusto);
-                        format!("coalesce({first}, TRY_CAST({extra}->>'{second}' AS {ty}))")
-                    }
-                    None => first,
-                }
-            }
-            // Text in Sentinel, and so in the files; Defender XDR has numbers, and its rules join on them.
-            false if is_port(of, name) => format!("TRY_CAST(s.\"{name}\" AS INT)"),
-            false => format!("s.\"{name}\""),
-        })
-    };
-    let list = columns(of, &map);
-    match foreign {
-        true => format!(
-            "SELECT {list} FROM stored.\"OtherRecords\" AS s \
-             WHERE s.\"{EXTRA}\"->>'{TYPE}' = '{0}' OR (coalesce(s.\"{EXTRA}\"->>'{TYPE}', '') = '' \
-               AND s.\"{EXTRA}\"->>'category' = 'AdvancedHunting-{0}')",
-            source.name
-        ),
-        false => format!("SELECT {list} FROM stored.\"{}\" AS s", source.name),
-    }
-}
-
-fn is_port(of: &Table, name: &str) -> bool {
-    matches!(name, "Port" | "DestinationPort")
-        && matches!(
-            of.name,
-            "IdentityDirectoryEvents" | "IdentityLogonEvents" | "IdentityQueryEvents"
-        )
-}
-
-fn lineage(alias: &str, name: &str) -> Option<String> {
-    [INGEST_ID, RECORD, TIME]
-        .contains(&name)
-        .then(|| format!("{alias}.\"{name}\""))
 }
 
 /// A key of a JSON list of `{Name, Value}` in a text column.

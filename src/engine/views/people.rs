@@ -8,8 +8,8 @@
 
 use std::fmt::Write;
 
-use super::Session;
 use super::audit_records::AUDIT;
+use crate::engine::session::Session;
 
 /// Tables that name accounts, with what they say as address, id and name.
 const NAMED: [(&str, &str, &str, &str); 13] = [

@@ -1,7 +1,7 @@
 //! Failures that are no answers in JSON: pages and texts of services, and what PowerShell writes of an error.
 
 use super::super::json::{self, Raw};
-use super::{LONGEST, reason, words};
+use super::reason::{LONGEST, reason, words};
 
 /// Bytes of a file that are looked at.
 const HEAD: usize = 16 << 10;

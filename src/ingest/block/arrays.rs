@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::super::detect::{self, Container, Detected, Format, Hints, Kind};
+use super::super::format::{self, Container, Detected, Format, Hints, Kind};
 use super::super::rows::TableRows;
 use super::super::{Reject, answers, behind, json};
+use super::piece::{Block, Converted};
 use super::several::Several;
-use super::{Block, Converted};
 
 /// Rows that are JSON arrays, as in query answers.
 pub(super) fn rows_of_arrays(format: &Arc<Format>, block: &Block, out: &mut Converted) {
@@ -120,9 +120,9 @@ fn further_answer(format: &Format, text: &str) -> Result<Converted, String> {
         time_column: format.time_column.clone(),
         ..Hints::default()
     };
-    let found = match detect::detect(text.as_bytes(), &hints) {
+    let found = match format::detect(text.as_bytes(), &hints) {
         Detected::Known(found) => found,
-        Detected::Empty(detect::EMPTY_ANSWER) => return Ok(Converted::default()),
+        Detected::Empty(format::EMPTY_ANSWER) => return Ok(Converted::default()),
         Detected::Empty(why) => return Err(why.into()),
         Detected::Unknown(why) => return Err(why),
     };

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use super::super::columns::{Target, is_named};
 use super::super::csv::{self, Fields, Next};
-use super::super::detect::{self, Format, Kind, tells_time};
+use super::super::format::{self, Format, Kind, tells_time};
 use super::super::rows::{Row, Slot, TableRows};
 use super::super::{
     MAX_RECORD_BYTES, audit, behind, mended, python, recast, suffixed, time, wrappers,
 };
 use super::cut::{self, CUT, is_cut};
+use super::piece::{Block, Converted, Shift};
 use super::several::Several;
 use super::wrapped::{self, CellRow};
-use super::{Block, Converted, Shift};
 use crate::catalog::{Table, table};
 use crate::text::json as plain;
 
@@ -368,7 +368,7 @@ impl CsvBlock<'_> {
     ) {
         let (format, cells) = (self.format, &self.cells);
         let mut several = Several::new(format, table, targets, named);
-        let by_row = detect::by_row(format);
+        let by_row = format::by_row(format);
         for (r, record) in cells.records.iter().enumerate() {
             let (mut values, _) = cells.of(r);
             let says = named.and_then(|i| values.nth(i)).unwrap_or_default();

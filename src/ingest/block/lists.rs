@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use super::super::audit;
 use super::super::csv;
-use super::super::detect::{Format, repeats_the_record};
+use super::super::format::{Format, pair, repeats_the_record};
 use super::super::json;
 use super::super::rows::{Row, Slot, TableRows};
 use super::super::time;
-use super::{Block, Converted};
+use super::piece::{Block, Converted};
 use crate::catalog::table;
 
 /// Where the last whole record of a buffer ends: after an empty line.
@@ -25,20 +25,6 @@ pub(super) fn cut(buffer: &[u8]) -> Option<usize> {
         end = i;
     }
     None
-}
-
-/// `Name   : value` → the name, the value, and where the value begins.
-pub(super) fn pair(line: &str) -> Option<(&str, &str, usize)> {
-    let (name, value) = line.split_once(':')?;
-    let bare = name.trim_end();
-    let is_name = !bare.is_empty()
-        && !name.starts_with(' ')
-        && name.ends_with(' ')
-        && bare
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-'));
-    let column = name.len() + 1 + usize::from(value.starts_with(' '));
-    is_name.then(|| (bare, value.strip_prefix(' ').unwrap_or(value), column))
 }
 
 struct Value<'a> {
@@ -143,11 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_values_are_told_from_wrapped_lines() {
-        assert_eq!(pair("UserIds      : a@b"), Some(("UserIds", "a@b", 15)));
-        assert_eq!(pair("Identity     :"), Some(("Identity", "", 14)));
-        assert_eq!(pair("               \"x\" : 1"), None);
-        assert_eq!(pair("{\"a\" : 1}"), None);
+    fn records_are_cut_at_empty_lines() {
         assert_eq!(cut(b"a : 1\r\n\r\nb : 2\r\n"), Some(9));
         assert_eq!(cut(b"a : 1\nb : 2\n"), None);
     }

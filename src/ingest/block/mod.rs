@@ -1,19 +1,18 @@
 //! A file in blocks that end at record boundaries, and a block converted to rows on one core.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::{Arc, Mutex};
 
-use super::detect::{Container, Format, Kind};
-use super::rows::TableRows;
-use super::{MAX_RECORD_BYTES, Reject, behind, csv, json};
-use crate::catalog::{Table, spellings};
+use super::format::{Container, Format, Kind};
+use super::{MAX_RECORD_BYTES, behind, csv, json};
+use crate::catalog::spellings;
 
 mod arrays;
 mod cells;
 mod cut;
 mod lists;
 mod objects;
+mod piece;
 mod several;
 mod swallowed;
 mod w3c;
@@ -22,34 +21,13 @@ mod wrapped;
 use arrays::rows_of_arrays;
 use cells::cells;
 use objects::Objects;
+pub use piece::{Block, Converted, Shift};
 use swallowed::swallowed;
 use w3c::lines_of_tabs;
 
 /// Bytes read before a block is cut: large enough to keep a core busy, small enough that all blocks in flight stay within the
 /// memory budget (benches/ingest.rs).
 pub const BLOCK_BYTES: usize = 2 << 20;
-
-/// Bytes of a rejected record that are kept.
-const REJECT_BYTES: usize = 1 << 20;
-
-/// A piece of a file.
-#[derive(Debug, Default)]
-pub struct Block {
-    /// The bytes.
-    pub bytes: Vec<u8>,
-    /// Where records are, when the reader had to find them in order to cut.
-    pub records: Option<Vec<(usize, usize)>>,
-    /// Where the block begins in the decompressed file.
-    pub offset: u64,
-    /// Whether it begins in the middle of a line.
-    pub mid_line: bool,
-    /// The `#Fields:` line of a W3C log that holds at its start.
-    pub fields: Option<Vec<u8>>,
-    /// Whether nothing follows.
-    pub last: bool,
-    /// Whether a record was too long and the block had to be cut inside it.
-    pub too_long: bool,
-}
 
 /// Buffers of blocks that were converted, for the next ones: fresh memory has to be cleared by the system first.
 #[derive(Debug, Default)]
@@ -322,108 +300,6 @@ impl<R: Read> Blocks<R> {
 /// Whether bytes are no letters: white space, or what a crash or a copy by blocks leaves.
 fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().all(|b| b.is_ascii_whitespace() || *b == 0)
-}
-
-/// A block as rows.
-#[derive(Default)]
-pub struct Converted {
-    /// Rows, per table.
-    pub tables: Vec<TableRows>,
-    /// Records that could not be converted.
-    pub rejects: Vec<Reject>,
-    /// Records seen, good and bad.
-    pub records: u64,
-    /// A quote is open at the end of the block: from here on the bytes belong to the next block.
-    pub leftover: Option<usize>,
-    /// Values that PowerShell wrote as the name of their type: what was in them is not in the export.
-    pub flattened: u64,
-    /// Tables that are not known, whose rows are kept in `OtherRecords`.
-    pub unknown: BTreeMap<String, u64>,
-    /// What is to be said of so many records.
-    pub remarks: BTreeMap<&'static str, u64>,
-    /// How far the export's own times are from those of the records.
-    pub shift: Shift,
-    /// Bytes of the block.
-    room: usize,
-}
-
-/// How far one clock is from another, in minutes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Shift {
-    /// Nothing to compare.
-    #[default]
-    Unknown,
-    /// Always so far.
-    Minutes(i64),
-    /// Now so, now otherwise.
-    Mixed,
-}
-
-impl Shift {
-    /// What holds of two parts holds of the whole.
-    pub fn and(self, other: Shift) -> Shift {
-        match (self, other) {
-            (Shift::Unknown, x) | (x, Shift::Unknown) => x,
-            (x, y) if x == y => x,
-            _ => Shift::Mixed,
-        }
-    }
-}
-
-impl Converted {
-    fn reject(&mut self, offset: usize, reason: impl Into<String>, bytes: &[u8]) {
-        self.rejects.push(Reject {
-            record: self.records,
-            offset,
-            reason: reason.into(),
-            content: bytes[..bytes.len().min(REJECT_BYTES)].to_vec(),
-            length: bytes.len(),
-        });
-        self.records += 1;
-    }
-
-    /// Counts a row of a table that is not known; of hostile input only the first names are kept.
-    fn unknown(&mut self, name: &str) {
-        const NAMES: usize = 16;
-        if self.unknown.len() < NAMES || self.unknown.contains_key(name) {
-            *self.unknown.entry(name.to_string()).or_default() += 1;
-        }
-    }
-
-    /// Counts a record of which something is to be said.
-    fn remark(&mut self, what: &'static str) {
-        *self.remarks.entry(what).or_default() += 1;
-    }
-
-    fn rows(&mut self, table: &'static Table, format: &Format) -> &mut TableRows {
-        let first = self.tables.is_empty();
-        let i = match self
-            .tables
-            .iter()
-            .position(|t| std::ptr::eq(t.table, table))
-        {
-            Some(i) => i,
-            None => {
-                let room = if first { self.room } else { 0 };
-                self.tables
-                    .push(TableRows::with_capacity(table, format.order, room));
-                self.tables.len() - 1
-            }
-        };
-        &mut self.tables[i]
-    }
-}
-
-/// Whether a text begins as Format-List prints audit records.
-pub fn is_format_list(head: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(&head[..head.len().min(64 << 10)]);
-    let mut lines = text.lines();
-    lines.next().is_some_and(|l| lists::pair(l).is_some())
-        && text
-            .lines()
-            .take_while(|l| !l.trim().is_empty())
-            .filter_map(lists::pair)
-            .any(|(name, _, _)| name.eq_ignore_ascii_case("AuditData"))
 }
 
 /// Counts names of types in the place of lists and dictionaries: `System.Object[]`, `System.Collections.Hashtable`.

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use super::super::columns::{Filler, Target, is_named};
-use super::super::detect::{
+use super::super::entra::Sort;
+use super::super::format::{
     Format, Kind, OTHER, SOME, by_itself, is_unknown_table, is_vague, names_table,
     repeats_the_record,
 };
-use super::super::entra::Sort;
 use super::super::json::{self, Raw};
 use super::super::recast::{self, Recast};
 use super::super::rows::{Row, Slot};
 use super::super::{answers, audit, behind, mended, suffixed, time, wrappers};
-use super::Converted;
+use super::piece::Converted;
 use crate::catalog::{self, Table, catalog, table};
 
 /// What the table of a streamed record is called: as its `Type` says, and where it has none, as its category.

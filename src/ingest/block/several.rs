@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::super::columns::{Filler, Target};
-use super::super::detect::{Format, OTHER, is_table_name, targets};
+use super::super::format::{Format, OTHER, is_table_name, targets};
 use super::super::rows::{Slot, TableRows};
-use super::Converted;
+use super::piece::Converted;
 use crate::catalog::{Table, catalog, table};
 
 /// Rows of one table.
@@ -31,19 +31,19 @@ impl<'a> Own<'a> {
     }
 
     /// Sets a value of the row by the place of its column.
-    pub fn set(&mut self, column: usize, value: Slot<'a>) {
+    pub(super) fn set(&mut self, column: usize, value: Slot<'a>) {
         if let Some(target) = self.targets.get(column) {
             self.filler.set(target, value);
         }
     }
 
     /// Forgets the values that were set.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.filler.clear();
     }
 
     /// Adds the row whose values were set.
-    pub fn push(&mut self, record: i64) {
+    pub(super) fn push(&mut self, record: i64) {
         self.filler.push(&mut self.rows, record);
     }
 }
@@ -57,7 +57,7 @@ pub(super) struct Several<'a> {
 }
 
 impl<'a> Several<'a> {
-    pub fn new(
+    pub(super) fn new(
         format: &'a Format,
         table: &'static Table,
         targets: &'a [Target],
@@ -74,7 +74,7 @@ impl<'a> Several<'a> {
     ///
     /// # Errors
     /// When it says something that is no table.
-    pub fn of(&mut self, says: &str, out: &mut Converted) -> Result<&mut Own<'a>, String> {
+    pub(super) fn of(&mut self, says: &str, out: &mut Converted) -> Result<&mut Own<'a>, String> {
         let first = self.all[0].table;
         let says = says.trim();
         if says.is_empty() || says.eq_ignore_ascii_case(first.name) {
@@ -104,7 +104,7 @@ impl<'a> Several<'a> {
     }
 
     /// Gives all rows away.
-    pub fn finish(self, out: &mut Converted) {
+    pub(super) fn finish(self, out: &mut Converted) {
         out.tables.extend(self.all.into_iter().map(|own| own.rows));
     }
 }

@@ -1,7 +1,7 @@
 //! Records that a broken one of their block swallowed.
 
 use super::super::json;
-use super::Block;
+use super::piece::Block;
 
 /// Where the records stand that a broken one, from `start` to `end`, swallowed, and what is left of it. They begin on lines as it does, or
 /// with its keys: what stands before it may be in another block, and must not count. Nothing where there are none.

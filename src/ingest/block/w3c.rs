@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::super::columns::{Filler, Target, target_timed};
 use super::super::csv;
-use super::super::detect::{Format, Kind};
+use super::super::format::{Format, Kind};
 use super::super::rows::{Slot, TableRows};
-use super::{Block, Converted};
+use super::piece::{Block, Converted};
 
 /// What follows the last `#Fields:` that begins a line.
 pub(super) fn last_fields(bytes: &[u8]) -> Option<Vec<u8>> {

@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
-use super::super::detect::{Format, Inner, inside, records};
+use super::super::format::{Format, Inner, inside, records};
 use super::super::rows::Slot;
 use super::super::time::{self, DateOrder};
 use super::super::wrappers::{self, Wrapper};
 use super::super::{answers, audit, behind, csv};
 use super::objects::{Objects, is_object};
+use super::piece::{Block, Converted};
 use super::swallowed::{is_end, swallowed};
-use super::{Block, Converted};
 
 /// Where a value stands, its bytes, and what is inside of it.
 type Opened<'b> = (usize, &'b [u8], Result<Vec<Inner<'b>>, String>);

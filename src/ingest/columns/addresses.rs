@@ -1,13 +1,14 @@
 //! Addresses of logs that have them with a port or inside an object.
 
+use super::super::json;
 use super::super::rows::{Row, Slot};
-use super::super::{ip, json};
 use crate::catalog::Table;
+use crate::text::address;
 
 /// Puts the address alone into the column for it.
 pub(super) fn clean(table: &Table, row: &mut Row<'_>) {
     if table.name == "AipServiceUserLog" {
-        let address = ip::clean(row.get(table.at("ClientIP")).text());
+        let address = address::clean(row.get(table.at("ClientIP")).text());
         if let Some(address) = address {
             row.replace(table.at("IPAddress"), Slot::Text(address.into()));
         }
@@ -18,7 +19,7 @@ pub(super) fn clean(table: &Table, row: &mut Row<'_>) {
         // A place that is no object names no address.
         let _ = json::entries(place, |key, raw| {
             if key == "IP" {
-                address = raw.text().and_then(|t| ip::clean(&t));
+                address = raw.text().and_then(|t| address::clean(&t));
             }
         });
         if let Some(address) = address {

@@ -8,7 +8,7 @@ use super::super::audit;
 use super::super::rows::Slot;
 use super::super::time::names::{self, Beside};
 use super::super::time::{self, DateOrder, Local};
-use super::Timed;
+use super::target::Timed;
 
 /// Values of one row that may be its time. Hostile input may have any number of names.
 const MOST: usize = 64;
@@ -101,7 +101,7 @@ pub(super) struct Candidates<'a> {
 
 impl<'a> Candidates<'a> {
     /// Notes a value under such a name, by this clock.
-    pub fn add(&mut self, timed: &Timed, value: &Slot<'a>, by: By) {
+    pub(super) fn add(&mut self, timed: &Timed, value: &Slot<'a>, by: By) {
         self.push(
             timed.rank,
             timed.name.as_str(),
@@ -112,18 +112,18 @@ impl<'a> Candidates<'a> {
     }
 
     /// Notes a value that the user named and that is kept elsewhere.
-    pub fn add_asked(&mut self, name: &str, value: &Slot<'a>) {
+    pub(super) fn add_asked(&mut self, name: &str, value: &Slot<'a>) {
         let by = names::offset(name).map_or(By::Utc, |(_, minutes)| By::East(minutes));
         self.push(0, name, true, value, by);
     }
 
     /// Notes half of a time that the table has in a column of its own.
-    pub fn add_half(&mut self, name: &str, value: &Slot<'a>) {
+    pub(super) fn add_half(&mut self, name: &str, value: &Slot<'a>) {
         self.push(HALF, name, false, value, By::Utc);
     }
 
     /// Notes a value under a name that says nothing of times.
-    pub fn see(&mut self, value: &Slot<'_>) {
+    pub(super) fn see(&mut self, value: &Slot<'_>) {
         let text = value.text();
         // Few values are so short, and only these are looked at more closely.
         let may_be = matches!(text.len(), 4..=24)
@@ -150,23 +150,23 @@ impl<'a> Candidates<'a> {
     }
 
     /// Forgets the values under a name.
-    pub fn forget(&mut self, name: &str) {
+    pub(super) fn forget(&mut self, name: &str) {
         self.all.retain(|candidate| candidate.name != name);
     }
 
     /// Forgets everything.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.all.clear();
         self.stray = false;
     }
 
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
     /// The time under the name that the user gave.
-    pub fn asked(&self, order: Option<DateOrder>) -> Option<Chosen<'a>> {
+    pub(super) fn asked(&self, order: Option<DateOrder>) -> Option<Chosen<'a>> {
         let mut asked = self.all.iter().filter(|candidate| candidate.rank == 0);
         match asked.clone().find(|c| c.at(order).is_some()) {
             Some(found) => Some(self.with_clock(found, order)),
@@ -176,7 +176,7 @@ impl<'a> Candidates<'a> {
     }
 
     /// The time under the closest of the names, where one is a time.
-    pub fn closest(&self, order: Option<DateOrder>) -> Option<Chosen<'a>> {
+    pub(super) fn closest(&self, order: Option<DateOrder>) -> Option<Chosen<'a>> {
         let is_time = |candidate: &&Candidate<'a>| candidate.at(order).is_some();
         let times: Vec<&Candidate<'a>> = self.all.iter().filter(is_time).collect();
         let beside = Beside::of(times.iter().map(|candidate| candidate.rank));

@@ -8,11 +8,12 @@ use hashbrown::HashMap;
 use super::super::audit;
 use super::super::entra::Parts;
 use super::super::json::{self, Fault, Value};
+use super::super::python;
 use super::super::rows::{Row, Slot, TableRows, id_key};
 use super::super::time::{self, Clocks, DateOrder, Local};
 use super::addresses;
 use super::candidates::{By, Candidates, Chosen, is_half};
-use super::{Half, MADE, OTHER, Target, is_named, target, target_timed};
+use super::target::{Half, MADE, OTHER, Target, is_named, target, target_timed};
 use crate::catalog::{Origin, TIME, Table};
 
 /// Names of the event's time, by rank.
@@ -280,11 +281,7 @@ impl<'a> Filler<'a> {
             Target::Column(i) => {
                 if self.promoted == Some(*i) {
                     self.walked = false;
-                    for (path, column) in self.table.columns.iter().enumerate() {
-                        if matches!(column.origin, Origin::Path(_)) {
-                            self.row.take(path);
-                        }
-                    }
+                    self.forget_paths();
                 }
                 self.row.take(*i)
             }
@@ -303,6 +300,14 @@ impl<'a> Filler<'a> {
             Target::HalfTime(_) | Target::Skip => return,
         };
         self.row.extra(key, &earlier);
+    }
+
+    fn forget_paths(&mut self) {
+        for (path, column) in self.table.columns.iter().enumerate() {
+            if matches!(column.origin, Origin::Path(_)) {
+                self.row.take(path);
+            }
+        }
     }
 
     /// Sets the column that a name stands for in whatever spelling, else keeps the value under that name.
@@ -369,7 +374,10 @@ impl<'a> Filler<'a> {
         }
         named.row = self.number;
         let read = match (&named.target, self.promoted) {
-            (Target::Column(i), Some(column)) if *i == column && value.is_object() => {
+            // Under a second spelling of the name stands another record, which is kept beside the columns.
+            (Target::Column(i), Some(column))
+                if *i == column && value.is_object() && *self.row.get(column) == Slot::Empty =>
+            {
                 self.walked = true;
                 audit::promote_value(value, column, &mut self.row)
             }
@@ -526,22 +534,32 @@ impl<'a> Filler<'a> {
                 audit::promote(text, &mut self.row);
                 self.row.replace(column, Slot::Json(text));
             }
-            Slot::Text(Cow::Borrowed(text)) => {
-                audit::promote(text, &mut self.row);
-                self.row.replace(column, Slot::Text(Cow::Borrowed(text)));
-            }
-            Slot::Text(Cow::Owned(text)) => {
-                let mut own = Row::new(self.table);
-                audit::promote(&text, &mut own);
-                for i in 0..self.table.columns.len() {
-                    if *own.get(i) != Slot::Empty {
-                        let value = Slot::Text(Cow::Owned(own.get(i).text().to_string()));
-                        self.row.set_path(i, value);
-                    }
+            Slot::Text(text) => {
+                let whole = match &text {
+                    Cow::Borrowed(text) => audit::promote(text, &mut self.row),
+                    Cow::Owned(text) => self.promote_made(text),
+                };
+                // The column will have the JSON that is made of what Python printed.
+                if !whole && let Some(json) = python::json(&text) {
+                    self.forget_paths();
+                    self.promote_made(&json);
                 }
-                self.row.replace(column, Slot::Text(Cow::Owned(text)));
+                self.row.replace(column, Slot::Text(text));
             }
         }
+    }
+
+    /// Promotes the fields of a record that is no part of the input. Says whether it is an object.
+    fn promote_made(&mut self, text: &str) -> bool {
+        let mut own = Row::new(self.table);
+        let whole = audit::promote(text, &mut own);
+        for i in 0..self.table.columns.len() {
+            if *own.get(i) != Slot::Empty {
+                let value = Slot::Text(Cow::Owned(own.get(i).text().to_string()));
+                self.row.set_path(i, value);
+            }
+        }
+        whole
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rows that are none, and rows that stand in quotes as a whole.
 
 use super::super::behind;
-use super::{Fields, Next, next_record};
+use crate::text::csv::{Fields, MARK, Next, next_record};
 
 /// What is said of lines that are no rows.
 pub const NO_ROWS: &str =
@@ -34,7 +34,7 @@ pub fn is_other_header(header: &[String], fields: &Fields, first: usize) -> bool
 /// them in another case.
 pub fn repeats(header: &[String], fields: &Fields, first: usize) -> bool {
     let is_name = |name: &String, field: &[u8]| {
-        let field = field.strip_prefix(super::MARK).unwrap_or(field);
+        let field = field.strip_prefix(MARK).unwrap_or(field);
         let name = name.trim_start_matches('\u{feff}').trim();
         field.trim_ascii().eq_ignore_ascii_case(name.as_bytes())
     };
@@ -110,8 +110,7 @@ pub fn take_apart(delimiter: u8, width: Option<usize>, fields: &mut Fields, firs
         && width.map_or(cells > 1, |width| cells == width);
     if !whole {
         fields.cut_back(first);
-        fields.text.extend_from_slice(&line);
-        fields.end();
+        fields.push(&line);
     }
     whole
 }

@@ -1,6 +1,6 @@
 //! Rows in another encoding than their file, as editors and appending scripts leave them.
 
-use super::Fields;
+use crate::text::csv::Fields;
 
 /// What is said of rows that are read in another encoding than their file.
 pub const WINDOWS: &str = "rows are not UTF-8 as their file is: read as Windows-1252";
@@ -25,8 +25,7 @@ impl Fields {
             .collect();
         self.cut_back(first);
         for field in decoded {
-            self.text.extend_from_slice(field.as_bytes());
-            self.end();
+            self.push(field.as_bytes());
         }
         true
     }

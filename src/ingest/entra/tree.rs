@@ -7,7 +7,7 @@ use crate::text::json::{number, quote};
 
 /// A step below a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub(super) enum Step {
     /// A key of an object.
     Key(&'static str),
     /// An element of a list; the numbers only order them.
@@ -16,7 +16,7 @@ pub enum Step {
 
 /// A value in the making.
 #[derive(Debug, Default)]
-pub struct Node {
+pub(super) struct Node {
     /// JSON, where it is a value.
     leaf: Option<String>,
     keys: Vec<(&'static str, Node)>,
@@ -25,7 +25,7 @@ pub struct Node {
 
 impl Node {
     /// Puts JSON at the end of a path; says whether the place was free.
-    pub fn insert(&mut self, path: &[Step], leaf: String) -> bool {
+    pub(super) fn insert(&mut self, path: &[Step], leaf: String) -> bool {
         let Some((step, rest)) = path.split_first() else {
             let free = self.is_empty();
             if free {
@@ -51,12 +51,12 @@ impl Node {
     }
 
     /// Whether nothing was put into it.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.leaf.is_none() && self.keys.is_empty() && self.elements.is_empty()
     }
 
     /// The value as JSON.
-    pub fn json(&self) -> String {
+    pub(super) fn json(&self) -> String {
         let mut out = String::new();
         self.write(&mut out);
         out
@@ -85,14 +85,14 @@ impl Node {
 }
 
 /// A text as JSON.
-pub fn text(text: &str) -> String {
+pub(super) fn text(text: &str) -> String {
     let mut out = String::new();
     quote(text, &mut out);
     out
 }
 
 /// The JSON of a part, which is a number or a bool where Graph has one; nothing for a code that is none.
-pub fn leaf(path: &[Step], value: &str) -> Option<String> {
+pub(super) fn leaf(path: &[Step], value: &str) -> Option<String> {
     let value = value.trim();
     let key = match path.last() {
         Some(Step::Key(key)) => *key,
@@ -120,7 +120,7 @@ fn typed(key: &str, value: &str) -> Option<String> {
 /// - `{"error_code":0}`: attributes of Python's
 /// - `class SignInStatus { … }`: what objects of the AzureAD module print
 /// - `@{errorCode=0; failureReason=Other.}`: an object as text
-pub fn settled(value: &str) -> Option<String> {
+pub(super) fn settled(value: &str) -> Option<String> {
     let value = value.trim();
     if value.starts_with("class ") {
         return printed(value);
@@ -175,7 +175,7 @@ fn has_snake_key(value: &str) -> bool {
 }
 
 /// Whether a text is words in lower case joined by `_`.
-pub fn is_snake(text: &str) -> bool {
+pub(super) fn is_snake(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.contains('_')
         && text.split('_').all(|word| {
@@ -202,7 +202,7 @@ fn joined(text: &str) -> String {
 }
 
 /// A word of Graph's, or a list of them, where an SDK joined its parts by `_`; nothing where it did not.
-pub fn word(value: &str) -> Option<String> {
+pub(super) fn word(value: &str) -> Option<String> {
     let value = value.trim();
     if is_snake(value) {
         return Some(joined(value));

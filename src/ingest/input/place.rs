@@ -3,7 +3,7 @@
 use std::fs::FileType;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 
 /// The path without links. Some drives of Windows do not tell it, and what is not there has none.
 pub(super) fn real(path: &Path) -> PathBuf {

@@ -20,91 +20,21 @@
 
 use std::borrow::Cow;
 
-use hashbrown::HashMap;
-use memchr::memchr;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+use xxhash_rust::xxh3::xxh3_128;
 
-use super::time;
 use crate::text::json::{Keys, Reader, plain, unescaped};
 
 mod apart;
 mod cut;
+mod paths;
+mod print;
 
 pub use crate::text::json::{Fault, Raw, unescape};
 pub use apart::{apart, begin_like};
 pub use cut::{Cutter, MAX_INDENT};
-
-/// Paths to pick from a record, as a tree.
-#[derive(Debug, Default)]
-pub struct Paths {
-    children: HashMap<&'static str, Wanted>,
-}
-
-#[derive(Debug, Default)]
-struct Wanted {
-    /// Its number among its siblings.
-    number: usize,
-    /// Fingerprint of the key.
-    print: u128,
-    slot: Option<usize>,
-    below: Option<Paths>,
-}
-
-impl Paths {
-    /// Adds a path (keys joined by `.`) whose value goes to this slot.
-    ///
-    /// # Panics
-    /// Beyond 256 keys of one object.
-    pub fn add(&mut self, path: &'static str, slot: usize) {
-        let (head, rest) = match path.split_once('.') {
-            None => (path, None),
-            Some((head, rest)) => (head, Some(rest)),
-        };
-        let number = self.children.len();
-        let child = self.children.entry(head).or_insert_with(|| Wanted {
-            number,
-            print: xxh3_128(head.as_bytes()),
-            ..Wanted::default()
-        });
-        assert!(child.number < MOST_WANTED, "the catalog has too many paths");
-        match rest {
-            None => child.slot = Some(slot),
-            Some(rest) => child
-                .below
-                .get_or_insert_with(Paths::default)
-                .add(rest, slot),
-        }
-    }
-}
-
-impl Wanted {
-    /// Takes back what was picked here and below: an equal key follows.
-    fn forget<'a>(&self, pick: &mut dyn FnMut(usize, Raw<'a>)) {
-        if let Some(slot) = self.slot {
-            pick(slot, Raw::Null);
-        }
-        for child in self.below.iter().flat_map(|below| below.children.values()) {
-            child.forget(pick);
-        }
-    }
-}
-
-/// Most wanted keys of one object.
-const MOST_WANTED: usize = 256;
-
-/// Which wanted keys of one object were there.
-#[derive(Default)]
-struct Seen([u64; MOST_WANTED / 64]);
-
-impl Seen {
-    /// Notes a key; returns whether it was there before.
-    fn again(&mut self, number: usize) -> bool {
-        let (word, bit) = (&mut self.0[number / 64], 1u64 << (number % 64));
-        let again = *word & bit != 0;
-        *word |= bit;
-        again
-    }
-}
+pub use paths::Paths;
+use paths::Seen;
+pub use print::{mix, text_fingerprint, time_fingerprint};
 
 /// Walks over one object; `pick` receives the slot and value of each wanted path, in the order of the text. The last value of a slot
 /// counts: where a key stands there again, its slots are set to null first.
@@ -275,50 +205,6 @@ pub fn fingerprint(text: &str) -> Result<u128, Fault> {
     let print = value(&mut reader, Prints::Wanted, 0)?;
     reader.end()?;
     Ok(print)
-}
-
-/// Fingerprint of a string: times by their instant, everything else by its bytes.
-pub fn text_fingerprint(text: &str) -> u128 {
-    let b = text.as_bytes();
-    if b.len() >= 19 && b[4] == b'-' && b[10] == b'T' {
-        // A second 60 would be the next minute's first.
-        if b[17] != b'6'
-            && let Some(micros) = time::iso(b)
-        {
-            // What is finer than a microsecond counts, trailing zeros do not.
-            let finer: &[u8] = match memchr(b'.', b) {
-                Some(point) => {
-                    let digits = &b[point + 1..];
-                    let end = digits
-                        .iter()
-                        .position(|c| !c.is_ascii_digit())
-                        .unwrap_or(digits.len());
-                    digits.get(6..end).unwrap_or_default()
-                }
-                None => &[],
-            };
-            let end = finer.iter().rposition(|c| *c != b'0').map_or(0, |i| i + 1);
-            return time_fingerprint(micros).wrapping_add(match end {
-                0 => 0,
-                _ => u128::from(xxh3_64(&finer[..end])),
-            });
-        }
-    } else if let Some(micros) = time::dotnet(text) {
-        return time_fingerprint(micros);
-    }
-    xxh3_128(b)
-}
-
-/// Fingerprint of an instant.
-pub fn time_fingerprint(micros: i64) -> u128 {
-    mix(0x7469_6d65, micros as u64 as u128)
-}
-
-/// Joins two fingerprints; the order counts.
-pub fn mix(a: u128, b: u128) -> u128 {
-    const ODD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
-    let x = (a.rotate_left(41) ^ b).wrapping_mul(ODD);
-    x ^ (x >> 71)
 }
 
 /// Whether fingerprints are wanted; without, every one is 0.

@@ -4,7 +4,7 @@
 //! `Search-MailboxAuditLog` and `Search-AdminAuditLog`, <https://learn.microsoft.com/rest/api/securityinsights/incidents/list>,
 //! <https://learn.microsoft.com/defender-endpoint/api/get-alerts> and <https://learn.microsoft.com/defender-cloud-apps/api-activities>.
 
-use super::{AUDIT, Recast};
+use super::spelling::{AUDIT, Recast};
 
 pub(super) static RECASTS: [Recast; 15] = [
     Recast {

@@ -43,7 +43,7 @@ pub(super) fn counted(text: &str) -> Option<i64> {
             return excel(&text.replace(',', "."));
         }
         let seconds = counted(whole).filter(|_| whole.len() == 10)?;
-        return Some(seconds + super::fraction(part.as_bytes())?);
+        return Some(seconds + fraction(part.as_bytes())?);
     }
     if !text.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -109,4 +109,20 @@ fn milliseconds(inner: &str) -> Option<i64> {
         true => number.parse::<i64>().ok()?.checked_mul(1000),
         false => None,
     }
+}
+
+/// Digits after the point as microseconds; what is finer is cut off.
+pub(super) fn fraction(digits: &[u8]) -> Option<i64> {
+    if digits.is_empty() || digits.len() > 12 {
+        return None;
+    }
+    let mut micros = 0i64;
+    for i in 0..6 {
+        let d = match digits.get(i) {
+            Some(d) => i64::from(d.checked_sub(b'0').filter(|d| *d < 10)?),
+            None => 0,
+        };
+        micros = micros * 10 + d;
+    }
+    digits.iter().all(u8::is_ascii_digit).then_some(micros)
 }

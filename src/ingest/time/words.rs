@@ -4,6 +4,7 @@
 
 use chrono::NaiveDate;
 
+use super::counts;
 use super::languages::{self, BETWEEN, HALVES};
 
 /// A date, and what stood beside it.
@@ -391,7 +392,7 @@ fn parts(text: &str, has_half: bool) -> Option<(u32, u32, u32, i64)> {
         && let Some(part) = rest.strip_prefix(['.', ','])
     {
         let (hour, minute, second, _) = parts(hour, has_half)?;
-        return Some((hour, minute, second, super::fraction(part.as_bytes())?));
+        return Some((hour, minute, second, counts::fraction(part.as_bytes())?));
     }
     if rest.is_empty() {
         return match hour.len() {
@@ -419,7 +420,7 @@ fn parts(text: &str, has_half: bool) -> Option<(u32, u32, u32, i64)> {
         return Some((hour, minute, second, 0));
     }
     let fraction = rest.strip_prefix(['.', ',', ':'])?;
-    Some((hour, minute, second, super::fraction(fraction.as_bytes())?))
+    Some((hour, minute, second, counts::fraction(fraction.as_bytes())?))
 }
 
 fn number(text: &str) -> Option<u32> {

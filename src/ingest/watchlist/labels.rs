@@ -5,7 +5,7 @@
 //! (<https://learn.microsoft.com/graph/api/resources/security-sensitivitylabel>) has `id`, `name`, `sensitivity` and `parent`; Dataverse
 //! (<https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/sensitivitylabel>) `parentsensitivitylabelid`.
 
-use super::{Result, Watchlist};
+use super::list::{Result, Watchlist};
 use crate::ingest::json;
 use crate::ingest::rows::guid;
 

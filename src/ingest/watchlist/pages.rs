@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{MAX_COLUMNS, Result};
+use super::labels;
+use super::list::{MAX_COLUMNS, Result};
 use crate::ingest::json::{self, Cutter, Raw};
-use crate::ingest::watchlist::labels;
 
 /// Longest list that is read as JSON: its cells are in memory twice.
 const MAX_JSON: usize = 64 << 20;

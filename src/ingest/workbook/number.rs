@@ -24,7 +24,7 @@ const FLOAT_DIGITS: usize = 17;
 
 impl Look {
     /// Of the formats without a code (ECMA-376 part 1, section 18.8.30), those of East Asia among them.
-    pub fn built_in(id: u32) -> Look {
+    pub(super) fn built_in(id: u32) -> Look {
         match id {
             14..=17 | 27..=31 | 36 | 50..=54 | 57 | 58 => Look::Date,
             18..=22 | 32..=35 | 45 | 47 | 55 | 56 => Look::Clock,
@@ -34,7 +34,7 @@ impl Look {
     }
 
     /// By the letters of a code that stand for parts of a date.
-    pub fn of_code(code: &str) -> Look {
+    pub(super) fn of_code(code: &str) -> Look {
         let (mut date, mut clock) = (false, false);
         let mut letters = code.chars();
         while let Some(letter) = letters.next() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use quick_xml::events::{BytesStart, Event};
 
 use super::super::MAX_RECORD_BYTES;
-use super::Book;
+use super::book::Book;
 use super::marks::Marks;
 use super::number;
 use super::strings::{Cache, Strings, unescaped};
@@ -295,7 +295,11 @@ pub(super) struct Text {
 
 impl Text {
     /// The sheet, what is to be said of it, and what is known of it while it is read.
-    pub fn new(xml: Xml, strings: Arc<Strings>, book: Arc<Book>) -> (Text, String, Arc<Marks>) {
+    pub(super) fn new(
+        xml: Xml,
+        strings: Arc<Strings>,
+        book: Arc<Book>,
+    ) -> (Text, String, Arc<Marks>) {
         let mut text = Text {
             rows: Rows {
                 xml,
@@ -351,13 +355,13 @@ impl Text {
     }
 
     /// The header, where it has a column of whole audit records.
-    pub fn audit_header(&self) -> Option<&[String]> {
+    pub(super) fn audit_header(&self) -> Option<&[String]> {
         let header = self.first.front()?;
         audit_column(header).map(|_| header.as_slice())
     }
 
     /// Whether its first rows, from the very first on, have audit records where this header names them.
-    pub fn goes_on(&self, header: &[String]) -> bool {
+    pub(super) fn goes_on(&self, header: &[String]) -> bool {
         let Some(column) = audit_column(header) else {
             return false;
         };
@@ -368,7 +372,7 @@ impl Text {
     }
 
     /// Puts a header before its rows.
-    pub fn take_header(&mut self, header: &[String]) {
+    pub(super) fn take_header(&mut self, header: &[String]) {
         self.first.push_front(header.to_vec());
         self.numbers.push_front(0);
         self.width = header.len();

@@ -45,7 +45,7 @@ pub(super) struct Cache(VecDeque<(usize, String)>);
 
 impl Strings {
     /// Reads them. Where that fails, those before are there, and asking for others says why they are not.
-    pub fn read(xml: &mut Xml) -> Strings {
+    pub(super) fn read(xml: &mut Xml) -> Strings {
         let mut strings = Strings::default();
         let read = strings.fill(xml);
         let closed = strings.close();
@@ -119,7 +119,7 @@ impl Strings {
     ///
     /// # Errors
     /// When there is none.
-    pub fn get<'a>(&'a self, number: usize, cache: &'a mut Cache) -> io::Result<&'a str> {
+    pub(super) fn get<'a>(&'a self, number: usize, cache: &'a mut Cache) -> io::Result<&'a str> {
         let missing = || {
             let why = self.broken.as_deref().unwrap_or("there are not so many");
             io::Error::other(format!("text {number} of the workbook is missing: {why}"))

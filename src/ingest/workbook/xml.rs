@@ -53,7 +53,7 @@ impl BufRead for Lean {
 
 impl Xml {
     /// A part in UTF-8, or in UTF-16, which its first letter or a mark before it tells.
-    pub fn new(part: Bytes) -> Xml {
+    pub(super) fn new(part: Bytes) -> Xml {
         let (head, part) = peek(part, 2);
         let other = match head[..] {
             [0xff, 0xfe] | [b'<', 0] => Some(UTF_16LE),
@@ -82,7 +82,7 @@ impl Xml {
     }
 
     /// The next event.
-    pub fn event(&mut self) -> io::Result<Event<'_>> {
+    pub(super) fn event(&mut self) -> io::Result<Event<'_>> {
         self.buffer.clear();
         self.reader.get_mut().left = MAX_RECORD_BYTES;
         let event = self

@@ -8,7 +8,6 @@ use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::{GeneralPurpose, PAD};
 
 use super::super::json::{self, Raw};
-use super::fold;
 
 /// How often a text may be packed.
 const TIMES: usize = 4;
@@ -116,6 +115,14 @@ pub fn list(text: &str) -> Option<Vec<Cow<'_, str>>> {
         }
     });
     list(found?)
+}
+
+/// A name by its letters and digits, in lower case: `_source`, `audit_data`, `AuditData`.
+pub fn fold(name: &str) -> String {
+    name.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 #[cfg(test)]

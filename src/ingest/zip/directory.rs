@@ -154,7 +154,11 @@ pub(super) struct Local {
 
 impl Local {
     /// Reads the header that begins here; nothing where none does, or the file of this length ends in it.
-    pub fn read(file: &mut (impl Read + Seek), at: u64, length: u64) -> io::Result<Option<Local>> {
+    pub(super) fn read(
+        file: &mut (impl Read + Seek),
+        at: u64,
+        length: u64,
+    ) -> io::Result<Option<Local>> {
         let Some(start) = data_start(file, at, length)?.filter(|start| *start <= length) else {
             return Ok(None);
         };

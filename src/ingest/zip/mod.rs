@@ -17,7 +17,7 @@ use super::input::Input;
 use super::member::MAX_MEMBERS;
 use super::packing::{Bounded, Bytes, Counted, Packing, in_memory};
 use super::stream;
-use crate::error::{Error, Result};
+use crate::fault::{Error, Result};
 
 mod directory;
 
@@ -359,7 +359,7 @@ fn next_header(file: &mut (impl Read + Seek), from: u64, to: u64) -> io::Result<
 
 impl Packed {
     /// A file in memory.
-    pub fn of_bytes(bytes: &[u8]) -> Packed {
+    pub(super) fn of_bytes(bytes: &[u8]) -> Packed {
         let mut crc = Crc::new();
         crc.update(bytes);
         Packed {
@@ -376,7 +376,7 @@ impl Packed {
     ///
     /// # Errors
     /// When the archive cannot be opened or the member's packing is not known.
-    pub fn open(&self, name: &str) -> Result<Bytes> {
+    pub(super) fn open(&self, name: &str) -> Result<Bytes> {
         if let Method::Refused(reason) = &self.method {
             return Err(Error::Unusable {
                 path: name.into(),

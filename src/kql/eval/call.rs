@@ -1,29 +1,14 @@
 //! Calls: of the table's functions, and of those that look at names and not at values.
 
+use super::Compiler;
+use super::compiled::{Compiled, Node};
 use super::hint::{self, nearest};
 use super::tables::Given;
-use super::{Compiled, Compiler, Node};
+use crate::function::value::{Json, Type, Value};
+use crate::function::{self, Function};
 use crate::kql::ast::{Call, Expr, ExprKind, Literal, NamedExpr, Pipeline, Source};
-use crate::kql::function::{self, Function};
 use crate::kql::span::Fault;
-use crate::kql::value::{Json, Type, Value};
-
-/// Functions that are resolved here and stand in no table.
-const SPECIAL: [&str; 8] = [
-    "toscalar",
-    "column_ifexists",
-    "columnifexists",
-    "iscolumnexists",
-    "pack_all",
-    "bag_pack_columns",
-    "column_names_of",
-    "materialize",
-];
-
-/// Whether a function is resolved here.
-pub(super) fn is_special(name: &str) -> bool {
-    SPECIAL.contains(&name)
-}
+use crate::kql::special::Special;
 
 impl Compiler<'_> {
     pub(super) fn call(&mut self, call: &Call) -> Option<Compiled> {
@@ -31,12 +16,13 @@ impl Compiler<'_> {
         if let Some(function) = self.own_function(name) {
             return self.inline(name, function, &call.arguments, call.span);
         }
-        match name {
-            "toscalar" => return self.toscalar(call),
-            "column_ifexists" | "columnifexists" => return self.column_ifexists(call),
-            "iscolumnexists" => return self.iscolumnexists(call),
-            "column_names_of" => return self.column_names_of(call),
-            "pack_all" | "bag_pack_columns" => return self.pack_columns(call),
+        match Special::named(name) {
+            Some(Special::ToScalar) => return self.toscalar(call),
+            Some(Special::ColumnIfExists) => return self.column_ifexists(call),
+            Some(Special::IsColumnExists) => return self.iscolumnexists(call),
+            Some(Special::ColumnNames) => return self.column_names_of(call),
+            Some(Special::PackAll) => return self.pack_all(call),
+            Some(Special::PackColumns) => return self.pack_columns(call),
             _ => {}
         }
         let Some(function) = function::get(name) else {
@@ -54,9 +40,12 @@ impl Compiler<'_> {
             // What it gives is as unknown as the answer of a subquery.
             return self.node(call.span, Type::Dynamic, Node::Awaited(usize::MAX));
         }
-        let known = function::all().map(|function| function.name);
-        let own = self.scope.functions.keys().map(String::as_str);
-        let hint = nearest(name, known.chain(own).chain(SPECIAL));
+        let mut known: Vec<&str> = self.scope.functions.keys().map(String::as_str).collect();
+        let built_in = function::all().map(|function| function.name);
+        for other in built_in.chain(Special::names_in_expressions()) {
+            known.push(other);
+        }
+        let hint = nearest(name, known.into_iter());
         let fault = Fault::new(call.name.span, format!("no function `{name}`"));
         self.fail(hint::with(fault, hint))
     }
@@ -99,7 +88,7 @@ impl Compiler<'_> {
         arguments: Vec<Compiled>,
         call: &Call,
     ) -> Option<Compiled> {
-        let asks = function.name == "geo_info_from_ip_address";
+        let asks = function.needs_geography;
         if asks && let Some(tables) = self.scope.tables {
             tables.needs_geography();
         }
@@ -113,10 +102,7 @@ impl Compiler<'_> {
         let types: Vec<Type> = arguments.iter().map(|argument| argument.ty).collect();
         let ty = self.refuse(call.span, function.check(&types))?;
         let constants: Vec<Option<&Value>> = arguments.iter().map(Compiled::as_constant).collect();
-        self.refuse(
-            call.span,
-            function::check_constants(function.name, &constants),
-        )?;
+        self.refuse(call.span, function.check_constants(&constants))?;
         self.node(call.span, ty, Node::Call(function, arguments))
     }
 
@@ -216,36 +202,48 @@ impl Compiler<'_> {
             .collect()
     }
 
-    /// `pack_all()` and `bag_pack_columns(a, b)`: columns under their names.
-    fn pack_columns(&mut self, call: &Call) -> Option<Compiled> {
+    /// `pack_all()`: all columns under their names; with `true`, those that are not empty.
+    fn pack_all(&mut self, call: &Call) -> Option<Compiled> {
         let mut pairs = Vec::new();
-        let key = |name: &str| Compiled::constant(Value::from(name), Type::String);
-        let mut full_only = false;
-        if call.name.text == "pack_all" {
-            for (column, (name, _)) in self.columns().into_iter().zip(self.scope.columns) {
-                // Columns of the engine's own.
-                if !name.starts_with('\0') {
-                    pairs.extend([key(name), column]);
-                }
-            }
-            if let Some(argument) = call.arguments.first() {
-                let argument = self.expr(&argument.expr)?;
-                full_only = argument.as_constant().and_then(Value::to_bool) == Some(true);
-            }
-        } else {
-            for argument in &call.arguments {
-                let ExprKind::Name(name) = &argument.expr.kind else {
-                    return self.fail(Fault::new(argument.span, "expected the name of a column"));
-                };
-                pairs.extend([key(name), self.expr(&argument.expr)?]);
+        for (column, (name, _)) in self.columns().into_iter().zip(self.scope.columns) {
+            // Columns of the engine's own.
+            if !name.starts_with('\0') {
+                pairs.extend([key(name), column]);
             }
         }
-        let name = if full_only {
-            "bag_pack_full"
-        } else {
-            "bag_pack"
+        let full_only = match call.arguments.first() {
+            Some(argument) => {
+                let argument = self.expr(&argument.expr)?;
+                argument.as_constant().and_then(Value::to_bool) == Some(true)
+            }
+            None => false,
         };
+        let name = match full_only {
+            true => "bag_pack_full",
+            false => "bag_pack",
+        };
+        self.packed(name, pairs, call)
+    }
+
+    /// `bag_pack_columns(a, b)`: these columns under their names.
+    fn pack_columns(&mut self, call: &Call) -> Option<Compiled> {
+        let mut pairs = Vec::new();
+        for argument in &call.arguments {
+            let ExprKind::Name(name) = &argument.expr.kind else {
+                return self.fail(Fault::new(argument.span, "expected the name of a column"));
+            };
+            pairs.extend([key(name), self.expr(&argument.expr)?]);
+        }
+        self.packed("bag_pack", pairs, call)
+    }
+
+    fn packed(&mut self, name: &str, pairs: Vec<Compiled>, call: &Call) -> Option<Compiled> {
         let function = function::internal(name)?;
         self.node(call.span, Type::Dynamic, Node::Call(function, pairs))
     }
+}
+
+/// The name of a column as a key of a bag.
+fn key(name: &str) -> Compiled {
+    Compiled::constant(Value::from(name), Type::String)
 }

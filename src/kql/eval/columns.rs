@@ -1,7 +1,8 @@
 //! Which columns an expression reads, and what stands in their place.
 
-use super::{Compiled, Node, PathStep};
-use crate::kql::value::Type;
+use super::compiled::{Compiled, Node, PathStep};
+use crate::function::value::{Type, Value};
+use crate::function::{Clock, Env};
 
 impl Compiled {
     /// Positions of the columns that it reads, in order, each once.
@@ -23,7 +24,7 @@ impl Compiled {
         self.visit(&mut |part| {
             fixed &= match &part.node {
                 Node::Column(_) | Node::Local(_) => false,
-                Node::Call(function, _) => !function.is_random(),
+                Node::Call(function, _) => !function.volatile,
                 _ => true,
             };
         });
@@ -34,7 +35,7 @@ impl Compiled {
     pub fn is_random(&self) -> bool {
         let mut random = false;
         self.visit(&mut |part| {
-            random |= matches!(&part.node, Node::Call(function, _) if function.is_random());
+            random |= matches!(&part.node, Node::Call(function, _) if function.volatile);
         });
         random
     }
@@ -48,6 +49,46 @@ impl Compiled {
             }
         });
         awaited
+    }
+
+    /// Whether it depends on the instant of the query.
+    pub fn asks_now(&self) -> bool {
+        let mut asks = false;
+        self.visit(&mut |part| {
+            asks |= matches!(&part.node, Node::Call(function, _) if function.asks_now);
+        });
+        asks
+    }
+
+    /// Whether it is the same tree for each instant, but for what [`Self::at`] works out: no part of it was chosen by a value that depends
+    /// on the instant.
+    pub fn can_wait(&self) -> bool {
+        let mut can = true;
+        self.visit(&mut |part| {
+            let chosen = matches!(
+                &part.node,
+                Node::Inline(..)
+                    | Node::Path(..)
+                    | Node::Match(..)
+                    | Node::MatchEach(..)
+                    | Node::List(..)
+                    | Node::ListEach(..)
+            );
+            can &= !(chosen && part.asks_now());
+        });
+        can
+    }
+
+    /// The same, where the instant of the query is known.
+    pub fn at(mut self, env: &Env) -> Compiled {
+        if !self.asks_now() {
+            return self;
+        }
+        for part in self.parts() {
+            let nothing = Compiled::constant(Value::Null, part.ty);
+            *part = std::mem::replace(part, nothing).at(env);
+        }
+        self.folded(env)
     }
 
     /// Whether it reads an argument or `let` of a function around it.
@@ -70,11 +111,11 @@ impl Compiled {
         match &self.node {
             Node::Column(at) => column(*at),
             Node::Local(at) => stack.get(*at).copied().unwrap_or(false),
-            Node::Call(function, arguments) => {
-                function.makes_local_time()
-                    || function.name != "datetime_local_to_utc"
-                        && arguments.iter().any(|a| a.is_local_among(column, stack))
-            }
+            Node::Call(function, arguments) => match function.clock {
+                Clock::Local => true,
+                Clock::Utc => false,
+                Clock::OfArguments => arguments.iter().any(|a| a.is_local_among(column, stack)),
+            },
             Node::Arithmetic(first, rest) => {
                 first.is_local_among(column, stack)
                     || rest.iter().any(|(_, r)| r.is_local_among(column, stack))

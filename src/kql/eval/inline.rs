@@ -3,7 +3,9 @@
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Binding, Compiled, Compiler, Known, MAX_INLINED, Node, Tables};
+use super::compiled::{Compiled, Node};
+use super::tables::{Known, Tables};
+use super::{Binding, Compiler, MAX_INLINED};
 use crate::kql::ast::{
     ExprKind, Function, LetValue, NamedExpr, ParameterType, Source, Statement, StatementKind,
 };

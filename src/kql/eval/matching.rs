@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use super::compiled::{Compiled, Node};
 use super::tables::Given;
-use super::{Compiled, Compiler, Node, call, inline};
+use super::{Compiler, inline};
+use crate::function;
+use crate::function::operate::{self, List, Matcher};
+use crate::function::value::{Type, Value};
 use crate::kql::ast::{self, Expr, ExprKind, Source};
-use crate::kql::function;
-use crate::kql::operate::{self, List, Matcher};
 use crate::kql::span::{Fault, Span};
-use crate::kql::value::{Type, Value};
+use crate::kql::special::Special;
 
 impl Compiler<'_> {
     pub(super) fn matching(
@@ -125,16 +127,17 @@ impl Compiler<'_> {
             ExprKind::Name(name) => self.lookup(name).is_none() && self.scope.tables.is_some(),
             ExprKind::Call(call) => {
                 let name = &*call.name.text;
+                let special = Special::named(name);
                 let table = matches!(
-                    name,
-                    "materialize" | "table" | "_GetWatchlist" | "database" | "workspace"
+                    special,
+                    Some(Special::Materialize | Special::TableNamed | Special::Tables)
                 );
                 let own = self.own_function(name);
                 table
                     || own.is_some_and(|own| !inline::is_scalar(own.function))
                     || own.is_none()
                         && function::get(name).is_none()
-                        && !call::is_special(name)
+                        && !special.is_some_and(Special::is_in_expressions)
                         && self.scope.tables.is_some()
             }
             ExprKind::DataTable(_) | ExprKind::ExternalData(_) | ExprKind::Wildcard(_) => true,

@@ -1,9 +1,9 @@
 //! Running compiled expressions.
 
-use super::{Compiled, Node, PathStep};
-use crate::kql::function::Env;
-use crate::kql::operate::{self, List, Matcher};
-use crate::kql::value::{Json, TICKS_PER_DAY, Type, Value};
+use super::compiled::{Compiled, Node, PathStep};
+use crate::function::operate::{self, List, Matcher};
+use crate::function::value::{Json, TICKS_PER_DAY, Type, Value};
+use crate::function::{Clock, Env};
 
 impl Compiled {
     /// Its value for one row.
@@ -54,8 +54,9 @@ impl Compiled {
             }
             // That a time is local is known by how it is made.
             Node::Call(function, arguments) => {
-                !function.is_random()
-                    && !function.makes_local_time()
+                !function.volatile
+                    && function.clock != Clock::Local
+                    && !(env.is_open() && function.asks_now)
                     && arguments.iter().all(constant)
             }
             Node::Negate(operand) | Node::Fit(operand) => constant(operand),
@@ -99,6 +100,7 @@ impl Run<'_> {
         self.value(part).to_bool()
     }
 
+    /// Long, since each node has an arm.
     fn node(&mut self, node: &Node) -> Value {
         match node {
             Node::Constant(value) => value.clone(),
@@ -147,10 +149,8 @@ impl Run<'_> {
             Node::Match(left, matcher) => matcher.apply(&self.value(left)),
             Node::MatchEach(op, left, right) => {
                 let left = self.value(left);
-                match self.value(right) {
-                    Value::Null => Value::Bool(op.negated),
-                    right => Matcher::new(*op, &right.text()).apply(&left),
-                }
+                let right = self.value(right);
+                Value::Bool(Matcher::apply_each(*op, left.cell(), right.cell()))
             }
             Node::List(left, list) => list.apply(&self.value(left)),
             Node::ListEach(op, left, list) => {

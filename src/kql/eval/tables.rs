@@ -1,9 +1,9 @@
 //! What runs the subqueries of an expression.
 
-use super::Compiled;
+use super::compiled::Compiled;
+use crate::function::value::{Type, Value};
 use crate::kql::ast::{self, Expr};
 use crate::kql::span::Fault;
-use crate::kql::value::{Type, Value};
 
 /// Runs the subqueries of an expression, or keeps them for later.
 pub trait Tables {

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::*;
+use crate::function::{self, Clock};
 use crate::kql::ast::{OperatorKind, StatementKind};
-use crate::kql::{function, parse};
+use crate::kql::parse;
 
 /// What the expressions of these tests know of their surroundings.
 static ENV: std::sync::LazyLock<Env> = std::sync::LazyLock::new(|| Env {
@@ -375,7 +376,7 @@ fn constants_are_worked_out_with_what_is_known() {
                 let name = function.name;
                 let folded = call.folded(&ENV);
                 let folded = folded.as_constant();
-                let kept = function.is_random() || function.makes_local_time();
+                let kept = function.volatile || function.clock == Clock::Local;
                 assert_eq!(folded.is_none(), kept, "{name}");
                 if let Some(folded) = folded {
                     let asked = function.call(&ENV, ty, &values);
@@ -416,4 +417,40 @@ fn lists_and_paths_in_expressions() {
     assert_eq!(shown("print x = 5 between (1 .. 5)"), "True");
     assert_eq!(shown("print x = isnull(1 / 0) and not(false)"), "True");
     assert_eq!(shown("print x = column_ifexists('a', 'none')"), "none");
+}
+
+/// What is compiled is data: a plan that holds it is equal to another one that says the same.
+#[test]
+fn equal_texts_are_equal_and_hash_equal() {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let columns = [("a".to_owned(), Type::String), ("n".to_owned(), Type::Real)];
+    let made = |text: &str| compiled(text, &columns).expect("an expression");
+    let hash = |tree: &Compiled| {
+        let mut hasher = DefaultHasher::new();
+        tree.hash(&mut hasher);
+        hasher.finish()
+    };
+    let texts = [
+        "print x = a matches regex 'x+' and n > 1.5",
+        "print x = a matches regex 'x' and n > 1.5",
+        "print x = a !has 'x'",
+        "print x = a has 'x'",
+        "print x = a in ('x', 'y', 'z')",
+        "print x = a in ('x', 'y', 'w')",
+        "print x = a in~ ('x', 'y', 'z')",
+        "print x = n in (1.5, real(nan))",
+        "print x = n + 0.0",
+        "print x = n + (-0.0)",
+        "print x = parse_json(a).b[0]",
+        "print x = parse_json(a).b[1]",
+        "print x = iff(n > 1, strcat(a, 'x'), a)",
+        "let f = (x: string) { strcat(x, x) }; print x = f(a)",
+    ];
+    for (i, one) in texts.iter().enumerate() {
+        assert_eq!(made(one), made(one), "{one}");
+        assert_eq!(hash(&made(one)), hash(&made(one)), "{one}");
+        for other in &texts[i + 1..] {
+            assert!(made(one) != made(other), "{one} and {other}");
+        }
+    }
 }

@@ -1,9 +1,10 @@
 //! Values of literals, and `dynamic(…)`.
 
 use super::super::ast::{Expr, ExprKind, Json, JsonKind, Literal, Name, Type};
-use super::super::lexer::{TokenKind as K, octal_length, unit_nanoseconds};
+use super::super::lexer::{TokenKind as K, octal_length};
 use super::super::span::Fault;
 use super::{Parsed, Parser};
+use crate::function::value::unit_nanoseconds;
 
 /// Literals.
 impl Parser<'_> {

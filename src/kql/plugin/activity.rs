@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::argument::{Columns, Given, Rows, scalar};
 use super::call::{Call, Scalar};
+use super::definition::Plugin;
 use super::timeline::{Timeline, Windows};
-use super::{Columns, Given, Plugin, Rows, scalar};
-use crate::kql::value::{Key, Type, Value};
+use crate::function::value::{Key, Type, Value};
 
 /// The arguments that all of these have, and the events of each combination of dimensions, in order of time.
 struct Activity<'a> {

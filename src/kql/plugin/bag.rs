@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::argument::{Columns, Rows, scalar};
 use super::call::Call;
-use super::{Columns, Plugin, Rows, scalar};
-use crate::kql::value::{Json, Type, Value};
+use super::definition::Plugin;
+use crate::function::value::{Json, Type, Value};
 
 /// What happens where a property is named as a column that is there.
 #[derive(Clone, Copy, PartialEq)]
@@ -90,7 +91,7 @@ fn bag_unpack(call: &Call) -> Result<Rows, String> {
             .position(|(known, _)| *known == name);
         match (same, conflict) {
             (None, _) => {
-                columns.push((super::fresh(&name, &columns), ty));
+                columns.push((super::argument::fresh(&name, &columns), ty));
                 from.push(From::Bag(key));
             }
             (Some(_), Conflict::KeepSource) => {}

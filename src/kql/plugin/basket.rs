@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::argument::{Columns, Given, Rows, fresh, scalar};
 use super::call::Call;
-use super::{Columns, Given, Plugin, Rows, fresh, scalar};
-use crate::kql::value::{Key, Type, Value};
+use super::definition::Plugin;
+use crate::function::value::{Key, Type, Value};
 
 /// The least threshold, and that of no other given.
 const THRESHOLDS: (f64, f64) = (0.015, 0.05);

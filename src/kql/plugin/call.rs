@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Argument, Given, Parameter, Rows};
-use crate::kql::value::{Key, Type, Value};
+use super::argument::{Argument, Given, Parameter, Rows};
+use crate::function::value::{Key, Type, Value};
 
 /// A call: the input and the arguments, each at the place of its parameter.
 pub(super) struct Call<'a> {

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::argument::{Columns, Form, Given, Parameter, Rows, fresh, scalar};
 use super::call::Call;
-use super::{Columns, Form, Given, Parameter, Plugin, Rows, fresh, scalar};
-use crate::kql::function::{self, Env};
-use crate::kql::value::{Key, Value};
+use super::definition::Plugin;
+use crate::function::value::{Key, Value};
+use crate::function::{self, Env};
 
 /// Bits of an address.
 const BITS: u32 = 128;

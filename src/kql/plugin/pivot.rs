@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::argument::{Columns, Form, Given, Parameter, Rows, fresh, scalar};
 use super::call::{Call, Scalar};
-use super::{Columns, Form, Given, Parameter, Plugin, Rows, fresh, scalar};
-use crate::kql::aggregate::{self, Accumulator, Aggregate};
-use crate::kql::value::{Key, Type, Value};
+use super::definition::Plugin;
+use crate::function::aggregate::{self, Accumulator, Aggregate};
+use crate::function::value::{Key, Type, Value};
 
 /// So many columns a rotated one may give.
 const MAX_COLUMNS: usize = 10_000;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::Rows;
-use crate::kql::value::{Type, Value};
+use super::argument::Rows;
+use crate::function::value::{Type, Value};
 
 /// The part of the rows that has to have a word, where no other is given.
 const THRESHOLD: f64 = 0.1;

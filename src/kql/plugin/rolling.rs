@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::argument::{Columns, Rows, scalar};
 use super::call::{Call, Scalar};
+use super::definition::Plugin;
 use super::timeline::{Timeline, Windows};
-use super::{Columns, Plugin, Rows, scalar};
-use crate::kql::aggregate;
-use crate::kql::value::Type;
+use crate::function::aggregate;
+use crate::function::value::Type;
 
 fn rolling_percentile(call: &Call) -> Result<Rows, String> {
     let value = call.scalar(0)?;

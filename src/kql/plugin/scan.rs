@@ -7,16 +7,17 @@
 //! Conditions and assignments see the columns of the row, those that are declared with their defaults, and the state as columns
 //! named `step.column`. [`compile`] puts those names in the place of paths.
 
-use super::Rows;
+use super::argument::Rows;
+use crate::function::Env;
+use crate::function::operate;
+use crate::function::value::{Type, Value};
 use crate::kql::ast::operator;
 use crate::kql::ast::{Expr, ExprKind, ParameterType, Source, Step as PathStep};
 use crate::kql::eval::{self, Compiled, Scope};
-use crate::kql::function::Env;
-use crate::kql::operate;
 use crate::kql::span::Fault;
-use crate::kql::value::{Type, Value};
 
 /// A `scan` ready to run.
+#[derive(PartialEq)]
 pub struct Scan {
     columns: Vec<(String, Type)>,
     /// A row as the state has it where there is none: nulls, and what is declared with its defaults.
@@ -27,6 +28,7 @@ pub struct Scan {
     has_match_id: bool,
 }
 
+#[derive(PartialEq)]
 struct Step {
     output: Output,
     /// The columns that condition and assignments read: of the row, and behind it of the state of each step.
@@ -105,30 +107,7 @@ pub fn compile(
         }
         columns.push((name.clone(), ty.ty));
     }
-    // The row, and behind it the state of each step.
-    let mut seen = columns.clone();
-    for (at, step) in tree.steps.iter().enumerate() {
-        let name = &step.name.text;
-        if tree
-            .steps
-            .iter()
-            .take(at)
-            .any(|before| before.name.text == *name)
-        {
-            faults.push(Fault::new(
-                step.span,
-                format!("there are two steps `{name}`"),
-            ));
-        }
-        for (column, ty) in &columns {
-            let column = state_column(name, column);
-            if columns.iter().any(|(known, _)| *known == column) {
-                let message = format!("`{column}` is a column, and of step `{name}`: rename one");
-                faults.push(Fault::new(step.span, message));
-            }
-            seen.push((column, *ty));
-        }
-    }
+    let seen = with_states(&columns, &tree.steps, &mut faults);
     let inner = Scope {
         columns: &seen,
         ..*scope
@@ -161,6 +140,34 @@ pub fn compile(
         }),
         false => Err(faults),
     }
+}
+
+/// The row, and behind it the state of each step.
+fn with_states(
+    columns: &[(String, Type)],
+    steps: &[operator::ScanStep],
+    faults: &mut Vec<Fault>,
+) -> Vec<(String, Type)> {
+    let mut seen = columns.to_vec();
+    for (at, step) in steps.iter().enumerate() {
+        let name = &step.name.text;
+        let mut before = steps.iter().take(at);
+        if before.any(|before| before.name.text == *name) {
+            faults.push(Fault::new(
+                step.span,
+                format!("there are two steps `{name}`"),
+            ));
+        }
+        for (column, ty) in columns {
+            let column = state_column(name, column);
+            if columns.iter().any(|(known, _)| *known == column) {
+                let message = format!("`{column}` is a column, and of step `{name}`: rename one");
+                faults.push(Fault::new(step.span, message));
+            }
+            seen.push((column, *ty));
+        }
+    }
+    seen
 }
 
 /// The step at hand; nothing where faults were found.

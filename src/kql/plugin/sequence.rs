@@ -1,9 +1,10 @@
 //! `sequence_detect`.
 
+use super::argument::{Columns, Rows, fresh, scalar};
 use super::call::{Call, Scalar};
+use super::definition::Plugin;
 use super::timeline::Timeline;
-use super::{Columns, Plugin, Rows, fresh, scalar};
-use crate::kql::value::{Type, Value};
+use crate::function::value::{Type, Value};
 
 /// So many sequences one call may find.
 const MAX_FOUND: usize = 1_000_000;

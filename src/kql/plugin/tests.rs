@@ -3,17 +3,17 @@
 use std::collections::{HashMap, HashSet};
 
 use super::*;
-use crate::kql::aggregate;
+use crate::function::Env;
+use crate::function::aggregate;
+use crate::function::value::{Json, Type, Value};
 use crate::kql::ast::{
     Call as Tree, DataTable, Expr, ExprKind, LetValue, NamedExpr, OperatorKind, Pipeline, Source,
     StatementKind,
 };
 use crate::kql::eval::{self, Scope};
-use crate::kql::function::Env;
 use crate::kql::naming::column_name;
 use crate::kql::parse;
 use crate::kql::span::Fault;
-use crate::kql::value::Json;
 
 type Tables = HashMap<String, Rows>;
 
@@ -338,7 +338,7 @@ fn no_argument_makes_a_plugin_panic() {
         Value::Real(f64::NAN),
         Value::from("é/33"),
         Value::DateTime(0),
-        Value::DateTime(crate::kql::value::MAX_DATETIME_TICKS),
+        Value::DateTime(crate::function::value::MAX_DATETIME_TICKS),
         Value::Timespan(i64::MIN),
         Value::Timespan(i64::MAX),
         Value::Bool(true),

@@ -1,8 +1,8 @@
 //! Places on a timeline and the windows it is cut into.
 
 use super::call::{Call, Scalar};
-use crate::kql::function::{self, Env};
-use crate::kql::value::{Type, Value};
+use crate::function::value::{Type, Value};
+use crate::function::{self, Env};
 
 /// So many windows one call may look at.
 const MAX_WINDOWS: usize = 100_000;
@@ -164,7 +164,7 @@ impl Windows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kql::value::{TICKS_PER_DAY, read_datetime};
+    use crate::function::value::{TICKS_PER_DAY, read_datetime};
 
     #[test]
     fn windows_count_from_the_start_or_by_the_calendar() {

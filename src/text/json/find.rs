@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Fault, Reader, plain};
+use super::escape::plain;
+use super::reader::{Fault, Reader};
 
 /// A step of a path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

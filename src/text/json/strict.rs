@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Fault, Keys, Reader, oddities, plain, quote, unescape};
+use super::escape::{oddities, plain, quote, unescape};
+use super::keys::Keys;
+use super::reader::{Fault, MARK, Reader};
 
 /// The text as every reader of JSON takes it and understands alike: itself, or a copy in which nothing is odd. Nothing where it is no
 /// JSON. What [`super::find()`] found is taken too, also when it is one odd string.
@@ -13,7 +15,7 @@ pub fn strict(text: &str) -> Option<Cow<'_, str>> {
     let mut reader = Reader::new(text);
     let mut odd = text
         .get(..reader.at())
-        .is_some_and(|head| head.contains(super::MARK));
+        .is_some_and(|head| head.contains(MARK));
     look(&mut reader, 0, &mut odd).ok()?;
     reader.end().ok()?;
     if !odd {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use coldtrail::engine::kql::{Options, Purpose};
 use coldtrail::engine::{self, Session, Source};
-use coldtrail::kql::{aggregate, function, manual, parse, plugin};
+use coldtrail::function::{self, aggregate};
+use coldtrail::kql::{manual, parse, plugin};
 
 /// Texts that go through lexer and parser.
 const PARSED: usize = 20_000;

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 
+use coldtrail::function::value::{Json, Type, UNIX_EPOCH_TICKS, Value};
 use coldtrail::kql::ast::{ExprKind, OperatorKind, StatementKind};
 use coldtrail::kql::parse;
-use coldtrail::kql::value::{Json, Type, UNIX_EPOCH_TICKS, Value};
 use serde_json::Value as Recorded;
 
 use super::Case;

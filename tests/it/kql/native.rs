@@ -12,11 +12,11 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray
 use coldtrail::catalog;
 use coldtrail::engine::kql::Options;
 use coldtrail::engine::{self, Session, Source};
+use coldtrail::function::Env;
+use coldtrail::function::value::{Type, Value};
 use coldtrail::kql::ast::{Expr, ExprKind, LetValue, OperatorKind, StatementKind};
 use coldtrail::kql::eval::{Compiled, Scope, compile};
-use coldtrail::kql::function::Env;
 use coldtrail::kql::parse;
-use coldtrail::kql::value::{Type, Value};
 
 use super::{NOW, STACK, THREADS};
 

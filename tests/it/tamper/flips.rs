@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use coldtrail::archive::Archive;
 use coldtrail::engine::{Options, Session, Source, output};
-use coldtrail::error::Result;
+use coldtrail::fault::Result;
 use coldtrail::progress::Silent;
 use coldtrail::proof::verify;
 

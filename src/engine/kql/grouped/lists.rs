@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, StringArray, StringBuilder};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, StringBuilder};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Int64Type};
 use datafusion::common::Result;
@@ -13,57 +13,72 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 use std::hash::BuildHasher;
 
 use super::super::arrays;
-use super::{Rows, State, taken};
-use crate::kql::aggregate;
-use crate::kql::value::{Json, Type, Value};
+use super::state::{Rows, State, taken};
+use crate::function::aggregate;
+use crate::function::value::{Json, Type, Value};
 
 /// Texts, each once, with a number.
 #[derive(Default)]
 struct Texts {
     bytes: String,
     ends: Vec<usize>,
-    numbers: HashTable<u32>,
+    /// A part of the hash of each text, and its number: so the table grows without reading the texts again, and reads nearly none that is
+    /// another one.
+    numbers: HashTable<(u32, u32)>,
     hasher: DefaultHashBuilder,
 }
 
 impl Texts {
     fn get(&self, number: u32) -> &str {
-        text_at(&self.bytes, &self.ends, number)
+        let at = number as usize;
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[start..self.ends[at]]
+    }
+
+    fn hash(&self, text: &str) -> u32 {
+        self.hasher.hash_one(text) as u32
+    }
+
+    fn find_hashed(&self, hash: u32, text: &str) -> Option<u32> {
+        let is_same = |(other, number): &(u32, u32)| *other == hash && self.get(*number) == text;
+        let found = self.numbers.find(spread(hash), is_same);
+        found.map(|(_, number)| *number)
+    }
+
+    fn add_hashed(&mut self, hash: u32, text: &str) -> u32 {
+        let number = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
+        self.bytes.push_str(text);
+        self.ends.push(self.bytes.len());
+        self.numbers
+            .insert_unique(spread(hash), (hash, number), |(hash, _)| spread(*hash));
+        number
     }
 
     fn find(&self, text: &str) -> Option<u32> {
-        let hash = self.hasher.hash_one(text);
-        let found = self.numbers.find(hash, |n| self.get(*n) == text);
-        found.copied()
+        self.find_hashed(self.hash(text), text)
     }
 
     /// The number of a text that is not there.
     fn add(&mut self, text: &str) -> u32 {
-        let number = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
-        self.bytes.push_str(text);
-        self.ends.push(self.bytes.len());
-        let hash = self.hasher.hash_one(text);
-        let (bytes, ends, hasher) = (&self.bytes, &self.ends, &self.hasher);
-        self.numbers
-            .insert_unique(hash, number, |n| hasher.hash_one(text_at(bytes, ends, *n)));
-        number
+        self.add_hashed(self.hash(text), text)
     }
 
     fn number(&mut self, text: &str) -> u32 {
-        self.find(text).unwrap_or_else(|| self.add(text))
+        let hash = self.hash(text);
+        let found = self.find_hashed(hash, text);
+        found.unwrap_or_else(|| self.add_hashed(hash, text))
     }
 
     fn size(&self) -> usize {
         self.bytes.capacity()
             + self.ends.capacity() * size_of::<usize>()
-            + self.numbers.capacity() * size_of::<u32>()
+            + self.numbers.capacity() * size_of::<(u32, u32)>()
     }
 }
 
-fn text_at<'t>(bytes: &'t str, ends: &[usize], number: u32) -> &'t str {
-    let at = number as usize;
-    let start = at.checked_sub(1).map_or(0, |before| ends[before]);
-    &bytes[start..ends[at]]
+/// All bits of a hash table's hash, of which it takes the highest too.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// Which elements there are in cells of one type.
@@ -216,6 +231,11 @@ impl Elements {
         }
     }
 
+    /// How many there are.
+    fn len(&self) -> usize {
+        self.spelled.ends.len()
+    }
+
     fn size(&self) -> usize {
         self.spelled.size()
             + self.keys.size()
@@ -225,6 +245,9 @@ impl Elements {
             + self.whole.capacity() * 2 * size_of::<i64>()
     }
 }
+
+/// So many elements are kept though no group has them.
+const FEW: usize = 1024;
 
 /// `make_set`, `dcount`: which elements are in each group.
 pub(super) struct Different {
@@ -240,12 +263,12 @@ pub(super) struct Different {
 
 impl Different {
     /// Counts them.
-    pub fn count(ty: Type) -> Option<Different> {
+    pub(super) fn count(ty: Type) -> Option<Different> {
         Different::new(ty, true, usize::MAX)
     }
 
     /// Lists them, at most so many.
-    pub fn set(ty: Type, limit: usize) -> Option<Different> {
+    pub(super) fn set(ty: Type, limit: usize) -> Option<Different> {
         Different::new(ty, false, limit)
     }
 
@@ -263,7 +286,7 @@ impl Different {
     fn emit(&mut self, emit: EmitTo) -> Vec<Vec<u32>> {
         let gone = taken(&mut self.groups, emit);
         match emit {
-            EmitTo::All => self.seen.clear(),
+            EmitTo::All => self.seen = HashSet::new(),
             EmitTo::First(n) => {
                 let n = u32::try_from(n).unwrap_or(u32::MAX);
                 let kept = self.seen.drain().filter(|(group, _)| *group >= n);
@@ -271,6 +294,24 @@ impl Different {
             }
         }
         gone
+    }
+
+    /// Gives back the memory of elements that no group has any more, where they are most of them.
+    fn forget(&mut self) {
+        let held: usize = self.groups.iter().map(Vec::len).sum();
+        if self.elements.len() <= 2 * held + FEW {
+            return;
+        }
+        let fresh = Elements::new(self.elements.ty, self.elements.apart);
+        let old = std::mem::replace(&mut self.elements, fresh);
+        self.seen = HashSet::new();
+        for (group, list) in self.groups.iter_mut().enumerate() {
+            let number = u32::try_from(group).unwrap_or(u32::MAX);
+            for element in list {
+                *element = self.elements.of_stored(old.stored(*element));
+                self.seen.insert((number, self.elements.key(*element)));
+            }
+        }
     }
 }
 
@@ -326,6 +367,7 @@ impl State for Different {
             texts.append_value(self.elements.stored(*element));
         }
         let texts = texts.finish();
+        self.forget();
         let field = Arc::new(Field::new("item", DataType::Utf8, true));
         let lists = ListArray::try_new(field, offsets, Arc::new(texts), None)?;
         Ok(vec![Arc::new(lists)])
@@ -337,6 +379,7 @@ impl State for Different {
             let counts = groups
                 .iter()
                 .map(|g| i64::try_from(g.len()).unwrap_or(i64::MAX));
+            self.forget();
             return Ok(vec![Arc::new(Int64Array::from_iter_values(counts))]);
         }
         let mut out = StringBuilder::new();
@@ -353,6 +396,7 @@ impl State for Different {
             text.push(']');
             out.append_value(&text);
         }
+        self.forget();
         Ok(vec![Arc::new(out.finish())])
     }
 
@@ -377,7 +421,7 @@ pub(super) struct Lists {
 
 impl Lists {
     /// At most so many. Kusto keeps a null in a list of `dynamic`.
-    pub fn new(ty: Type, nulls: bool, limit: usize) -> Lists {
+    pub(super) fn new(ty: Type, nulls: bool, limit: usize) -> Lists {
         Lists {
             ty,
             nulls: nulls || ty == Type::Dynamic,
@@ -470,17 +514,54 @@ impl State for Lists {
             .iter()
             .map(|(_, n)| i64::try_from(*n).unwrap_or(i64::MAX));
         let counts = Int64Array::from_iter_values(counts);
-        let texts = StringArray::from_iter_values(groups.iter().map(|(text, _)| text));
-        Ok(vec![Arc::new(texts), Arc::new(counts)])
+        let bytes: usize = groups.iter().map(|(text, _)| text.len()).sum();
+        let mut texts = StringBuilder::with_capacity(groups.len(), bytes);
+        for (text, _) in groups {
+            texts.append_value(text);
+        }
+        Ok(vec![Arc::new(texts.finish()), Arc::new(counts)])
     }
 
     fn finish(&mut self, emit: EmitTo) -> Result<Vec<ArrayRef>> {
         let groups = self.emit(emit);
-        let texts = groups.iter().map(|(text, _)| format!("[{text}]"));
-        Ok(vec![Arc::new(StringArray::from_iter_values(texts))])
+        let bytes: usize = groups.iter().map(|(text, _)| text.len() + "[]".len()).sum();
+        let mut texts = StringBuilder::with_capacity(groups.len(), bytes);
+        for (text, _) in groups {
+            texts.append_value(format!("[{text}]"));
+        }
+        Ok(vec![Arc::new(texts.finish())])
     }
 
     fn size(&self) -> usize {
-        self.held + self.groups.capacity() * size_of::<(String, usize)>()
+        /// A text that grows has room for twice what it holds.
+        const ROOM: usize = 2;
+        ROOM * self.held + self.groups.capacity() * size_of::<(String, usize)>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Texts;
+
+    #[test]
+    fn a_text_keeps_its_number_while_the_table_grows() {
+        let mut texts = Texts::default();
+        let of = |n: u32| match n {
+            0 => String::new(),
+            n => format!("text {n}"),
+        };
+        for n in 0..5000 {
+            assert_eq!(texts.find(&of(n)), None);
+            let number = match n % 2 {
+                0 => texts.number(&of(n)),
+                _ => texts.add(&of(n)),
+            };
+            assert_eq!(number, n);
+        }
+        for n in 0..5000 {
+            assert_eq!(texts.number(&of(n)), n);
+            assert_eq!(texts.get(n), of(n));
+        }
+        assert_eq!(texts.find("text"), None);
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! What has no columnar form ([`Columnar`]), and types that are rare, is fed row by row ([`super::row`]).
 
+mod distinct;
 mod lists;
 mod numbers;
 mod picked;
 mod ranks;
+mod state;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,44 +19,9 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 
 use super::arrays;
-use crate::kql::aggregate::{Aggregate, Columnar, Results};
-use crate::kql::value::{Type, Value};
-
-/// What an aggregate keeps of all groups.
-trait State: Send + Sync + 'static {
-    /// Makes room for so many groups.
-    fn resize(&mut self, groups: usize);
-
-    /// Takes the arguments of some rows.
-    fn update(&mut self, columns: &[ArrayRef], rows: &Rows<'_>) -> Result<()>;
-
-    /// Takes what others kept.
-    fn merge(&mut self, columns: &[ArrayRef], rows: &Rows<'_>) -> Result<()>;
-
-    /// What is kept of the first groups, which are forgotten.
-    fn save(&mut self, emit: EmitTo) -> Result<Vec<ArrayRef>>;
-
-    /// The answers of the first groups, which are forgotten: one column for each result.
-    fn finish(&mut self, emit: EmitTo) -> Result<Vec<ArrayRef>>;
-
-    /// Bytes that it holds, about.
-    fn size(&self) -> usize;
-}
-
-/// Rows of a batch, each with its group.
-struct Rows<'r> {
-    groups: &'r [usize],
-    /// Which of them count; all where there is nothing.
-    counted: Option<&'r BooleanArray>,
-}
-
-impl Rows<'_> {
-    /// Number of the row and of its group, of those that count.
-    fn each(&self) -> impl Iterator<Item = (usize, usize)> {
-        let rows = self.groups.iter().copied().enumerate();
-        rows.filter(|(row, _)| self.counted.is_none_or(|c| c.value(*row)))
-    }
-}
+use crate::function::aggregate::{Aggregate, Columnar, Results};
+use crate::function::value::{Type, Value};
+use state::{Rows, State};
 
 /// An aggregate of arguments of these types.
 #[derive(Debug, Clone)]
@@ -68,7 +35,7 @@ pub(super) struct Kernel {
 
 impl Kernel {
     /// The kernel of an aggregate; nothing where these types have none.
-    pub fn of(
+    pub(super) fn of(
         aggregate: &Aggregate,
         types: &[Type],
         constants: &[Option<Value>],
@@ -100,7 +67,10 @@ impl Kernel {
             | Columnar::Least
             | Columnar::Greatest
             | Columnar::Spread { .. } => numbers::state(self.columnar, self.first(), &self.types),
-            Columnar::Distinct => Some(Box::new(lists::Different::count(self.first())?)),
+            Columnar::Distinct => match distinct::Numbers::of(self.first()) {
+                Some(numbers) => Some(Box::new(numbers)),
+                None => Some(Box::new(lists::Different::count(self.first())?)),
+            },
             Columnar::Set { limit } => {
                 let limit = self.limit().unwrap_or(limit);
                 Some(Box::new(lists::Different::set(self.first(), limit)?))
@@ -140,17 +110,17 @@ impl Kernel {
     }
 
     /// All groups at once.
-    pub fn groups(&self) -> Result<Box<dyn GroupsAccumulator>> {
+    pub(super) fn groups(&self) -> Result<Box<dyn GroupsAccumulator>> {
         Ok(Box::new(self.fresh()?))
     }
 
     /// All rows as one group.
-    pub fn whole(&self) -> Result<Box<dyn Accumulator>> {
+    pub(super) fn whole(&self) -> Result<Box<dyn Accumulator>> {
         Ok(Box::new(Whole(self.fresh()?)))
     }
 
     /// The columns of what is kept.
-    pub fn kept(&self, name: &str) -> Result<Vec<FieldRef>> {
+    pub(super) fn kept(&self, name: &str) -> Result<Vec<FieldRef>> {
         let mut groups = self.fresh()?;
         groups.grow(1);
         let columns = groups.state.save(EmitTo::All)?;
@@ -324,11 +294,6 @@ impl Accumulator for Whole {
         let rows = states.first().map_or(0, |c| c.len());
         GroupsAccumulator::merge_batch(&mut self.0, states, &vec![0; rows], 1)
     }
-}
-
-/// The first so many of what is kept, which leave it.
-fn taken<T>(kept: &mut Vec<T>, emit: EmitTo) -> Vec<T> {
-    emit.take_needed(kept)
 }
 
 #[cfg(test)]

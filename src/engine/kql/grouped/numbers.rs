@@ -11,9 +11,9 @@ use arrow::datatypes::{Float64Type, Int32Type, Int64Type};
 use datafusion::common::Result;
 use datafusion::logical_expr::EmitTo;
 
-use super::{Rows, State, taken};
-use crate::kql::aggregate::Columnar;
-use crate::kql::value::Type;
+use super::state::{Rows, State, taken};
+use crate::function::aggregate::Columnar;
+use crate::function::value::Type;
 
 /// What is kept for one of these aggregates; nothing where a type has no columnar form.
 pub(super) fn state(columnar: Columnar, ty: Type, types: &[Type]) -> Option<Box<dyn State>> {

@@ -12,9 +12,9 @@ use datafusion::common::Result;
 use datafusion::logical_expr::EmitTo;
 
 use super::super::arrays;
-use super::{Rows, State, taken};
-use crate::kql::aggregate::{Choice, End};
-use crate::kql::value::Type;
+use super::state::{Rows, State, taken};
+use crate::function::aggregate::{Choice, End};
+use crate::function::value::Type;
 
 /// Bytes of kept batches before the rows in them that stand for groups are copied, and the others go.
 const MOST_BYTES: usize = 32 << 20;
@@ -94,7 +94,7 @@ pub(super) struct Picked {
 
 impl Picked {
     /// Nothing where keys of that type have to be compared as values.
-    pub fn new(choice: Choice, types: &[Type]) -> Option<Picked> {
+    pub(super) fn new(choice: Choice, types: &[Type]) -> Option<Picked> {
         let first = *types.first()?;
         let (keys, wanted) = match choice {
             Choice::First if types.len() > 1 => (Keys::First, Ordering::Equal),

@@ -9,9 +9,9 @@ use datafusion::common::Result;
 use datafusion::logical_expr::EmitTo;
 
 use super::super::arrays;
-use super::{Rows, State, taken};
-use crate::kql::aggregate::{self, Results};
-use crate::kql::value::{Json, Type, Value};
+use super::state::{Rows, State, taken};
+use crate::function::aggregate::{self, Results};
+use crate::function::value::{Json, Type, Value};
 
 /// What is kept for percentiles of values of that type; nothing where it is rare.
 pub(super) fn state(

@@ -1,8 +1,8 @@
 //! Both forms of each aggregate give the same, for random rows of all types that it takes.
 
 use super::*;
-use crate::kql::aggregate::all;
-use crate::kql::value::{Decimal, UNIX_EPOCH_TICKS};
+use crate::function::aggregate::all;
+use crate::function::value::{Decimal, UNIX_EPOCH_TICKS};
 
 /// Numbers that are the same in every run.
 struct Dice {

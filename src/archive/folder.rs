@@ -1,0 +1,216 @@
+//! The folder of an archive: opened, begun, and locked against other ingests.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{commits, delta, ledger, part, store};
+use crate::catalog::catalog;
+use crate::fault::{Error, Result};
+
+/// An open archive.
+pub struct Archive {
+    root: PathBuf,
+    store: store::Store,
+    log: delta::Logs,
+}
+
+/// Keeps other ingests out while it lives.
+pub struct Lock {
+    _file: File,
+}
+
+/// Folder of the watchlists.
+pub const WATCHLISTS: &str = "watchlists";
+/// File that keeps other ingests out.
+const LOCK: &str = ".lock";
+
+impl Archive {
+    /// Opens an archive that exists.
+    ///
+    /// # Errors
+    /// When the folder is missing, has no ledger, or holds links.
+    pub fn open(root: &Path) -> Result<Archive> {
+        let refuse = |reason: &str| Error::NotAnArchive {
+            path: root.to_path_buf(),
+            reason: reason.into(),
+        };
+        if !root.is_dir() {
+            return Err(refuse("no such folder"));
+        }
+        if !Archive::exists(root) && !has_tables(root) {
+            return Err(refuse("it has no table `Ingests`"));
+        }
+        Archive::at(root)
+    }
+
+    /// Opens an archive that may have lost all of its logs, for [`repair`](super::repair).
+    ///
+    /// # Errors
+    /// When the folder holds nothing of an archive, or links.
+    pub fn open_damaged(root: &Path) -> Result<Archive> {
+        match has_files(root) {
+            true => Archive::at(root),
+            false => Archive::open(root),
+        }
+    }
+
+    /// Whether the folder has a ledger.
+    pub fn exists(root: &Path) -> bool {
+        root.join(ledger::TABLE).join("_delta_log").is_dir()
+    }
+
+    /// Opens an archive, or begins one in a folder that is empty or missing.
+    ///
+    /// # Errors
+    /// When the folder holds something else, or links.
+    pub fn create(root: &Path) -> Result<Archive> {
+        if !root.join(ledger::TABLE).is_dir() && root.is_dir() {
+            for entry in fs::read_dir(root).map_err(Error::io("read", root))? {
+                let entry = entry.map_err(Error::io("read", root))?;
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if !is_known(&name) {
+                    return Err(Error::NotAnArchive {
+                        path: root.to_path_buf(),
+                        reason: format!("it has no table `Ingests`, but holds `{name}`"),
+                    });
+                }
+            }
+        }
+        let new = !root.exists();
+        fs::create_dir_all(root).map_err(Error::io("create", root))?;
+        if new
+            && let Some(parent) = dunce::canonicalize(root)
+                .ok()
+                .as_deref()
+                .and_then(Path::parent)
+        {
+            store::sync_folder(parent)?;
+        }
+        Archive::at(root)
+    }
+
+    fn at(root: &Path) -> Result<Archive> {
+        // Without `..` and links: neither the log nor the queries' file access takes them.
+        let root = dunce::canonicalize(root).map_err(Error::io("find", root))?;
+        let store = store::Store::new(&root)?;
+        let archive = Archive {
+            log: delta::Logs::new(&root, store.clone())?,
+            store,
+            root,
+        };
+        archive.refuse_links()?;
+        Ok(archive)
+    }
+
+    /// An archive may come from a stranger: nothing in it leads elsewhere, and nothing but files and folders is opened.
+    fn refuse_links(&self) -> Result<()> {
+        let lists = self.root.join(WATCHLISTS);
+        let walk = walkdir::WalkDir::new(&self.root).into_iter();
+        let walk = walk.filter_entry(|e| {
+            // Folders of others are not touched; a watchlist is looked at when it is named.
+            let name = e.file_name().to_string_lossy();
+            let known =
+                e.depth() != 1 || name == LOCK || (is_known(&name) && !name.starts_with('.'));
+            known && e.path().parent() != Some(lists.as_path())
+        });
+        for entry in walk {
+            let entry = entry.map_err(|e| Error::io("read", &self.root)(e.into()))?;
+            let kind = entry.file_type();
+            if entry.depth() > 0 && !kind.is_dir() && !kind.is_file() {
+                let below = entry
+                    .path()
+                    .strip_prefix(&self.root)
+                    .unwrap_or(entry.path());
+                let what = if kind.is_symlink() {
+                    "a link"
+                } else {
+                    "no file"
+                };
+                return Err(Error::NotAnArchive {
+                    path: self.root.clone(),
+                    reason: format!("`{}` in it is {what}", below.display()),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder as an object store.
+    pub fn store(&self) -> &store::Store {
+        &self.store
+    }
+
+    /// Waits until no other ingest writes to this archive, then keeps others out.
+    ///
+    /// # Errors
+    /// When the lock file cannot be made.
+    pub fn lock(&self, waiting: impl FnOnce()) -> Result<Lock> {
+        let path = self.root.join(LOCK);
+        let file = self.lock_file(&path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                waiting();
+                file.lock().map_err(Error::io("lock", &path))?;
+            }
+            Err(fs::TryLockError::Error(e)) => return Err(Error::io("lock", &path)(e)),
+        }
+        Ok(Lock { _file: file })
+    }
+
+    fn lock_file(&self, path: &Path) -> Result<File> {
+        if let Ok(data) = fs::symlink_metadata(path)
+            && !data.is_file()
+        {
+            let why = io::Error::other("it is a link, a folder or a device");
+            return Err(Error::io("lock", path)(why));
+        }
+        let mut options = File::options();
+        let options = options.create(true).truncate(false).write(true).read(true);
+        options.open(path).map_err(Error::io("create", path))
+    }
+
+    /// The logs of the tables.
+    pub fn logs(&self) -> &delta::Logs {
+        &self.log
+    }
+
+    /// The name of a table's newest commit.
+    pub(super) fn newest(&self, table: &str) -> Result<Option<PathBuf>> {
+        Ok(commits::of(&self.root.join(table))?.pop())
+    }
+
+    /// Files that are being written go here.
+    pub fn staging(&self) -> PathBuf {
+        self.root.join(store::STAGING)
+    }
+}
+
+/// Names that stand in an archive's folder.
+pub fn is_known(name: &str) -> bool {
+    name.starts_with('.')
+        || [store::STAGING, store::RETIRED, store::ASIDE, WATCHLISTS].contains(&name)
+        || catalog().get(name).is_some_and(|t| t.name == name)
+}
+
+/// Whether a folder has files of ours in folders of tables.
+fn has_files(root: &Path) -> bool {
+    catalog().tables().any(|t| {
+        let walk = walkdir::WalkDir::new(root.join(t.name)).max_depth(2);
+        let mut names = walk.into_iter().flatten();
+        names.any(|e| part::is_own(&e.file_name().to_string_lossy()))
+    })
+}
+
+/// Whether a folder has tables of an archive, but for the ledger.
+fn has_tables(root: &Path) -> bool {
+    catalog()
+        .tables()
+        .any(|t| root.join(t.name).join("_delta_log").is_dir())
+}

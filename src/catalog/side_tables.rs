@@ -1,0 +1,134 @@
+//! The tables that coldtrail itself fills.
+
+use super::column::Kusto::{self, DateTime, Dynamic, Long, String};
+use super::column::{FINGERPRINT, INGEST_ID, Origin, RECORD, column};
+use super::table::{Table, index};
+
+/// Name, type and meaning of a column.
+type Described = (&'static str, Kusto, &'static str);
+
+const INGESTS: &[Described] = &[
+    (INGEST_ID, Long, "Number of the ingest, from 1"),
+    (
+        "Batch",
+        Long,
+        "Number of the first ingest that was committed together with this one",
+    ),
+    ("File", String, "File as it was named on the command line"),
+    (
+        "Sha256",
+        String,
+        "SHA-256 of the file as it was read, compressed or not",
+    ),
+    ("Bytes", Long, "Size of the file"),
+    ("Compression", String, "none, gzip, zstd"),
+    ("Encoding", String, "UTF-8, UTF-16LE, …"),
+    ("Container", String, "CSV, JSON lines, …"),
+    ("Kind", String, "What the records were taken for, and why"),
+    (
+        "DateOrder",
+        String,
+        "How dates without a fixed form were read, and why",
+    ),
+    ("Records", Long, "Records in the file"),
+    ("Events", Long, "Events added to tables"),
+    ("Duplicates", Long, "Repeats with equal content, dropped"),
+    (
+        "Revisions",
+        Long,
+        "Repeats with different content, kept in `Revisions`",
+    ),
+    (
+        "Quarantined",
+        Long,
+        "Records that could not be converted, kept in `Quarantine`",
+    ),
+    ("Tables", Dynamic, "Events added, per table"),
+    ("FirstTime", DateTime, "Earliest event of the file"),
+    ("LastTime", DateTime, "Latest event of the file"),
+    (
+        "Status",
+        String,
+        "complete; incomplete (the file ends early); unreadable (nothing in it is known)",
+    ),
+    ("Note", String, "Why it is not complete, and warnings"),
+    ("IngestedAt", DateTime, "When it was read"),
+    ("Version", String, "Version of coldtrail that read it"),
+    (
+        "PathKey",
+        String,
+        "SHA-256 of the file's absolute path: tells files of one name apart and names none",
+    ),
+    (
+        "Modified",
+        Long,
+        "When the file was changed last, in microseconds since 1970",
+    ),
+    (
+        "RowDigests",
+        Dynamic,
+        "Digest of the rows that it added, per table",
+    ),
+    (
+        "Chain",
+        String,
+        "Digest of the archive's content after this ingest: SHA-256 of the one before and of what this one added",
+    ),
+];
+
+const QUARANTINE: &[Described] = &[
+    (INGEST_ID, Long, "Number of the ingest in `Ingests`"),
+    ("File", String, "File"),
+    (RECORD, Long, "Number of the record in its file, from 1"),
+    ("Offset", Long, "Byte offset in the decompressed file"),
+    ("Reason", String, "Why it could not be converted"),
+    ("Length", Long, "Length of the record in bytes"),
+    (
+        "Content",
+        String,
+        "The record as it came, its first MiB; bytes that are not UTF-8 as \\xFF",
+    ),
+];
+
+const REVISIONS: &[Described] = &[
+    ("Table", String, "Table of the event"),
+    ("EventId", String, "Identity of the event"),
+    (
+        "TimeGenerated",
+        DateTime,
+        "Time of the event in this revision",
+    ),
+    ("Content", Dynamic, "The record, or its columns, as JSON"),
+    (FINGERPRINT, String, "Fingerprint of the content"),
+    (INGEST_ID, Long, "Number of the ingest in `Ingests`"),
+    (RECORD, Long, "Number of the record in its file, from 1"),
+];
+
+/// The ledger and the side tables.
+pub(super) fn tables() -> Vec<Table> {
+    vec![
+        made(
+            "Ingests",
+            "The ledger: every file that was read, with its hash and what became of its records",
+            INGESTS,
+        ),
+        made(
+            "Quarantine",
+            "Records that could not be converted, with file, place, reason and their bytes",
+            QUARANTINE,
+        ),
+        made(
+            "Revisions",
+            "Repeats of an event whose content differs from the one that is kept in the table",
+            REVISIONS,
+        ),
+    ]
+}
+
+fn made(name: &'static str, doc: &'static str, described: &[Described]) -> Table {
+    let columns = described
+        .iter()
+        .map(|(name, kusto, doc)| column(name, *kusto, Origin::Lineage, doc))
+        .collect();
+    index(name, doc, None, None, columns, false)
+}

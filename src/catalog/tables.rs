@@ -1,0 +1,83 @@
+//! All tables, by name.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use super::described::described;
+use super::table::Table;
+use super::{published, side_tables};
+
+/// All tables.
+pub struct Catalog {
+    tables: Vec<Table>,
+    index: HashMap<String, usize>,
+    pub(super) foreign: Vec<Table>,
+}
+
+static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::read);
+
+/// The catalog.
+pub fn catalog() -> &'static Catalog {
+    &CATALOG
+}
+
+/// The table of that name, which the catalog itself promises.
+pub fn table(name: &str) -> &'static Table {
+    CATALOG
+        .get(name)
+        .unwrap_or_else(|| panic!("catalog: no table {name}"))
+}
+
+/// The table into which Log Analytics puts a category of Entra's diagnostic settings.
+pub fn diagnostic(category: &str) -> Option<&'static Table> {
+    let category = category.to_ascii_lowercase();
+    let name = match category.as_str() {
+        "signinlogs" => "SigninLogs",
+        "noninteractiveusersigninlogs" => "AADNonInteractiveUserSignInLogs",
+        "serviceprincipalsigninlogs" => "AADServicePrincipalSignInLogs",
+        "managedidentitysigninlogs" => "AADManagedIdentitySignInLogs",
+        "provisioninglogs" => "AADProvisioningLogs",
+        "riskyusers" => "AADRiskyUsers",
+        "userriskevents" => "AADUserRiskEvents",
+        "riskyserviceprincipals" => "AADRiskyServicePrincipals",
+        "serviceprincipalriskevents" => "AADServicePrincipalRiskEvents",
+        // AuditLogs, ADFSSignInLogs, MicrosoftGraphActivityLogs.
+        same => same,
+    };
+    CATALOG.get(name).filter(|t| t.by_day)
+}
+
+impl Catalog {
+    /// The table of that name; the case does not matter.
+    pub fn get(&self, name: &str) -> Option<&Table> {
+        self.index
+            .get(&name.to_ascii_lowercase())
+            .map(|i| &self.tables[*i])
+    }
+
+    /// A table that rules ask beside ours. Its rows, where there are any, are in `OtherRecords`.
+    pub fn foreign(&self, name: &str) -> Option<&Table> {
+        let own = self.foreign.iter().find(|t| t.name == name);
+        own.or_else(|| published::get(name))
+    }
+
+    /// Event tables, by name.
+    pub fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.tables.iter()
+    }
+
+    fn read() -> Catalog {
+        let mut tables = described(include_str!("tables.txt"));
+        tables.extend(side_tables::tables());
+        let index = tables
+            .iter()
+            .enumerate()
+            .map(|(i, t)| (t.name.to_ascii_lowercase(), i))
+            .collect();
+        Catalog {
+            tables,
+            index,
+            foreign: described(include_str!("foreign.txt")),
+        }
+    }
+}

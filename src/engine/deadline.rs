@@ -1,0 +1,78 @@
+//! The threads of a session, and how long a question may take on them.
+
+use std::ops::Deref;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+
+use crate::fault::Error;
+
+/// So long what was given up may take to put away its temporary files.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Threads of a session. Nobody waits for the end of a query that was given up.
+pub(super) struct Threads(Option<Runtime>);
+
+impl Threads {
+    pub(super) fn new(runtime: Runtime) -> Threads {
+        Threads(Some(runtime))
+    }
+}
+
+impl Deref for Threads {
+    type Target = Runtime;
+
+    fn deref(&self) -> &Runtime {
+        self.0.as_ref().expect("it is only taken when they end")
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_timeout(GRACE);
+        }
+    }
+}
+
+/// How long a question may take, and until when the one at hand may.
+#[derive(Debug)]
+pub(super) struct Deadline {
+    limit: Option<Duration>,
+    at: Mutex<Option<Instant>>,
+}
+
+impl Deadline {
+    pub(super) fn new(limit: Option<Duration>) -> Deadline {
+        Deadline {
+            limit,
+            at: Mutex::new(None),
+        }
+    }
+
+    /// The same for one question, which ends when the one at hand does.
+    pub(super) fn of_one(&self) -> Deadline {
+        Deadline {
+            limit: self.limit,
+            at: Mutex::new(self.at()),
+        }
+    }
+
+    pub(super) fn set(&self, at: Option<Instant>) {
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
+    pub(super) fn at(&self) -> Option<Instant> {
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The end of a question that begins now.
+    pub(super) fn when_it_ends(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.limit?)
+    }
+
+    pub(super) fn passed(&self) -> Error {
+        Error::TooLong(self.limit.unwrap_or_default())
+    }
+}

@@ -1,0 +1,113 @@
+//! How to ask: what a session is opened with, and the names of its schemas.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use datafusion::dataframe::DataFrame;
+use datafusion::prelude::{Expr, col, lit};
+use datafusion::scalar::ScalarValue;
+
+use crate::fault::Result;
+
+/// How to ask.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Only events at or after this time, in microseconds, whatever is asked.
+    pub from: Option<i64>,
+    /// Only events before this time, in microseconds, whatever is asked.
+    pub to: Option<i64>,
+    /// What `now()` of SQL says to questions that name no moment, in microseconds; the time at which a query runs when not given.
+    pub now: Option<i64>,
+    /// Only events before this time, in microseconds, can be known at all: names that views take from other tables, too.
+    pub seen: Option<i64>,
+    /// Threads; all cores when not given.
+    pub threads: Option<usize>,
+    /// Memory for queries, in bytes, [`memory::DEFAULT`](super::memory::DEFAULT) when not given; they spill to disk beyond it.
+    pub memory: Option<usize>,
+    /// Folder for what does not fit into memory; that of the system when not given.
+    pub temp: Option<PathBuf>,
+    /// How long a question may take.
+    pub timeout: Option<Duration>,
+    /// Further tables, each from a file.
+    pub files: Vec<(String, PathBuf)>,
+    /// Which columns stand for all of a table.
+    pub columns: Columns,
+}
+
+/// Which columns of a table stand for all of them, as `*` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Columns {
+    /// All that the archive has.
+    #[default]
+    All,
+    /// Those of the product, and those that the query names.
+    Product,
+}
+
+/// The times of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TimeRange {
+    /// Not before this time, in microseconds.
+    pub from: Option<i64>,
+    /// Before this time, in microseconds.
+    pub to: Option<i64>,
+}
+
+impl TimeRange {
+    pub(super) fn of(options: &Options) -> TimeRange {
+        TimeRange {
+            from: options.from,
+            to: options.to,
+        }
+    }
+
+    pub(super) fn is_all(self) -> bool {
+        self.from.is_none() && self.to.is_none()
+    }
+
+    /// The times that are in both.
+    pub(super) fn and(self, other: TimeRange) -> TimeRange {
+        TimeRange {
+            from: self.from.max(other.from),
+            to: match (self.to, other.to) {
+                (Some(one), Some(two)) => Some(one.min(two)),
+                (one, two) => one.or(two),
+            },
+        }
+    }
+
+    /// What the time in this column must meet.
+    pub(super) fn condition(self, column: Expr) -> Option<Expr> {
+        let at = |t| {
+            lit(ScalarValue::TimestampMicrosecond(
+                Some(t),
+                Some("UTC".into()),
+            ))
+        };
+        let from = self.from.map(|t| column.clone().gt_eq(at(t)));
+        let to = self.to.map(|t| column.lt(at(t)));
+        match (from, to) {
+            (Some(from), Some(to)) => Some(from.and(to)),
+            (from, to) => from.or(to),
+        }
+    }
+
+    /// The rows whose time, which is in this column, is in the range.
+    pub(super) fn of_rows(self, rows: DataFrame, time: &str) -> Result<DataFrame> {
+        Ok(match self.condition(col(format!("\"{time}\""))) {
+            Some(condition) => rows.filter(condition)?,
+            None => rows,
+        })
+    }
+}
+
+/// The one catalog of a session, and the schema of its views.
+pub(super) const CATALOG: &str = "archive";
+pub(super) const PUBLIC: &str = "public";
+/// Schema of the stored tables.
+pub(super) const STORED: &str = "stored";
+/// Schema of the watchlists.
+pub(super) const WATCHLISTS: &str = "watchlists";
+
+/// Stack of a thread that plans and runs queries, in bytes: enough for what `depth` lets through. The system gives what is used of it.
+pub const STACK: usize = 64 << 20;

@@ -1,0 +1,75 @@
+//! The time whose findings are wanted, and what rules see around it.
+
+/// The time whose findings are wanted: those whose last event lies in it. Without bounds all are, also those without a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Window {
+    /// Not before this time, in microseconds.
+    pub from: Option<i64>,
+    /// Before this time, in microseconds.
+    pub to: Option<i64>,
+}
+
+impl Window {
+    pub(super) fn is_all(self) -> bool {
+        self.from.is_none() && self.to.is_none()
+    }
+
+    pub(super) fn holds(self, time: i64) -> bool {
+        self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time < to)
+    }
+
+    /// What a rule must see that looks back so many seconds. It sees as much ahead: a finding that goes on behind the window is not one of it.
+    pub(super) fn around(self, period: Option<u64>) -> Window {
+        let micros = |seconds: u64| i64::try_from(seconds).ok()?.checked_mul(1_000_000);
+        match period.and_then(micros) {
+            Some(period) => Window {
+                from: self.from.map(|t| t.saturating_sub(period)),
+                to: self.to.map(|t| t.saturating_add(period)),
+            },
+            None => Window::default(),
+        }
+    }
+
+    /// The least that has both.
+    pub(super) fn with(self, other: Window) -> Window {
+        Window {
+            from: self.from.zip(other.from).map(|(one, two)| one.min(two)),
+            to: self.to.zip(other.to).map(|(one, two)| one.max(two)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_has_its_first_moment_and_not_its_last() {
+        let window = Window {
+            from: Some(10),
+            to: Some(20),
+        };
+        assert_eq!(
+            [9, 10, 19, 20].map(|t| window.holds(t)),
+            [false, true, true, false]
+        );
+        assert!(Window::default().holds(i64::MIN));
+    }
+
+    #[test]
+    fn a_session_reaches_as_far_as_the_rule_that_looks_back_most() {
+        let window = Window {
+            from: Some(0),
+            to: None,
+        };
+        let second = 1_000_000;
+        assert_eq!(window.around(Some(5)).from, Some(-5 * second));
+        assert_eq!(window.around(Some(5)).to, None);
+        // Without a period a rule sees everything.
+        assert!(window.around(None).is_all());
+        assert!(window.around(Some(u64::MAX)).is_all());
+        let both = window.around(Some(5)).with(window.around(Some(7)));
+        assert_eq!(both.from, Some(-7 * second));
+        assert!(both.with(Window::default()).is_all());
+    }
+}
