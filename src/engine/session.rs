@@ -62,7 +62,7 @@ pub struct Session {
     pub(super) making: Arc<tokio::sync::Mutex<()>>,
     /// Stored tables and the kept paths of their records whose texts are all JSON.
     pub(super) nested: Arc<HashSet<(&'static str, &'static str)>>,
-    /// The memory of what files and lists hold.
+    /// The memory of what files hold, and lists that were given as rows.
     pub(super) held: Vec<Arc<MemoryReservation>>,
     /// Of the files, by their names.
     pub(super) particulars: HashMap<String, Particulars>,

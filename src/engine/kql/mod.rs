@@ -124,7 +124,8 @@ impl Session {
             .map_err(|failure| failure.told(query))
     }
 
-    /// Whether a KQL query would run, and what it needs that is not here. Nothing of it is run, and no row is read.
+    /// Whether a KQL query would run, and what it needs that is not here. Nothing of it is run, and no row is read, but
+    /// for the names of a workspace's own tables, which stand among those of no known table.
     pub fn kql_check(&self, query: &str, options: &Options) -> Checked {
         let options = Options {
             purpose: Purpose::Check,

@@ -148,7 +148,7 @@ fn answers(column: &ArrayRef, results: &[Type]) -> Vec<String> {
     (0..column.len()).map(|r| told(&row(r))).collect()
 }
 
-/// Checks one aggregate over one batch after the other.
+/// Checks one aggregate over one batch after the other. Long, since all ways to feed an accumulator share its rows.
 fn check(aggregate: &Aggregate, first: Type, seed: u64) -> bool {
     let (types, constants) = arguments(aggregate, first);
     let (Ok(results), Some(kernel)) = (
