@@ -1,6 +1,6 @@
 //! How fast exports are read: MB/s, rows/s, CPU seconds and peak memory, on generated input.
 //!
-//! `cargo bench --bench ingest` measures both families at 200 MB; `cargo bench --bench ingest -- --size 1000` at 1 GB. Each case runs in
+//! `cargo bench --bench ingest` measures the families at 200 MB, each over a month; `cargo bench --bench ingest -- --size 1000` at 1 GB. Each case runs in
 //! a process of its own, three times, and the median is shown: peak memory is that of the process. Input is written before the clock
 //! starts, from a seeded generator. `-- --write DIR --size N` writes the two inputs and prints this program's path, for
 //! `against_duckdb.py`; with `COLDTRAIL_BENCH_FILE=FILE` it measures one run over a file.
@@ -18,13 +18,16 @@ use coldtrail::archive::Archive;
 use coldtrail::convert::{self, Options};
 use coldtrail::ingest::input;
 use coldtrail::progress::Silent;
-use generate::{Seed, cloud_app_lines, record};
+use generate::{Seed, cloud_app_lines, record, second_at};
 
 /// Writes so many bytes of one family.
 type Generate = fn(&mut dyn Write, u64);
 
 /// Runs of each case.
 const RUNS: usize = 3;
+
+/// Seconds over which the events of an export are spread, whatever its size.
+const MONTH: u64 = 30 * 86_400;
 
 fn main() {
     if let Ok(file) = std::env::var("COLDTRAIL_BENCH_FILE") {
@@ -37,7 +40,8 @@ fn main() {
         let folder = PathBuf::from(arguments.get(i + 1).expect("--write takes a folder"));
         std::fs::create_dir_all(&folder).expect("a folder for the input");
         write(audit_csv, &folder.join("audit.csv"), size);
-        write(cloud_app_lines, &folder.join("cloudappevents.jsonl"), size);
+        write(unsorted_csv, &folder.join("unsorted.csv"), size);
+        write(cloud_lines, &folder.join("cloudappevents.jsonl"), size);
         let own = std::env::current_exe().expect("this program");
         println!("{}", own.display());
         return;
@@ -48,9 +52,10 @@ fn main() {
         "{:<22} {:>9} {:>9} {:>10} {:>8} {:>10} {:>12}",
         "input", "MB", "MB/s", "rows/s", "CPU s", "peak MiB", "archive MB"
     );
-    let families: [(&str, Generate); 2] = [
+    let families: [(&str, Generate); 3] = [
         ("audit log CSV", audit_csv),
-        ("CloudAppEvents lines", cloud_app_lines),
+        ("the same, no order", unsorted_csv),
+        ("CloudAppEvents lines", cloud_lines),
     ];
     for (name, generate) in families {
         let file = folder.join("input");
@@ -157,8 +162,22 @@ fn peak_mib() -> f64 {
         .map_or(0.0, |kb| kb / 1024.0)
 }
 
-/// An audit log export of about so many bytes.
+fn cloud_lines(out: &mut dyn Write, bytes: u64) {
+    cloud_app_lines(out, bytes, MONTH);
+}
+
+/// An audit log export of about so many bytes, the earliest event first.
 fn audit_csv(out: &mut dyn Write, bytes: u64) {
+    audit_csv_at(|_, written| second_at(written, bytes, MONTH), out, bytes);
+}
+
+/// The same in no order, as where an export is put together from parts: at most 1.3 times the CPU.
+fn unsorted_csv(out: &mut dyn Write, bytes: u64) {
+    audit_csv_at(|seed, _| seed.below(MONTH), out, bytes);
+}
+
+/// One whose events are of the seconds that a function says, of the bytes before each.
+fn audit_csv_at(second: impl Fn(&mut Seed, u64) -> u64, out: &mut dyn Write, bytes: u64) {
     let mut seed = Seed(1);
     let put = |out: &mut dyn Write, text: &str| out.write_all(text.as_bytes()).expect("a write");
     put(
@@ -169,7 +188,8 @@ fn audit_csv(out: &mut dyn Write, bytes: u64) {
     let mut last = String::new();
     while written < bytes {
         if n % 50 != 49 || last.is_empty() {
-            let (id, operation, text, kind) = record(&mut seed, n);
+            let second = second(&mut seed, written);
+            let (id, operation, text, kind) = record(&mut seed, second);
             last = format!(
                 "{id},6/1/2026 1:00:00 AM,{kind},{operation},user@contoso.com,\"{}\",,\r\n",
                 text.replace('"', "\"\"")

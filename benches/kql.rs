@@ -112,7 +112,7 @@ fn main() {
 fn archive(folder: &Path, size: u64) -> Archive {
     let file = folder.join("cloudappevents.jsonl");
     let mut out = BufWriter::new(File::create(&file).expect("the input can be made"));
-    generate::cloud_app_lines(&mut out, size * 1_000_000);
+    generate::cloud_app_lines(&mut out, size * 1_000_000, 86_400);
     out.flush().expect("the input can be written");
     let archive = Archive::create(&folder.join("archive")).expect("an archive");
     let found = input::find(&[file.to_string_lossy().into_owned()]).expect("the input");

@@ -22,8 +22,10 @@
 //!
 //! [`ingest::input`] opens a file, undoes its compression and hashes its bytes; [`ingest::format`] tells from the first bytes
 //! what it is. [`ingest::block::Blocks`] cuts it at record boundaries; [`ingest::block::convert`] makes typed rows of a block, on any
-//! core. [`convert`] puts the blocks back into order, drops repeats by identity and content, and writes Parquet by table and day.
-//! The tables' logs are committed first and the ledger last: what the ledger does not name is not there.
+//! core. [`convert`] puts the blocks back into order, drops repeats by identity and content, derives the rows of `LabelEvents`, and writes Parquet by
+//! table and day.
+//! The tables' logs are committed first and the ledger last: what the ledger does not name is not there. What is known of identities lies in
+//! sorted files of its own ([`archive::keys`]): an ingest costs what is new, and views over several sources need not join them.
 //!
 //! A record is an event in a table, a counted duplicate, a row of `Revisions` (same event, other content) or a row of
 //! `Quarantine` with file, number, offset, reason and bytes. Each event carries `_IngestId` and `_Record`, which lead back to a line of

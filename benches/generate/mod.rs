@@ -24,7 +24,7 @@ impl Seed {
         self.0 >> 33
     }
 
-    fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         self.next() % n
     }
 
@@ -44,13 +44,14 @@ impl Seed {
     }
 }
 
-const DAYS: u64 = 30;
+/// Second of an event after so many bytes of an export of so many, where events are spread over so many seconds and the earliest comes first.
+pub(crate) fn second_at(written: u64, bytes: u64, seconds: u64) -> u64 {
+    written * seconds / bytes.max(1) % seconds
+}
 
-/// A record of one of four workloads, about as long and as varied as real ones; one in fifty repeats the one before.
-pub(crate) fn record(seed: &mut Seed, n: u64) -> (String, String, String, u64) {
+/// A record of one of four workloads, about as long and as varied as real ones, of this second of the month.
+pub(crate) fn record(seed: &mut Seed, second: u64) -> (String, String, String, u64) {
     let (id, org) = (seed.guid(), "c8085975-d882-42d2-9193-d82d752a5de9");
-    // Events come roughly in order over a month.
-    let second = n / 12 % (DAYS * 86_400);
     let (day, hour, minute, s) = (
         1 + second / 86_400,
         second / 3600 % 24,
@@ -120,14 +121,14 @@ pub(crate) fn record(seed: &mut Seed, n: u64) -> (String, String, String, u64) {
     (id, operation.to_string(), text, kind)
 }
 
-/// CloudAppEvents as lines of JSON, about so many bytes.
-pub(crate) fn cloud_app_lines(out: &mut dyn Write, bytes: u64) {
+/// CloudAppEvents as lines of JSON, about so many bytes over so many seconds.
+pub(crate) fn cloud_app_lines(out: &mut dyn Write, bytes: u64, seconds: u64) {
     let mut seed = Seed(2);
     let (mut written, mut n) = (0, 0);
     let mut last = String::new();
     while written < bytes {
         if n % 50 != 49 || last.is_empty() {
-            let (id, operation, text, _) = record(&mut seed, n);
+            let (id, operation, text, _) = record(&mut seed, second_at(written, bytes, seconds));
             let at = text.find("\"CreationTime\":\"").expect("a time") + 16;
             let time = &text[at..at + 19];
             last = format!(

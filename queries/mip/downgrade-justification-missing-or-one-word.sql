@@ -22,13 +22,10 @@ unjudged:
   query: |
     SELECT count(*)
     FROM LabelEvents AS e
-    LEFT JOIN UnifiedAuditLog AS u ON u._Source = e._Source
-    LEFT JOIN MicrosoftPurviewInformationProtection AS m ON m._Source = e._Source
     WHERE e.Action IN ('LabelChanged', 'LabelApplied')
       AND e.OldLabelId <> e.NewLabelId
       AND (e.OldLabelRank IS NULL OR e.NewLabelRank IS NULL)
-      AND lower(coalesce(u.SensitivityLabelEventData_LabelEventType, u.LabelEventType, m.LabelEventType, ''))
-        NOT IN ('4', 'labelchangedsameorder')
+      AND coalesce(e.LabelEventType, '') <> 'LabelChangedSameOrder'
       AND coalesce(e.ActionSource, 'Manual') NOT IN ('Auto', 'Default')
       AND coalesce(e.UserType, 0) NOT IN (4, 5, 6, 7, 8)
       AND NOT regexp_like(coalesce(e.UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i')

@@ -22,13 +22,10 @@ unjudged:
   query: |
     SELECT count(*)
     FROM LabelEvents AS e
-    LEFT JOIN UnifiedAuditLog AS u ON u._Source = e._Source
-    LEFT JOIN MicrosoftPurviewInformationProtection AS m ON m._Source = e._Source
     WHERE e.Action IN ('LabelChanged', 'LabelApplied')
       AND e.OldLabelId <> e.NewLabelId
       AND (e.OldLabelRank IS NULL OR e.NewLabelRank IS NULL)
-      AND lower(coalesce(u.SensitivityLabelEventData_LabelEventType, u.LabelEventType, m.LabelEventType, ''))
-        NOT IN ('4', 'labelchangedsameorder')
+      AND coalesce(e.LabelEventType, '') <> 'LabelChangedSameOrder'
       AND coalesce(e.UserType, 0) NOT IN (4, 5, 6, 7, 8)
       AND NOT regexp_like(coalesce(e.UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i')
 entityMappings:
@@ -156,60 +153,83 @@ exits AS (
   WHERE Exit IS NOT NULL
 ),
 matches AS (
-  SELECT 0 AS Doubt, l.TimeGenerated, l._Source AS LoweredSource, x._Source AS ExitSource
+  SELECT
+    0 AS Doubt,
+    l.*,
+    x.TimeGenerated AS ExitTime,
+    x.UserKey AS ExitUser,
+    x.Exit,
+    x.Recipient,
+    x.IPAddress AS ExitAddress,
+    x._Source AS ExitSource
   FROM lowered AS l
   JOIN exits AS x ON x.PathKey = l.PathKey
   WHERE x.TimeGenerated >= l.TimeGenerated AND x.TimeGenerated <= l.Deadline
   UNION ALL
-  SELECT 1 AS Doubt, l.TimeGenerated, l._Source AS LoweredSource, x._Source AS ExitSource
+  SELECT
+    1 AS Doubt,
+    l.*,
+    x.TimeGenerated AS ExitTime,
+    x.UserKey AS ExitUser,
+    x.Exit,
+    x.Recipient,
+    x.IPAddress AS ExitAddress,
+    x._Source AS ExitSource
   FROM lowered AS l
   JOIN exits AS x ON x.NameKey = l.NameKey AND x.UserKey = l.UserKey
   WHERE x.TimeGenerated >= l.TimeGenerated AND x.TimeGenerated <= l.Deadline
 ),
 -- An exit counts once, for the last time the label was lowered before it.
 nearest AS (
-  SELECT LoweredSource, ExitSource
+  SELECT *
   FROM (
     SELECT
-      LoweredSource,
-      ExitSource,
-      row_number() OVER (PARTITION BY ExitSource ORDER BY Doubt, TimeGenerated DESC, LoweredSource) AS Choice
+      *,
+      row_number() OVER (PARTITION BY ExitSource ORDER BY Doubt, TimeGenerated DESC, _Source) AS Choice
     FROM matches
   )
   WHERE Choice = 1
 ),
 left_by AS (
   SELECT
-    n.LoweredSource,
-    max(x.TimeGenerated) AS EndTime,
-    array_agg(DISTINCT x.Exit ORDER BY x.Exit) AS Exits,
-    count(*) FILTER (WHERE x.Exit = 'downloaded') AS Downloads,
-    count(*) FILTER (WHERE x.Exit <> 'downloaded') AS Shares,
-    array_agg(DISTINCT x.Recipient ORDER BY x.Recipient) FILTER (WHERE x.Recipient IS NOT NULL) AS Recipients,
-    array_agg(DISTINCT x.UserKey ORDER BY x.UserKey) AS ExitUsers,
-    first_value(x.IPAddress ORDER BY x.TimeGenerated, x._Source) FILTER (WHERE x.IPAddress IS NOT NULL) AS ExitIPAddress,
-    array_agg(x._Source ORDER BY x.TimeGenerated, x._Source) AS ExitSources
-  FROM nearest AS n
-  JOIN exits AS x ON x._Source = n.ExitSource
-  GROUP BY n.LoweredSource
+    _Source,
+    max(ExitTime) AS EndTime,
+    min(TimeGenerated) AS TimeGenerated,
+    min(UserId) AS UserId,
+    min(FileName) AS FileName,
+    min(FilePath) AS FilePath,
+    min(Action) AS Action,
+    min(OldLabelName) AS OldLabelName,
+    min(NewLabelName) AS NewLabelName,
+    min(Justification) AS Justification,
+    min(IPAddress) AS IPAddress,
+    array_agg(DISTINCT Exit ORDER BY Exit) AS Exits,
+    count(*) FILTER (WHERE Exit = 'downloaded') AS Downloads,
+    count(*) FILTER (WHERE Exit <> 'downloaded') AS Shares,
+    array_agg(DISTINCT Recipient ORDER BY Recipient) FILTER (WHERE Recipient IS NOT NULL) AS Recipients,
+    array_agg(DISTINCT ExitUser ORDER BY ExitUser) AS ExitUsers,
+    first_value(ExitAddress ORDER BY ExitTime, ExitSource) FILTER (WHERE ExitAddress IS NOT NULL) AS ExitIPAddress,
+    array_agg(ExitSource ORDER BY ExitTime, ExitSource) AS ExitSources
+  FROM nearest
+  -- All that is said of a label action is the same in each of its rows.
+  GROUP BY _Source
 )
 SELECT
-  l.TimeGenerated,
-  b.EndTime,
-  l.UserId,
-  l.FileName,
-  l.FilePath,
-  l.Action,
-  l.OldLabelName,
-  l.NewLabelName,
-  l.Justification,
-  b.Exits,
-  b.Shares,
-  b.Downloads,
-  b.Recipients,
-  b.ExitUsers,
-  coalesce(l.IPAddress, b.ExitIPAddress) AS IPAddress,
-  b.ExitIPAddress,
-  array_prepend(l._Source, b.ExitSources) AS _Sources
-FROM left_by AS b
-JOIN lowered AS l ON l._Source = b.LoweredSource
+  TimeGenerated,
+  EndTime,
+  UserId,
+  FileName,
+  FilePath,
+  Action,
+  OldLabelName,
+  NewLabelName,
+  Justification,
+  Exits,
+  Shares,
+  Downloads,
+  Recipients,
+  ExitUsers,
+  coalesce(IPAddress, ExitIPAddress) AS IPAddress,
+  ExitIPAddress,
+  array_prepend(_Source, ExitSources) AS _Sources
+FROM left_by

@@ -108,35 +108,25 @@ attempts AS (
   WHERE IPAddress IS NOT NULL
 ),
 -- A sliding window without a fixed grid: refusal n and refusal n + MinDenials - 1 no further apart than the span.
-numbered AS (
+full_windows AS (
   SELECT
     a.Kind,
     a.Who,
-    a.TimeGenerated,
-    a.Number,
-    a.Number + p.MinDenials - 1 AS PartnerNumber,
-    a.TimeGenerated + p.Span AS Deadline
+    a.Number AS FirstNumber,
+    a.Number + p.MinDenials - 1 AS LastNumber,
+    a.TimeGenerated AS FirstTime,
+    a.LastTime
   FROM (
     SELECT
       Kind,
       Who,
       TimeGenerated,
-      CAST(row_number() OVER (PARTITION BY Kind, Who ORDER BY TimeGenerated) AS BIGINT) AS Number
+      CAST(row_number() OVER (PARTITION BY Kind, Who ORDER BY TimeGenerated) AS BIGINT) AS Number,
+      lead(TimeGenerated, 9) OVER (PARTITION BY Kind, Who ORDER BY TimeGenerated) AS LastTime  -- MinDenials - 1, which has to be a number
     FROM attempts
   ) AS a
   CROSS JOIN params AS p
-),
-full_windows AS (
-  SELECT
-    f.Kind,
-    f.Who,
-    f.Number AS FirstNumber,
-    l.Number AS LastNumber,
-    f.TimeGenerated AS FirstTime,
-    l.TimeGenerated AS LastTime
-  FROM numbered AS f
-  JOIN numbered AS l ON l.Kind = f.Kind AND l.Who = f.Who AND l.Number = f.PartnerNumber
-  WHERE l.TimeGenerated <= f.Deadline
+  WHERE a.LastTime <= a.TimeGenerated + p.Span
 ),
 -- Windows that share a refusal are one burst.
 starts AS (

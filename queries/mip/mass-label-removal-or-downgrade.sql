@@ -22,13 +22,10 @@ unjudged:
   query: |
     SELECT count(*)
     FROM LabelEvents AS e
-    LEFT JOIN UnifiedAuditLog AS u ON u._Source = e._Source
-    LEFT JOIN MicrosoftPurviewInformationProtection AS m ON m._Source = e._Source
     WHERE e.Action IN ('LabelChanged', 'LabelApplied')
       AND e.OldLabelId <> e.NewLabelId
       AND (e.OldLabelRank IS NULL OR e.NewLabelRank IS NULL)
-      AND lower(coalesce(u.SensitivityLabelEventData_LabelEventType, u.LabelEventType, m.LabelEventType, ''))
-        NOT IN ('4', 'labelchangedsameorder')
+      AND coalesce(e.LabelEventType, '') <> 'LabelChangedSameOrder'
       AND coalesce(e.UserType, 0) NOT IN (4, 5, 6, 7, 8)
       AND NOT regexp_like(coalesce(e.UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i')
 entityMappings:
@@ -146,32 +143,23 @@ files AS (
   WHERE Before IS NULL OR Before < TimeGenerated - Span
 ),
 -- A sliding window without a fixed grid: file n and file n + MinFiles - 1 no further apart than the span.
-numbered AS (
-  SELECT
-    f.UserKey,
-    f.TimeGenerated,
-    f.Number,
-    f.Number + p.MinFiles - 1 AS PartnerNumber,
-    f.TimeGenerated + p.Span AS Deadline
-  FROM (
-    SELECT
-      UserKey,
-      TimeGenerated,
-      CAST(row_number() OVER (PARTITION BY UserKey ORDER BY TimeGenerated) AS BIGINT) AS Number
-    FROM files
-  ) AS f
-  CROSS JOIN params AS p
-),
 full_windows AS (
   SELECT
     f.UserKey,
     f.Number AS FirstNumber,
-    l.Number AS LastNumber,
+    f.Number + p.MinFiles - 1 AS LastNumber,
     f.TimeGenerated AS FirstTime,
-    l.TimeGenerated AS LastTime
-  FROM numbered AS f
-  JOIN numbered AS l ON l.UserKey = f.UserKey AND l.Number = f.PartnerNumber
-  WHERE l.TimeGenerated <= f.Deadline
+    f.LastTime
+  FROM (
+    SELECT
+      UserKey,
+      TimeGenerated,
+      CAST(row_number() OVER (PARTITION BY UserKey ORDER BY TimeGenerated) AS BIGINT) AS Number,
+      lead(TimeGenerated, 19) OVER (PARTITION BY UserKey ORDER BY TimeGenerated) AS LastTime  -- MinFiles - 1, which has to be a number
+    FROM files
+  ) AS f
+  CROSS JOIN params AS p
+  WHERE f.LastTime <= f.TimeGenerated + p.Span
 ),
 -- Windows that share a file are one burst.
 starts AS (

@@ -23,13 +23,10 @@ unjudged:
   query: |
     SELECT count(*)
     FROM LabelEvents AS e
-    LEFT JOIN UnifiedAuditLog AS u ON u._Source = e._Source
-    LEFT JOIN MicrosoftPurviewInformationProtection AS m ON m._Source = e._Source
     WHERE e.Action IN ('LabelChanged', 'LabelApplied')
       AND e.OldLabelId <> e.NewLabelId
       AND (e.OldLabelRank IS NULL OR e.NewLabelRank IS NULL)
-      AND lower(coalesce(u.SensitivityLabelEventData_LabelEventType, u.LabelEventType, m.LabelEventType, ''))
-        NOT IN ('4', 'labelchangedsameorder')
+      AND coalesce(e.LabelEventType, '') <> 'LabelChangedSameOrder'
 entityMappings:
   - entityType: Account
     fieldMappings:
@@ -134,11 +131,18 @@ lowered AS (
 ),
 -- With several risky sign-ins in the hours before, the first one opens the finding.
 pairs AS (
-  SELECT SigninSource, LoweredSource
+  SELECT *
   FROM (
     SELECT
-      r._Source AS SigninSource,
-      l._Source AS LoweredSource,
+      r.*,
+      l.TimeGenerated AS ActionTime,
+      l.UserId,
+      l.FileKey,
+      l.FileName,
+      l.Action,
+      l.OldLabelName,
+      l.IPAddress AS ActionAddress,
+      l._Source AS ActionSource,
       row_number() OVER (PARTITION BY l._Source ORDER BY r.TimeGenerated, r._Source) AS Choice
     FROM lowered AS l
     JOIN risky AS r ON r.UserKey = l.UserKey
@@ -148,39 +152,45 @@ pairs AS (
 ),
 followed_by AS (
   SELECT
-    p.SigninSource,
-    min(l.TimeGenerated) AS FirstAction,
-    max(l.TimeGenerated) AS EndTime,
-    min(l.UserId) AS UserId,
-    count(DISTINCT l.FileKey) AS Files,
-    count(*) FILTER (WHERE l.Action = 'LabelRemoved') AS Removed,
-    count(*) FILTER (WHERE l.Action = 'LabelDowngraded') AS Downgraded,
-    array_agg(DISTINCT l.FileName ORDER BY l.FileName) FILTER (WHERE l.FileName IS NOT NULL) AS FileNames,
-    array_agg(DISTINCT l.OldLabelName ORDER BY l.OldLabelName) FILTER (WHERE l.OldLabelName IS NOT NULL) AS OldLabelNames,
-    array_agg(DISTINCT l.IPAddress ORDER BY l.IPAddress) FILTER (WHERE l.IPAddress IS NOT NULL) AS ActionIPAddresses,
-    array_agg(l._Source ORDER BY l.TimeGenerated, l._Source) AS ActionSources
-  FROM pairs AS p
-  JOIN lowered AS l ON l._Source = p.LoweredSource
-  GROUP BY p.SigninSource
+    TimeGenerated,
+    IPAddress,
+    Location,
+    RiskLevel,
+    RiskState,
+    RiskEventTypes_V2,
+    AppDisplayName,
+    _Source,
+    min(ActionTime) AS FirstAction,
+    max(ActionTime) AS EndTime,
+    min(UserId) AS UserId,
+    count(DISTINCT FileKey) AS Files,
+    count(*) FILTER (WHERE Action = 'LabelRemoved') AS Removed,
+    count(*) FILTER (WHERE Action = 'LabelDowngraded') AS Downgraded,
+    array_agg(DISTINCT FileName ORDER BY FileName) FILTER (WHERE FileName IS NOT NULL) AS FileNames,
+    array_agg(DISTINCT OldLabelName ORDER BY OldLabelName) FILTER (WHERE OldLabelName IS NOT NULL) AS OldLabelNames,
+    array_agg(DISTINCT ActionAddress ORDER BY ActionAddress) FILTER (WHERE ActionAddress IS NOT NULL) AS ActionIPAddresses,
+    array_agg(ActionSource ORDER BY ActionTime, ActionSource) AS ActionSources
+  FROM pairs
+  -- What is said of a sign-in is the same in each of its rows.
+  GROUP BY TimeGenerated, IPAddress, Location, RiskLevel, RiskState, RiskEventTypes_V2, AppDisplayName, _Source
 )
 SELECT
-  r.TimeGenerated,
-  f.EndTime,
-  f.FirstAction,
-  f.UserId,
-  r.IPAddress,
-  r.Location,
-  r.RiskLevel,
-  r.RiskState,
-  r.RiskEventTypes_V2,
-  r.AppDisplayName,
-  f.Files,
-  f.Removed,
-  f.Downgraded,
-  f.FileNames,
-  f.OldLabelNames,
-  f.ActionIPAddresses,
-  coalesce(array_has(f.ActionIPAddresses, r.IPAddress), false) AS SameIPAddress,
-  array_prepend(r._Source, f.ActionSources) AS _Sources
-FROM followed_by AS f
-JOIN risky AS r ON r._Source = f.SigninSource
+  TimeGenerated,
+  EndTime,
+  FirstAction,
+  UserId,
+  IPAddress,
+  Location,
+  RiskLevel,
+  RiskState,
+  RiskEventTypes_V2,
+  AppDisplayName,
+  Files,
+  Removed,
+  Downgraded,
+  FileNames,
+  OldLabelNames,
+  ActionIPAddresses,
+  coalesce(array_has(ActionIPAddresses, IPAddress), false) AS SameIPAddress,
+  array_prepend(_Source, ActionSources) AS _Sources
+FROM followed_by

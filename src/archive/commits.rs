@@ -1,5 +1,6 @@
 //! The commits of a table's log as files: their names, and what stands in them. Knows nothing of what actions mean.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
@@ -21,6 +22,41 @@ pub(super) fn of(table: &Path) -> Result<Vec<PathBuf>> {
     }
     out.sort();
     Ok(out)
+}
+
+/// The newest version of a table; nothing where it has no log.
+///
+/// # Errors
+/// When the log's folder cannot be read, or a commit is no file.
+pub(super) fn newest_version(table: &Path) -> Result<Option<u64>> {
+    let folder = table.join("_delta_log");
+    let files = match std::fs::read_dir(&folder) {
+        Ok(files) => files,
+        Err(e) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&e.kind()) => {
+            return Ok(None);
+        }
+        Err(e) => return Err(Error::io("read", &folder)(e)),
+    };
+    let mut newest = None;
+    for file in files {
+        let file = file.map_err(Error::io("read", &folder))?;
+        let Some(version) = version(Path::new(&file.file_name())) else {
+            continue;
+        };
+        // An archive may come from a stranger.
+        if !file
+            .file_type()
+            .map_err(Error::io("read", file.path()))?
+            .is_file()
+        {
+            return Err(Error::Unusable {
+                path: file.path(),
+                reason: "it is no file".into(),
+            });
+        }
+        newest = newest.max(Some(version));
+    }
+    Ok(newest)
 }
 
 /// The version in the name of a commit.

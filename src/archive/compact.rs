@@ -1,24 +1,27 @@
 //! Many small files of one day become one.
 //!
-//! One commit takes the old files out of the log and the new one in: whoever reads the log sees either, never both. Replaced files move to
-//! `_retired`, where coldtrail's own queries that began before still find them; a query of another program that began before fails and
-//! has to be run again. Rows are not touched, and the archive's digest stays; the log says which it is.
+//! One commit takes the old files out of the log and the new one in: whoever reads the log sees either, never both. Replaced files stay where they
+//! are for a while, for readers that began before. Rows are not touched, and the archive's digest stays; the log says which it is.
 
 use std::collections::BTreeMap;
 
 use super::delta::FileEntry;
 use super::pending::{Deed, Plan, Step};
-use super::{Archive, part};
+use super::{Archive, merged, part, retained};
 use crate::catalog::Table;
 use crate::fault::{Error, Result};
 use crate::progress::Progress;
 
-/// Files that become one file, in bytes on disk: in memory they mostly take about eight times as much.
-const MERGED_BYTES: u64 = 16 << 20;
-/// Rows of a merged file: where they compress well, few bytes are many rows.
-const MERGED_ROWS: u64 = 1 << 17;
+/// Files that become one file, in bytes on disk: object storage is asked for each part of a file, and answers large ones as quickly as small ones.
+const MERGED_BYTES: u64 = 256 << 20;
 /// Files from this size on stay as they are.
-const LARGE_BYTES: u64 = MERGED_BYTES / 2;
+const LARGE_BYTES: u64 = MERGED_BYTES / 4;
+/// A file from this size on is left alone too, until what would be merged with it is a share of it that is worth writing it again.
+const WORTH_BYTES: u64 = 8 << 20;
+const WORTH_SHARE: u64 = 8;
+
+/// How long replaced files stay where nobody says otherwise, in days: as long as Delta Lake's own tools leave them.
+pub const RETENTION_DAYS: u32 = 7;
 
 /// What became of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,16 +34,30 @@ pub struct Compacted {
     pub bytes: (u64, u64),
 }
 
-/// Merges the small files of every table and day. Those that were merged stay aside for a day, for readers that began before.
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// Tables of which files were merged.
+    pub merged: Vec<Compacted>,
+    /// Files that were deleted: they had been replaced long enough ago.
+    pub deleted: u64,
+}
+
+/// Merges the small files of every table and day, and deletes those that were replaced so many microseconds ago, or earlier.
 ///
 /// # Errors
 /// When a file cannot be read or written, or logs and ledger do not agree.
-pub fn compact(archive: &Archive, now: i64, progress: &dyn Progress) -> Result<Vec<Compacted>> {
+pub fn compact(
+    archive: &Archive,
+    now: i64,
+    retention: i64,
+    progress: &dyn Progress,
+) -> Result<Outcome> {
     let lock = archive.lock(|| progress.step("waiting for an ingest into this archive"))?;
     let snapshot = archive.begin(now, &lock)?;
     let info = serde_json::json!({"digest": snapshot.ledger.digest()});
     let mut out = Vec::new();
-    for (table, files) in snapshot.tables() {
+    for (table, files) in snapshot.all() {
         let before = (files.len(), files.iter().map(|f| f.size).sum());
         let mut after = before;
         // Another program may have merged the last one: the moment makes the name new all the same.
@@ -63,7 +80,7 @@ pub fn compact(archive: &Archive, now: i64, progress: &dyn Progress) -> Result<V
             let merged = merge(archive, table, &group, number)?;
             number += 1;
             after.0 -= group.len() - 1;
-            after.1 = after.1 + merged.size - group.iter().map(|f| f.size).sum::<u64>();
+            after.1 = after.1 + merged.size - bytes_of(&group);
             step.add.push(merged);
             step.remove.extend(group.iter().map(|f| f.path.clone()));
         }
@@ -78,24 +95,35 @@ pub fn compact(archive: &Archive, now: i64, progress: &dyn Progress) -> Result<V
             bytes: (before.1, after.1),
         });
     }
-    Ok(out)
+    progress.step("deleting files that were replaced");
+    Ok(Outcome {
+        merged: out,
+        deleted: retained::clean(archive, retention, now, &lock)?,
+    })
 }
 
 /// Files of one day in groups that are worth a file of their own, in the order in which they were written.
 fn groups(files: Vec<&FileEntry>) -> Vec<Vec<&FileEntry>> {
     let mut out: Vec<Vec<&FileEntry>> = Vec::new();
-    let (mut bytes, mut rows) = (0, 0);
+    let mut bytes = 0;
     for file in files.into_iter().filter(|f| f.size < LARGE_BYTES) {
         match out.last_mut() {
-            Some(group) if bytes + file.size <= MERGED_BYTES && rows + file.rows <= MERGED_ROWS => {
+            Some(group) if bytes + file.size <= MERGED_BYTES => {
                 bytes += file.size;
-                rows += file.rows;
                 group.push(file);
             }
             _ => {
-                (bytes, rows) = (file.size, file.rows);
+                bytes = file.size;
                 out.push(vec![file]);
             }
+        }
+    }
+    for group in &mut out {
+        while let Some(at) = (0..group.len()).max_by_key(|at| group[*at].size)
+            && group[at].size >= WORTH_BYTES
+            && (bytes_of(group) - group[at].size) * WORTH_SHARE < group[at].size
+        {
+            group.remove(at);
         }
     }
     out.retain(|group| group.len() > 1);
@@ -103,7 +131,7 @@ fn groups(files: Vec<&FileEntry>) -> Vec<Vec<&FileEntry>> {
 }
 
 /// The number after the last that a merged file has.
-fn next_number(files: &[FileEntry]) -> u64 {
+pub(super) fn next_number(files: &[FileEntry]) -> u64 {
     files
         .iter()
         .filter_map(|f| part::merged_number(f.name()))
@@ -117,7 +145,7 @@ fn merge(
     group: &[&FileEntry],
     number: u64,
 ) -> Result<part::Part> {
-    let mut batches = Vec::new();
+    let mut sources = Vec::new();
     for file in group {
         let name = format!("{}/{}", table.name, file.path);
         let damaged = |why: &str| Error::Damaged(format!("`{name}` {why}: nothing was merged"));
@@ -130,18 +158,75 @@ fn merge(
         if file.sha256.as_ref().is_some_and(|wanted| *wanted != hash) {
             return Err(damaged("is not what was written"));
         }
-        let read = part::read(archive.store(), table, &file.path, None)?;
-        let rows: u64 = read.iter().map(|b| b.num_rows() as u64).sum();
-        if rows != file.rows {
-            return Err(damaged("has not the rows that its log says"));
-        }
-        batches.extend(read);
+        let source = merged::Source::of(table, path, file.rows)?;
+        sources.push(source.ok_or_else(|| damaged("has not the rows that its log says"))?);
     }
-    let date = group.first().and_then(|f| f.date.as_deref());
-    let name = part::merged_name(number);
-    let mut merged = part::write(&archive.staging(), table, date, &name, &batches)?;
-    // Older versions did not keep the lists of every record that has some.
-    let known = |list: &String| group.iter().all(|file| file.nested.contains(list));
-    merged.nested.retain(known);
+    let target = merged::Target {
+        staging: &archive.staging(),
+        table,
+        date: group.first().and_then(|f| f.date.as_deref()),
+        name: &part::merged_name(number),
+    };
+    let mut merged = target.merge(sources, bytes_of(group))?;
+    let rows: u64 = group.iter().map(|f| f.rows).sum();
+    if merged.rows != rows {
+        return Err(Error::Damaged(format!(
+            "files of `{}` have {} rows, and {rows} by its log: nothing was merged",
+            table.name, merged.rows
+        )));
+    }
+    // What is certain of the rows of each file is certain of all of them.
+    if let Some((first, others)) = group.split_first() {
+        let certain = |list: &&String| others.iter().all(|file| file.nested.contains(list));
+        merged.nested = first.nested.iter().filter(certain).cloned().collect();
+    }
     Ok(merged)
+}
+
+fn bytes_of(files: &[&FileEntry]) -> u64 {
+    files.iter().map(|f| f.size).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(size: u64) -> FileEntry {
+        FileEntry {
+            path: String::new(),
+            size,
+            rows: 1,
+            times: None,
+            bounded: true,
+            date: None,
+            sha256: None,
+            nested: Vec::new(),
+        }
+    }
+
+    fn sizes(all: &[u64]) -> Vec<Vec<u64>> {
+        let files: Vec<FileEntry> = all.iter().map(|mib| file(mib << 20)).collect();
+        let groups = groups(files.iter().collect());
+        let mut out = Vec::new();
+        for group in groups {
+            out.push(group.iter().map(|f| f.size >> 20).collect());
+        }
+        out
+    }
+
+    #[test]
+    fn files_become_as_large_as_object_storage_wants_them() {
+        assert_eq!(sizes(&[1, 2, 3]), [[1, 2, 3]]);
+        assert_eq!(sizes(&[63; 6]), [vec![63; 4], vec![63; 2]]);
+        assert_eq!(sizes(&[64, 1, 200, 2]), [[1, 2]]);
+        assert!(sizes(&[64, 200, 5]).is_empty());
+    }
+
+    #[test]
+    fn a_large_file_is_not_written_again_for_a_small_one() {
+        assert!(sizes(&[40, 1]).is_empty());
+        assert_eq!(sizes(&[40, 1, 2]), [[1, 2]]);
+        assert_eq!(sizes(&[40, 5]), [[40, 5]]);
+        assert_eq!(sizes(&[7, 0]), [[7, 0]]);
+    }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDateTime};
+use chrono::DateTime;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
 use deltalake_core::kernel::{
@@ -22,71 +22,35 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use super::commits;
-use super::part::{self, Part};
-use super::store::{self, Store};
+use super::entry::Described;
+use super::part::Part;
+use super::store::Store;
 use crate::catalog::{DATE, TIME, Table};
 use crate::fault::{Error, Result};
+
+pub use super::entry::FileEntry;
 
 /// Tag of a file in the log: SHA-256 of its bytes.
 pub const SHA256: &str = "sha256";
 /// Tag of a file in the log: its [`FileEntry::nested`], with commas between.
-const NESTED: &str = "nested";
+pub(super) const NESTED: &str = "nested";
 /// Application in the log of commits that add rows; their version is the batch.
 pub(super) const INGEST: &str = "coldtrail";
 /// Application in the log of commits that merge files.
 pub(super) const COMPACT: &str = "coldtrail-compact";
+/// Application in the log of commits that derive a table again.
+pub(super) const DERIVE: &str = "coldtrail-derive";
 /// Application in the log of commits that repair.
 pub(super) const REPAIR: &str = "coldtrail-repair";
+/// All of them: a commit without one is another program's.
+pub(super) const OWN: [&str; 4] = [INGEST, COMPACT, DERIVE, REPAIR];
 /// Where a commit's own words stand in its `commitInfo`.
 pub(super) const INFO: &str = "coldtrail";
 
 /// Setting of a table that says which version of the archive's form it has.
-const FORMAT_KEY: &str = "coldtrail.format";
+pub(super) const FORMAT_KEY: &str = "coldtrail.format";
 /// Version of the archive's form: 1 is that of coldtrail 0.1.0, which has no such setting.
-const FORMAT: u32 = 2;
-
-/// A file of a table, as its log has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileEntry {
-    /// Path below the table's folder, with `/`.
-    pub path: String,
-    /// Bytes.
-    pub size: u64,
-    /// Rows.
-    pub rows: u64,
-    /// Earliest and latest event, in microseconds.
-    pub times: Option<(i64, i64)>,
-    /// Whether no row can have a time outside of [`FileEntry::times`]. Other programs do not always say.
-    pub bounded: bool,
-    /// Day of the folder.
-    pub date: Option<String>,
-    /// SHA-256 of its bytes; other programs, and older versions, do not say.
-    pub sha256: Option<String>,
-    /// Kept paths of the record of which each text is the array or object that stands there in the record, letter by letter; where there is none,
-    /// the record has nothing there. Elsewhere a text such as `[1]` may have been a string.
-    pub nested: Vec<String>,
-}
-
-impl FileEntry {
-    /// Its own name.
-    pub fn name(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or("")
-    }
-
-    /// A file that is about to be added.
-    pub(super) fn of_part(part: &Part) -> FileEntry {
-        FileEntry {
-            path: part.path.clone(),
-            size: part.size,
-            rows: part.rows,
-            times: part.times,
-            bounded: true,
-            date: part.date.clone(),
-            sha256: Some(part.sha256.clone()),
-            nested: part.nested.clone(),
-        }
-    }
-}
+pub(super) const FORMAT: u32 = 2;
 
 /// A change of one table.
 pub(super) struct Change<'c> {
@@ -136,12 +100,21 @@ impl Logs {
     }
 
     fn open(&self, name: &str) -> Result<Option<DeltaTable>> {
+        self.open_at(name, None)
+    }
+
+    /// The table at a version, or as it is now.
+    fn open_at(&self, name: &str, version: Option<u64>) -> Result<Option<DeltaTable>> {
         if !self.root.join(name).join("_delta_log").is_dir() {
             return Ok(None);
         }
         let table = self.runtime.block_on(async {
             let mut table = self.table(name)?;
-            match table.load().await {
+            let loaded = match version {
+                Some(version) => table.load_version(version).await,
+                None => table.load().await,
+            };
+            match loaded {
                 Ok(()) => Ok(Some(table)),
                 // A log folder without a commit: its first one was cut off.
                 Err(DeltaTableError::NotATable(_)) => Ok(None),
@@ -156,9 +129,13 @@ impl Logs {
     /// # Errors
     /// When the log cannot be read, or names what coldtrail cannot read.
     pub fn files(&self, name: &str) -> Result<Vec<FileEntry>> {
-        let Some(table) = self.open(name)? else {
-            return Ok(Vec::new());
-        };
+        match self.open(name)? {
+            Some(table) => self.files_of(name, &table),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn files_of(&self, name: &str, table: &DeltaTable) -> Result<Vec<FileEntry>> {
         let state = table.snapshot().map_err(failure(name))?;
         // The library keeps the settings to itself, but for their JSON.
         let metadata = serde_json::to_value(state.metadata())
@@ -177,9 +154,13 @@ impl Logs {
 
     /// The version that an application wrote last into a table's log.
     pub(super) fn mark(&self, name: &str, application: &str) -> Result<Option<i64>> {
-        let Some(table) = self.open(name)? else {
-            return Ok(None);
-        };
+        match self.open(name)? {
+            Some(table) => self.mark_of(name, &table, application),
+            None => Ok(None),
+        }
+    }
+
+    fn mark_of(&self, name: &str, table: &DeltaTable, application: &str) -> Result<Option<i64>> {
         let found = self.runtime.block_on(async {
             let log = table.log_store();
             table
@@ -188,6 +169,17 @@ impl Logs {
                 .await
         });
         found.map_err(failure(name))
+    }
+
+    /// A table at a version, by whoever wrote its log.
+    pub(super) fn at(&self, name: &str, version: u64) -> Result<AtVersion> {
+        match self.open_at(name, Some(version))? {
+            Some(table) => Ok(AtVersion {
+                files: self.files_of(name, &table)?,
+                batch: self.mark_of(name, &table, INGEST)?,
+            }),
+            None => Ok(AtVersion::default()),
+        }
     }
 
     /// Names and types of a table's columns, as its log has them; nothing where there is no table.
@@ -206,64 +198,19 @@ impl Logs {
     fn entry(&self, table: &str, file: &LogicalFileView) -> Result<FileEntry> {
         #[expect(deprecated, reason = "nothing else gives the tags of a file")]
         let mut tags = file.add_action().tags.unwrap_or_default();
-        self.described(
-            table,
-            Described {
-                path: file.path().into_owned(),
-                size: file.size(),
-                stats: file.stats(),
-                sha256: tags.remove(SHA256).flatten(),
-                nested: tags.remove(NESTED).flatten(),
-                date: file.partition_values_map().get(DATE).cloned().flatten(),
-                deletes: file.deletion_vector_descriptor().is_some(),
-            },
-        )
+        let described = Described {
+            path: file.path().into_owned(),
+            size: file.size(),
+            stats: file.stats(),
+            sha256: tags.remove(SHA256).flatten(),
+            nested: tags.remove(NESTED).flatten(),
+            date: file.partition_values_map().get(DATE).cloned().flatten(),
+            deletes: file.deletion_vector_descriptor().is_some(),
+        };
+        described.entry(&self.store, table)
     }
 
-    fn described(&self, table: &str, file: Described) -> Result<FileEntry> {
-        let path = file.path;
-        if !store::is_inside(&path) {
-            return Err(Error::Damaged(format!(
-                "the log of `{table}` names `{path}`, which is no path inside the table"
-            )));
-        }
-        if file.deletes {
-            return Err(Error::Damaged(format!(
-                "another program deleted rows of `{table}/{path}` by a deletion vector, which coldtrail does not read"
-            )));
-        }
-        let stats: Value = match file.stats {
-            None => Value::Null,
-            Some(text) => serde_json::from_str(&text).map_err(|e| {
-                Error::Damaged(format!(
-                    "the log of `{table}`: statistics of `{path}` are not JSON: {e}"
-                ))
-            })?,
-        };
-        let own = part::is_own(path.rsplit('/').next().unwrap_or(""));
-        let nested = file.nested.filter(|_| own).unwrap_or_default();
-        let (least, greatest) = (&stats["minValues"][TIME], &stats["maxValues"][TIME]);
-        let times = bound(least, Bound::Least).zip(bound(greatest, Bound::Greatest));
-        // Our own files without bounds have no row with a time.
-        let silent = least.is_null() && greatest.is_null();
-        let rows = match stats["numRecords"].as_u64() {
-            Some(rows) => rows,
-            // Other programs need not say.
-            None => part::count(&self.store, &format!("{table}/{path}"))?,
-        };
-        Ok(FileEntry {
-            sha256: file.sha256,
-            nested: nested.split_terminator(',').map(str::to_string).collect(),
-            size: u64::try_from(file.size).unwrap_or(0),
-            rows,
-            times,
-            bounded: own && (times.is_some() || silent),
-            date: file.date,
-            path,
-        })
-    }
-
-    /// Files that were in a table once, by its commits: other programs leave them where they were.
+    /// Files that were in a table once, by its commits: they stay where they were for a while.
     ///
     /// # Errors
     /// When a commit cannot be read or is not JSON.
@@ -336,11 +283,13 @@ impl Logs {
             }
         }
         // Only what is left: files of long ago need not be there any more.
-        let left = files.into_values().map(|file| self.described(name, file));
+        let left = files
+            .into_values()
+            .map(|file| file.entry(&self.store, name));
         Ok(Some(left.collect::<Result<_>>()?))
     }
 
-    /// Changes a table in one commit. Makes the table where there is none, and adds columns that its schema lacks.
+    /// Changes a table in one commit. Makes the table where there is none, and gives it the columns of its schema.
     ///
     /// # Errors
     /// When the log cannot be written, or the table was changed by another program so that the change makes no sense any more.
@@ -356,12 +305,13 @@ impl Logs {
                 self.table(table.name).map_err(&failed)?
             }
             Some(existing) => {
-                actions.extend(wider(existing, &schema).map_err(&failed)?);
+                actions.extend(changed(existing, table, &schema).map_err(&failed)?);
                 existing.clone()
             }
         };
         let merges = change.mark.0 == COMPACT;
-        actions.extend(change.remove.iter().map(|f| remove(table, f)));
+        let removed = change.remove.iter();
+        actions.extend(removed.map(|f| remove(table, f, change.now / 1000)));
         actions.extend(change.add.iter().map(|part| {
             Action::Add(Add {
                 data_change: !merges,
@@ -403,15 +353,12 @@ impl Logs {
     }
 }
 
-/// A file as an `add` action says it.
-struct Described {
-    path: String,
-    size: i64,
-    stats: Option<String>,
-    sha256: Option<String>,
-    nested: Option<String>,
-    date: Option<String>,
-    deletes: bool,
+/// A table at one version of its log.
+#[derive(Debug, Default)]
+pub(super) struct AtVersion {
+    pub files: Vec<FileEntry>,
+    /// The last batch whose rows are in it.
+    pub batch: Option<i64>,
 }
 
 fn failure(name: &str) -> impl Fn(DeltaTableError) -> Error {
@@ -420,27 +367,6 @@ fn failure(name: &str) -> impl Fn(DeltaTableError) -> Error {
         table: table.clone(),
         source: Box::new(source),
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Bound {
-    Least,
-    Greatest,
-}
-
-/// A bound in microseconds. Statistics are in milliseconds, and other writers cut the rest off, also of the greatest.
-fn bound(value: &Value, which: Bound) -> Option<i64> {
-    let text = value.as_str()?;
-    let time = match DateTime::parse_from_rfc3339(text) {
-        Ok(time) => time.timestamp_micros(),
-        Err(_) => ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"]
-            .iter()
-            .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())?
-            .and_utc()
-            .timestamp_micros(),
-    };
-    let cut = which == Bound::Greatest && time.rem_euclid(1000) == 0;
-    time.checked_add(if cut { 999 } else { 0 })
 }
 
 fn name_and_type(field: &StructField) -> (String, String) {
@@ -493,21 +419,31 @@ fn made(table: &Table, schema: &StructType) -> Result<[Action; 2], DeltaTableErr
     Ok([Action::Protocol(protocol), Action::Metadata(metadata)])
 }
 
-/// Metadata with the columns that an older table lacks; nothing where it has all.
-fn wider(existing: &DeltaTable, schema: &StructType) -> Result<Option<Action>, DeltaTableError> {
+/// Metadata with the columns that an older table lacks, and of derived rows without those that they had in an older version; nothing where it is
+/// the same.
+fn changed(
+    existing: &DeltaTable,
+    table: &Table,
+    schema: &StructType,
+) -> Result<Option<Action>, DeltaTableError> {
     let state = existing.snapshot()?;
     let stored: StructType = state.schema().as_ref().clone();
+    let kept: Vec<StructField> = stored
+        .fields()
+        .filter(|f| !table.derived || schema.field(f.name()).is_some())
+        .cloned()
+        .collect();
     let missing: Vec<StructField> = schema
         .fields()
         .filter(|f| stored.field(f.name()).is_none())
         .cloned()
         .collect();
-    if missing.is_empty() {
+    if missing.is_empty() && kept.len() == stored.num_fields() {
         return Ok(None);
     }
-    let wider = StructType::try_new(stored.fields().cloned().chain(missing))
+    let schema = StructType::try_new(kept.into_iter().chain(missing))
         .map_err(|e| DeltaTableError::generic(e.to_string()))?;
-    let metadata = state.metadata().clone().with_schema(&wider)?;
+    let metadata = state.metadata().clone().with_schema(&schema)?;
     Ok(Some(Action::Metadata(metadata)))
 }
 
@@ -519,11 +455,12 @@ fn partition(table: &Table, date: Option<&str>) -> HashMap<String, Option<String
     }
 }
 
-fn remove(table: &Table, file: &FileEntry) -> Action {
+/// Programs that tidy up count from `now`, in milliseconds, how long the file stays where it is.
+fn remove(table: &Table, file: &FileEntry, now: i64) -> Action {
     Action::Remove(Remove {
         path: file.path.clone(),
         data_change: false,
-        deletion_timestamp: Some(0),
+        deletion_timestamp: Some(now),
         extended_file_metadata: Some(true),
         partition_values: Some(partition(table, file.date.as_deref())),
         size: Some(file.size as i64),

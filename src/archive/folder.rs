@@ -1,7 +1,7 @@
 //! The folder of an archive: opened, begun, and locked against other ingests.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::{commits, delta, ledger, part, store};
@@ -22,6 +22,8 @@ pub struct Lock {
 
 /// Folder of the watchlists.
 pub const WATCHLISTS: &str = "watchlists";
+/// File with the commit that is under way, below [`STAGING`](store::STAGING).
+pub(super) const PLAN: &str = "commit.json";
 /// File that keeps other ingests out.
 const LOCK: &str = ".lock";
 
@@ -31,6 +33,23 @@ impl Archive {
     /// # Errors
     /// When the folder is missing, has no ledger, or holds links.
     pub fn open(root: &Path) -> Result<Archive> {
+        Archive::look_for(root)?;
+        Archive::at(root)
+    }
+
+    /// The same, to ask it and nothing else. Only where its tables begin is looked at for links: each file is looked at when it is opened, and an
+    /// archive of years has many that nobody asks for.
+    ///
+    /// # Errors
+    /// When the folder is missing, has no ledger, or there are links at the tables and their logs.
+    pub fn open_to_ask(root: &Path) -> Result<Archive> {
+        Archive::look_for(root)?;
+        let archive = Archive::of(root)?;
+        archive.refuse_links_above()?;
+        Ok(archive)
+    }
+
+    fn look_for(root: &Path) -> Result<()> {
         let refuse = |reason: &str| Error::NotAnArchive {
             path: root.to_path_buf(),
             reason: reason.into(),
@@ -41,7 +60,7 @@ impl Archive {
         if !Archive::exists(root) && !has_tables(root) {
             return Err(refuse("it has no table `Ingests`"));
         }
-        Archive::at(root)
+        Ok(())
     }
 
     /// Opens an archive that may have lost all of its logs, for [`repair`](super::repair).
@@ -77,30 +96,34 @@ impl Archive {
                 }
             }
         }
-        let new = !root.exists();
+        let is_new = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let new = root.ancestors().take_while(is_new).count();
         fs::create_dir_all(root).map_err(Error::io("create", root))?;
-        if new
-            && let Some(parent) = dunce::canonicalize(root)
-                .ok()
-                .as_deref()
-                .and_then(Path::parent)
-        {
-            store::sync_folder(parent)?;
+        if new > 0 {
+            // The name of each new folder stands in the one above it.
+            let made = dunce::canonicalize(root).map_err(Error::io("find", root))?;
+            for above in made.ancestors().skip(1).take(new) {
+                store::sync_folder(above)?;
+            }
         }
         Archive::at(root)
     }
 
     fn at(root: &Path) -> Result<Archive> {
+        let archive = Archive::of(root)?;
+        archive.refuse_links()?;
+        Ok(archive)
+    }
+
+    fn of(root: &Path) -> Result<Archive> {
         // Without `..` and links: neither the log nor the queries' file access takes them.
         let root = dunce::canonicalize(root).map_err(Error::io("find", root))?;
         let store = store::Store::new(&root)?;
-        let archive = Archive {
+        Ok(Archive {
             log: delta::Logs::new(&root, store.clone())?,
             store,
             root,
-        };
-        archive.refuse_links()?;
-        Ok(archive)
+        })
     }
 
     /// An archive may come from a stranger: nothing in it leads elsewhere, and nothing but files and folders is opened.
@@ -110,30 +133,54 @@ impl Archive {
         let walk = walk.filter_entry(|e| {
             // Folders of others are not touched; a watchlist is looked at when it is named.
             let name = e.file_name().to_string_lossy();
-            let known =
-                e.depth() != 1 || name == LOCK || (is_known(&name) && !name.starts_with('.'));
+            let known = e.depth() != 1 || is_looked_at(&name);
             known && e.path().parent() != Some(lists.as_path())
         });
         for entry in walk {
             let entry = entry.map_err(|e| Error::io("read", &self.root)(e.into()))?;
-            let kind = entry.file_type();
-            if entry.depth() > 0 && !kind.is_dir() && !kind.is_file() {
-                let below = entry
-                    .path()
-                    .strip_prefix(&self.root)
-                    .unwrap_or(entry.path());
-                let what = if kind.is_symlink() {
-                    "a link"
-                } else {
-                    "no file"
-                };
-                return Err(Error::NotAnArchive {
-                    path: self.root.clone(),
-                    reason: format!("`{}` in it is {what}", below.display()),
-                });
+            if entry.depth() > 0 {
+                self.refuse_link(entry.path(), entry.file_type())?;
             }
         }
         Ok(())
+    }
+
+    /// The same of what stands in the folder itself, of the logs' folders and of the plan of a commit.
+    fn refuse_links_above(&self) -> Result<()> {
+        let failed = || Error::io("read", &self.root);
+        let mut all = vec![self.root.join(store::STAGING).join(PLAN)];
+        for entry in fs::read_dir(&self.root).map_err(failed())? {
+            let entry = entry.map_err(failed())?;
+            if is_looked_at(&entry.file_name().to_string_lossy()) {
+                all.push(entry.path().join("_delta_log"));
+                self.refuse_link(&entry.path(), entry.file_type().map_err(failed())?)?;
+            }
+        }
+        for path in all {
+            match fs::symlink_metadata(&path) {
+                Ok(data) => self.refuse_link(&path, data.file_type())?,
+                // Files have none below them.
+                Err(e) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&e.kind()) => {}
+                Err(e) => return Err(Error::io("read", &path)(e)),
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_link(&self, path: &Path, kind: fs::FileType) -> Result<()> {
+        if kind.is_dir() || kind.is_file() {
+            return Ok(());
+        }
+        let what = if kind.is_symlink() {
+            "a link"
+        } else {
+            "no file"
+        };
+        let below = path.strip_prefix(&self.root).unwrap_or(path);
+        Err(Error::NotAnArchive {
+            path: self.root.clone(),
+            reason: format!("`{}` in it is {what}", below.display()),
+        })
     }
 
     /// The folder.
@@ -192,11 +239,23 @@ impl Archive {
     }
 }
 
+/// Whether what has this name in an archive's folder is looked at.
+fn is_looked_at(name: &str) -> bool {
+    name == LOCK || (is_known(name) && !name.starts_with('.'))
+}
+
 /// Names that stand in an archive's folder.
 pub fn is_known(name: &str) -> bool {
     name.starts_with('.')
-        || [store::STAGING, store::RETIRED, store::ASIDE, WATCHLISTS].contains(&name)
-        || catalog().get(name).is_some_and(|t| t.name == name)
+        || [
+            store::STAGING,
+            store::RETIRED,
+            store::ASIDE,
+            store::KEYS,
+            WATCHLISTS,
+        ]
+        .contains(&name)
+        || catalog().stored_table(name).is_some_and(|t| t.name == name)
 }
 
 /// Whether a folder has files of ours in folders of tables.

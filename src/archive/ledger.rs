@@ -50,6 +50,15 @@ impl Status {
     }
 }
 
+/// What was derived from the events of an ingest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Derived {
+    /// Version of the derivation.
+    pub version: u32,
+    /// Rows of the derived table.
+    pub rows: u64,
+}
+
 /// One file.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -100,6 +109,8 @@ pub struct Entry {
     pub version: String,
     /// Digest of the rows that it added, per table, as [`super::digest::RowSet`] makes it.
     pub rows: BTreeMap<String, String>,
+    /// What was derived from its events, per derived table; nothing where an older version read it.
+    pub derived: BTreeMap<String, Derived>,
     /// SHA-256 of the entry before and of what this one says: the archive's digest after it. Empty in entries of older versions.
     pub chain: String,
 }
@@ -120,6 +131,7 @@ impl Entry {
         match table {
             "Quarantine" => self.quarantined,
             "Revisions" => self.revisions,
+            catalog::LABEL_EVENTS => self.derived.get(table).map_or(0, |d| d.rows),
             _ => self.tables.get(table).copied().unwrap_or(0),
         }
     }
@@ -219,11 +231,17 @@ impl Ledger {
     /// The archive's digest after its last entry; empty where there is none. Entries of older versions have no digest of their own: what they say of
     /// themselves counts.
     pub fn digest(&self) -> String {
+        self.digest_after(i64::MAX)
+    }
+
+    /// The archive's digest after the entries up to this number.
+    pub(super) fn digest_after(&self, id: i64) -> String {
         let next = |before: String, e: &Entry| match e.chain.as_str() {
             "" => e.chained(&before),
             chain => chain.to_string(),
         };
-        self.entries.iter().fold(String::new(), next)
+        let entries = self.entries.iter().take_while(|e| e.id <= id);
+        entries.fold(String::new(), next)
     }
 
     /// The watchlists that were taken last, by file name.
@@ -263,15 +281,31 @@ impl Ledger {
 /// # Errors
 /// When the table cannot be read.
 pub fn read(store: &Store, files: &[FileEntry]) -> Result<Ledger> {
+    entries(store, files, None).map(Ledger::of)
+}
+
+/// Reads what the entries say of events, of what was derived from these, and of the archive's digest, and nothing else: queries ask no more, and
+/// a few columns say it.
+pub(super) fn read_known(store: &Store, files: &[FileEntry]) -> Result<Ledger> {
+    let names = [catalog::INGEST_ID, "Tables", "Derived", "Chain"];
+    let known = entries(store, files, Some(&names))?;
+    // After an entry without a digest of its own it depends on all that the entry says.
+    match known.iter().any(|entry| entry.chain.is_empty()) {
+        true => read(store, files),
+        false => Ok(Ledger::of(known)),
+    }
+}
+
+fn entries(store: &Store, files: &[FileEntry], names: Option<&[&str]>) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for file in files {
-        for batch in part::read(store, catalog::table(TABLE), &file.path, None)? {
+        for batch in part::read(store, catalog::table(TABLE), &file.path, names)? {
             for row in 0..batch.num_rows() {
                 entries.push(entry(Path::new(&file.path), &batch, row)?);
             }
         }
     }
-    Ok(Ledger::of(entries))
+    Ok(entries)
 }
 
 fn entry(path: &Path, batch: &RecordBatch, row: usize) -> Result<Entry> {
@@ -329,6 +363,11 @@ fn entry(path: &Path, batch: &RecordBatch, row: usize) -> Result<Entry> {
             "" => BTreeMap::new(),
             digests => serde_json::from_str(digests)
                 .map_err(|e| unusable(path, &format!("column `RowDigests`: {e}")))?,
+        },
+        derived: match text("Derived").as_str() {
+            "" => BTreeMap::new(),
+            derived => serde_json::from_str(derived)
+                .map_err(|e| unusable(path, &format!("column `Derived`: {e}")))?,
         },
         chain: text("Chain"),
     })
@@ -395,6 +434,9 @@ fn batch(entries: &[Entry]) -> Result<RecordBatch> {
             "Modified" => long(|e| e.modified as u64),
             "RowDigests" => {
                 text(|e| serde_json::to_string(&e.rows).expect("names and digests are JSON"))
+            }
+            "Derived" => {
+                text(|e| serde_json::to_string(&e.derived).expect("names and numbers are JSON"))
             }
             "Chain" => text(|e| e.chain.clone()),
             other => unreachable!("the ledger has no column {other}"),

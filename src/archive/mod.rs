@@ -1,17 +1,23 @@
 //! The archive: a folder of Delta tables of Parquet files, one table a folder, one folder a day.
 //!
 //! - [`store`]: the folder as an object store that writes durably.
-//! - [`delta`]: the tables' logs; `commits`: the files of which they are made up.
+//! - [`delta`]: the tables' logs; `commits`: the files of which they are made up; `entry`: the files that they name; `replay`: logs that
+//!   coldtrail alone wrote.
 //! - [`part`]: Parquet files.
+//! - [`gathered`]: rows of several batches as one.
 //! - [`nested`]: kept lists of records that are JSON in all rows of a file.
 //! - [`ledger`]: the table `Ingests`, which says what was read.
 //! - `folder`: opened, begun and locked.
-//! - `snapshot`, `moment`: the archive as it is now.
+//! - `snapshot`, `moment`, `pinned`: the archive as it is now, all of it or the tables that are asked for.
 //! - `pending`: commits over several tables that happen as a whole.
 //! - [`digest`]: what rows say, whatever files they lie in.
 //! - [`keys`]: which events the archive has.
-//! - [`compact`]: many small files become one.
-//! - [`repair`]: what to do when log, ledger and files do not agree.
+//! - `pile`: those that an ingest adds, until its commit.
+//! - `sorted`: files of sorted numbers, in which one is found by one read.
+//! - [`derived`]: tables that are made of events, each in the commit of its events; `label_events`: the rows of the one that there is, of
+//!   `fields`.
+//! - [`compact`]: many small files become one; `merged`: of files, `ordered`: of their rows; `retained`: what becomes of the small ones.
+//! - [`repair`]: what to do when log, ledger and files do not agree; `found`: what the files say by themselves.
 //!
 //! What a log names is read, whoever wrote it; only staged leftovers and files that coldtrail itself replaced are ever deleted. Where logs and ledger
 //! do not agree nothing is written any more until they are repaired. Knows nothing of exports and of queries.
@@ -19,17 +25,33 @@
 mod commits;
 pub mod compact;
 pub mod delta;
+pub mod derived;
 pub mod digest;
+mod entry;
+mod fields;
 mod folder;
+mod found;
+pub mod gathered;
 pub mod keys;
+mod label_events;
 pub mod ledger;
+mod merged;
 mod moment;
 pub mod nested;
+mod ordered;
 pub mod part;
 mod pending;
+mod pile;
+mod pinned;
 pub mod repair;
+mod replay;
+mod retained;
+mod sample;
 mod snapshot;
+mod sorted;
 pub mod store;
 
 pub use folder::{Archive, Lock, WATCHLISTS, is_known};
+pub use label_events::app_id;
+pub use pinned::Pinned;
 pub use snapshot::Snapshot;

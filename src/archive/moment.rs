@@ -1,5 +1,6 @@
 //! The archive as it is now: read while others write, and made ready for writing when logs, ledger and files agree.
 
+use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
@@ -24,9 +25,14 @@ impl Archive {
     /// # Errors
     /// When a log cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot> {
+        self.at_rest(|plan| self.read_all(plan))
+    }
+
+    /// Reads while no batch is committed; the bytes are those of the plan of a commit that is under way.
+    pub(super) fn at_rest<T>(&self, read: impl Fn(Option<&[u8]>) -> Result<T>) -> Result<T> {
         for look in 0..LOOKS {
             let before = self.moment()?;
-            let read = self.read_all(before.0.as_deref());
+            let read = read(before.0.as_deref());
             if self.moment()? == before {
                 return read;
             }
@@ -67,7 +73,7 @@ impl Archive {
     /// When a folder cannot be read.
     pub fn state(&self) -> Result<impl PartialEq> {
         let plan = self.plan_bytes()?;
-        let newest = catalog().tables().map(|t| self.newest(t.name));
+        let newest = catalog().stored().map(|t| self.newest(t.name));
         Ok((plan, newest.collect::<Result<Vec<_>>>()?))
     }
 
@@ -77,11 +83,11 @@ impl Archive {
     }
 
     fn read_all(&self, plan: Option<&[u8]>) -> Result<Snapshot> {
-        let plan = plan.map(|bytes| self.plan_of(bytes)).transpose()?;
+        let pinned = self.pin(plan)?;
         let mut snapshot = Snapshot::default();
-        for table in catalog().tables() {
-            let files = self.files_of(table, plan.as_ref())?;
-            snapshot.tables.insert(table.name, files);
+        for table in catalog().stored() {
+            let files = pinned.files(table)?;
+            snapshot.tables.insert(table.name, files.to_vec());
         }
         let files = snapshot.files(crate::catalog::table(ledger::TABLE));
         snapshot.ledger = Arc::new(ledger::read(self.store(), files)?);
@@ -144,15 +150,20 @@ impl Archive {
     /// A file of ours that is younger than the ledger, or whose table's log is empty: logs and ledger may be of yesterday, all of them.
     fn stranger(&self, snapshot: &Snapshot) -> Option<String> {
         let next = snapshot.ledger.next_id();
-        for table in catalog().tables() {
+        for table in catalog().stored() {
             let folder = self.root().join(table.name);
             let empty = snapshot.files(table).is_empty();
+            // What a log took out stays for a while. A commit that cannot be read is said elsewhere.
+            let removed = LazyCell::new(|| self.logs().removed(table.name).unwrap_or_default());
             let walk = walkdir::WalkDir::new(&folder).into_iter();
             let walk = walk.filter_entry(|e| e.file_name() != "_delta_log");
             for entry in walk.flatten().filter(|e| e.file_type().is_file()) {
                 let name = entry.file_name().to_string_lossy();
                 let young = part::batch_of(&name).is_some_and(|b| b >= next);
-                if young || (empty && part::is_own(&name)) {
+                let below = entry.path().strip_prefix(&folder).unwrap_or(entry.path());
+                let parts = below.components().map(|c| c.as_os_str().to_string_lossy());
+                let is_strange = young || (empty && part::is_own(&name));
+                if is_strange && !removed.contains(&parts.collect::<Vec<_>>().join("/")) {
                     return Some(format!(
                         "`{}/{name}` is there, and neither log nor ledger know it",
                         table.name

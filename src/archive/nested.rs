@@ -48,9 +48,14 @@ pub fn lists(table: &Table, batches: &[RecordBatch]) -> Vec<String> {
 /// Those of the lists that are nested in all rows of a batch.
 fn nested(lists: Vec<List>, record: &str, batch: &RecordBatch) -> Vec<List> {
     let texts = |name: &str| batch.column_by_name(name)?.as_string_opt::<i32>();
-    let Some(records) = texts(record) else {
+    let Some(records) = batch.column_by_name(record) else {
         return Vec::new();
     };
+    // Of rows that an ingest writes, records may be views.
+    let (stored, viewed) = (records.as_string_opt::<i32>(), records.as_string_view_opt());
+    if stored.is_none() && viewed.is_none() {
+        return Vec::new();
+    }
     // This leaves few records to look into.
     let begins = |texts: &&StringArray| {
         let mut texts = texts.iter().flatten();
@@ -69,7 +74,10 @@ fn nested(lists: Vec<List>, record: &str, batch: &RecordBatch) -> Vec<List> {
             continue;
         }
         let record = match records.is_valid(row) {
-            true => records.value(row),
+            true => stored
+                .map(|texts| texts.value(row))
+                .or_else(|| viewed.map(|texts| texts.value(row)))
+                .unwrap_or_default(),
             false => "",
         };
         if has_no_such_string(record) {
@@ -119,9 +127,9 @@ fn members<'r>(record: &'r str, lists: &[List]) -> Vec<Option<&'r str>> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow::array::{ArrayRef, new_null_array};
+    use arrow::array::new_null_array;
+    use arrow::compute::cast;
+    use arrow::datatypes::DataType;
 
     use super::*;
     use crate::catalog;
@@ -130,19 +138,28 @@ mod tests {
     type Row<'r> = (Option<&'r str>, Option<&'r str>, Option<&'r str>);
 
     fn lists_of(rows: &[Row<'_>]) -> Vec<String> {
+        lists_as(rows, &DataType::Utf8)
+    }
+
+    /// The same with records of a type of texts.
+    fn lists_as(rows: &[Row<'_>], records: &DataType) -> Vec<String> {
         let table = catalog::table("UnifiedAuditLog");
         let schema = table.schema();
-        let columns = schema.fields().iter().map(|field| -> ArrayRef {
-            let texts: StringArray = match field.name().as_str() {
+        let columns = schema.fields().iter().map(|field| {
+            let name = field.name().as_str();
+            let texts: StringArray = match name {
                 "AuditData" => rows.iter().map(|row| row.0).collect(),
                 "Parameters" => rows.iter().map(|row| row.1).collect(),
                 "Actor" => rows.iter().map(|row| row.2).collect(),
-                _ => return new_null_array(field.data_type(), rows.len()),
+                _ => return (name, new_null_array(field.data_type(), rows.len())),
             };
-            Arc::new(texts)
+            let own = match name {
+                "AuditData" => records,
+                _ => &DataType::Utf8,
+            };
+            (name, cast(&texts, own).expect("a type of texts"))
         });
-        let columns = columns.collect();
-        let batch = RecordBatch::try_new(schema, columns).expect("columns of the table");
+        let batch = RecordBatch::try_from_iter(columns).expect("columns of one length");
         lists(table, &[batch])
     }
 
@@ -163,6 +180,11 @@ mod tests {
         assert!(!has(&[array, bag, none], "Actor"));
         assert!(has(&[array, bag], "Actor"));
         assert!(has(&[none], "Target"));
+        // And whether the records are views makes no difference.
+        assert_eq!(
+            lists_as(&[array, bag], &DataType::Utf8View),
+            lists_of(&[array, bag])
+        );
     }
 
     #[test]

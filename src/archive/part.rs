@@ -1,13 +1,12 @@
-//! Parquet files of the archive: zstd, sorted by time, a row group for each 1,048,576 rows at most.
+//! Parquet files of the archive: zstd, sorted by time, a row group for each 1,048,576 rows at most; those that are merged have smaller ones.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
-use arrow::compute::interleave_record_batch;
-use arrow::datatypes::{Schema, SchemaRef, TimestampMicrosecondType};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::datatypes::{DataType, Schema, SchemaRef, TimestampMicrosecondType};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::arrow::{ArrowWriter, ProjectionMask};
@@ -19,9 +18,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::digest::{self, RowSets};
+use super::gathered::gather;
 use super::nested;
+use super::sample::{Repeats, repeats};
 use super::store::{STAGED, Store};
-use crate::catalog::{FINGERPRINT, Kusto, RECORD, TIME, Table};
+use crate::catalog::{Column, FINGERPRINT, Kusto, RECORD, TIME, Table};
 use crate::fault::{Error, Result};
 
 /// A file that was written.
@@ -48,23 +49,27 @@ pub struct Part {
 }
 
 /// Passes bytes on to a file and hashes them.
-struct Hashed<'f> {
-    file: &'f File,
+struct Hashed {
+    file: File,
     hash: Sha256,
 }
 
-impl Write for Hashed<'_> {
+impl Write for Hashed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut file = self.file;
-        let n = file.write(bytes)?;
+        let n = self.file.write(bytes)?;
         self.hash.update(&bytes[..n]);
         Ok(n)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let mut file = self.file;
-        file.flush()
+        self.file.flush()
     }
+}
+
+/// The day as the name of its folder has it, from days since 1970.
+pub fn day_text(day: i32) -> Option<String> {
+    let date = chrono::NaiveDate::from_epoch_days(day)?;
+    Some(date.format("%Y-%m-%d").to_string())
 }
 
 /// Name of a part.
@@ -106,20 +111,36 @@ pub fn is_own(name: &str) -> bool {
     batch_of(name).is_some() || merged_number(name).is_some()
 }
 
-/// Rows handed to the Parquet writer at once.
-const WRITE_ROWS: usize = 8192;
+/// Column of CloudAppEvents with the identity of the audit record.
+const RECORD_ID: &str = "RawEventData_Id";
 
-/// Columns whose values are mostly ids of single things.
+/// Rows handed to the Parquet writer at once.
+pub(super) const WRITE_ROWS: usize = 8192;
+
+/// Rows of a row group, at most.
+const GROUP_ROWS: usize = 1 << 20;
+
+/// Columns whose values are mostly ids of single things. What is found of the values themselves goes before.
 const DIFFERENT: [&str; 8] = [
     "ObjectId",
     "CorrelationId",
     "ListItemUniqueId",
     "InterSystemsId",
     "UniqueSharingId",
-    "RawEventData_Id",
+    RECORD_ID,
     "RawEventData_ObjectId",
     "RawEventData_CorrelationId",
 ];
+
+/// Whether a column has hardly a value twice, whatever the export: no dictionary, no bounds.
+fn is_raw(column: &Column) -> bool {
+    column.kusto == Kusto::Dynamic || column.name == FINGERPRINT
+}
+
+/// Whether a column is one of ids by its name.
+fn is_different(table: &Table, name: &str) -> bool {
+    name == RECORD || DIFFERENT.contains(&name) || is_identity(table, name)
+}
 
 fn is_identity(table: &Table, name: &str) -> bool {
     table
@@ -127,30 +148,114 @@ fn is_identity(table: &Table, name: &str) -> bool {
         .is_some_and(|i| table.columns[i].name == name)
 }
 
-/// Settings of the files. Level 1 of zstd: writing is about a quarter of the work of an ingest, and higher levels take more.
-fn properties(table: &Table) -> WriterProperties {
+/// Columns of fewer bytes are not compressed: a compressor for each, and a decompressor for whoever reads it, take longer than the bytes that
+/// they save. A table has up to 200 columns, and small days have as many as large ones: decompressors, some 50 µs each, were a third of a hunt
+/// over a year of nightly files. Such a file grows by a quarter.
+const SMALL_COLUMN: usize = 16 << 10;
+
+/// Bytes of a column's values as they would stand in a file without dictionary; nothing where all are null.
+pub(super) fn plain_bytes(column: &ArrayRef) -> usize {
+    /// What stands before each text.
+    const LENGTH: usize = 4;
+    let values = column.len() - column.null_count();
+    let spanned = |offsets: &[i32]| match offsets {
+        [first, .., last] => usize::try_from(last - first).unwrap_or(0),
+        _ => 0,
+    };
+    match column.data_type() {
+        DataType::Utf8 => LENGTH * values + spanned(column.as_string::<i32>().value_offsets()),
+        DataType::Utf8View => LENGTH * values + column.as_string_view().total_buffer_bytes_used(),
+        DataType::Binary => LENGTH * values + spanned(column.as_binary::<i32>().value_offsets()),
+        other => values * other.primitive_width().unwrap_or(1),
+    }
+}
+
+/// What is known of the rows of a file before they are written.
+pub(super) struct Content {
+    /// Bytes of each column of the table, as [`plain_bytes`] has them.
+    pub bytes: Vec<usize>,
+    /// How the values of each repeat; nothing where nobody looked.
+    pub repeats: Vec<Repeats>,
+    /// Rows, where the identities get a Bloom filter in each row group, too.
+    pub filtered: Option<u64>,
+}
+
+impl Content {
+    /// Of an ingest, which has no time for Bloom filters of identities: its files are small, and its own look-ups go to sorted runs.
+    fn of(table: &Table, batches: &[RecordBatch]) -> Content {
+        let column = |i: usize| -> (usize, Repeats) {
+            let columns: Vec<&ArrayRef> = batches.iter().map(|b| b.column(i)).collect();
+            let bytes: usize = columns.iter().copied().map(plain_bytes).sum();
+            match bytes < SMALL_COLUMN || is_raw(&table.columns[i]) {
+                true => (bytes, Repeats::Somehow),
+                false => (bytes, repeats(&columns, bytes)),
+            }
+        };
+        let (bytes, repeats) = (0..table.columns.len()).map(column).unzip();
+        Content {
+            bytes,
+            repeats,
+            filtered: None,
+        }
+    }
+}
+
+/// Row groups that are read in vain because of a Bloom filter: it takes ten bits an identity.
+const FALSE_POSITIVES: f64 = 0.01;
+
+/// Columns that say what an event is. A rule looks for a few of their values, which most files do not have.
+const KINDS: [&str; 3] = ["Operation", "RawEventData_Operation", "ActionType"];
+/// Values that such a column has at most, in one file: a filter of a kilobyte.
+const MOST_KINDS: u64 = 1024;
+
+/// Settings of a file with these rows. Level 1 of zstd: writing is about a quarter of the work of an ingest, and higher levels take more.
+///
+/// All columns have an index of their pages, and the time has the bounds of each: rows are in its order, so that a query over an hour reads the
+/// pages of that hour. Bounds of the pages of other columns would mostly be those of the column.
+fn properties(table: &Table, content: &Content) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(
             ZstdLevel::try_new(1).expect("1 is a level of zstd"),
         ))
         .set_created_by(concat!("coldtrail ", env!("CARGO_PKG_VERSION")).to_string())
         .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_max_row_group_row_count(Some(1 << 20));
-    for column in &table.columns {
+        .set_max_row_group_row_count(Some(GROUP_ROWS));
+    let repeats = content.repeats.iter().copied();
+    let repeats = repeats.chain(std::iter::repeat(Repeats::Somehow));
+    for ((column, bytes), repeats) in table.columns.iter().zip(&content.bytes).zip(repeats) {
         let path = ColumnPath::from(column.name);
-        let raw = column.kusto == Kusto::Dynamic || column.name == FINGERPRINT;
-        if raw {
-            // Hardly a value twice: a dictionary and bounds cost time and help nobody.
+        if KINDS.contains(&column.name) && *bytes >= SMALL_COLUMN {
+            builder = builder
+                .set_column_bloom_filter_fpp(path.clone(), FALSE_POSITIVES)
+                .set_column_bloom_filter_max_ndv(path.clone(), MOST_KINDS);
+        }
+        let (bytes, is_different) = match repeats {
+            Repeats::Few(encoded) => (encoded.min(*bytes), false),
+            Repeats::Hardly => (*bytes, true),
+            Repeats::Somehow => (*bytes, is_different(table, column.name)),
+        };
+        if bytes < SMALL_COLUMN {
+            builder = builder.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
+        }
+        if let Some(rows) = content.filtered
+            && (is_identity(table, column.name) || column.name == RECORD_ID)
+        {
+            builder = builder
+                .set_column_bloom_filter_fpp(path.clone(), FALSE_POSITIVES)
+                .set_column_bloom_filter_max_ndv(path.clone(), rows.clamp(1, GROUP_ROWS as u64));
+        }
+        if is_raw(column) {
+            // A dictionary and bounds cost time and help nobody.
             builder = builder
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_statistics_enabled(path, EnabledStatistics::None);
-        } else if column.name == RECORD
-            || DIFFERENT.contains(&column.name)
-            || is_identity(table, column.name)
-        {
-            // Nearly every value is another one: the dictionary would be given up half-way.
-            builder = builder.set_column_dictionary_enabled(path, false);
-        } else if column.name == TIME {
+            continue;
+        }
+        if bytes == 0 || is_different {
+            // No value, or nearly every one is another: the dictionary would be given up half-way.
+            builder = builder.set_column_dictionary_enabled(path.clone(), false);
+        }
+        if column.name == TIME {
             builder = builder.set_column_statistics_enabled(path, EnabledStatistics::Page);
         }
     }
@@ -158,15 +263,106 @@ fn properties(table: &Table) -> WriterProperties {
 }
 
 /// Arrow's own schema is left out: the types are those of the catalog, and a damaged one makes readers panic.
-fn options(table: &Table) -> ArrowWriterOptions {
+fn options(table: &Table, content: &Content) -> ArrowWriterOptions {
     ArrowWriterOptions::new()
-        .with_properties(properties(table))
+        .with_properties(properties(table, content))
         .with_skip_arrow_metadata(true)
 }
 
 /// How files of an archive are read: without Arrow's own schema, which others may have written.
 pub fn reading() -> ArrowReaderOptions {
     ArrowReaderOptions::new().with_skip_arrow_metadata(true)
+}
+
+/// A staged file on its way: rows stand in it in the order in which they come.
+pub(super) struct Writing {
+    staged: PathBuf,
+    path: String,
+    date: Option<String>,
+    writer: ArrowWriter<Hashed>,
+    rows: u64,
+}
+
+impl Writing {
+    /// Begins a file of a table and day.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub(super) fn new(
+        staging: &Path,
+        table: &Table,
+        date: Option<&str>,
+        name: &str,
+        content: &Content,
+    ) -> Result<Writing> {
+        let folder = match (table.by_day, date) {
+            (false, _) => String::new(),
+            (true, Some(date)) => format!("date={date}/"),
+            (true, None) => "date=__HIVE_DEFAULT_PARTITION__/".to_string(),
+        };
+        let waiting = staging.join(table.name);
+        fs::create_dir_all(&waiting).map_err(Error::io("create", &waiting))?;
+        let staged = waiting.join(format!("{name}{STAGED}"));
+        let file = File::create(&staged).map_err(Error::io("create", &staged))?;
+        let out = Hashed {
+            file,
+            hash: Sha256::new(),
+        };
+        let options = options(table, content);
+        let writer = ArrowWriter::try_new_with_options(out, table.schema(), options)
+            .map_err(failure(&staged))?;
+        Ok(Writing {
+            path: format!("{folder}{name}"),
+            date: date.map(str::to_string),
+            staged,
+            writer,
+            rows: 0,
+        })
+    }
+
+    /// Where it is until it is committed.
+    pub(super) fn staged(&self) -> &Path {
+        &self.staged
+    }
+
+    /// Adds rows.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub(super) fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        self.rows += rows.num_rows() as u64;
+        self.writer.write(rows).map_err(failure(&self.staged))
+    }
+
+    /// Ends the row group: what comes next stands in another one.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn end_group(&mut self) -> Result<()> {
+        self.writer.flush().map_err(failure(&self.staged))
+    }
+
+    /// Ends the file and puts it on the disk. What only its rows say is not in the answer: `times`, `nested` and `sets`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn end(self) -> Result<Part> {
+        let staged = self.staged;
+        let out = self.writer.into_inner().map_err(failure(&staged))?;
+        let file = out.file;
+        file.sync_all().map_err(Error::io("write", &staged))?;
+        let size = file.metadata().map_err(Error::io("read", &staged))?.len();
+        Ok(Part {
+            path: self.path,
+            size,
+            rows: self.rows,
+            times: None,
+            date: self.date,
+            sha256: hex::encode(out.hash.finalize()),
+            nested: Vec::new(),
+            sets: RowSets::new(),
+        })
+    }
 }
 
 /// Writes batches of one table and day to a staged file, sorted by time.
@@ -180,26 +376,8 @@ pub fn write(
     name: &str,
     batches: &[RecordBatch],
 ) -> Result<Part> {
-    let folder = match (table.by_day, date) {
-        (false, _) => String::new(),
-        (true, Some(date)) => format!("date={date}/"),
-        (true, None) => "date=__HIVE_DEFAULT_PARTITION__/".to_string(),
-    };
-    let path = format!("{folder}{name}");
-    let waiting = staging.join(table.name);
-    fs::create_dir_all(&waiting).map_err(Error::io("create", &waiting))?;
-    let staged = waiting.join(format!("{name}{STAGED}"));
-    let file = File::create(&staged).map_err(Error::io("create", &staged))?;
-    let failed = |source| Error::Parquet {
-        path: staged.clone(),
-        source: Box::new(source),
-    };
-    let mut out = Hashed {
-        file: &file,
-        hash: Sha256::new(),
-    };
-    let mut writer = ArrowWriter::try_new_with_options(&mut out, table.schema(), options(table))
-        .map_err(failed)?;
+    let content = Content::of(table, batches);
+    let mut out = Writing::new(staging, table, date, name, &content)?;
     let (order, times) = order(table, batches);
     let mut sets = RowSets::new();
     for batch in batches {
@@ -208,30 +386,21 @@ pub fn write(
     match order {
         None => {
             for batch in batches {
-                writer.write(batch).map_err(failed)?;
+                out.write(batch)?;
             }
         }
         Some(order) => {
             let sources: Vec<&RecordBatch> = batches.iter().collect();
             for rows in order.chunks(WRITE_ROWS) {
-                let sorted = interleave_record_batch(&sources, rows)?;
-                writer.write(&sorted).map_err(failed)?;
+                out.write(&gather(&sources, rows)?)?;
             }
         }
     }
-    writer.close().map_err(failed)?;
-    file.sync_all().map_err(Error::io("write", &staged))?;
-    let sha256 = hex::encode(out.hash.finalize());
-    let size = file.metadata().map_err(Error::io("read", &staged))?.len();
     Ok(Part {
-        path,
-        size,
-        rows: batches.iter().map(|b| b.num_rows() as u64).sum(),
         times,
-        date: date.map(str::to_string),
-        sha256,
         nested: nested::lists(table, batches),
         sets,
+        ..out.end()?
     })
 }
 
@@ -314,6 +483,25 @@ pub fn read(
     path: &str,
     names: Option<&[&str]>,
 ) -> Result<Vec<RecordBatch>> {
+    let mut all = Vec::new();
+    each(store, table, path, names, |batch| {
+        all.push(batch);
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+/// Reads a Parquet file of a table as [`read`] does, a batch at a time.
+///
+/// # Errors
+/// When it cannot be read, or `see` fails.
+pub(super) fn each(
+    store: &Store,
+    table: &'static Table,
+    path: &str,
+    names: Option<&[&str]>,
+    mut see: impl FnMut(RecordBatch) -> Result<()>,
+) -> Result<()> {
     let name = format!("{}/{path}", table.name);
     let file = store.open(&name).map_err(Error::io("open", &name))?;
     let mut builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, reading())
@@ -332,7 +520,10 @@ pub fn read(
             Arc::new(Schema::new(fields.collect::<Result<Vec<_>, _>>()?))
         }
     };
-    reader.map(|batch| conform(&schema, &batch?)).collect()
+    for batch in reader {
+        see(conform(&schema, &batch?)?)?;
+    }
+    Ok(())
 }
 
 /// The same rows in the columns of a schema.
@@ -356,17 +547,38 @@ pub fn conform(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
     )?)
 }
 
-fn failure(name: &str) -> impl Fn(ParquetError) -> Error {
-    let path = PathBuf::from(name);
+pub(super) fn failure(path: impl Into<PathBuf>) -> impl FnOnce(ParquetError) -> Error {
+    let path = path.into();
     move |source| Error::Parquet {
-        path: path.clone(),
+        path,
         source: Box::new(source),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::StringArray;
+
     use super::*;
+
+    #[test]
+    fn columns_of_few_bytes_are_small_however_many_nulls_they_have() {
+        let rows = |column: StringArray| {
+            let column = Arc::new(column) as ArrayRef;
+            RecordBatch::try_from_iter_with_nullable([("a", column, true)]).expect("a batch")
+        };
+        let text = "x".repeat(SMALL_COLUMN);
+        let few = rows(StringArray::from(vec![Some("x"); 10]));
+        let none = rows(StringArray::from(vec![None::<&str>; SMALL_COLUMN]));
+        let long = rows(StringArray::from(vec![text.as_str()]));
+        let bytes = |batches: &[&RecordBatch]| -> usize {
+            let columns = batches.iter().map(|batch| batch.column(0));
+            columns.map(plain_bytes).sum()
+        };
+        assert_eq!(bytes(&[&none]), 0);
+        assert!(bytes(&[&few, &none]) < SMALL_COLUMN);
+        assert!(bytes(&[&few, &none, &long]) >= SMALL_COLUMN);
+    }
 
     #[test]
     fn only_whole_names_of_our_own_are_ours() {

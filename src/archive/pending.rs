@@ -3,7 +3,7 @@
 //! Files are written to [`STAGING`] first. Then one small file, the plan, says what becomes of them: once it is on the disk, the batch belongs to
 //! the archive. Readers of coldtrail count it from then on; its files go to their places and into the logs of the tables, one table after
 //! the other, the ledger last; other Delta readers see a part of the batch until that is done. A run that is cut off in between is
-//! completed by the next one. Nothing is ever taken back.
+//! completed by the next one. Nothing is ever taken back. Files that are replaced stay where they are: see [`retained`](super::retained).
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::delta::{COMPACT, Change, FileEntry, INGEST, REPAIR};
-use super::folder::{Archive, Lock, WATCHLISTS};
+use super::delta::{COMPACT, Change, DERIVE, FileEntry, INGEST, REPAIR};
+use super::entry;
+use super::folder::{Archive, Lock, PLAN, WATCHLISTS};
 use super::ledger::{self, Entry};
 use super::part::{self, Part};
 use super::snapshot::Snapshot;
@@ -23,11 +24,9 @@ use super::store::{self, Existing, RETIRED, STAGED, STAGING};
 use crate::catalog::{Table, catalog};
 use crate::fault::{Error, Result};
 
-/// The plan's file, below [`STAGING`].
-const PLAN: &str = "commit.json";
 /// Version of the plan's form.
 const FORM: u32 = 1;
-/// How long replaced files stay for readers that began before, in microseconds.
+/// How long what older versions laid into [`RETIRED`] stays for readers that began before, in microseconds.
 const RETENTION: i64 = 24 * 3600 * 1_000_000;
 
 /// What a batch does.
@@ -39,6 +38,8 @@ pub(super) enum Deed {
     Compact,
     /// Makes a log or the ledger agree with the files.
     Repair,
+    /// Makes the rows of a derived table again.
+    Derive,
 }
 
 impl Deed {
@@ -47,6 +48,7 @@ impl Deed {
             Deed::Ingest => INGEST,
             Deed::Compact => COMPACT,
             Deed::Repair => REPAIR,
+            Deed::Derive => DERIVE,
         }
     }
 }
@@ -91,7 +93,7 @@ impl Plan {
 }
 
 fn table_of(name: &str) -> Result<&'static Table> {
-    catalog().get(name).ok_or_else(|| {
+    catalog().stored_table(name).ok_or_else(|| {
         Error::Damaged(format!(
             "`{STAGING}/{PLAN}` names the table `{name}`, which this version does not know"
         ))
@@ -186,6 +188,12 @@ impl Archive {
             if let Some(path) = paths.find(|p| !store::is_inside(p)) {
                 return Err(damaged(format!("`{path}` is no path inside the table")));
             }
+            let is_possible = |part: &Part| entry::is_possible(part.rows, part.size);
+            if let Some(part) = step.add.iter().find(|part| !is_possible(part)) {
+                let (path, rows, size) = (&part.path, part.rows, part.size);
+                let why = format!("`{path}` has {rows} rows and {size} bytes: no file has so many");
+                return Err(damaged(why));
+            }
         }
         if let Some(name) = plan.watchlists.iter().find(|n| !is_file_name(n)) {
             return Err(damaged(format!("`{name}` is no name of a watchlist")));
@@ -234,15 +242,19 @@ impl Archive {
         for step in &plan.steps {
             self.step(plan, step)?;
         }
+        let folder = self.root().join(WATCHLISTS);
         for name in &plan.watchlists {
-            let folder = self.root().join(WATCHLISTS);
             let staged = self.staged_watchlist(name);
             if fs::symlink_metadata(&staged).is_ok() {
                 fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
                 let target = folder.join(name);
                 fs::rename(&staged, &target).map_err(Error::io("move", &target))?;
-                store::sync_folders(self.root(), &target)?;
             }
+        }
+        // A run that was cut off may have moved one and not synced it.
+        if !plan.watchlists.is_empty() && folder.is_dir() {
+            store::sync_folder(&folder)?;
+            store::sync_folder(self.root())?;
         }
         let path = self.plan_path();
         fs::remove_file(&path).map_err(Error::io("remove", &path))?;
@@ -264,8 +276,7 @@ impl Archive {
             };
             let wanted = step.add.iter().filter(|p| named.contains(p.path.as_str()));
             let wanted: Vec<&Part> = wanted.filter(|p| staged(p)).collect();
-            self.place(table, &wanted)?;
-            return self.retire(table, &step.remove, plan.now);
+            return self.place(table, &wanted);
         }
         let mut remove = Vec::new();
         if !step.remove.is_empty() {
@@ -291,11 +302,14 @@ impl Archive {
             now: plan.now,
         })?;
         // A program that tidies up may have taken a file that stood in its place and not in the log yet.
-        self.place(table, &parts)?;
-        self.retire(table, &step.remove, plan.now)
+        let folder = self.root().join(table.name);
+        let gone = |part: &&Part| fs::symlink_metadata(folder.join(&part.path)).is_err();
+        let gone: Vec<&Part> = parts.into_iter().filter(gone).collect();
+        self.place(table, &gone)
     }
 
-    /// Puts staged files in their places; those that are there stay.
+    /// Puts staged files in their places; those that are there stay. All names are on the disk then, also those of a run that was cut off before it
+    /// had synced them.
     fn place(&self, table: &Table, parts: &[&Part]) -> Result<()> {
         let folder = self.root().join(table.name);
         let mut folders = BTreeSet::new();
@@ -304,9 +318,8 @@ impl Archive {
             let staged = self
                 .store()
                 .staged(&format!("{}/{}", table.name, part.path));
-            if publish(&staged, &target)? {
-                folders.insert(target.parent().unwrap_or(&folder).to_path_buf());
-            }
+            publish(&staged, &target)?;
+            folders.insert(target.parent().unwrap_or(&folder).to_path_buf());
         }
         // All names first: the first sync takes most of the others along.
         for below in &folders {
@@ -315,22 +328,6 @@ impl Archive {
         if !folders.is_empty() {
             store::sync_folder(&folder)?;
             store::sync_folder(self.root())?;
-        }
-        Ok(())
-    }
-
-    /// Takes replaced files out of the table's folder, for readers that began before.
-    fn retire(&self, table: &Table, paths: &[String], now: i64) -> Result<()> {
-        let retired = self.root().join(RETIRED).join(now.to_string());
-        for path in paths {
-            let from = self.root().join(table.name).join(path);
-            let to = retired.join(table.name).join(path);
-            if fs::symlink_metadata(&from).is_err() {
-                continue;
-            }
-            let folder = to.parent().unwrap_or(&retired);
-            fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-            fs::rename(&from, &to).map_err(Error::io("move", &to))?;
         }
         Ok(())
     }
@@ -352,8 +349,8 @@ impl Archive {
         })
     }
 
-    /// Removes replaced files that no reader can need any more. One that a log names again, because it lost the commit that replaced
-    /// it, stays.
+    /// Removes replaced files of older versions that no reader can need any more. One that a log names again, because it lost the commit that
+    /// replaced it, stays.
     ///
     /// # Errors
     /// When one cannot be removed.
@@ -363,7 +360,7 @@ impl Archive {
             return Ok(());
         }
         let named: HashSet<PathBuf> = snapshot
-            .tables()
+            .all()
             .flat_map(|(t, files)| files.iter().map(|f| Path::new(t.name).join(&f.path)))
             .collect();
         for entry in fs::read_dir(&retired).map_err(Error::io("read", &retired))? {
@@ -379,6 +376,21 @@ impl Archive {
         }
         remove_empty(&retired);
         Ok(())
+    }
+
+    /// Files that a commit under way adds, by table. They may be in their places before a log names them, and their table may have no folder yet.
+    ///
+    /// # Errors
+    /// When its plan cannot be read.
+    pub fn arriving(&self) -> Result<BTreeMap<String, BTreeSet<String>>> {
+        let plan = self.plan_bytes()?;
+        let plan = plan.map(|bytes| self.plan_of(&bytes)).transpose()?;
+        let mut out: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for step in plan.into_iter().flat_map(|plan| plan.steps) {
+            let paths = step.add.into_iter().map(|part| part.path);
+            out.entry(step.table).or_default().extend(paths);
+        }
+        Ok(out)
     }
 
     /// Files of a plan that the logs do not name yet.
@@ -401,8 +413,8 @@ pub(super) fn is_file_name(name: &str) -> bool {
     store::is_inside(name) && !name.contains('/')
 }
 
-/// Gives a staged file its place. Says whether it had to.
-fn publish(staged: &Path, target: &Path) -> Result<bool> {
+/// Gives a staged file its place.
+fn publish(staged: &Path, target: &Path) -> Result<()> {
     let (there, waiting) = (fs::symlink_metadata(target), fs::symlink_metadata(staged));
     match (there, waiting) {
         (Ok(_), Ok(_)) if !is_same(staged, target).map_err(Error::io("read", target))? => {
@@ -411,7 +423,7 @@ fn publish(staged: &Path, target: &Path) -> Result<bool> {
                 target.display()
             )));
         }
-        (Ok(_), _) => return Ok(false),
+        (Ok(_), _) => return Ok(()),
         (Err(_), Ok(_)) => {}
         (Err(_), Err(_)) => {
             return Err(Error::Damaged(format!(
@@ -426,7 +438,7 @@ fn publish(staged: &Path, target: &Path) -> Result<bool> {
     if fs::hard_link(staged, target).is_err() {
         fs::rename(staged, target).map_err(Error::io("move", target))?;
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Whether two names are of one file, or of two of the same bytes.

@@ -2,7 +2,8 @@
 //!
 //! The tables' files are what counts. A log that cannot be read is laid aside and made again from the files; files that a log lacks are added to it
 //! when their rows are not there already; entries that the ledger lacks come back from the commits of the tables, or from the rows themselves. Rows that
-//! are gone are said, and their export counts as not read. Nothing is deleted: what is taken out of use lies in `_aside`.
+//! are gone are said, and their export counts as not read. Where a merged file is gone and those from before are still there, they count again. What is
+//! derived from events is derived again where it lacks rows. Nothing is deleted: what is taken out of use lies in `_aside`.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
@@ -11,19 +12,16 @@ use std::path::{Path, PathBuf};
 
 use super::commits;
 use super::delta::{FileEntry, INFO};
+use super::found::{self, Place};
 use super::ledger::{self, Entry, Ledger, Status};
 use super::part::{self, Part};
 use super::pending::{Deed, Plan, Step};
 use super::store::{self, ASIDE, STAGING};
-use super::{Archive, Lock};
-use crate::catalog::{INGEST_ID, RECORD, TIME, Table, catalog};
+use super::{Archive, Lock, derived};
+use crate::catalog::{LABEL_EVENTS, Table, catalog};
 use crate::fault::{Error, Result};
 use crate::progress::Progress;
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
-
-/// The place of a row: its ingest and record.
-type Place = (i64, i64);
+use crate::text::counted;
 
 /// What became of an archive.
 #[derive(Debug)]
@@ -49,7 +47,7 @@ pub fn repair(archive: &Archive, now: i64, progress: &dyn Progress) -> Result<Re
     };
     // A log that cannot be read may be in its way: it is tried again when those are made.
     let cut_off = work.complete().is_err();
-    for table in catalog().tables() {
+    for table in catalog().stored() {
         if archive.root().join(table.name).is_dir() {
             progress.step(table.name);
             work.table(table)?;
@@ -68,9 +66,25 @@ pub fn repair(archive: &Archive, now: i64, progress: &dyn Progress) -> Result<Re
             "still wrong: {what}; restore it from a copy, or ingest its export again into a new archive"
         ));
     }
+    let mut whole = wrong.is_none();
+    if whole {
+        let made = derived::make_current(archive, &snapshot, now, &lock, progress);
+        match made {
+            Ok(None) => {}
+            Ok(Some(rows)) => work.told.push(format!(
+                "derived `{LABEL_EVENTS}` again from the events: {}",
+                counted(rows, "row")
+            )),
+            Err(e) => {
+                whole = false;
+                let line = format!("still wrong: `{LABEL_EVENTS}` cannot be derived again: {e}");
+                work.told.push(line);
+            }
+        }
+    }
     Ok(Repaired {
         told: work.told,
-        whole: wrong.is_none(),
+        whole,
     })
 }
 
@@ -122,6 +136,10 @@ impl Repair<'_> {
             Err(e) => self.log_again(table, e)?,
         };
         self.bring_back(table, &logged)?;
+        let logged = match self.undo_merge(table, &logged)? {
+            true => self.archive.logs().files(table.name)?,
+            false => logged,
+        };
         let lone = self.lone(table, &logged)?;
         let log = self.archive.root().join(table.name).join("_delta_log");
         if lone.is_empty() {
@@ -136,7 +154,7 @@ impl Repair<'_> {
             .partition(|f| matches!(self.find(table, &f.path), Ok(Some(_))));
         let mut kept = 0;
         for file in there {
-            match self.places(table, &file.path) {
+            match found::places(self.archive, table, &file.path) {
                 Ok(places) => have.extend(places),
                 Err(e) => self.told.push(format!(
                     "`{}/{}` cannot be read: {e}",
@@ -152,7 +170,7 @@ impl Repair<'_> {
             info: serde_json::json!({"repair": true}),
         };
         for path in lone {
-            let places = match self.places(table, &path) {
+            let places = match found::places(self.archive, table, &path) {
                 Ok(places) => places,
                 Err(e) => {
                     self.lay_aside(&format!("{}/{path}", table.name))?;
@@ -169,7 +187,7 @@ impl Repair<'_> {
                 ));
                 continue;
             }
-            step.add.push(self.part(table, &path)?);
+            step.add.push(found::part(self.archive, table, &path)?);
             self.told.push(format!(
                 "the log of `{}` names `{path}` again, rows: {}",
                 table.name,
@@ -193,19 +211,87 @@ impl Repair<'_> {
 
     /// Files of a table that its log does not name, the largest first: a file of merged rows stands for those that it was made from.
     fn lone(&self, table: &Table, logged: &[FileEntry]) -> Result<Vec<String>> {
-        let named: HashSet<&str> = logged.iter().map(|f| f.path.as_str()).collect();
         let removed = self.archive.logs().removed(table.name).unwrap_or_default();
-        let mut lone = data_files(self.archive.root(), table)?;
+        let mut lone = self.unnamed(table, logged)?;
+        // What the log has taken out stays where it was for a while.
+        lone.retain(|path| !removed.contains(path));
+        Ok(lone)
+    }
+
+    /// The same, with those that its log named once.
+    fn unnamed(&self, table: &Table, logged: &[FileEntry]) -> Result<Vec<String>> {
+        let named: HashSet<&str> = logged.iter().map(|f| f.path.as_str()).collect();
+        let mut lone = found::data_files(self.archive.root(), table)?;
         let planned = self.archive.files(table).unwrap_or_default();
         lone.retain(|path| !planned.iter().any(|f| f.path == *path));
-        // What the log has taken out stays where another program left it.
-        lone.retain(|path| !named.contains(path.as_str()) && !removed.contains(path));
+        lone.retain(|path| !named.contains(path.as_str()));
         let store = self.archive.store();
         lone.sort_by_cached_key(|path| {
             let rows = part::count(store, &format!("{}/{path}", table.name));
-            std::cmp::Reverse(rows.unwrap_or(0))
+            // Of files that were written again, with as many rows, the last one counts.
+            let number = part::merged_number(own_name(path));
+            std::cmp::Reverse((rows.unwrap_or(0), number))
         });
         Ok(lone)
+    }
+
+    /// Names the files from before a merge again where the merged one is gone and they still have all of its rows. Says whether it did. Some of them
+    /// would be worse than none: the merged file may come back from a copy.
+    fn undo_merge(&mut self, table: &'static Table, logged: &[FileEntry]) -> Result<bool> {
+        let is_there = |file: &&FileEntry| matches!(self.find(table, &file.path), Ok(Some(_)));
+        let (there, gone): (Vec<_>, Vec<_>) = logged.iter().partition(is_there);
+        if gone.is_empty() || table.derived {
+            return Ok(false);
+        }
+        let mut lost: BTreeMap<Option<String>, u64> = BTreeMap::new();
+        for file in &gone {
+            *lost.entry(file.date.clone()).or_insert(0) += file.rows;
+        }
+        let mut have: HashSet<Place> = HashSet::new();
+        for file in there {
+            // Whose rows these are nobody knows; that they cannot be read is told later.
+            let Ok(places) = found::places(self.archive, table, &file.path) else {
+                return Ok(false);
+            };
+            have.extend(places);
+        }
+        let removed = self.archive.logs().removed(table.name).unwrap_or_default();
+        let mut before = self.unnamed(table, logged)?;
+        before.retain(|path| removed.contains(path) && part::is_own(own_name(path)));
+        let mut add: Vec<Part> = Vec::new();
+        for path in before {
+            // One that cannot be read brings nothing back.
+            let Ok(places) = found::places(self.archive, table, &path) else {
+                continue;
+            };
+            if places.is_empty() || places.iter().any(|place| have.contains(place)) {
+                continue;
+            }
+            let part = found::part(self.archive, table, &path)?;
+            let rows = lost.get_mut(&part.date);
+            if let Some(rows) = rows.filter(|rows| **rows >= part.rows) {
+                *rows -= part.rows;
+                have.extend(places);
+                add.push(part);
+            }
+        }
+        if add.is_empty() || lost.values().any(|rows| *rows > 0) {
+            return Ok(false);
+        }
+        let remove: Vec<String> = gone.iter().map(|file| file.path.clone()).collect();
+        for path in &remove {
+            self.told.push(format!(
+                "`{}/{path}` is gone; the files that it was merged from are there, and the log names them again",
+                table.name
+            ));
+        }
+        self.commit(Step {
+            table: table.name.into(),
+            add,
+            remove,
+            info: serde_json::json!({"repair": true}),
+        })?;
+        Ok(true)
     }
 
     fn find(&self, table: &Table, path: &str) -> io::Result<Option<PathBuf>> {
@@ -281,60 +367,6 @@ impl Repair<'_> {
         Ok(())
     }
 
-    /// The rows of a file by their places.
-    fn places(&self, table: &'static Table, path: &str) -> Result<Vec<Place>> {
-        let names: Vec<&str> = [INGEST_ID, RECORD]
-            .into_iter()
-            .filter(|n| table.position(n).is_some())
-            .collect();
-        let mut out = Vec::new();
-        for batch in part::read(self.archive.store(), table, path, Some(&names))? {
-            let ids = batch.column(0).as_primitive::<Int64Type>();
-            if ids.null_count() > 0 {
-                return Err(Error::Damaged(format!(
-                    "`{}/{path}` has rows without the number of an ingest",
-                    table.name
-                )));
-            }
-            let records = batch.column_by_name(RECORD);
-            let records = records.map(|c| c.as_primitive::<Int64Type>());
-            for row in 0..batch.num_rows() {
-                out.push((ids.value(row), records.map_or(0, |r| r.value(row))));
-            }
-        }
-        Ok(out)
-    }
-
-    /// What a log says of a file, from the file.
-    fn part(&self, table: &'static Table, path: &str) -> Result<Part> {
-        let place = self.archive.root().join(table.name).join(path);
-        let (size, sha256) = part::hash(&place).map_err(Error::io("read", &place))?;
-        let mut times: Option<(i64, i64)> = None;
-        if table.by_day {
-            for batch in part::read(self.archive.store(), table, path, Some(&[TIME]))? {
-                let column = batch.column(0).as_primitive::<TimestampMicrosecondType>();
-                let bounds = arrow::compute::min(column).zip(arrow::compute::max(column));
-                times = match (times, bounds) {
-                    (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-                    (a, b) => a.or(b),
-                };
-            }
-        }
-        let day = path.split('/').next().and_then(|f| f.strip_prefix("date="));
-        let day = day.filter(|d| *d != "__HIVE_DEFAULT_PARTITION__");
-        Ok(Part {
-            path: path.to_string(),
-            size,
-            rows: part::count(self.archive.store(), &format!("{}/{path}", table.name))?,
-            times,
-            date: day.map(str::to_string),
-            sha256,
-            // The rows may be those of another program.
-            nested: Vec::new(),
-            sets: BTreeMap::new(),
-        })
-    }
-
     /// A plan of one step. The files of a table lie in their places already: its log alone changes, in one commit, and the plan of a batch
     /// that was cut off stays as it is.
     fn plan(&mut self, step: Step) -> Plan {
@@ -360,7 +392,7 @@ impl Repair<'_> {
         for (table, files) in tables {
             for file in files {
                 // What is wrong is said in the end or was said before; nobody knows whose rows these were.
-                let Ok(places) = self.places(table, &file.path) else {
+                let Ok(places) = found::places(self.archive, table, &file.path) else {
                     return Ok(());
                 };
                 for (ingest, _) in places {
@@ -466,6 +498,8 @@ fn agree(entry: &mut Entry, rows: &BTreeMap<&str, u64>) -> Vec<String> {
     }
     entry.tables.retain(|_, rows| *rows > 0);
     if !told.is_empty() {
+        // What was derived may be of rows that are gone: it is derived again.
+        entry.derived.clear();
         let sides = entry.duplicates + entry.revisions + entry.quarantined;
         entry.records = entry.events() + sides;
     }
@@ -486,26 +520,9 @@ fn unknown(id: i64, now: i64) -> Entry {
     }
 }
 
-/// Parquet files of a table's folder, by path below it.
-fn data_files(root: &Path, table: &Table) -> Result<Vec<String>> {
-    let folder = root.join(table.name);
-    let mut out = Vec::new();
-    let walk = walkdir::WalkDir::new(&folder)
-        .into_iter()
-        .filter_entry(|e| e.file_name() != "_delta_log");
-    for entry in walk {
-        let entry = entry.map_err(|e| Error::io("read", &folder)(e.into()))?;
-        let name = entry.file_name().to_string_lossy();
-        let data = name.ends_with(".parquet") && !name.starts_with(['.', '_']);
-        if !entry.file_type().is_file() || !data {
-            continue;
-        }
-        let below = entry.path().strip_prefix(&folder).unwrap_or(entry.path());
-        let parts = below.components().map(|c| c.as_os_str().to_string_lossy());
-        out.push(parts.collect::<Vec<_>>().join("/"));
-    }
-    out.sort();
-    Ok(out)
+/// A file's own name.
+fn own_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or("")
 }
 
 /// Whether a log has a commit at all.

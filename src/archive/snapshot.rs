@@ -21,18 +21,17 @@ impl Snapshot {
         self.tables.get(table.name).map_or(&[], Vec::as_slice)
     }
 
-    /// Tables that have files, with those files.
+    /// Tables that have files, with those files; none that is derived from others.
     pub fn tables(&self) -> impl Iterator<Item = (&'static Table, &[FileEntry])> {
-        catalog()
-            .tables()
-            .map(|t| (t, self.files(t)))
-            .filter(|(_, files)| !files.is_empty())
+        self.all().filter(|(table, _)| !table.derived)
     }
 
-    /// Whether a kept list is JSON in all rows of a table, by what its log says; see [`FileEntry::nested`].
-    pub fn is_nested(&self, table: &Table, path: &str) -> bool {
-        let says = |file: &FileEntry| file.nested.iter().any(|list| list == path);
-        self.files(table).iter().all(says)
+    /// All tables that have files, with those files.
+    pub fn all(&self) -> impl Iterator<Item = (&'static Table, &[FileEntry])> {
+        catalog()
+            .stored()
+            .map(|t| (t, self.files(t)))
+            .filter(|(_, files)| !files.is_empty())
     }
 
     /// Rows of a table, by its log.

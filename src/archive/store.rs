@@ -2,33 +2,38 @@
 //!
 //! Two things differ from the store of the crate `object_store`. What is written is on the disk before it has its name, and its name is on the
 //! disk before the call ends: a log survives a power cut whole or not at all. And a file that is being moved is found where it is: a
-//! batch whose commit is under way lies in `_staging` until it is moved, a file that `compact` has replaced lies in `_retired` for readers that
+//! batch whose commit is under way lies in `_staging` until it is moved, a file that an older version has replaced lies in `_retired` for readers that
 //! began before. Links are not followed, and nothing but files is opened: an archive may come from a stranger.
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt, future};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, UploadPart,
+    Attributes, CopyOptions, GetOptions, GetRange, GetResult, GetResultPayload, ListResult,
+    MultipartUpload, ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload,
+    PutResult, UploadPart,
 };
 
 use crate::fault::{Error, Result};
 
 /// Folder for files that are not committed yet.
 pub(super) const STAGING: &str = "_staging";
-/// Folder for files that others have replaced, in a folder for each moment.
+/// Folder of files that were replaced by an older version, in a folder for each moment.
 pub(super) const RETIRED: &str = "_retired";
 /// Folder for what `repair` has taken out of use.
 pub(super) const ASIDE: &str = "_aside";
+/// Folder for what is known of identities: worked out from the tables, and made again where it is missing.
+pub const KEYS: &str = "_keys";
 /// What a staged file has behind its name: patterns such as `**/*.parquet` pass over it.
 pub(super) const STAGED: &str = ".part";
 
@@ -119,6 +124,32 @@ impl Store {
         ))
     }
 
+    /// A part of a file, read on the thread that asks for it.
+    fn read_here(&self, key: &Key, range: &Range<u64>) -> io::Result<GetResult> {
+        let mut file = self.open(key.as_ref())?;
+        let size = file.metadata()?.len();
+        let range = range.start..range.end.min(size);
+        if range.is_empty() {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
+        file.seek(SeekFrom::Start(range.start))?;
+        file.read_exact(&mut bytes)?;
+        let bytes = Ok(Bytes::from(bytes));
+        Ok(GetResult {
+            payload: GetResultPayload::Stream(stream::once(future::ready(bytes)).boxed()),
+            meta: ObjectMeta {
+                location: key.clone(),
+                last_modified: chrono::DateTime::UNIX_EPOCH,
+                size,
+                e_tag: None,
+                version: None,
+            },
+            range,
+            attributes: Attributes::default(),
+        })
+    }
+
     fn place(&self, key: &Key) -> object_store::Result<PathBuf> {
         self.files.path_to_filesystem(key)
     }
@@ -140,11 +171,31 @@ impl Store {
     }
 }
 
+/// Parts of files of up to so many bytes are read on the thread that asks for them: to hand them to another and wait for it takes longer, and a
+/// small file would be handed over four times.
+const FEW_BYTES: u64 = 256 << 10;
+
+/// The part of a file that is asked for without conditions, where it is small.
+fn few_bytes(options: &GetOptions) -> Option<&Range<u64>> {
+    let plain = options.if_match.is_none()
+        && options.if_none_match.is_none()
+        && options.if_modified_since.is_none()
+        && options.if_unmodified_since.is_none()
+        && options.version.is_none()
+        && !options.head;
+    match &options.range {
+        Some(GetRange::Bounded(range)) if plain => {
+            (range.end.saturating_sub(range.start) <= FEW_BYTES).then_some(range)
+        }
+        _ => None,
+    }
+}
+
 /// Whether a file is there.
 ///
 /// # Errors
 /// When it is something else, or one of its folders is a link.
-fn is_plain(root: &Path, path: &Path) -> io::Result<bool> {
+pub(super) fn is_plain(root: &Path, path: &Path) -> io::Result<bool> {
     for folder in path.ancestors().skip(1).take_while(|f| *f != root) {
         match fs::symlink_metadata(folder) {
             Ok(data) if data.is_dir() => {}
@@ -301,6 +352,10 @@ impl ObjectStore for Store {
         location: &Key,
         options: GetOptions,
     ) -> object_store::Result<GetResult> {
+        if let Some(Ok(read)) = few_bytes(&options).map(|range| self.read_here(location, range)) {
+            return Ok(read);
+        }
+        // This way says what is wrong, too.
         let mut found = self.key_of(location)?;
         for _ in 0..2 {
             match self.files.get_opts(&found, options.clone()).await {
@@ -392,4 +447,34 @@ fn in_order(
     })
     .try_flatten()
     .boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_files_that_are_read_where_they_are_asked_for_are_small_and_plain() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a"), b"0123456789").expect("a file");
+        let store = Store::new(folder.path()).expect("a store");
+        let read = |range: Range<u64>| store.read_here(&Key::from("a"), &range);
+        let found = read(8..20).expect("its end");
+        assert_eq!((found.range, found.meta.size), (8..10, 10));
+        for beyond in [10..11, 20..30] {
+            assert!(read(beyond).is_err());
+        }
+        let few = |range: GetRange, head: bool| {
+            let options = GetOptions {
+                range: Some(range),
+                head,
+                ..GetOptions::default()
+            };
+            few_bytes(&options).is_some()
+        };
+        assert!(few(GetRange::Bounded(5..9), false));
+        assert!(!few(GetRange::Bounded(5..9), true));
+        assert!(!few(GetRange::Bounded(0..FEW_BYTES + 1), false));
+        assert!(!few(GetRange::Offset(5), false));
+    }
 }

@@ -90,6 +90,15 @@ pub fn record_type(text: &str) -> Option<i32> {
     RECORD_TYPES.1.get(&text.to_ascii_lowercase()).copied()
 }
 
+/// The identity of an event whatever the spelling of its id: blanks and braces around it and the case of its letters do not count.
+/// Nothing for an id that says nothing.
+pub fn event_key(id: &str) -> Option<String> {
+    let id = id.trim();
+    let bare = id.strip_prefix('{').and_then(|id| id.strip_suffix('}'));
+    let id = bare.map_or(id, str::trim);
+    (!id.is_empty()).then(|| id.to_ascii_lowercase())
+}
+
 /// Names of user types, by number.
 pub const USER_TYPES: [&str; 11] = [
     "Regular",

@@ -8,6 +8,7 @@
 pub mod audit;
 mod column;
 mod described;
+pub mod labels;
 mod matching;
 mod published;
 mod side_tables;
@@ -19,8 +20,9 @@ pub use column::{
     Column, DATE, EXTRA, FINGERPRINT, INGEST_ID, Kusto, Origin, RECORD, SECOND_TIME, TIME, TYPE,
 };
 pub use matching::closest_foreign;
+pub use side_tables::LABEL_EVENTS;
 pub use table::Table;
-pub use tables::{Catalog, catalog, diagnostic, table};
+pub use tables::{Catalog, catalog, diagnostic, label_events, table};
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! The tables that coldtrail itself fills.
 
-use super::column::Kusto::{self, DateTime, Dynamic, Long, String};
-use super::column::{FINGERPRINT, INGEST_ID, Origin, RECORD, column};
+use super::column::Kusto::{self, Bool, DateTime, Dynamic, Int, Long, String};
+use super::column::{FINGERPRINT, INGEST_ID, Origin, RECORD, TIME, column};
 use super::table::{Table, index};
 
 /// Name, type and meaning of a column.
@@ -70,6 +70,11 @@ const INGESTS: &[Described] = &[
         "Digest of the rows that it added, per table",
     ),
     (
+        "Derived",
+        Dynamic,
+        "Rows that were derived from its events, per table, and the version of the derivation",
+    ),
+    (
         "Chain",
         String,
         "Digest of the archive's content after this ingest: SHA-256 of the one before and of what this one added",
@@ -103,6 +108,71 @@ const REVISIONS: &[Described] = &[
     (INGEST_ID, Long, "Number of the ingest in `Ingests`"),
     (RECORD, Long, "Number of the record in its file, from 1"),
 ];
+
+/// Name of the table of label actions, and of the view over it.
+pub const LABEL_EVENTS: &str = "LabelEvents";
+
+/// One row for each row of a source that is about a label or about a request for a protected document, also where another source has it.
+const LABELS: &[Described] = &[
+    (TIME, DateTime, "When it happened, UTC"),
+    (
+        "Kind",
+        String,
+        "What happened, before ranks of labels are asked: applied, changed, removed, AttemptFailed, FileOpened, AccessDenied, …",
+    ),
+    (
+        "LabelEventType",
+        String,
+        "Type of the event where the source says it: LabelUpgraded, LabelDowngraded, LabelRemoved, LabelChangedSameOrder; another one as it is",
+    ),
+    ("Operation", String, "The action as the source names it"),
+    ("UserId", String, "Who did it, as the source spells it"),
+    ("UserType", Int, "Kind of user, as in the audit record"),
+    ("FileName", String, "Name of the document or mail"),
+    ("FilePath", String, "Where it is"),
+    ("PreviousFileName", String, "Its name before it was renamed"),
+    ("OldLabelId", String, "Label before"),
+    ("OldLabelText", String, "Its name, where the source says it"),
+    ("NewLabelId", String, "Label after"),
+    ("NewLabelText", String, "Its name, where the source says it"),
+    ("Justification", String, "Reason that the user gave"),
+    ("ActionSource", String, "What set the label"),
+    ("Protected", Bool, "Whether the document is encrypted"),
+    ("ProtectedBefore", Bool, "Whether it was before"),
+    ("Owner", String, "Owner of the protection"),
+    ("Application", String, "Application"),
+    ("DeviceName", String, "Device"),
+    ("IPAddress", String, "Address of the client"),
+    ("CountryCode", String, "Country, where Defender XDR says it"),
+    ("Workload", String, "Workload"),
+    ("RecordType", Int, "Type of the audit record, as a number"),
+    (
+        "SourceTable",
+        String,
+        "Table whose shape the source has: audit records count as UnifiedAuditLog",
+    ),
+    ("EventId", String, "Id of the event"),
+    ("Key", String, "What is equal for one event in all sources"),
+    (
+        "Rank",
+        String,
+        "Which of the rows of one event counts: the least",
+    ),
+    (INGEST_ID, Long, "Number of the ingest in `Ingests`"),
+    (RECORD, Long, "Number of the record in its file, from 1"),
+];
+
+/// The stored rows of `LabelEvents`.
+pub(super) fn label_events() -> Table {
+    let mut table = made(
+        LABEL_EVENTS,
+        "Label actions and requests for protected documents, derived from the other tables",
+        LABELS,
+    );
+    table.by_day = true;
+    table.derived = true;
+    table
+}
 
 /// The ledger and the side tables.
 pub(super) fn tables() -> Vec<Table> {

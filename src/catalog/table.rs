@@ -28,6 +28,8 @@ pub struct Table {
     pub product: Vec<&'static str>,
     /// One folder a day, sorted by time.
     pub by_day: bool,
+    /// Its rows were made of those of other tables: no export has them, and they can be made again.
+    pub derived: bool,
     /// Columns in the order in which workspaces were seen to export them without a header.
     pub layouts: Vec<Vec<String>>,
     index: HashMap<String, usize>,
@@ -136,6 +138,7 @@ pub(super) fn index(
         columns,
         legacy: Vec::new(),
         by_day,
+        derived: false,
         layouts: Vec::new(),
         index: positions,
     };

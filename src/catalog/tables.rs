@@ -11,6 +11,7 @@ use super::{published, side_tables};
 pub struct Catalog {
     tables: Vec<Table>,
     index: HashMap<String, usize>,
+    derived: Vec<Table>,
     pub(super) foreign: Vec<Table>,
 }
 
@@ -26,6 +27,13 @@ pub fn table(name: &str) -> &'static Table {
     CATALOG
         .get(name)
         .unwrap_or_else(|| panic!("catalog: no table {name}"))
+}
+
+/// The stored rows of the view `LabelEvents`.
+pub fn label_events() -> &'static Table {
+    CATALOG
+        .stored_table(side_tables::LABEL_EVENTS)
+        .expect("the catalog makes it")
 }
 
 /// The table into which Log Analytics puts a category of Entra's diagnostic settings.
@@ -66,6 +74,17 @@ impl Catalog {
         self.tables.iter()
     }
 
+    /// All tables of an archive: the event tables, and those that are derived from them.
+    pub fn stored(&self) -> impl Iterator<Item = &Table> {
+        self.tables.iter().chain(&self.derived)
+    }
+
+    /// The table of an archive of that name, as it is spelled there.
+    pub fn stored_table(&self, name: &str) -> Option<&Table> {
+        let derived = self.derived.iter().find(|t| t.name == name);
+        derived.or_else(|| self.get(name))
+    }
+
     fn read() -> Catalog {
         let mut tables = described(include_str!("tables.txt"));
         tables.extend(side_tables::tables());
@@ -77,6 +96,7 @@ impl Catalog {
         Catalog {
             tables,
             index,
+            derived: vec![side_tables::label_events()],
             foreign: described(include_str!("foreign.txt")),
         }
     }

@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let report = report::html(
         &session,
         &archive,
-        &archive.snapshot()?.ledger,
+        &archive.ledger()?,
         &hunt,
         &report::Heading {
             archive: path("archive").display().to_string(),

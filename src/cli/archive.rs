@@ -3,9 +3,11 @@ use std::path::PathBuf;
 use super::exit::Exit;
 use super::ui::{Ui, answer, bytes_text, count, table};
 use super::when::now;
-use crate::archive::{Archive, compact, repair};
+use crate::archive::{Archive, compact, derived, repair};
+use crate::catalog::LABEL_EVENTS;
 use crate::engine::output::visible;
 use crate::fault::Result;
+use crate::text::counted;
 
 /// Look after an archive
 #[derive(Debug, clap::Args)]
@@ -17,15 +19,41 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Compact(Compact),
+    Rebuild(Rebuild),
     Repair(Repair),
 }
 
 /// Merge the small files of each table and day
 ///
-/// Nightly ingests leave a file a table, day and run. No row changes and the digest of the content stays; the tables' logs say what was merged. What was
-/// merged lies in `_retired` for a day, for queries that began before. Not while another program reads the archive: it would miss the files that it began to read.
+/// Nightly ingests leave a file a table, day and run; of each day's they become files of 64 to 256 MB. No row changes and the digest of the content stays; the
+/// tables' logs say what was merged. Replaced files stay where they are for whoever began to read them before, in whatever program, and for a look at an older
+/// version of a table; a later `archive compact` deletes them. A program that reads folders and no logs sees their rows twice until then.
 #[derive(Debug, clap::Args)]
 struct Compact {
+    /// The archive
+    #[arg(short, long, value_name = "DIR")]
+    archive: PathBuf,
+
+    /// Days for which replaced files stay; 0 deletes them at once: no other program should be reading the archive then
+    #[arg(
+        long,
+        value_name = "DAYS",
+        default_value_t = compact::RETENTION_DAYS,
+        value_parser = clap::value_parser!(u32).range(..=MOST_DAYS)
+    )]
+    retention: u32,
+}
+
+/// A hundred years: more is a mistake.
+const MOST_DAYS: i64 = 36_500;
+const DAY_MICROS: i64 = 24 * 3600 * 1_000_000;
+
+/// Derive LabelEvents again from the events
+///
+/// Its rows are derived when events are ingested. The next ingest derives them again by itself where an older version wrote the archive or derived them in
+/// another way; until then queries work them out of the events, which takes longer. No event changes, and the digest of the content stays.
+#[derive(Debug, clap::Args)]
+struct Rebuild {
     /// The archive
     #[arg(short, long, value_name = "DIR")]
     archive: PathBuf,
@@ -35,7 +63,8 @@ struct Compact {
 ///
 /// For an archive that an ingest refuses: after a power cut without sync, a copy that lacks folders, a log that was emptied. A log
 /// that cannot be read is made again from the files, the ledger from the commits and the rows of the tables. Rows that are gone are said, and their export
-/// counts as not read. Nothing is deleted: what is taken out of use lies in `_aside`. Ends with exit code 10 when something is still wrong.
+/// counts as not read. LabelEvents is derived again where it lacks rows. Nothing is deleted: what is taken out of use lies in `_aside`. Ends with exit code
+/// 10 when something is still wrong.
 #[derive(Debug, clap::Args)]
 struct Repair {
     /// The archive
@@ -46,8 +75,18 @@ struct Repair {
 pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
     match &args.command {
         Command::Compact(args) => compact(args, ui),
+        Command::Rebuild(args) => rebuild(args, ui),
         Command::Repair(args) => repair(args, ui),
     }
+}
+
+fn rebuild(args: &Rebuild, ui: &Ui) -> Result<Exit> {
+    let archive = Archive::open(&args.archive)?;
+    let bar = ui.progress();
+    let done = derived::rebuild(&archive, now(), &bar);
+    bar.done();
+    answer(&format!("{LABEL_EVENTS}: {}\n", counted(done?, "row")))?;
+    Ok(Exit::Done)
 }
 
 fn repair(args: &Repair, ui: &Ui) -> Result<Exit> {
@@ -74,14 +113,20 @@ fn repair(args: &Repair, ui: &Ui) -> Result<Exit> {
 fn compact(args: &Compact, ui: &Ui) -> Result<Exit> {
     let archive = Archive::open(&args.archive)?;
     let bar = ui.progress();
-    let done = compact::compact(&archive, now(), &bar);
+    let retention = i64::from(args.retention) * DAY_MICROS;
+    let done = compact::compact(&archive, now(), retention, &bar);
     bar.done();
     let done = done?;
-    if done.is_empty() {
+    if done.deleted > 0 {
+        let files = counted(done.deleted, "file");
+        ui.say(&format!("deleted {files} that had been replaced"));
+    }
+    if done.merged.is_empty() {
         ui.say("nothing to merge");
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<String>> = done
+        .merged
         .iter()
         .map(|c| {
             vec![

@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args, global: &Global, _ui: &Ui) -> Result<Exit> {
         from: args.window.from(),
         to: args.window.to(),
     };
-    let report = gaps::find(&session, &archive.snapshot()?.ledger, &scope)?;
+    let report = gaps::find(&session, &archive.ledger()?, &scope)?;
     let text = match args.format.as_str() {
         "json" => {
             // Texts and numbers have no way to fail.

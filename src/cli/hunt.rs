@@ -91,7 +91,7 @@ pub(super) fn sweep(
             ui.warn(&format!("`{}`: {}", said.subject, said.message));
         }
     }
-    let ledger = archive.snapshot()?.ledger;
+    let ledger = archive.ledger()?;
     let window = &hunting.window;
     let choice = Choice {
         level: hunting.min_level,
@@ -196,7 +196,7 @@ pub(super) fn exit(hunt: &Hunt, hunting: &Hunting) -> Exit {
 }
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
-    let archive = Archive::open(&args.archive)?;
+    let archive = Archive::open_to_ask(&args.archive)?;
     let shape = match &args.output {
         Some(path) => format_of(path, args.format)?,
         None => args.format.unwrap_or(Shape::Table),

@@ -88,7 +88,11 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     options.columns = columns(args.all_columns);
     options.timeout = args.patience.timeout;
     let from = options.from;
-    let archive = args.archive.as_deref().map(Archive::open).transpose()?;
+    let archive = args
+        .archive
+        .as_deref()
+        .map(Archive::open_to_ask)
+        .transpose()?;
     let source = match &archive {
         Some(archive) => Source::Archive(archive),
         None => Source::Memory(Vec::new()),

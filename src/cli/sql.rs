@@ -76,7 +76,7 @@ pub(super) fn text_of(query: Option<&str>, file: Option<&Path>) -> Result<String
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let query = text_of(args.query.as_deref(), args.file.as_deref())?;
-    let archive = Archive::open(&args.archive)?;
+    let archive = Archive::open_to_ask(&args.archive)?;
     let mut options = global.engine(Some(&args.window))?;
     options.files.clone_from(&args.tables);
     options.columns = columns(args.all_columns);

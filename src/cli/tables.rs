@@ -87,6 +87,12 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         }
     }
     answer(&text)?;
+    if !archive.pinned()?.is_derived()? {
+        ui.hint(&format!(
+            "{LABEL_EVENTS} is worked out of its events each time that it is asked; `coldtrail archive rebuild -a {}` stores it",
+            path.display()
+        ));
+    }
     Ok(exit)
 }
 
@@ -100,10 +106,11 @@ const VIEWS: [(&str, &str, bool); 6] = [
     (INFORMATION_PROTECTION_EVENTS, "Time", false),
 ];
 
-/// The one row of a query; nothing, with a warning, where it needs a watchlist that cannot be read. The rest can be shown.
+/// The one row of a query; nothing, with a warning, where it needs a watchlist that cannot be read or more memory than there is. The rest can
+/// be shown.
 fn row_of(session: &Session, name: &str, sql: &str, ui: &Ui) -> Result<Option<Vec<String>>> {
     let (schema, batches) = match session.collect(sql) {
-        Err(e @ Error::Unusable { .. }) => {
+        Err(e @ (Error::Unusable { .. } | Error::Memory(_))) => {
             ui.warn(&format!("`{name}` cannot be asked: {e}"));
             return Ok(None);
         }
@@ -339,12 +346,16 @@ const OURS: [(&str, &str); 2] = [
 ];
 
 /// What the columns of `LabelEvents` are.
-const LABEL_COLUMNS: [(&str, &str); 31] = [
+const LABEL_COLUMNS: [(&str, &str); 32] = [
     ("TimeGenerated", "When it happened, UTC"),
     ("Timestamp", "The same, under its name in Defender XDR"),
     (
         "Action",
-        "LabelApplied, LabelUpgraded, LabelDowngraded, LabelChanged, LabelRemoved, FileOpened, AccessDenied, …",
+        "LabelApplied, LabelUpgraded, LabelDowngraded, LabelChanged, LabelRemoved, AttemptFailed, FileOpened, AccessDenied, …",
+    ),
+    (
+        "LabelEventType",
+        "What the source says of the ranks: LabelUpgraded, LabelDowngraded, LabelRemoved, LabelChangedSameOrder",
     ),
     ("Operation", "The action as the source names it"),
     ("UserId", "Who did it"),

@@ -10,10 +10,11 @@ use crate::proof::verify::{self, Problem, Report};
 
 /// Prove that an archive is still what was written
 ///
-/// Hashes its files and the exports that are still there, counts rows against the ledger, and converts the raw records once more
-/// to compare them with the columns beside them. Changes nothing. Ends with exit code 1 when something does not hold. The last lines are
-/// two hashes. Noted elsewhere, the one of the content proves that no row and no watchlist changed since; an ingest extends it, `archive
-/// compact` leaves it as it is. The other is of the files as they lie there.
+/// Hashes its files and the exports that are still there, counts rows against the ledger, converts the raw records once more
+/// to compare them with the columns beside them, derives LabelEvents again, and compares what is known of identities with the rows. Changes
+/// nothing. Ends with exit code 1 when something does not hold. The last lines are two hashes. Noted elsewhere, the one of the content proves
+/// that no row and no watchlist changed since; an ingest extends it, `archive compact` leaves it as it is. The other is of the files as they
+/// lie there.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The archive
@@ -108,6 +109,15 @@ fn describe(report: &Report) -> String {
         text.push_str(&format!(
             "\n{} of a run that was cut off or is under way in `_staging`: no damage, the next ingest completes or removes them\n",
             counted(report.leftovers, "file")
+        ));
+    }
+    if !report.passed_over.is_empty() {
+        text.push('\n');
+    }
+    for file in &report.passed_over {
+        text.push_str(&format!(
+            "{} is damaged, or of another time: no harm, the next ingest into its table makes it again\n",
+            visible(file)
         ));
     }
     text.push_str(&format!(

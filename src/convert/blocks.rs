@@ -73,15 +73,17 @@ pub(super) struct Pieces {
     /// What is to be said of so many records.
     pub remarks: BTreeMap<&'static str, u64>,
     pub shift: Shift,
-    /// Whether conversion panicked: all records are rejected then.
+    /// Whether coldtrail failed on the block: all records are rejected then.
     pub failed: bool,
 }
 
 impl Pieces {
     /// Converts a block.
     pub(super) fn of(convert: Convert, format: &Arc<Format>, block: &Block) -> Self {
-        caught(|| Pieces::new(convert(format, block)))
-            .unwrap_or_else(|fault| Pieces::rejected(format, block, &fault))
+        caught(|| Pieces::new(convert(format, block))).unwrap_or_else(|fault| {
+            let why = format!("could not be converted: {fault}");
+            Pieces::rejected(format, block, None, &why)
+        })
     }
 
     fn new(mut converted: Converted) -> Self {
@@ -104,12 +106,19 @@ impl Pieces {
         }
     }
 
-    /// A block that could not be converted: its records, where it is known where they stand, else all of it as one.
-    fn rejected(format: &Format, block: &Block, fault: &str) -> Self {
+    /// A block that coldtrail fails on, up to where its leftover begins: its records, where it is known where they stand, else all of it as
+    /// one.
+    pub(super) fn rejected(
+        format: &Format,
+        block: &Block,
+        leftover: Option<usize>,
+        why: &str,
+    ) -> Self {
+        let bytes = &block.bytes[..leftover.unwrap_or(block.bytes.len())];
         let records = match (&block.records, &format.container) {
             (Some(records), _) => records.clone(),
-            (None, Container::JsonLines) => lines(&block.bytes),
-            (None, _) => vec![(0, block.bytes.len())],
+            (None, Container::JsonLines) => lines(bytes),
+            (None, _) => vec![(0, bytes.len())],
         };
         let rejects: Vec<Reject> = (0..)
             .zip(&records)
@@ -118,7 +127,7 @@ impl Pieces {
                 Reject {
                     record,
                     offset: *start,
-                    reason: format!("the block that it stands in could not be converted: {fault}"),
+                    reason: format!("the block that it stands in {why}"),
                     content: bytes[..bytes.len().min(KEPT_BYTES)].to_vec(),
                     length: bytes.len(),
                 }
@@ -128,7 +137,7 @@ impl Pieces {
             tables: Vec::new(),
             records: rejects.len() as u64,
             rejects,
-            leftover: None,
+            leftover,
             flattened: 0,
             unknown: BTreeMap::new(),
             remarks: BTreeMap::new(),

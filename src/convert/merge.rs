@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, mpsc};
 
-use super::blocks::{Convert, Pieces};
+use super::blocks::{Convert, Piece, Pieces};
+use super::caught::caught;
 use super::message::{Event, Finish, Message, Place};
+use super::spoiled::{Failing, Spoiled};
 use super::store::Store;
 use super::summary::{Choice, Fault, Options, ReadBefore, Summary, order_name};
-use super::tally::Tally;
+use super::tally::{Tally, kind_of};
+use super::writer::Wrote;
+use crate::archive::derived;
 use crate::archive::ledger::{self, Entry, Ledger, Status};
 use crate::catalog::catalog;
 use crate::fault::{Error, Result};
@@ -29,9 +33,7 @@ struct Current {
     marks: Option<Arc<Marks>>,
     /// Bytes after a quote that was still open at the end of a block.
     carry: Option<Block>,
-    /// How often a content occurred in this file, for tables without identities.
-    contents: hashbrown::HashMap<(&'static str, u128), u32>,
-    /// Blocks whose conversion panicked.
+    /// Blocks on which coldtrail failed.
     failed: u64,
     /// Events without a time.
     untimed: u64,
@@ -57,7 +59,7 @@ impl Current {
         let mut notes = Vec::new();
         if self.failed > 0 {
             notes.push(format!(
-                "blocks that could not be converted, by a fault of coldtrail: {}; their records are in quarantine",
+                "blocks that could not be converted or stored, by a fault of coldtrail: {}; their records are in quarantine",
                 self.failed
             ));
         }
@@ -155,6 +157,9 @@ pub(super) struct Merge<'a> {
     /// Files that were read and not committed yet.
     files: Vec<Entry>,
     uncommitted: u64,
+    spoiled: Spoiled<'a>,
+    /// Of the summary, what was said when all was committed.
+    settled: (Tally, u64),
 }
 
 impl<'a> Merge<'a> {
@@ -165,15 +170,17 @@ impl<'a> Merge<'a> {
         summary: &'a mut Summary,
         ledger: Arc<Ledger>,
         options: &Options,
-        convert: Convert,
+        failing: &'a Failing,
     ) -> Self {
         Merge {
+            settled: (summary.reasons.clone(), summary.untimed),
+            convert: store.convert(),
+            spoiled: Spoiled::new(failing, options.fault),
             store,
             pool,
             send,
             summary,
             ledger,
-            convert,
             now: options.now,
             choice: options.choice,
             fault: options.fault,
@@ -184,7 +191,8 @@ impl<'a> Merge<'a> {
         }
     }
 
-    pub(super) fn run(&mut self, receive: &mpsc::Receiver<Event>) -> Result<()> {
+    /// Stores what was read. Where coldtrail fails on blocks of it, those are returned, and what is not committed is to be read once more.
+    pub(super) fn run(&mut self, receive: &mpsc::Receiver<Event>) -> Result<Failing> {
         let mut waiting: BTreeMap<u64, Message> = BTreeMap::new();
         let mut next = 0;
         let mut late: VecDeque<Event> = VecDeque::new();
@@ -208,7 +216,7 @@ impl<'a> Merge<'a> {
                         let _ = send.send(Event::InOrder(order, message));
                     });
                 }
-                Event::Written(bytes, part) => self.store.written(bytes, *part)?,
+                Event::Written(bytes, wrote) => self.written(bytes, *wrote)?,
                 Event::InOrder(order, message) => {
                     waiting.insert(order, message);
                 }
@@ -218,13 +226,15 @@ impl<'a> Merge<'a> {
                 && let Some(message) = waiting.remove(&next)
             {
                 next += 1;
-                if matches!(message, Message::Done) {
-                    return self.commit(receive, &mut late);
-                }
+                let is_done = matches!(message, Message::Done);
                 self.hear(message)?;
                 // A strict ingest adds all or nothing.
-                if self.uncommitted >= COMMIT_BYTES && self.fault != Fault::Stop {
+                let is_much = self.uncommitted >= COMMIT_BYTES && self.fault != Fault::Stop;
+                if is_done || is_much {
                     self.commit(receive, &mut late)?;
+                }
+                if is_done || (is_much && self.spoiled.is_any()) {
+                    return Ok(self.spoiled.take());
                 }
             }
         }
@@ -234,9 +244,9 @@ impl<'a> Merge<'a> {
     pub(super) fn abandon(&mut self, receive: &mpsc::Receiver<Event>, error: &Error) {
         while self.store.is_writing() {
             match receive.recv() {
-                Ok(Event::Written(bytes, part)) => {
+                Ok(Event::Written(bytes, wrote)) => {
                     // One failure was enough to end here.
-                    let _ = self.store.written(bytes, *part);
+                    let _ = self.store.written(bytes, *wrote);
                 }
                 Ok(_) => {}
                 Err(_) => break,
@@ -344,7 +354,6 @@ impl<'a> Merge<'a> {
             format,
             marks: None,
             carry: None,
-            contents: hashbrown::HashMap::new(),
             failed: 0,
             untimed: 0,
             clocks: Clocks::default(),
@@ -373,8 +382,14 @@ impl<'a> Merge<'a> {
         Ok(())
     }
 
-    fn add(&mut self, file: &mut Current, block: &Block, pieces: Pieces) -> Result<()> {
+    fn add(&mut self, file: &mut Current, block: &Block, mut pieces: Pieces) -> Result<()> {
         let base = file.entry.records;
+        let why = self.spoiled.enter(&file.entry, block.offset);
+        if let (Some(why), Some(format)) = (why, &file.format)
+            && !pieces.tables.is_empty()
+        {
+            pieces = Pieces::rejected(format, block, pieces.leftover, why);
+        }
         file.failed += u64::from(pieces.failed);
         file.flattened += pieces.flattened;
         for (name, rows) in &pieces.unknown {
@@ -425,24 +440,35 @@ impl<'a> Merge<'a> {
                 .quarantine(&file.entry, record as i64, offset as i64, &reject)?;
         }
         for rows in &pieces.tables {
-            let added = self
-                .store
-                .add(&file.entry, base, rows, &mut file.contents)?;
-            file.untimed += added.untimed;
-            file.clocks.add(rows.clocks);
-            file.taken.add(&rows.taken);
-            file.entry.duplicates += added.duplicates;
-            file.entry.revisions += added.revisions;
-            if added.events > 0 {
-                let table = added.table.name.to_string();
-                *file.entry.tables.entry(table).or_insert(0) += added.events;
-            }
-            file.entry.times = match (file.entry.times, added.times) {
-                (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-                (a, b) => a.or(b),
-            };
+            self.keep(file, block.offset, base, rows)?;
         }
         self.store.write_full(&self.send);
+        Ok(())
+    }
+
+    /// Stores rows of a block.
+    fn keep(&mut self, file: &mut Current, offset: u64, base: u64, rows: &Piece) -> Result<()> {
+        let added = match caught(|| self.store.add(&file.entry, base, rows)) {
+            Ok(added) => added?,
+            Err(fault) => {
+                let why = format!("could not be stored: {fault}");
+                return self.spoiled.note(&file.entry, offset, why);
+            }
+        };
+        file.untimed += added.untimed;
+        file.clocks.add(rows.clocks);
+        file.taken.add(&rows.taken);
+        file.entry.duplicates += added.duplicates;
+        file.entry.revisions += added.revisions;
+        if added.events > 0 {
+            derived::note(&mut file.entry, added.table, added.derived);
+            let table = added.table.name.to_string();
+            *file.entry.tables.entry(table).or_insert(0) += added.events;
+        }
+        file.entry.times = match (file.entry.times, added.times) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (a, b) => a.or(b),
+        };
         Ok(())
     }
 
@@ -520,6 +546,16 @@ impl<'a> Merge<'a> {
         same.then_some(last)
     }
 
+    fn written(&mut self, bytes: u64, wrote: (&'static str, Result<Wrote>)) -> Result<()> {
+        let Some(failed) = self.store.written(bytes, wrote)? else {
+            return Ok(());
+        };
+        let open = self.current.iter().map(|file| &file.entry);
+        self.spoiled
+            .unwritten(failed, self.files.iter().chain(open))
+    }
+
+    /// Commits what was read; where coldtrail fails on a block of it, nothing.
     fn commit(
         &mut self,
         receive: &mpsc::Receiver<Event>,
@@ -529,40 +565,25 @@ impl<'a> Merge<'a> {
         while self.store.is_writing() {
             let event = receive.recv().map_err(|_| lost())?;
             match event {
-                Event::Written(bytes, part) => self.store.written(bytes, *part)?,
+                Event::Written(bytes, wrote) => self.written(bytes, *wrote)?,
                 Event::Lost => return Err(lost()),
                 other => late.push_back(other),
             }
         }
+        if self.spoiled.is_any() {
+            self.store.discard();
+            (self.summary.reasons, self.summary.untimed) = std::mem::take(&mut self.settled);
+            return Ok(());
+        }
         self.store.commit(&mut self.files)?;
+        self.spoiled.settle();
+        self.settled = (self.summary.reasons.clone(), self.summary.untimed);
         // Watchlists are said by name.
         let files = self.files.drain(..).filter(|e| !e.is_watchlist());
         self.summary.entries.extend(files);
         self.uncommitted = 0;
         Ok(())
     }
-}
-
-/// A reason without the places in it, so that equal faults are counted together.
-fn kind_of(reason: &str) -> String {
-    let mut out = String::with_capacity(reason.len());
-    let mut words = reason.split(' ').peekable();
-    while let Some(word) = words.next() {
-        let place = matches!(word, "byte" | "(after");
-        out.push_str(word);
-        if words.peek().is_some() {
-            out.push(' ');
-        }
-        if place && let Some(next) = words.next_if(|w| w.starts_with(|c: char| c.is_ascii_digit()))
-        {
-            out.push('…');
-            out.push_str(next.trim_start_matches(|c: char| c.is_ascii_digit()));
-            if words.peek().is_some() {
-                out.push(' ');
-            }
-        }
-    }
-    out
 }
 
 /// The reading thread is gone, and not because it had read everything.

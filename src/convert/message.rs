@@ -7,8 +7,8 @@ use std::time::UNIX_EPOCH;
 use super::blocks::Pieces;
 use super::permits::Permit;
 use super::summary::ReadBefore;
+use super::writer::Wrote;
 use crate::archive::ledger::Status;
-use crate::archive::part::Part;
 use crate::fault::{Error, Result};
 use crate::ingest::block::Block;
 use crate::ingest::format::Format;
@@ -23,8 +23,8 @@ pub(super) enum Event {
     Convert(u64, Arc<Format>, Box<Block>, Permit),
     /// What waits for its turn.
     InOrder(u64, Message),
-    /// Rows of a table were written; they took so many bytes in memory.
-    Written(u64, Box<(&'static str, Result<Part>)>),
+    /// What became of rows of a table that were to be written; they took so many bytes in memory.
+    Written(u64, Box<(&'static str, Result<Wrote>)>),
 }
 
 /// What the merging thread hears in the order of the inputs.

@@ -3,17 +3,19 @@
 //! One thread reads and cuts; rayon converts blocks and writes Parquet; the calling thread puts blocks back into
 //! their order and decides about repeats, so that the outcome does not depend on timing. Blocks in flight and rows waiting to be written
 //! are limited by the memory that they take, whatever the size of the input and the number of files and days. A panic while a file is
-//! read or converted is said as a fault of coldtrail, and the rest goes on; one while a file of the archive is written ends the ingest.
+//! read, a block is converted, or its rows are stored is said as a fault of coldtrail, and the rest goes on.
 
+use std::collections::HashSet;
 use std::sync::{Arc, mpsc};
 
-use crate::archive::Archive;
+use crate::archive::{Archive, Lock, derived, part};
 use crate::catalog::Table;
 use crate::fault::{Error, Result};
 use crate::ingest::block::{self, Block, Pool};
 use crate::ingest::format::{self, Format, Hints};
 use crate::ingest::input::{Found, Input};
-use crate::progress::Progress;
+use crate::progress::{Progress, Silent};
+use crate::text::counted;
 
 mod blocks;
 mod caught;
@@ -23,6 +25,8 @@ mod permits;
 mod read;
 mod recognise;
 mod revisions;
+mod spoiled;
+mod steps;
 mod store;
 mod summary;
 mod tally;
@@ -30,20 +34,32 @@ mod tally;
 mod tests;
 mod waiting;
 mod watchlists;
+mod writer;
 
 pub use recognise::Planned;
+pub use store::identity;
 pub use summary::{Choice, Fault, Options, ReadBefore, Summary};
 pub use tally::Tally;
 pub use watchlists::{Planned as PlannedList, notes as watchlist_notes, plan as plan_watchlists};
 
-use blocks::{Convert, Pieces};
+use blocks::Pieces;
+use caught::caught;
 use merge::Merge;
 use permits::Permits;
 use read::Reader;
+use spoiled::Failing;
+use steps::Steps;
 use store::Store;
 
 /// Blocks in flight, for each core.
 const BLOCKS_PER_CORE: usize = 2;
+
+/// What an ingest does to rows.
+const STEPS: Steps = Steps {
+    convert: block::convert,
+    place: store::with_lineage,
+    write: part::write,
+};
 
 /// Reads inputs into an archive.
 ///
@@ -56,77 +72,166 @@ pub fn ingest(
     options: &Options,
     progress: &Arc<dyn Progress>,
 ) -> Result<Summary> {
-    ingest_with(block::convert, archive, found, options, progress)
+    ingest_with(STEPS, archive, found, options, progress)
 }
 
 fn ingest_with(
-    convert: Convert,
+    steps: Steps,
     archive: &Archive,
     found: &Found,
     options: &Options,
     progress: &Arc<dyn Progress>,
 ) -> Result<Summary> {
     let lock = archive.lock(|| progress.step("waiting for another ingest into this archive"))?;
-    let snapshot = Arc::new(archive.begin(options.now, &lock)?);
-    let ledger = Arc::clone(&snapshot.ledger);
-    let existing = |name: &str| watchlists::stored(archive.root(), name);
-    let (inputs, lists) = watchlists::sorted(found);
-    let watchlists = watchlists::check(&lists, &existing);
-    if options.fault == Fault::Stop
-        && let Some((file, reason)) = watchlists.refused.first()
-    {
-        return Err(Error::Unusable {
-            path: file.into(),
-            reason: reason.clone(),
-        });
+    let mut summary = Summary::default();
+    let mut failing = Failing::new();
+    loop {
+        let pass = Pass {
+            steps,
+            archive,
+            lock: &lock,
+            found,
+            options,
+            progress,
+            failing: &failing,
+        };
+        let more = pass.run(&mut summary)?;
+        if more.is_empty() {
+            break;
+        }
+        let before = failing.len();
+        let told = cannot_leave_out(&more);
+        failing.extend(more);
+        if failing.len() == before {
+            // It fails without them too.
+            return Err(told);
+        }
+        progress.step("reading once more, without blocks that cannot be stored");
     }
-    let mut summary = Summary {
-        watchlists: (watchlists.taken.iter())
-            .map(|w| (w.name.clone(), w.replaces.is_some()))
-            .collect(),
-        refused: watchlists.refused,
-        list_notes: watchlists.remarks,
-        ..Summary::default()
-    };
-    let total = inputs
-        .iter()
-        .map(Input::size)
-        .try_fold(0, |sum, size| size.map(|s| sum + s));
-    progress.total_bytes(total);
-    let permits = Arc::new(Permits::new(
-        block::BLOCK_BYTES * (BLOCKS_PER_CORE * rayon::current_num_threads() + 1),
-    ));
-    let pool = Arc::new(Pool::default());
-    let (send, receive) = mpsc::channel();
-    let reader = Reader {
-        inputs,
-        hints: options.hints.clone(),
-        choice: options.choice,
-        ledger: Arc::clone(&ledger),
-        permits: Arc::clone(&permits),
-        pool: Arc::clone(&pool),
-        send: send.clone(),
-        progress: Arc::clone(progress),
-    };
-    let thread = std::thread::Builder::new()
-        .name("read".into())
-        .spawn(move || reader.run())
-        .map_err(Error::io("start a thread for", archive.root()))?;
-    let mut store = Store::new(archive, &lock, snapshot, options.now);
-    store.take(watchlists.taken);
-    let summing = &mut summary;
-    let mut merge = Merge::new(store, pool, send, summing, ledger, options, convert);
-    let outcome = merge.run(&receive);
-    // Whatever happened, the reader must not wait for permits that nobody gives back.
-    permits.open();
-    if let Err(e) = &outcome {
-        merge.abandon(&receive, e);
+    if !failing.is_empty() {
+        // Members of an archive that were committed before it was read once more.
+        let own: HashSet<i64> = summary.entries.iter().map(|e| e.id).collect();
+        summary.known.retain(|known| !own.contains(&known.ingest));
     }
-    drop((merge, receive));
-    let read = thread.join();
-    outcome?;
-    read.map_err(|_| merge::lost())?;
     Ok(summary)
+}
+
+/// The inputs are read and what is in them is committed, or read until coldtrail fails on blocks of them.
+struct Pass<'a> {
+    steps: Steps,
+    archive: &'a Archive,
+    lock: &'a Lock,
+    found: &'a Found,
+    options: &'a Options,
+    progress: &'a Arc<dyn Progress>,
+    /// Blocks on which it fails, as far as that is known.
+    failing: &'a Failing,
+}
+
+impl Pass<'_> {
+    /// Reads and commits; returns blocks on which coldtrail fails. Where there are any, what is not in the summary's entries was not committed.
+    fn run(&self, summary: &mut Summary) -> Result<Failing> {
+        let (archive, options) = (self.archive, self.options);
+        let snapshot = derived::begin(archive, options.now, self.lock, &**self.progress)?;
+        let snapshot = Arc::new(snapshot);
+        let ledger = Arc::clone(&snapshot.ledger);
+        let existing = |name: &str| watchlists::stored(archive.root(), name);
+        let (mut inputs, lists) = watchlists::sorted(self.found);
+        let watchlists = watchlists::check(&lists, &existing);
+        if options.fault == Fault::Stop
+            && let Some((file, reason)) = watchlists.refused.first()
+        {
+            return Err(Error::Unusable {
+                path: file.into(),
+                reason: reason.clone(),
+            });
+        }
+        let mut progress = Arc::clone(self.progress);
+        if self.failing.is_empty() {
+            summary.watchlists = (watchlists.taken.iter())
+                .map(|w| (w.name.clone(), w.replaces.is_some()))
+                .collect();
+            summary.refused = watchlists.refused;
+            summary.list_notes = watchlists.remarks;
+            let total = inputs
+                .iter()
+                .map(Input::size)
+                .try_fold(0, |sum, size| size.map(|s| sum + s));
+            progress.total_bytes(total);
+        } else {
+            inputs = self.left(inputs, summary)?;
+            summary.known.clear();
+            // Its bytes are told already.
+            progress = Arc::new(Silent);
+        }
+        let permits = Arc::new(Permits::new(
+            block::BLOCK_BYTES * (BLOCKS_PER_CORE * rayon::current_num_threads() + 1),
+        ));
+        let pool = Arc::new(Pool::default());
+        let (send, receive) = mpsc::channel();
+        let reader = Reader {
+            inputs,
+            hints: options.hints.clone(),
+            choice: options.choice,
+            ledger: Arc::clone(&ledger),
+            permits: Arc::clone(&permits),
+            pool: Arc::clone(&pool),
+            send: send.clone(),
+            progress,
+        };
+        let thread = std::thread::Builder::new()
+            .name("read".into())
+            .spawn(move || reader.run())
+            .map_err(Error::io("start a thread for", archive.root()))?;
+        let mut store = Store::new(archive, self.lock, snapshot, options.now, self.steps);
+        store.take(watchlists.taken);
+        let mut merge = Merge::new(store, pool, send, summary, ledger, options, self.failing);
+        let outcome = caught(|| merge.run(&receive)).unwrap_or_else(|fault| {
+            Err(Error::Unusable {
+                path: archive.root().to_path_buf(),
+                reason: format!("the ingest failed: {fault}"),
+            })
+        });
+        // Whatever happened, the reader must not wait for permits that nobody gives back.
+        permits.open();
+        if let Err(e) = &outcome {
+            merge.abandon(&receive, e);
+        }
+        drop((merge, receive));
+        let read = thread.join();
+        let failing = outcome?;
+        read.map_err(|_| merge::lost())?;
+        Ok(failing)
+    }
+
+    /// What is to be read once more: not what was committed.
+    fn left(&self, inputs: Vec<Input>, summary: &Summary) -> Result<Vec<Input>> {
+        let done: HashSet<&str> = summary.entries.iter().map(|e| e.file.as_str()).collect();
+        let is_open = |input: &Input| !done.contains(input.name().as_str());
+        let left: Vec<Input> = inputs.into_iter().filter(is_open).collect();
+        match left.iter().any(Input::is_pipe) {
+            // It is gone.
+            true => Err(cannot_leave_out(self.failing)),
+            false => Ok(left),
+        }
+    }
+}
+
+/// Says that blocks cannot be stored, nor left out.
+fn cannot_leave_out(failing: &Failing) -> Error {
+    let Some(((file, offset), why)) = failing.first_key_value() else {
+        return merge::lost();
+    };
+    let more = match failing.len() {
+        1 => String::new(),
+        n => format!(", and {} more", counted(n as u64 - 1, "block")),
+    };
+    Error::Unusable {
+        path: file.into(),
+        reason: format!(
+            "the block at byte {offset} {why}{more}: the file was not added, nor what was read with it"
+        ),
+    }
 }
 
 /// Tells what inputs are, without reading more of them than that takes.

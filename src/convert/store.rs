@@ -1,34 +1,39 @@
 //! Rows on their way into the archive: repeats are dropped, the rest waits by table and day until a file is worth writing.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
-use arrow::array::{ArrayRef, AsArray, BinaryArray, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
-use parquet::errors::ParquetError;
 use sha2::{Digest, Sha256};
 
-use super::blocks::Piece;
-use super::caught::caught;
+use super::blocks::{Convert, Piece};
 use super::message::Event;
 use super::revisions;
+use super::steps::Steps;
 use super::waiting::{Day, PART_BYTES, Picked, Waiting};
 use super::watchlists::Taken;
+use super::writer::{self, Failed, Wrote};
+use crate::archive::derived;
 use crate::archive::digest::RowSets;
-use crate::archive::keys::{self, Keys, Known};
+use crate::archive::keys::{self, Identity, Keys, Known};
 use crate::archive::ledger::{self, Entry};
 use crate::archive::part::{self, Part};
 use crate::archive::{Archive, Lock, Snapshot};
 use crate::catalog::{self, FINGERPRINT, INGEST_ID, RECORD, Table};
-use crate::fault::{Error, Result};
+use crate::fault::Result;
 use crate::ingest::Reject;
 use crate::ingest::rows::id_key;
 
-/// Memory of rows that wait, over all tables; beyond it the table with the most is written.
-const WAITING_BYTES: usize = 64 << 20;
+/// Memory of rows that wait, over all tables; beyond it the table with the most is written. An export that is in no order has rows of all its days
+/// in them: the fewer, the more files a day and the more of an ingest goes into the columns of small files.
+const WAITING_BYTES: usize = 128 << 20;
 /// Rows that are being written; beyond it no more blocks are merged.
 const WRITING_BYTES: u64 = 80 << 20;
+
+/// Identities of new events in memory, over all tables; beyond it those of the table with the most go to the disk.
+const FRESH_KEYS: usize = 1 << 20;
 
 /// What became of rows.
 pub(super) struct Added {
@@ -37,6 +42,8 @@ pub(super) struct Added {
     pub duplicates: u64,
     pub revisions: u64,
     pub untimed: u64,
+    /// Rows of the derived table.
+    pub derived: u64,
     pub times: Option<(i64, i64)>,
 }
 
@@ -61,13 +68,13 @@ pub(super) struct Store<'a> {
     chain: String,
     watchlists: Vec<Taken>,
     now: i64,
+    steps: Steps,
     staging: PathBuf,
     next_id: i64,
     /// The first ingest of what will be committed together.
     batch: Option<i64>,
     next_part: u64,
     keys: HashMap<&'static str, Keys>,
-    revisions: Option<HashSet<u128>>,
     buckets: BTreeMap<&'static str, Waiting>,
     /// Bytes in all of them.
     waiting: usize,
@@ -83,6 +90,7 @@ impl<'a> Store<'a> {
         lock: &'a Lock,
         snapshot: Arc<Snapshot>,
         now: i64,
+        steps: Steps,
     ) -> Self {
         Store {
             staging: archive.staging(),
@@ -93,10 +101,10 @@ impl<'a> Store<'a> {
             lock,
             snapshot,
             now,
+            steps,
             batch: None,
             next_part: 0,
             keys: HashMap::new(),
-            revisions: None,
             buckets: BTreeMap::new(),
             waiting: 0,
             rejected: Rejected::default(),
@@ -104,6 +112,11 @@ impl<'a> Store<'a> {
             jobs: 0,
             parts: BTreeMap::new(),
         }
+    }
+
+    /// What makes rows of a block.
+    pub(super) fn convert(&self) -> Convert {
+        self.steps.convert
     }
 
     /// Watchlists that are taken with the next commit.
@@ -140,13 +153,7 @@ impl<'a> Store<'a> {
     }
 
     /// Drops repeats of a block's rows of one table and keeps the rest for writing.
-    pub(super) fn add(
-        &mut self,
-        entry: &Entry,
-        base: u64,
-        rows: &Piece,
-        contents: &mut hashbrown::HashMap<(&'static str, u128), u32>,
-    ) -> Result<Added> {
+    pub(super) fn add(&mut self, entry: &Entry, base: u64, rows: &Piece) -> Result<Added> {
         let table = rows.table;
         let mut added = Added {
             table,
@@ -154,11 +161,12 @@ impl<'a> Store<'a> {
             duplicates: 0,
             revisions: 0,
             untimed: 0,
+            derived: 0,
             times: None,
         };
         let mut new: Vec<(Day, u32)> = Vec::with_capacity(rows.records.len());
         let mut differs: Vec<usize> = Vec::new();
-        for (row, known) in self.known(rows, contents)?.into_iter().enumerate() {
+        for (row, known) in self.known(entry.id, rows)?.into_iter().enumerate() {
             match known {
                 Known::New => {
                     new.push((rows.day(row), row as u32));
@@ -179,41 +187,62 @@ impl<'a> Store<'a> {
             return Ok(added);
         }
         let schema = Arc::clone(self.bucket(table).schema());
-        let batch = with_lineage(rows, &schema, entry.id, base)?;
+        let batch = (self.steps.place)(rows, &schema, entry.id, base)?;
         if !differs.is_empty() {
             added.revisions = self.revise(table, &batch, &rows.prints, &differs)?;
             added.duplicates += differs.len() as u64 - added.revisions;
         }
+        added.derived = self.derive(table, &batch, &new)?;
         self.keep(table, batch, new)?;
         Ok(added)
     }
 
-    /// Which rows the archive has, or this ingest had before.
-    fn known(
+    /// Keeps what is derived from new rows; returns how many rows that are.
+    fn derive(
         &mut self,
-        rows: &Piece,
-        contents: &mut hashbrown::HashMap<(&'static str, u128), u32>,
-    ) -> Result<Vec<Known>> {
+        table: &'static Table,
+        batch: &RecordBatch,
+        new: &[(Day, u32)],
+    ) -> Result<u64> {
+        let rows = new.iter().map(|(_, row)| *row as usize);
+        let Some(derived) = derived::rows(table, batch, rows)? else {
+            return Ok(0);
+        };
+        let days = derived::days(&derived).into_iter().zip(0..).collect();
+        let rows = derived.num_rows() as u64;
+        self.keep(catalog::label_events(), derived, days)?;
+        Ok(rows)
+    }
+
+    /// Which rows the archive has, or this ingest had before.
+    fn known(&mut self, ingest: i64, rows: &Piece) -> Result<Vec<Known>> {
         let table = rows.table;
-        if !self.keys.contains_key(table.name) {
-            let loaded = keys::load(self.archive, &self.snapshot, table, id_key)?;
-            self.keys.insert(table.name, loaded);
-        }
-        let keys = self.keys.get_mut(table.name).expect("it was loaded above");
+        let keys = self.keys(table)?;
         let mut known = Vec::with_capacity(rows.records.len());
         for (id, print) in rows.ids.iter().zip(&rows.prints) {
             known.push(match (id, table.identity) {
-                (Some(id), _) => keys.note(*id, *print),
+                (Some(id), _) => keys.note(*id, *print)?,
                 // The table has identities and this row has none: it is known by its content.
-                (None, Some(_)) => keys.note(keys::content_id(*print), *print),
-                (None, None) => {
-                    let seen = contents.entry((table.name, *print)).or_insert(0);
-                    *seen += 1;
-                    keys.note_content(*print, *seen - 1)
-                }
+                (None, Some(_)) => keys.note(keys::content_id(*print), *print)?,
+                (None, None) => keys.note_content(*print, ingest)?,
             });
         }
+        if self.keys.values().map(Keys::len).sum::<usize>() > FRESH_KEYS
+            && let Some(most) = self.keys.values_mut().max_by_key(|k| k.len())
+        {
+            most.spill()?;
+        }
         Ok(known)
+    }
+
+    /// What is known of the rows of a table.
+    fn keys(&mut self, table: &'static Table) -> Result<&mut Keys> {
+        if !self.keys.contains_key(table.name) {
+            let (snapshot, identity) = (&self.snapshot, identity(table));
+            let opened = Keys::open(self.archive, self.lock, snapshot, table, identity)?;
+            self.keys.insert(table.name, opened);
+        }
+        Ok(self.keys.get_mut(table.name).expect("it was opened above"))
     }
 
     fn bucket(&mut self, table: &'static Table) -> &mut Waiting {
@@ -251,13 +280,12 @@ impl<'a> Store<'a> {
         prints: &[u128],
         rows: &[usize],
     ) -> Result<u64> {
-        if self.revisions.is_none() {
-            self.revisions = Some(self.load_revisions()?);
-        }
-        let seen = self.revisions.as_mut().expect("it was loaded above");
+        let side = catalog::table(revisions::TABLE);
+        let seen = self.keys(side)?;
         let mut fresh = Vec::new();
         for row in rows {
-            if seen.insert(revisions::key(table.name, prints[*row])) {
+            let print = prints[*row];
+            if seen.note(revisions::key(table.name, print), print)? == Known::New {
                 fresh.push(*row);
             }
         }
@@ -266,27 +294,8 @@ impl<'a> Store<'a> {
         }
         let prints = prints_array(fresh.iter().map(|row| prints[*row]));
         let rows = revisions::rows(table, batch, &fresh, &prints)?;
-        self.keep_whole(catalog::table(revisions::TABLE), rows)?;
+        self.keep_whole(side, rows)?;
         Ok(fresh.len() as u64)
-    }
-
-    fn load_revisions(&self) -> Result<HashSet<u128>> {
-        let side = catalog::table(revisions::TABLE);
-        let mut out = HashSet::new();
-        for file in self.snapshot.files(side) {
-            let names = Some(&["Table", FINGERPRINT][..]);
-            for batch in part::read(self.archive.store(), side, &file.path, names)? {
-                let table = batch.column(0).as_string::<i32>();
-                let print = batch.column(1).as_binary::<i32>();
-                for row in 0..batch.num_rows() {
-                    if let Ok(bytes) = <[u8; 16]>::try_from(print.value(row)) {
-                        let print = u128::from_be_bytes(bytes);
-                        out.insert(revisions::key(table.value(row), print));
-                    }
-                }
-            }
-        }
-        Ok(out)
     }
 
     pub(super) fn quarantine(
@@ -367,16 +376,12 @@ impl<'a> Store<'a> {
         self.jobs += 1;
         let name = part::name(self.batch(), self.next_part);
         self.next_part += 1;
-        let (staging, send) = (self.staging.clone(), send.clone());
+        let (staging, send, write) = (self.staging.clone(), send.clone(), self.steps.write);
         rayon::spawn(move || {
-            let table = picked.table;
-            let part = guarded(table, &name, || {
-                let date = picked.day.and_then(date_text);
-                let rows = picked.rows()?;
-                part::write(&staging, table, date.as_deref(), &name, &rows)
-            });
+            let table = picked.table.name;
+            let wrote = writer::wrote(write, &staging, picked, &name);
             // Nobody listens any more when the ingest failed elsewhere.
-            let _ = send.send(Event::Written(bytes, Box::new((table.name, part))));
+            let _ = send.send(Event::Written(bytes, Box::new((table, wrote))));
         });
     }
 
@@ -386,16 +391,20 @@ impl<'a> Store<'a> {
         let _ = self.archive.clean_staging(self.lock);
     }
 
+    /// Takes note of rows that were written, or gives those that could not be.
     pub(super) fn written(
         &mut self,
         bytes: u64,
-        outcome: (&'static str, Result<Part>),
-    ) -> Result<()> {
+        outcome: (&'static str, Result<Wrote>),
+    ) -> Result<Option<Failed>> {
         self.writing -= bytes;
         self.jobs -= 1;
-        let (table, part) = outcome;
-        self.parts.entry(table).or_default().push(part?);
-        Ok(())
+        let (table, wrote) = outcome;
+        match wrote? {
+            Wrote::Part(part) => self.parts.entry(table).or_default().push(part),
+            Wrote::Failed(failed) => return Ok(Some(failed)),
+        }
+        Ok(None)
     }
 
     /// Commits what was written, as a whole. The watchlists' entries follow those of the files.
@@ -409,8 +418,15 @@ impl<'a> Store<'a> {
         }
         let parts = std::mem::take(&mut self.parts);
         self.seal(entries, &parts);
+        let last = entries.last().map_or(first, |e| e.id);
+        for keys in self.keys.values_mut() {
+            keys.seal(first, last, &self.chain)?;
+        }
         self.archive
             .add_batch(self.lock, self.now, entries, parts)?;
+        for keys in self.keys.values_mut() {
+            keys.tidy()?;
+        }
         self.batch = None;
         Ok(())
     }
@@ -454,6 +470,10 @@ impl<'a> Store<'a> {
 
     /// Writes into the entries what their rows say, and how the archive's digest goes on.
     fn seal(&mut self, entries: &mut [Entry], parts: &BTreeMap<&'static str, Vec<Part>>) {
+        // What is derived says nothing that the events do not say, and may be derived again.
+        let parts = parts
+            .iter()
+            .filter(|(name, _)| **name != catalog::LABEL_EVENTS);
         for (table, parts) in parts {
             let mut sets = RowSets::new();
             for (ingest, set) in parts.iter().flat_map(|p| &p.sets) {
@@ -472,14 +492,19 @@ impl<'a> Store<'a> {
     }
 }
 
-/// Writes a file; a panic on the way is an error that names it.
-fn guarded(table: &Table, name: &str, write: impl FnOnce() -> Result<Part>) -> Result<Part> {
-    caught(write).unwrap_or_else(|fault| {
-        Err(Error::Parquet {
-            path: PathBuf::from(table.name).join(name),
-            source: Box::new(ParquetError::General(fault)),
-        })
-    })
+/// By what an ingest tells the rows of a table apart.
+pub fn identity(table: &Table) -> Identity {
+    let named = table.identity.filter(|_| !table.by_content);
+    match table.name {
+        revisions::TABLE => Identity {
+            column: Some("Table"),
+            key: |table, print| Some(revisions::key(table, print)),
+        },
+        _ => Identity {
+            column: named.map(|i| table.columns[i].name),
+            key: |id, _| id_key(id),
+        },
+    }
 }
 
 /// Bytes as text for reading, those that are not UTF-8 as `\xFF`. A record that has these four letters reads the same; its bytes are in the export, at
@@ -517,30 +542,4 @@ pub(super) fn with_lineage(
     ));
     columns[table.at(FINGERPRINT)] = prints_array(rows.prints.iter().copied());
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
-}
-
-fn date_text(day: i32) -> Option<String> {
-    let date = chrono::NaiveDate::from_epoch_days(day)?;
-    Some(date.format("%Y-%m-%d").to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_writer_that_panics_is_an_error_that_names_its_table() {
-        let table = catalog::table("UnifiedAuditLog");
-        let failed = guarded(table, "ct-000001-00000.parquet", || {
-            panic!("no such column")
-        });
-        let said = failed.expect_err("it panicked").to_string();
-        for part in [
-            "UnifiedAuditLog",
-            "ct-000001-00000.parquet",
-            "this is a fault of coldtrail (no such column)",
-        ] {
-            assert!(said.contains(part), "{said}");
-        }
-    }
 }

@@ -60,6 +60,28 @@ impl Tally {
     }
 }
 
+/// A reason without the places in it, so that equal faults are counted together.
+pub(super) fn kind_of(reason: &str) -> String {
+    let mut out = String::with_capacity(reason.len());
+    let mut words = reason.split(' ').peekable();
+    while let Some(word) = words.next() {
+        let place = matches!(word, "byte" | "(after");
+        out.push_str(word);
+        if words.peek().is_some() {
+            out.push(' ');
+        }
+        if place && let Some(next) = words.next_if(|w| w.starts_with(|c: char| c.is_ascii_digit()))
+        {
+            out.push('…');
+            out.push_str(next.trim_start_matches(|c: char| c.is_ascii_digit()));
+            if words.peek().is_some() {
+                out.push(' ');
+            }
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,15 +1,16 @@
 //! Rows of one table that wait to be written. Blocks stay whole, and the rows of a day are picked out of them when its file is
 //! written: split at once, a block of many days would become as many pieces, each with buffers of its own for every column.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch, TimestampMicrosecondArray, UInt32Array};
-use arrow::compute::{concat_batches, interleave_record_batch, take_record_batch};
+use arrow::compute::take_record_batch;
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 
+use crate::archive::gathered::{gather, viewing};
 use crate::catalog::{TIME, Table};
-use crate::fault::{Error, Result};
+use crate::fault::Result;
 
 /// Days since 1970; nothing for rows without a time.
 pub(super) type Day = Option<i32>;
@@ -43,12 +44,24 @@ impl Held {
     }
 }
 
+/// Bytes of a batch's buffers. Columns without a value may be one array.
 fn buffers(batch: &RecordBatch) -> usize {
-    batch
-        .columns()
-        .iter()
-        .map(|c| c.get_buffer_memory_size())
-        .sum()
+    let mut seen: HashSet<*const ()> = HashSet::new();
+    let mut bytes = 0;
+    for column in batch.columns() {
+        if seen.insert(Arc::as_ptr(column).cast()) {
+            bytes += column.get_buffer_memory_size();
+        }
+    }
+    bytes
+}
+
+/// A batch whose records are not copied when rows are picked out of it.
+fn viewed(table: &Table, batch: &RecordBatch) -> RecordBatch {
+    match table.record {
+        Some(record) => viewing(batch, record),
+        None => batch.clone(),
+    }
 }
 
 /// Rows of one table.
@@ -120,15 +133,17 @@ impl Waiting {
             return Ok(());
         }
         let parts = self.held.split_off(self.held.len() - small);
-        let batch = concat_batches(&self.schema, parts.iter().map(|h| &h.batch))?;
-        let mut rows = Vec::with_capacity(parts.iter().map(|h| h.rows.len()).sum());
-        let mut before = 0u32;
-        for part in &parts {
-            rows.extend(part.rows.iter().map(|(day, row)| (*day, before + *row)));
-            before += part.batch.num_rows() as u32;
+        let sources: Vec<&RecordBatch> = parts.iter().map(|h| &h.batch).collect();
+        let mut places: Vec<(usize, usize)> = Vec::new();
+        let mut rows: Vec<(Day, u32)> = Vec::new();
+        for (at, part) in parts.iter().enumerate() {
+            for (day, row) in &part.rows {
+                rows.push((*day, places.len() as u32));
+                places.push((at, *row as usize));
+            }
             self.bytes -= part.bytes;
         }
-        let joined = Held::new(batch, rows);
+        let joined = Held::new(gather(&sources, &places)?, rows);
         self.bytes += joined.bytes;
         self.held.push(joined);
         Ok(())
@@ -152,7 +167,7 @@ impl Waiting {
                 *own != day
             });
             if picked.len() > before {
-                batches.push(held.batch.clone());
+                batches.push(viewed(self.table, &held.batch));
             }
         }
         self.held.retain(|h| !h.rows.is_empty());
@@ -179,7 +194,7 @@ impl Waiting {
                 let rows = run.iter().map(|(_, row)| (at, *row));
                 picked.entry(run[0].0).or_default().extend(rows);
             }
-            batches.push(held.batch);
+            batches.push(viewed(self.table, &held.batch));
         }
         let batches: Arc<[RecordBatch]> = batches.into();
         picked
@@ -208,9 +223,17 @@ pub(super) struct Picked {
 }
 
 impl Picked {
+    /// The batches that have one of the rows.
+    pub(super) fn sources(&self) -> Vec<&RecordBatch> {
+        let own: BTreeSet<u32> = self.rows.iter().map(|(batch, _)| *batch).collect();
+        own.iter()
+            .map(|batch| &self.batches[*batch as usize])
+            .collect()
+    }
+
     /// The rows as batches. Where they stand between others they are copied out, in the order of time: done on the core that writes
-    /// the file, it holds up nobody.
-    pub(super) fn rows(self) -> Result<Vec<RecordBatch>> {
+    /// the file, it holds up nobody. Records stay where they are: they are most of a batch.
+    pub(super) fn rows(&self) -> Result<Vec<RecordBatch>> {
         let mut sources: Vec<&RecordBatch> = Vec::new();
         let mut rows: Vec<(usize, usize)> = Vec::with_capacity(self.rows.len());
         let mut last = None;
@@ -236,14 +259,14 @@ impl Picked {
             });
         }
         rows.chunks(PICK_ROWS)
-            .map(|rows| interleave_record_batch(&sources, rows).map_err(Error::from))
+            .map(|rows| gather(&sources, rows))
             .collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{ArrayRef, new_null_array};
+    use arrow::array::{ArrayRef, StringArray, new_null_array};
 
     use super::*;
     use crate::catalog;
@@ -265,7 +288,7 @@ mod tests {
         RecordBatch::try_new(Arc::clone(schema), columns).expect("columns of the table")
     }
 
-    fn times(picked: Picked) -> Vec<i64> {
+    fn times(picked: &Picked) -> Vec<i64> {
         let time = picked.table.at(TIME);
         let rows = picked.rows().expect("rows");
         rows.iter()
@@ -291,16 +314,46 @@ mod tests {
         waiting.add(third, vec![(Some(2), 2)]).expect("it is kept");
         let before = waiting.bytes();
         let day = waiting.take_day(Some(0));
-        assert_eq!(times(day), [3, 4, 5]);
+        assert_eq!(times(&day), [3, 4, 5]);
         // Its batches wait for their other days.
         assert!(waiting.bytes() > 0 && waiting.bytes() <= before);
         let rest = waiting.take_all();
         let days: Vec<Day> = rest.iter().map(|p| p.day).collect();
         assert_eq!(days, [Some(1), Some(2)]);
-        let rest: Vec<Vec<i64>> = rest.into_iter().map(times).collect();
+        let rest: Vec<Vec<i64>> = rest.iter().map(times).collect();
         assert_eq!(rest, [vec![20, 21], vec![40]]);
         assert_eq!(waiting.bytes(), 0);
         assert!(waiting.take_all().is_empty());
+    }
+
+    #[test]
+    fn records_are_the_same_when_rows_are_picked_out() {
+        let table = catalog::table("UnifiedAuditLog");
+        let record = table.at("AuditData");
+        let mut waiting = Waiting::new(table);
+        let texts: Vec<String> = (0..40).map(|n| format!("{{\"Id\":\"{n:040}\"}}")).collect();
+        let texts: ArrayRef = Arc::new(StringArray::from_iter_values(&texts));
+        let mut columns = batch(&waiting, &[0; 40]).columns().to_vec();
+        columns[record] = Arc::clone(&texts);
+        let own = RecordBatch::try_new(Arc::clone(waiting.schema()), columns);
+        // Single rows, and those that follow one another.
+        let day = |row: u32| (Some(i32::from(row < 20 && row % 2 == 1)), row);
+        let rows = (0..40).map(day).collect();
+        waiting
+            .add(own.expect("columns of the table"), rows)
+            .expect("it is kept");
+        for (day, wanted) in waiting.take_all().iter().zip([0, 1]) {
+            let rows = day.rows().expect("rows");
+            let got: Vec<&str> = rows
+                .iter()
+                .flat_map(|b| b.column(record).as_string_view().iter().flatten())
+                .collect();
+            let want: Vec<&str> = (0..40)
+                .filter(|row| i32::from(*row < 20 && row % 2 == 1) == wanted)
+                .map(|row| texts.as_string::<i32>().value(row))
+                .collect();
+            assert_eq!(got, want);
+        }
     }
 
     #[test]
@@ -322,7 +375,7 @@ mod tests {
         );
         let all = waiting.take_all();
         assert_eq!(all.len(), 400);
-        let first = all.into_iter().next().expect("a day");
+        let first = all.first().expect("a day");
         assert_eq!(times(first), [0, 400, 800, 1200, 1600]);
     }
 

@@ -20,6 +20,11 @@ const SORT_SHARE: usize = 4;
 /// More than this much a sort never keeps, in bytes: DataFusion's own measure.
 const SORT_MOST: usize = 10 << 20;
 
+/// Beside the memory for queries, as the pages that are read, the footers of files take one part in so many of it …
+const FOOTERS_SHARE: usize = 16;
+/// … and no more than this, in bytes: those of a year of nightly files of the widest tables are some 100 MiB.
+const FOOTERS_MOST: usize = 256 << 20;
+
 /// Rows that go through a query at a time, by the memory that there is, in bytes: of wide rows DataFusion's 8,192 are some 15 MiB, and a merge
 /// holds several such batches of each thread.
 fn batch_rows(memory: usize) -> usize {
@@ -71,7 +76,9 @@ pub(super) fn context(options: &Options) -> Result<SessionContext> {
     // Fails on queries that take several JSON paths of one column: "duplicate unqualified field name __common_expr_2"
     // (DataFusion 55.2).
     settings.optimizer.enable_leaf_expression_pushdown = false;
-    let mut runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(Pool::new(memory)));
+    let mut runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(Pool::new(memory)))
+        .with_metadata_cache_limit(FOOTERS_MOST.min(memory / FOOTERS_SHARE));
     if let Some(folder) = &options.temp {
         runtime = runtime.with_temp_file_path(folder);
     }

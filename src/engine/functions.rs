@@ -1,5 +1,6 @@
 //! Functions that the views and rules need beyond DataFusion's own.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringArray};
@@ -7,7 +8,7 @@ use arrow::datatypes::{DataType, Int32Type};
 use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
 
-use crate::catalog::audit;
+use crate::catalog::{audit, labels};
 use crate::fault::Result;
 use crate::text::address;
 
@@ -34,20 +35,42 @@ pub fn register(context: &SessionContext) -> Result<()> {
             .map(|s| (*s).to_string())
     });
     text_to_text(context, "clean_ip", address::clean);
-    text_to_text(context, "event_key", event_key);
+    text_to_text(context, "event_key", audit::event_key);
     text_to_text(context, "user_spelling", |user| Some(user_spelling(user)));
     number_of_name(context, "record_type_number", audit::record_type);
     number_of_name(context, "user_type_number", audit::user_type);
+    label_spellings(context);
     Ok(())
 }
 
-/// The identity of an event whatever the spelling of its id: blanks and braces around it and the case of its letters do not count.
-/// Nothing for an id that says nothing.
-fn event_key(id: &str) -> Option<String> {
-    let id = id.trim();
-    let bare = id.strip_prefix('{').and_then(|id| id.strip_suffix('}'));
-    let id = bare.map_or(id, str::trim);
-    (!id.is_empty()).then(|| id.to_ascii_lowercase())
+/// What the catalog knows of the spellings of label actions.
+fn label_spellings(context: &SessionContext) {
+    fn owned(text: Option<&str>) -> Option<String> {
+        text.map(str::to_string)
+    }
+    text_to_text(context, "label_operation", |t| owned(labels::operation(t)));
+    text_to_text(context, "label_activity", |t| owned(labels::activity(t)));
+    text_to_text(context, "label_secured", |t| owned(labels::secured(t)));
+    text_to_text(context, "licence_request", |t| owned(labels::request(t)));
+    text_to_text(context, "label_failure", |t| owned(labels::failure(t)));
+    text_to_text(context, "label_id", |t| labels::id(t).map(Cow::into_owned));
+    text_to_text(context, "label_new_of", labels::new_of);
+    text_to_text(context, "label_old_of", labels::old_of);
+    text_to_text(context, "label_action_source", |t| {
+        Some(labels::action_source(t).to_string())
+    });
+    text_to_text(context, "label_default_name", |id| {
+        labels::default_name(id).map(|name| format!("{name} (assumed)"))
+    });
+    text_to_text(context, "label_activity_type", |t| {
+        owned(labels::activity_type(t))
+    });
+    text_to_text(context, "label_secured_type", |t| {
+        owned(labels::secured_type(t))
+    });
+    text_to_text(context, "label_event_type", |t| {
+        owned(labels::event_type(t))
+    });
 }
 
 /// A user in one spelling: the address of an account (UPN) in lower case, without blanks around it. What is no address stays as it is.

@@ -30,6 +30,9 @@ const ASKING: [(&str, &str); 6] = [
     ("Repartition", "an exchange between threads"),
 ];
 
+/// Before the name of a watchlist that asks: one called `JoinedUsers` is no join.
+pub(super) const LIST: &str = "watchlists.";
+
 /// One part in so many is kept from those that can go to the disk: a sort that took all would leave nothing to the merge that takes up its
 /// rows, which cannot, and the query would fail for want of a few MiB.
 const SPARE: usize = 4;
@@ -185,6 +188,9 @@ impl MemoryPool for Pool {
 
 /// Who asks for memory, in a reader's words.
 fn asking(consumer: &str) -> String {
+    if let Some(list) = consumer.strip_prefix(LIST) {
+        return format!("the watchlist `{list}`");
+    }
     // `HashJoinInput[3]`
     let name = consumer.split('[').next().unwrap_or(consumer);
     match ASKING.iter().find(|(known, _)| name.contains(known)) {
@@ -341,6 +347,8 @@ mod tests {
         drop(join);
         assert_eq!(pool.reserved(), 0);
         assert_eq!(asking("Something[1] (x)"), "`Something`");
+        let list = format!("{LIST}JoinedUsers");
+        assert_eq!(asking(&list), "the watchlist `JoinedUsers`");
         assert_eq!(size_text(1_600_000), "1.5 MiB");
     }
 }

@@ -3,11 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use datafusion::dataframe::DataFrame;
-use datafusion::prelude::{Expr, col, lit};
+use datafusion::prelude::{Expr, lit};
 use datafusion::scalar::ScalarValue;
-
-use crate::fault::Result;
 
 /// How to ask.
 #[derive(Debug, Clone, Default)]
@@ -61,10 +58,6 @@ impl TimeRange {
         }
     }
 
-    pub(super) fn is_all(self) -> bool {
-        self.from.is_none() && self.to.is_none()
-    }
-
     /// The times that are in both.
     pub(super) fn and(self, other: TimeRange) -> TimeRange {
         TimeRange {
@@ -90,14 +83,6 @@ impl TimeRange {
             (Some(from), Some(to)) => Some(from.and(to)),
             (from, to) => from.or(to),
         }
-    }
-
-    /// The rows whose time, which is in this column, is in the range.
-    pub(super) fn of_rows(self, rows: DataFrame, time: &str) -> Result<DataFrame> {
-        Ok(match self.condition(col(format!("\"{time}\""))) {
-            Some(condition) => rows.filter(condition)?,
-            None => rows,
-        })
     }
 }
 

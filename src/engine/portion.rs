@@ -50,7 +50,10 @@ impl SchemaProvider for Portion {
         let Some(table) = self.all.table(name).await? else {
             return Ok(None);
         };
-        if !catalog().get(name).is_some_and(|table| table.by_day) {
+        if !catalog()
+            .stored_table(name)
+            .is_some_and(|table| table.by_day)
+        {
             return Ok(Some(table));
         }
         let source = provider_as_source(table);

@@ -9,8 +9,8 @@ use datafusion::error::Result;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
+use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 
 /// DataFusion's rules, the one that pushes filters into scans with a guard.
 pub(super) fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
@@ -25,7 +25,8 @@ pub(super) fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
 }
 
 /// DataFusion 55.2 pushes a filter over columns of both sides of an outer join into one side by the names of the columns alone, so that rows come that
-/// the filter should drop (tests/it/sql.rs holds the query). Where both sides have a name in common, filters stay where they are.
+/// the filter should drop (tests/it/sql.rs holds the query). Where both sides have a name in common, filters above the join stay where they are; those
+/// below it, on either side, are pushed by themselves.
 #[derive(Debug)]
 struct Guarded(FilterPushdown);
 
@@ -35,10 +36,14 @@ impl PhysicalOptimizerRule for Guarded {
         plan: Arc<dyn ExecutionPlan>,
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match is_doubtful(&plan) {
-            true => Ok(plan),
-            false => self.0.optimize(plan, config),
+        if !is_doubtful(&plan) {
+            return self.0.optimize(plan, config);
         }
+        let children = plan.children().into_iter().map(Arc::clone);
+        let children: Vec<Arc<dyn ExecutionPlan>> = children
+            .map(|child| self.optimize(child, config))
+            .collect::<Result<_>>()?;
+        replace_children_if_necessary(plan, children)
     }
 
     fn name(&self) -> &str {

@@ -1,12 +1,12 @@
 //! An open session: the tables of an archive or of memory, files and watchlists, for one range of times.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field};
-use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::catalog::SchemaProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::{MemTable, TableProvider};
 use datafusion::execution::memory_pool::MemoryReservation;
@@ -15,15 +15,17 @@ use datafusion::prelude::SessionContext;
 
 use super::context::{beside, context, threads};
 use super::deadline::{Deadline, Threads};
+use super::memory::{LIST, Room};
 use super::options::{Columns, Options, STACK, STORED, TimeRange, WATCHLISTS};
 use super::portion::{Portion, catalog_of};
+use super::stored::Stored;
 use super::table::Particulars;
 use super::views::found::Customs;
 use super::views::names;
 use super::watchlist::Watchlists;
 use super::{functions, table, times};
 use crate::archive::Archive;
-use crate::catalog::{TIME, Table, audit, catalog};
+use crate::catalog::{TIME, Table, catalog};
 use crate::fault::{Error, Result};
 
 /// Where the tables of a session come from.
@@ -48,8 +50,8 @@ pub struct Session {
     pub(super) runtime: Arc<Threads>,
     /// Shared by the sessions that are a part of this one.
     pub(super) deadline: Arc<Deadline>,
-    /// Stored tables that have rows.
-    pub(super) present: Vec<&'static Table>,
+    /// Stored tables, with the rows of all times.
+    pub(super) stored: Arc<Stored>,
     pub(super) watchlists: Vec<String>,
     /// Which of them are empty and only stand in for those that are not there.
     pub(super) stand_ins: Vec<String>,
@@ -60,8 +62,8 @@ pub struct Session {
     pub(super) customs: Arc<Customs>,
     /// Held by who makes a view: of two threads that plan a query over it, one would find its name taken.
     pub(super) making: Arc<tokio::sync::Mutex<()>>,
-    /// Stored tables and the kept paths of their records whose texts are all JSON.
-    pub(super) nested: Arc<HashSet<(&'static str, &'static str)>>,
+    /// Tables of which a function tells whether they have an event, and those functions, where a view has asked.
+    pub(super) known: Arc<OnceLock<Vec<(&'static str, &'static str)>>>,
     /// The memory of what files hold, and lists that were given as rows.
     pub(super) held: Vec<Arc<MemoryReservation>>,
     /// Of the files, by their names.
@@ -84,10 +86,24 @@ impl Session {
         let context = context(options)?;
         functions::register(&context)?;
         times::register(&context)?;
+        let room = Room(Arc::clone(&context.runtime_env().memory_pool));
         let lists = match &source {
-            Source::Archive(archive) => Watchlists::of(&archive.root().join(WATCHLISTS)),
-            Source::Memory(_) => Watchlists::default(),
+            Source::Archive(archive) => Watchlists::of(&archive.root().join(WATCHLISTS), room),
+            Source::Memory(_) => Watchlists::none(room),
         };
+        let pinned = match &source {
+            Source::Archive(archive) => {
+                let store = Arc::new(archive.store().clone());
+                context.register_object_store(table::store_url()?.as_ref(), store);
+                Some(archive.pinned()?)
+            }
+            Source::Memory(_) => None,
+        };
+        let seen = TimeRange {
+            from: None,
+            to: options.seen,
+        };
+        let stored = Arc::new(Stored::of(pinned, seen));
         let mut session = Session {
             whole: beside(&context)?,
             context,
@@ -95,56 +111,32 @@ impl Session {
             now: options.now,
             runtime: Arc::new(Threads::new(runtime)),
             deadline: Arc::new(Deadline::new(options.timeout)),
-            present: Vec::new(),
+            stored: Arc::clone(&stored),
             watchlists: lists.names(),
             stand_ins: Vec::new(),
             kept: Vec::new(),
             files: Vec::new(),
             customs: Arc::default(),
             making: Arc::default(),
-            nested: Arc::default(),
+            known: Arc::default(),
             held: Vec::new(),
             particulars: HashMap::new(),
             columns: options.columns,
         };
         let lists: Arc<dyn SchemaProvider> = Arc::new(lists);
-        let stored: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
+        if let Source::Memory(rows) = source {
+            for (table, batches) in rows {
+                let has_rows = !batches.is_empty();
+                let rows = Arc::new(MemTable::try_new(table.schema(), vec![batches])?);
+                stored.put(table, rows, has_rows)?;
+            }
+        }
+        let stored: Arc<dyn SchemaProvider> = stored;
         let portion: Arc<dyn SchemaProvider> = Arc::new(Portion::of(Arc::clone(&stored)));
         for (context, stored) in [(&session.whole, stored), (&session.context, portion)] {
             let schemas = catalog_of(context)?;
             schemas.register_schema(STORED, stored)?;
             schemas.register_schema(WATCHLISTS, Arc::clone(&lists))?;
-        }
-        match source {
-            Source::Archive(archive) => {
-                let store = Arc::new(archive.store().clone());
-                let url = table::store_url()?;
-                session.context.register_object_store(url.as_ref(), store);
-                let snapshot = archive.snapshot()?;
-                let mut nested = HashSet::new();
-                for table in catalog().tables() {
-                    let lists = audit::LISTS.into_iter().filter(|_| table.record.is_some());
-                    let certain = lists.filter(|path| snapshot.is_nested(table, path));
-                    nested.extend(certain.map(|path| (table.name, path)));
-                    let files = snapshot.files(table).to_vec();
-                    let has_rows = !files.is_empty();
-                    let provider = Arc::new(table::ArchiveTable::new(table, files));
-                    session.store(table, provider, has_rows, options)?;
-                }
-                session.nested = Arc::new(nested);
-            }
-            Source::Memory(mut rows) => {
-                for table in catalog().tables() {
-                    let batches = rows
-                        .iter()
-                        .position(|(t, _)| std::ptr::eq(*t, table))
-                        .map(|i| rows.swap_remove(i).1)
-                        .unwrap_or_default();
-                    let has_rows = !batches.is_empty();
-                    let provider = Arc::new(MemTable::try_new(table.schema(), vec![batches])?);
-                    session.store(table, provider, has_rows, options)?;
-                }
-            }
         }
         for (name, path) in &options.files {
             session.add_file(name, path)?;
@@ -152,37 +144,12 @@ impl Session {
         Ok(session)
     }
 
-    pub(super) fn store(
-        &mut self,
-        table: &'static Table,
-        provider: Arc<dyn TableProvider>,
-        has_rows: bool,
-        options: &Options,
-    ) -> Result<()> {
-        let seen = TimeRange {
-            from: None,
-            to: options.seen,
-        };
-        let provider = match table.by_day && !seen.is_all() {
-            true => seen
-                .of_rows(self.context.read_table(provider)?, TIME)?
-                .into_view(),
-            false => provider,
-        };
-        self.whole
-            .register_table(TableReference::partial(STORED, table.name), provider)?;
-        if has_rows {
-            self.present.push(table);
-        }
-        Ok(())
-    }
-
     /// Adds a watchlist that is not in the archive; all columns are text.
     ///
     /// # Errors
     /// When there is one of that name.
     pub fn add_watchlist(&mut self, name: &str, batch: RecordBatch) -> Result<()> {
-        let room = self.room().reserve(name);
+        let room = self.room().reserve(&format!("{LIST}{name}"));
         room.try_grow(batch.get_array_memory_size())?;
         self.held.push(Arc::new(room));
         let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
@@ -228,14 +195,14 @@ impl Session {
 
     /// Names of the tables that have rows of events of their own, and of files.
     pub(crate) fn stored_names(&self) -> Vec<String> {
-        let events = self.present.iter().filter(|t| t.by_day);
+        let events = self.stored.present().filter(|t| t.by_day);
         let stored = events.map(|t| t.name.to_string());
         stored.chain(self.files.iter().cloned()).collect()
     }
 
     /// Whether a stored table has rows.
     pub fn has(&self, name: &str) -> bool {
-        self.present.iter().any(|t| t.name == name)
+        self.stored.has(name)
     }
 
     pub(crate) fn context(&self) -> &SessionContext {

@@ -20,12 +20,17 @@ use super::options::{PUBLIC, STORED, TimeRange, WATCHLISTS};
 use super::portion::{catalog_of, schema_of};
 use super::session::Session;
 use super::{views, watchlist};
+use crate::catalog::table;
 use crate::fault::Result;
 
 /// Bytes of one view that are kept in memory: some hundred thousand label actions …
 const KEPT: usize = 128 << 20;
 /// … and of the memory for queries at most one part in so many.
 const KEPT_SHARE: usize = 4;
+/// Rows of one audit log that do not fit into that, whatever they are.
+const KEPT_ROWS: u64 = 1 << 18;
+/// Logs that the view of audit records is made of.
+const AUDIT_LOGS: [&str; 3] = ["UnifiedAuditLog", "OfficeActivity", "CloudAppEvents"];
 /// Rows of a batch in memory, as many as DataFusion works on at a time.
 const BATCH_ROWS: usize = 8192;
 
@@ -78,7 +83,7 @@ impl Session {
             now,
             runtime: Arc::clone(&self.runtime),
             deadline,
-            present: self.present.clone(),
+            stored: Arc::clone(&self.stored),
             watchlists: self.watchlists.clone(),
             stand_ins: self.stand_ins.clone(),
             kept: Vec::new(),
@@ -86,7 +91,7 @@ impl Session {
             // Its tables are made of rows of all times, and once.
             customs: Arc::clone(&self.customs),
             making: Arc::clone(&self.making),
-            nested: Arc::clone(&self.nested),
+            known: Arc::clone(&self.known),
             held: self.held.clone(),
             particulars: self.particulars.clone(),
             columns: self.columns,
@@ -101,7 +106,10 @@ impl Session {
         if self.kept.iter().any(|(kept, _)| kept == name) {
             return Ok(());
         }
-        let rows = self.block_until(self.view_rows(name))?;
+        let rows = match self.is_large(name) {
+            true => None,
+            false => self.block_until(self.view_rows(name))?,
+        };
         let reservation = match rows {
             Some((table, reservation)) => {
                 let reference = || TableReference::bare(name);
@@ -118,6 +126,12 @@ impl Session {
         };
         self.kept.push((name.to_string(), reservation));
         Ok(())
+    }
+
+    /// Whether a view has too many rows to be kept, by the logs alone: to find out by its rows may take longer than all that asks it.
+    fn is_large(&self, name: &str) -> bool {
+        let rows = |log: &str| self.stored.rows_within(table(log), self.range);
+        name == AUDIT_LOGS[0] && AUDIT_LOGS.into_iter().any(|log| rows(log) > KEPT_ROWS)
     }
 
     /// The rows of a view, where they are not too many.

@@ -16,8 +16,8 @@ impl Session {
     pub fn names(&self) -> Vec<String> {
         let mut names = vec![views::LABEL_EVENTS.to_string()];
         names.extend(
-            self.present
-                .iter()
+            self.stored
+                .present()
                 .map(|t| t.name.to_string())
                 .chain(["CloudAppEvents", "OfficeActivity", "UnifiedAuditLog"].map(String::from)),
         );

@@ -1,6 +1,7 @@
 //! Watchlists: CSV files of reference data, all columns text, as in Sentinel.
 //!
-//! A list is read when a query names it first, and once. So a bad one stops the queries that need it and no others.
+//! A list is read when a query names it first, and once. So a bad one stops the queries that need it and no others. Its rows stay, and are
+//! a part of the memory of queries: one that there is no room for is tried again when it is named again.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -14,14 +15,18 @@ use async_trait::async_trait;
 use datafusion::catalog::SchemaProvider;
 use datafusion::datasource::{MemTable, TableProvider, TableType};
 use datafusion::error::{DataFusionError, Result as PlanResult};
+use datafusion::execution::memory_pool::MemoryReservation;
 
+use super::memory::{LIST, Room};
 use crate::fault::{Error, Result};
 use crate::ingest::watchlist::{self, Watchlist};
 
 /// The watchlists of a session as a schema of DataFusion, by their names in lower case.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Watchlists {
     lists: Mutex<BTreeMap<String, List>>,
+    /// The memory of queries.
+    room: Room,
     /// Why nobody knows which lists there are.
     unlisted: Option<Refused>,
 }
@@ -35,7 +40,15 @@ struct List {
     outcome: Option<Outcome>,
 }
 
-type Outcome = std::result::Result<Arc<dyn TableProvider>, Refused>;
+type Outcome = std::result::Result<Open, Refused>;
+
+/// A list that was read.
+#[derive(Debug)]
+struct Open {
+    table: Arc<dyn TableProvider>,
+    /// The memory of its rows; given as rows, they are counted by who gave them.
+    _room: Option<MemoryReservation>,
+}
 
 /// A file that cannot be asked, and why.
 #[derive(Debug)]
@@ -62,17 +75,27 @@ impl Refused {
 
 impl Watchlists {
     /// Those of an archive's folder, none of them read; none where the folder is missing.
-    pub(super) fn of(folder: &Path) -> Watchlists {
+    pub(super) fn of(folder: &Path, room: Room) -> Watchlists {
+        let none = Watchlists::none(room);
         match list(folder) {
             Ok(lists) => Watchlists {
                 lists: Mutex::new(lists),
-                unlisted: None,
+                ..none
             },
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Watchlists::default(),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => none,
             Err(e) => Watchlists {
-                lists: Mutex::default(),
                 unlisted: Some(Refused::new(folder, format!("cannot read it: {e}"))),
+                ..none
             },
+        }
+    }
+
+    /// None but those that are given as rows.
+    pub(super) fn none(room: Room) -> Watchlists {
+        Watchlists {
+            lists: Mutex::default(),
+            room,
+            unlisted: None,
         }
     }
 
@@ -101,12 +124,13 @@ impl SchemaProvider for Watchlists {
         let Some(list) = lists.get_mut(&key(name)) else {
             return Ok(None);
         };
-        let outcome = list
-            .outcome
-            .get_or_insert_with(|| open(&list.name, &list.file));
-        match outcome {
-            Ok(table) => Ok(Some(Arc::clone(table))),
-            Err(refused) => Err(refused.told()),
+        if list.outcome.is_none() {
+            list.outcome = Some(open(&list.name, &list.file, &self.room)?);
+        }
+        match &list.outcome {
+            Some(Ok(open)) => Ok(Some(Arc::clone(&open.table))),
+            Some(Err(refused)) => Err(refused.told()),
+            None => Ok(None),
         }
     }
 
@@ -128,7 +152,7 @@ impl SchemaProvider for Watchlists {
                 free.insert(List {
                     name,
                     file: PathBuf::new(),
-                    outcome: Some(Ok(table)),
+                    outcome: Some(Ok(Open { table, _room: None })),
                 });
                 Ok(None)
             }
@@ -178,27 +202,58 @@ fn list(folder: &Path) -> io::Result<BTreeMap<String, List>> {
 /// A received archive shows its own files and none of the machine's that it is read on.
 const LINKED_FOLDER: &str = "its folder is a link, which is not followed out of an archive";
 
+/// What a cell takes while its list is read, beside its text: where it ends, in the list and in its column.
+const CELL_BYTES: usize = size_of::<usize>() + size_of::<i32>();
+
 /// Reads a list of an archive.
-fn open(name: &str, file: &Path) -> Outcome {
-    let table = |content: &[u8]| -> std::result::Result<MemTable, String> {
-        let list = Watchlist::parse(name, content)?;
-        let batch = batch_of(&list).map_err(|e| e.to_string())?;
-        MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(|e| e.to_string())
+///
+/// # Errors
+/// When there is no room for it. That is nothing to remember: others give theirs back.
+fn open(name: &str, file: &Path, room: &Room) -> PlanResult<Outcome> {
+    let refused = |reason: String| Ok(Err(Refused::new(file, reason)));
+    let room = room.reserve(&format!("{LIST}{name}"));
+    // What it takes to read it, until its rows are there.
+    let reading = room.new_empty();
+    match own(file) {
+        Ok(bytes) => reading.try_grow(bytes)?,
+        Err(reason) => return refused(reason),
+    }
+    let content = match watchlist::read(file) {
+        Ok(content) => content,
+        Err(reason) => return refused(reason),
     };
-    own(file)
-        .and_then(|()| watchlist::read(file))
-        .and_then(|content| table(&content))
-        .map(|table| Arc::new(table) as Arc<dyn TableProvider>)
-        .map_err(|reason| Refused::new(file, reason))
+    let ends = |byte: &&u8| matches!(byte, b',' | b';' | b'\t' | b'|' | b'\n');
+    let cells = content.iter().filter(ends).count();
+    // Its text as it came, and cell by cell.
+    let text = content.len().saturating_mul(2);
+    reading.try_resize(text.saturating_add(cells.saturating_mul(CELL_BYTES)))?;
+    let list = match Watchlist::parse(name, &content) {
+        Ok(list) => list,
+        Err(reason) => return refused(reason),
+    };
+    drop(content);
+    let batch = match batch_of(&list) {
+        Ok(batch) => batch,
+        Err(e) => return refused(e.to_string()),
+    };
+    drop((list, reading));
+    room.try_grow(batch.get_array_memory_size())?;
+    Ok(match MemTable::try_new(batch.schema(), vec![vec![batch]]) {
+        Ok(table) => Ok(Open {
+            table: Arc::new(table),
+            _room: Some(room),
+        }),
+        Err(e) => Err(Refused::new(file, e.to_string())),
+    })
 }
 
-/// Refuses a link.
-fn own(file: &Path) -> std::result::Result<(), String> {
+/// Bytes of a file of the archive's own. Refuses a link.
+fn own(file: &Path) -> std::result::Result<usize, String> {
     match std::fs::symlink_metadata(file) {
         Ok(found) if found.is_symlink() => {
             Err("it is a link, which is not followed out of an archive".into())
         }
-        Ok(_) => Ok(()),
+        Ok(found) => Ok(usize::try_from(found.len()).unwrap_or(usize::MAX)),
         Err(e) => Err(format!("cannot read it: {e}")),
     }
 }

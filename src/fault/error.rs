@@ -164,6 +164,10 @@ impl Error {
             Error::Delta { .. } => {
                 Some("`coldtrail archive repair` makes a log again that cannot be read".into())
             }
+            // Other tables hold events, which nothing makes again.
+            Error::Damaged(text) if text.contains("LabelEvents/") => {
+                Some("`coldtrail archive rebuild` derives LabelEvents from the events again".into())
+            }
             Error::Busy(_) => Some("try again".into()),
             Error::Temporary { .. } => Some(
                 "a query beyond --memory-limit uses the folder of --temp-dir, or that which TMPDIR names: make room there, name another, or raise the limit"
@@ -246,6 +250,8 @@ enum Origin {
     File { path: PathBuf, reason: String },
     /// A file of the archive: nothing else is read through an object store or as Parquet while a query runs.
     Archive,
+    /// A log of the archive, and what is wrong with it.
+    Log(String),
     /// The disk that takes what does not fit into memory: nothing else does input and output of its own.
     Disk(String),
 }
@@ -262,6 +268,9 @@ fn origin(error: &datafusion::error::DataFusionError) -> Option<Origin> {
                 path: path.clone(),
                 reason: reason.clone(),
             });
+        }
+        if let Some(Error::Damaged(text)) = at.downcast_ref::<Error>() {
+            return Some(Origin::Log(text.clone()));
         }
         let in_parquet = matches!(
             at.downcast_ref::<ArrowError>(),
@@ -325,6 +334,7 @@ impl From<datafusion::error::DataFusionError> for Error {
         match origin(&error) {
             Some(Origin::File { path, reason }) => return Error::Unusable { path, reason },
             Some(Origin::Archive) => return Error::Damaged(root.strip_backtrace()),
+            Some(Origin::Log(text)) => return Error::Damaged(text),
             Some(Origin::Disk(reason)) => {
                 return Error::Temporary {
                     reason,

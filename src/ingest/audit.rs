@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use super::json::{self, Fault, Paths};
+use super::json::{self, Fault, KeyOrder, Paths};
 use super::rows::{Row, Slot, TableRows, id_key};
 use super::time;
 use crate::catalog::audit::{self, record_type, record_type_name, user_type};
@@ -116,18 +116,33 @@ pub fn push<'a>(
     record: i64,
     fallback_time: Option<i64>,
 ) -> Result<(), Refusal> {
+    push_or(text, row, rows, record, &|| fallback_time)
+}
+
+/// The same where the export's own time is dear to read: few records need it.
+///
+/// # Errors
+/// As [`push`].
+pub fn push_or<'a>(
+    text: &'a str,
+    row: &mut Row<'a>,
+    rows: &mut TableRows,
+    record: i64,
+    fallback_time: &dyn Fn() -> Option<i64>,
+) -> Result<(), Refusal> {
     let plan = &*AUDIT;
-    if text.trim().is_empty() {
+    if !text.starts_with('{') && text.trim().is_empty() {
         row.clear();
         return Err(Refusal::Empty);
     }
     let mut creation = Slot::Empty;
     let mut sender = Slot::Empty;
-    let print = match json::walk(text, &plan.paths, |slot, raw| match slot {
+    let walked = json::walk(text, &plan.paths, &mut rows.keys, |slot, raw| match slot {
         CREATION_TIME => creation = raw.into(),
         SENDER_IP => sender = raw.into(),
         column => row.set_path(column, raw.into()),
-    }) {
+    });
+    let print = match walked {
         Ok(print) => print,
         Err(fault) => {
             row.clear();
@@ -145,7 +160,7 @@ pub fn push<'a>(
     }
     if at.is_some() {
         row.replace(plan.time, creation);
-    } else if let Some(t) = fallback_time {
+    } else if let Some(t) = fallback_time() {
         row.replace(plan.time, micros(t));
     }
     if let Some(number) = plan.enums(row)
@@ -185,7 +200,7 @@ pub fn promote<'a>(text: &'a str, row: &mut Row<'a>) -> bool {
 }
 
 /// Reads the RawEventData of CloudAppEvents where it stands in the row's own text, in one go: the promoted columns, the text and its
-/// fingerprint.
+/// fingerprint. `keys` are those of such records before.
 ///
 /// # Errors
 /// When it is not JSON.
@@ -193,9 +208,10 @@ pub fn promote_value<'a>(
     value: json::Value<'_, 'a>,
     column: usize,
     row: &mut Row<'a>,
+    keys: &mut KeyOrder,
 ) -> Result<(), Fault> {
     let plan = &*CLOUD_APP;
-    let (text, print) = value.walk(&plan.paths, |slot, raw| {
+    let (text, print) = value.walk(&plan.paths, keys, |slot, raw| {
         if slot < plan.table.columns.len() {
             row.set_path(slot, raw.into());
         }

@@ -8,7 +8,7 @@
 //! - [`audit`], [`columns`]: record kinds. They know fields, nothing of CSV. [`entra`]: sign-ins in other spellings.
 //! - [`wrappers`]: records inside objects of other tools; [`recast`]: events as other interfaces spell them; [`answers`]: what is no event.
 //! - [`mended`], [`python`]: JSON that was damaged or is none; [`behind`]: records behind something else on their lines.
-//! - [`rows`]: typed columns of one table, filled row by row.
+//! - [`rows`]: typed columns of one table, filled row by row. `expected`: keys are found by the order of the records before.
 //! - [`block`]: a piece of a file converted on one core; files are cut at record boundaries so that all cores work on one file.
 //! - [`watchlist`]: lists of reference data, which are no events.
 //!
@@ -21,6 +21,7 @@ pub mod block;
 pub mod columns;
 pub mod csv;
 pub mod entra;
+mod expected;
 pub mod format;
 pub mod input;
 pub mod json;

@@ -6,19 +6,23 @@
 //! by value (`1`, `1.0` and `"1"`), reals by the nearest `f64`, times by the microsecond that is stored, bools by what they mean, JSON as
 //! [`super::json`] says, texts as they are. Nothing, null and an empty text are the same there: CSV does not tell them apart.
 
-use arrow::array::{ArrayRef, StringBuilder};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StringBuilder, new_null_array};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::json;
+use super::json::{self, KeyOrder};
 use super::time::{Clocks, DateOrder, TakenFrom};
-use crate::catalog::{EXTRA, Origin, TIME, Table};
+use crate::catalog::{EXTRA, Kusto, Origin, TIME, Table};
 
 mod identity;
+mod room;
 mod sink;
 mod slot;
 
 pub use identity::{guid, id_key};
-use sink::{Appended, Sink, append, slot_time};
+use room::Room;
+use sink::{Appended, Sink, append};
 pub use slot::Slot;
 use slot::push_json_string;
 
@@ -70,17 +74,18 @@ impl<'a> Row<'a> {
         if matches!(value, Slot::Empty) || matches!(&value, Slot::Text(t) if t.is_empty()) {
             return true;
         }
-        if self.slots[column] != Slot::Empty {
+        let slot = &mut self.slots[column];
+        if !matches!(slot, Slot::Empty) {
             return false;
         }
-        self.slots[column] = value;
+        *slot = value;
         self.touched.push(column);
         true
     }
 
     /// Sets a column that promises what `->>` gives: empty text is a value there, the last value stays, and null takes it away.
     pub fn set_path(&mut self, column: usize, value: Slot<'a>) {
-        if value != Slot::Empty || self.slots[column] != Slot::Empty {
+        if !matches!((&value, &self.slots[column]), (Slot::Empty, Slot::Empty)) {
             self.replace(column, value);
         }
     }
@@ -92,10 +97,11 @@ impl<'a> Row<'a> {
 
     /// Replaces a column.
     pub fn replace(&mut self, column: usize, value: Slot<'a>) {
-        if self.slots[column] == Slot::Empty {
+        let slot = &mut self.slots[column];
+        if matches!(slot, Slot::Empty) {
             self.touched.push(column);
         }
-        self.slots[column] = value;
+        *slot = value;
     }
 
     /// Sets a column to what is kept under another name, where it counts in the fingerprint.
@@ -153,7 +159,10 @@ impl<'a> Row<'a> {
 pub struct TableRows {
     /// The table.
     pub table: &'static Table,
-    sinks: Vec<Sink>,
+    /// Columns that have a value; a table has many that an export says nothing of.
+    sinks: Vec<Option<Sink>>,
+    /// Rows that each of them has so far.
+    filled: Vec<usize>,
     /// Hash of the event's identity, where the record has one.
     pub ids: Vec<Option<u128>>,
     /// Fingerprints.
@@ -169,6 +178,14 @@ pub struct TableRows {
     order: Option<DateOrder>,
     is_stable: Vec<bool>,
     name_prints: Vec<u128>,
+    /// Column of the event's time.
+    time: Option<usize>,
+    /// Bytes of the block, where they are known.
+    block: usize,
+    /// What columns have room for from the beginning.
+    room: Room,
+    /// Keys of the audit records that became rows.
+    pub(super) keys: KeyOrder,
 }
 
 /// Columns that tell of the workspace or the export, not of the event.
@@ -190,7 +207,8 @@ impl TableRows {
     pub fn new(table: &'static Table, order: Option<DateOrder>) -> Self {
         TableRows {
             table,
-            sinks: table.columns.iter().map(|c| Sink::new(c.kusto)).collect(),
+            sinks: table.columns.iter().map(|_| None).collect(),
+            filled: vec![0; table.columns.len()],
             ids: Vec::new(),
             prints: Vec::new(),
             records: Vec::new(),
@@ -208,17 +226,52 @@ impl TableRows {
                 .iter()
                 .map(|c| xxh3_128(c.name.as_bytes()))
                 .collect(),
+            time: table.position(TIME),
+            block: 0,
+            room: Room {
+                rows: 1024,
+                texts: Vec::new(),
+            },
+            keys: KeyOrder::default(),
         }
     }
 
     /// The same with room for records of so many bytes in all.
     pub fn with_capacity(table: &'static Table, order: Option<DateOrder>, bytes: usize) -> Self {
+        /// Bytes of a short record, and the rows of a block of such.
+        const SHORT: usize = 1024;
+        const MOST: usize = 2048;
         let mut rows = TableRows::new(table, order);
+        // Grown step by step, columns would be copied over and over; a file of one record needs next to nothing.
+        if bytes > 0 {
+            rows.block = bytes;
+            rows.room = room::like_the_last(table.name, bytes).unwrap_or_else(|| Room {
+                rows: (bytes / SHORT).clamp(16, MOST),
+                texts: Vec::new(),
+            });
+        }
         if let Some(record) = table.record {
-            // Grown step by step, the longest column would be copied over and over.
-            rows.sinks[record] = Sink::Text(StringBuilder::with_capacity(1024, bytes));
+            let texts = StringBuilder::with_capacity(rows.room.rows, bytes);
+            rows.sinks[record] = Some(Sink::Text(texts));
         }
         rows
+    }
+
+    /// The column, with a value or null for each row before the one that is being added.
+    #[inline] // it runs for every value of every row
+    fn sink(&mut self, column: usize) -> &mut Sink {
+        let at = self.records.len();
+        let kusto = self.table.columns[column].kusto;
+        let sink = self.sinks[column].get_or_insert_with(|| {
+            let text = self.room.texts.get(column).copied();
+            Sink::new(kusto, self.room.rows, text)
+        });
+        let missing = at - self.filled[column];
+        if missing > 0 {
+            sink.append_nulls(missing);
+            self.filled[column] = at;
+        }
+        sink
     }
 
     /// How dates without a fixed form are read.
@@ -238,34 +291,36 @@ impl TableRows {
 
     /// Types the row and adds it. `print` is the fingerprint where the caller knows it, else that of the columns.
     pub fn push(&mut self, row: &mut Row<'_>, record: i64, print: Option<u128>) {
-        let at = self.records.len();
+        let (table, at, order) = (self.table, self.records.len(), self.order);
         let mut sum: u128 = 0;
         let mut time = None;
         for t in 0..row.touched.len() {
             let i = row.touched[t];
             let slot = std::mem::take(&mut row.slots[i]);
-            if slot == Slot::Empty {
+            if matches!(slot, Slot::Empty) {
                 continue;
             }
-            let column = &self.table.columns[i];
-            let sink = &mut self.sinks[i];
-            sink.pad(at);
+            let column = &table.columns[i];
             let stable = print.is_none() && self.is_stable[i] && row.derived != Some(i);
+            let sink = self.sink(i);
             if let (Some((known, value)), Sink::Text(b)) = (row.known, &mut *sink)
                 && known == i
                 && stable
             {
                 b.append_value(slot.text());
+                self.filled[i] = at + 1;
                 sum = sum.wrapping_add(json::mix(self.name_prints[i], value));
                 continue;
             }
-            match append(sink, column.kusto, &slot, self.order, stable) {
+            match append(sink, column.kusto, &slot, order, stable) {
                 Appended::Value(value) => {
+                    let last = sink.last_time();
+                    self.filled[i] = at + 1;
                     if stable {
                         sum = sum.wrapping_add(json::mix(self.name_prints[i], value));
                     }
-                    if column.name == TIME {
-                        time = slot_time(&slot, self.order);
+                    if self.time == Some(i) {
+                        time = last;
                     }
                 }
                 Appended::Nothing => {}
@@ -275,15 +330,17 @@ impl TableRows {
         let print = print.unwrap_or_else(|| sum.wrapping_add(row.extra_print));
         if !row.extra.is_empty() {
             row.extra.push('}');
-            let i = self.table.at(EXTRA);
-            self.sinks[i].pad(at);
-            if let Sink::Text(b) = &mut self.sinks[i] {
+            let i = table.at(EXTRA);
+            if let Sink::Text(b) = self.sink(i) {
                 b.append_value(&row.extra);
+                self.filled[i] = at + 1;
             }
         }
         self.prints.push(print);
         self.records.push(record);
         self.times.push(time);
+        // All values were taken.
+        row.touched.clear();
         row.clear();
     }
 
@@ -293,17 +350,39 @@ impl TableRows {
         debug_assert_eq!(self.ids.len(), self.records.len());
     }
 
-    /// The columns as arrays, in the table's order; lineage columns are all null.
+    /// The columns as arrays, in the table's order; lineage columns are all null. Columns of one type that are all null are one array.
     pub fn arrays(&mut self) -> Vec<ArrayRef> {
         let rows = self.len();
+        let texts = self.sinks.iter();
+        let texts = texts.map(|sink| sink.as_ref().map_or(0, Sink::text_bytes));
+        room::note(self.table.name, self.block, rows, texts.collect());
+        let mut empty: Vec<(Kusto, ArrayRef)> = Vec::new();
+        let filled = std::mem::replace(&mut self.filled, vec![0; self.sinks.len()]);
         self.sinks
             .iter_mut()
-            .map(|sink| {
-                sink.pad(rows);
-                sink.finish()
+            .zip(filled)
+            .zip(&self.table.columns)
+            .map(|((sink, filled), column)| match sink {
+                Some(sink) => {
+                    if filled < rows {
+                        sink.append_nulls(rows - filled);
+                    }
+                    sink.finish()
+                }
+                None => nulls(&mut empty, column.kusto, rows),
             })
             .collect()
     }
+}
+
+/// An array of nulls, made once for each type.
+fn nulls(empty: &mut Vec<(Kusto, ArrayRef)>, kusto: Kusto, rows: usize) -> ArrayRef {
+    if let Some((_, array)) = empty.iter().find(|(own, _)| *own == kusto) {
+        return Arc::clone(array);
+    }
+    let array = new_null_array(&kusto.arrow(), rows);
+    empty.push((kusto, Arc::clone(&array)));
+    array
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ impl Evidence {
 
 /// Returns microseconds since 1970 for a time in any known spelling; `order` is needed for `3/4/2026` and the like.
 pub fn parse(text: &str, order: Option<DateOrder>) -> Option<i64> {
-    // Most of the times that a row may have are not there, and all spellings and languages would be tried.
+    // Most of the times that a row may have are not there, and all spellings would be tried.
     if text.is_empty() {
         return None;
     }
@@ -279,10 +279,9 @@ pub fn iso(b: &[u8]) -> Option<i64> {
         }
         _ => return None,
     };
-    let days = NaiveDate::from_ymd_opt(year as i32, month, day)?
-        .signed_duration_since(NaiveDate::default())
-        .num_days();
-    let seconds = days * 86_400 + i64::from(hour * 3600 + minute * 60 + second) - offset * 60;
+    let days = NaiveDate::from_ymd_opt(year as i32, month, day)?.to_epoch_days();
+    let seconds =
+        i64::from(days) * 86_400 + i64::from(hour * 3600 + minute * 60 + second) - offset * 60;
     Some(seconds * 1_000_000 + micros)
 }
 

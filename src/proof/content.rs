@@ -1,18 +1,56 @@
 //! What the digests speak of: the rows of each ingest, the watchlists, and the bytes of logs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::files::Listed;
 use super::sheet::{Check, Problem, Sheet};
-use crate::archive::digest::RowSets;
+use crate::archive::delta::FileEntry;
+use crate::archive::digest::{RowSet, RowSets};
+use crate::archive::keys::checked;
 use crate::archive::ledger::{self, Ledger};
-use crate::archive::{Archive, WATCHLISTS};
-use crate::catalog::Table;
+use crate::archive::store::KEYS;
+use crate::archive::{Archive, WATCHLISTS, derived};
+use crate::catalog::{LABEL_EVENTS, Table};
+use crate::convert;
 
 /// A file by its name below the archive's folder, and its hash.
 type Hashed = (String, String);
+
+/// What ingests know of the events of a table against its rows, where they could be read.
+pub(super) fn runs(
+    archive: &Archive,
+    ledger: Option<&Ledger>,
+    listed: &Listed,
+    readable: &[&FileEntry],
+    sheet: &mut Sheet,
+) {
+    let Some(ledger) = ledger else {
+        return;
+    };
+    let table = listed.table;
+    let is_whole = listed.complete && readable.len() == listed.files.len();
+    let files = is_whole.then_some(readable);
+    let found = checked::check(archive, ledger, table, convert::identity(table), files);
+    let mut problem = |file: &str, found: String| {
+        let expected = "the events of the table; without the file, the next ingest makes it again";
+        let check = Check::Identities;
+        sheet.problem(Problem::new(check, table.name, file, expected, found));
+    };
+    match found {
+        Ok(wrong) => {
+            for (file, found) in wrong.believed {
+                problem(&file, found.to_string());
+            }
+            sheet.passed_over.extend(wrong.passed_over);
+        }
+        Err(e) => problem("", e.to_string()),
+    }
+}
 
 /// Rows of each ingest against its digests, and each entry against the one before.
 pub(super) fn chain(
@@ -55,6 +93,35 @@ pub(super) fn chain(
             if found != *digest {
                 sheet.problem(problem(table, digest, found));
             }
+        }
+    }
+}
+
+/// Derived rows against those that the events of each ingest give.
+pub(super) fn derived(
+    ledger: &Ledger,
+    made: &RowSets,
+    stored: Option<&RowSets>,
+    unread: &BTreeSet<&str>,
+    sheet: &mut Sheet,
+) {
+    let is_part = |table: &&str| *table == LABEL_EVENTS || derived::is_made_of(table);
+    let damaged = unread.iter().any(is_part);
+    let digest = |set: Option<&RowSet>| match set {
+        Some(set) => set.digest(),
+        None => "no rows".to_string(),
+    };
+    for entry in ledger.exports() {
+        if damaged || derived::rows_of(entry).is_none() {
+            sheet.not_checked(Check::Derived, 1);
+            continue;
+        }
+        sheet.checked(Check::Derived, 1);
+        let (expected, found) = (made.get(&entry.id), stored.and_then(|s| s.get(&entry.id)));
+        if expected != found {
+            let (expected, found) = (digest(expected), digest(found));
+            let problem = Problem::new(Check::Derived, LABEL_EVENTS, &entry.file, expected, found);
+            sheet.problem(problem.at(Some(entry.id), None));
         }
     }
 }
@@ -130,11 +197,18 @@ pub(super) fn watchlists(
     out
 }
 
-/// Hashes of a table's commits and checkpoints.
-pub(super) fn log_hashes(archive: &Archive, table: &Table, sheet: &mut Sheet) -> Vec<Hashed> {
-    let folder = archive.root().join(table.name).join("_delta_log");
+/// Hashes of the files of a table's log, and of the runs that ingests tell its events apart by.
+pub(super) fn side_hashes(archive: &Archive, table: &Table, sheet: &mut Sheet) -> Vec<Hashed> {
+    let log = archive.root().join(table.name).join("_delta_log");
+    let mut out = hashes_below(archive, table, &log, sheet);
+    let runs = archive.root().join(KEYS).join(table.name);
+    out.extend(hashes_below(archive, table, &runs, sheet));
+    out
+}
+
+fn hashes_below(archive: &Archive, table: &Table, folder: &Path, sheet: &mut Sheet) -> Vec<Hashed> {
     let mut out = Vec::new();
-    for entry in walkdir::WalkDir::new(&folder).sort_by_file_name() {
+    for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
         let read = entry.map_err(std::io::Error::from).and_then(|entry| {
             if !entry.file_type().is_file() {
                 return Ok(None);
@@ -145,16 +219,13 @@ pub(super) fn log_hashes(archive: &Archive, table: &Table, sheet: &mut Sheet) ->
                 .unwrap_or(entry.path());
             let parts = below.components().map(|c| c.as_os_str().to_string_lossy());
             let name = parts.collect::<Vec<_>>().join("/");
-            Ok(Some((
-                name,
-                hex::encode(Sha256::digest(fs::read(entry.path())?)),
-            )))
+            Ok(Some((name, hash_of(entry.path())?)))
         });
         match read {
             Ok(hashed) => out.extend(hashed),
             // Where there is no log at all, that is said already.
             Err(e) if folder.is_dir() => {
-                let expected = "a log that can be read";
+                let expected = "a folder whose files can be read";
                 sheet.problem(Problem::new(
                     Check::Log,
                     table.name,
@@ -167,4 +238,18 @@ pub(super) fn log_hashes(archive: &Archive, table: &Table, sheet: &mut Sheet) ->
         }
     }
     out
+}
+
+/// SHA-256 of a file, in hexadecimal.
+fn hash_of(path: &Path) -> std::io::Result<String> {
+    let (mut file, mut hash) = (BufReader::new(File::open(path)?), Sha256::new());
+    loop {
+        let bytes = file.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(hex::encode(hash.finalize()));
+        }
+        hash.update(bytes);
+        let length = bytes.len();
+        file.consume(length);
+    }
 }

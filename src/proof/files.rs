@@ -15,8 +15,8 @@ use super::records::{self, long};
 use super::sheet::{Check, Problem, Sheet};
 use crate::archive::delta::{self, FileEntry};
 use crate::archive::digest::{self, RowSets};
-use crate::archive::{self, Archive, nested, part};
-use crate::catalog::{INGEST_ID, RECORD, TIME, Table, catalog};
+use crate::archive::{self, Archive, derived, ledger, nested, part};
+use crate::catalog::{INGEST_ID, RECORD, TIME, Table, catalog, label_events};
 use crate::fault::{Error, Result};
 use crate::ingest::input::Input;
 use crate::ingest::rows::id_key;
@@ -37,35 +37,45 @@ pub(super) struct Listed {
 /// Lists the tables' files, and looks at their logs and folders on the way.
 pub(super) fn listed(archive: &Archive, sheet: &mut Sheet) -> Vec<Listed> {
     let mut out = Vec::new();
-    for table in catalog().tables() {
+    // As queries read the logs, which mind more of a commit than which files it adds.
+    let pinned = archive.pinned();
+    // A plan that cannot be read is told of each table below.
+    let arriving = archive.arriving().unwrap_or_default();
+    for table in catalog().stored() {
         let folder = archive.root().join(table.name);
-        if !folder.is_dir() {
+        let arriving = arriving.get(table.name);
+        let is_there = folder.is_dir();
+        if !is_there && arriving.is_none() {
             continue;
         }
         sheet.checked(Check::Log, 1);
-        let files = archive.files(table);
+        let asked = match &pinned {
+            Ok(pinned) => pinned.files(table).map(drop).map_err(|e| e.to_string()),
+            Err(e) if table.name == ledger::TABLE => Err(e.to_string()),
+            Err(_) => Ok(()),
+        };
+        let files = asked.and_then(|()| archive.files(table).map_err(|e| e.to_string()));
         let complete = files.is_ok();
         let files = files.unwrap_or_else(|e| {
             let expected = "a log that can be read";
-            sheet.problem(Problem::new(
-                Check::Log,
-                table.name,
-                "",
-                expected,
-                e.to_string(),
-            ));
+            sheet.problem(Problem::new(Check::Log, table.name, "", expected, e));
             Vec::new()
         });
-        if complete {
+        if complete && is_there {
             // A batch that is being committed is in no commit yet.
             let logged = archive.logs().files(table.name).unwrap_or_default();
             commits(archive, table, &logged, sheet);
             columns(archive, table, sheet);
         }
-        let names: HashSet<&str> = files.iter().map(|f| f.path.as_str()).collect();
-        // A commit that cannot be read is told above.
-        let removed = archive.logs().removed(table.name).unwrap_or_default();
-        orphans(&folder, table, &names, &removed, sheet);
+        if is_there {
+            // Those of a commit that was cut off or is under way are no strangers.
+            let arriving = arriving.into_iter().flatten();
+            let names = files.iter().map(|f| f.path.as_str());
+            let names: HashSet<&str> = names.chain(arriving.map(String::as_str)).collect();
+            // A commit that cannot be read is told above.
+            let removed = archive.logs().removed(table.name).unwrap_or_default();
+            orphans(&folder, table, &names, &removed, sheet);
+        }
         out.push(Listed {
             table,
             files,
@@ -144,6 +154,8 @@ fn columns(archive: &Archive, table: &Table, sheet: &mut Sheet) {
         let expected = match known.iter().find(|(n, _)| n == name) {
             Some((_, wanted)) if wanted == kind => continue,
             Some((_, wanted)) => format!("column `{name}`: {wanted}"),
+            // An older version derived it; what is derived again has it no more.
+            None if table.derived => continue,
             None => "a column of the table".to_string(),
         };
         let found = format!("column `{name}`: {kind}");
@@ -216,7 +228,7 @@ fn orphans(
             continue;
         }
         if removed.contains(&name) {
-            // Another program replaced it; that program removes it when it tidies up.
+            // It was replaced, and stays for readers that began before.
             sheet.not_checked(Check::Orphans, 1);
             continue;
         }
@@ -244,6 +256,8 @@ pub(super) struct Read {
     pub rows: BTreeMap<i64, u64>,
     /// What the rows say, by ingest.
     pub sets: RowSets,
+    /// What is derived from the rows, by ingest.
+    pub derived: RowSets,
     /// Half of the hash of each identity: equal halves are looked at again.
     pub ids: Vec<u64>,
     /// Whether the rows were read.
@@ -363,6 +377,9 @@ fn rows(path: &Path, table: &'static Table, entry: &FileEntry, read: &mut Read) 
     for batch in reader {
         let batch = part::conform(&schema, &batch?)?;
         digest::add_rows(&mut read.sets, table, &batch);
+        if let Some(made) = derived::rows(table, &batch, 0..batch.num_rows())? {
+            digest::add_rows(&mut read.derived, label_events(), &made);
+        }
         bounds(table, entry, &batch, &mut read.sheet, &mut times);
         lists(table, entry, &batch, &mut read.sheet);
         for row in 0..batch.num_rows() {
@@ -377,7 +394,7 @@ fn rows(path: &Path, table: &'static Table, entry: &FileEntry, read: &mut Read) 
             let known = ids.iter().flatten().filter_map(id_key);
             read.ids.extend(known.map(|id| id as u64));
         }
-        if table.by_day {
+        if table.by_day && !table.derived {
             records::compare(table, &entry.path, &batch, &mut read.sheet)?;
         }
     }

@@ -29,6 +29,8 @@ pub enum Check {
     Fingerprints,
     /// The chain of what each ingest added.
     Content,
+    /// Rows that are derived from events.
+    Derived,
     /// Watchlists.
     Watchlists,
     /// Exports.
@@ -37,7 +39,7 @@ pub enum Check {
 
 impl Check {
     /// All checks, in the order in which they are told.
-    pub const ALL: [Check; 14] = [
+    pub const ALL: [Check; 15] = [
         Check::Log,
         Check::Files,
         Check::Hashes,
@@ -50,6 +52,7 @@ impl Check {
         Check::Records,
         Check::Fingerprints,
         Check::Content,
+        Check::Derived,
         Check::Watchlists,
         Check::Sources,
     ];
@@ -69,6 +72,7 @@ impl Check {
             Check::Records => "records",
             Check::Fingerprints => "fingerprints",
             Check::Content => "content",
+            Check::Derived => "derived",
             Check::Watchlists => "watchlists",
             Check::Sources => "sources",
         }
@@ -93,6 +97,7 @@ impl Check {
             Check::Records => "typed columns say what the raw record says",
             Check::Fingerprints => "fingerprints are those of the content",
             Check::Content => "rows are those that the ledger's chain of digests speaks of",
+            Check::Derived => "rows of LabelEvents are those that their events give",
             Check::Watchlists => "watchlists are those that were taken",
             Check::Sources => {
                 "exports that are still there are those that were read; a packed one counts once, watchlists stand above"
@@ -110,7 +115,7 @@ impl Check {
                 "the log has no hash of these files: another program or an older version wrote them"
             }
             Check::Orphans => {
-                "another program has replaced these files, and removes them when it tidies up"
+                "the logs have taken these files out: they stay a while for readers that began before, and go by a later `archive compact` or with the program that replaced them"
             }
             Check::Rows => "these files are damaged: their rows are not read",
             Check::Ingests => "tables with damage: their rows cannot all be counted",
@@ -119,6 +124,9 @@ impl Check {
                  `content` covers these rows"
             }
             Check::Content => "an older version wrote it without a digest, or the table has damage",
+            Check::Derived => {
+                "another version derived them, or none did, or a table has damage: `archive rebuild` derives them again"
+            }
             Check::Watchlists => "an older version took them and noted no hash",
             Check::Sources => {
                 "not where they were, or a later export has taken the place: --sources names a folder to look in"
@@ -197,6 +205,7 @@ pub(super) struct Sheet {
     pub(super) kept: Vec<Problem>,
     pub(super) missing: Vec<String>,
     pub(super) leftovers: u64,
+    pub(super) passed_over: Vec<String>,
 }
 
 impl Sheet {
@@ -247,6 +256,7 @@ impl Sheet {
         }
         self.missing.extend(other.missing);
         self.leftovers += other.leftovers;
+        self.passed_over.extend(other.passed_over);
     }
 }
 

@@ -14,11 +14,24 @@ use std::net::{IpAddr, Ipv6Addr};
 /// assert_eq!(clean("localhost"), None);
 /// ```
 pub fn clean(text: &str) -> Option<String> {
-    parse(text).map(|ip| ip.to_string())
+    let host = host(text)?;
+    Some(match host.parse::<IpAddr>().ok()? {
+        // It is read in one spelling only: without zeros in front.
+        IpAddr::V4(_) => host.to_string(),
+        IpAddr::V6(v6) => unmap(v6).to_string(),
+    })
 }
 
 /// The same as an address.
 pub fn parse(text: &str) -> Option<IpAddr> {
+    Some(match host(text)?.parse::<IpAddr>().ok()? {
+        IpAddr::V6(v6) => unmap(v6),
+        v4 => v4,
+    })
+}
+
+/// What stands there without port, brackets, zone and blanks.
+fn host(text: &str) -> Option<&str> {
     let text = text.trim();
     let host = if let Some(rest) = text.strip_prefix('[') {
         rest.split_once(']').map(|(host, _)| host)?
@@ -29,11 +42,7 @@ pub fn parse(text: &str) -> Option<IpAddr> {
         text
     };
     let host = host.split_once('%').map_or(host, |(host, _zone)| host);
-    let ip: IpAddr = host.trim().parse().ok()?;
-    Some(match ip {
-        IpAddr::V6(v6) => unmap(v6),
-        v4 => v4,
-    })
+    Some(host.trim())
 }
 
 fn unmap(v6: Ipv6Addr) -> IpAddr {
@@ -58,6 +67,7 @@ mod tests {
             ("NOTANIPV4 (10.9000.0.1)", None),
             ("1.1.1.1 ", Some("1.1.1.1")),
             (" 192.0.2.1", Some("192.0.2.1")),
+            ("192.0.2.01", None),
             ("2001:DB8::1", Some("2001:db8::1")),
             ("fe80::1%5", Some("fe80::1")),
             ("localhost", None),

@@ -3,7 +3,7 @@
 //! - [`json`]: the one reader of JSON, and the one policy for what is odd in it.
 //! - [`csv`]: the one cutter of comma-separated values; [`address`]: addresses of the internet, made clean.
 //! - [`safe`]: text from logs made harmless for each medium.
-//! - [`swar`]: searches for bytes that end early.
+//! - [`swar`]: searches and comparisons that end early.
 //! - [`count`], [`counted`]: numbers as people read them.
 //!
 //! Knows nothing of Microsoft and nothing of Arrow.

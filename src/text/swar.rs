@@ -35,9 +35,49 @@ pub fn quote_or_backslash(bytes: &[u8], mut at: usize) -> Option<usize> {
     memchr::memchr2(b'"', b'\\', rest).map(|i| at + i)
 }
 
+/// Whether two short texts are equal, without the call that a comparison of slices is.
+#[inline(always)]
+pub fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let word = |bytes: &[u8]| -> u64 {
+        u64::from_le_bytes(bytes.try_into().expect("chunks have eight bytes"))
+    };
+    let (mut left, mut right) = (a.chunks_exact(8), b.chunks_exact(8));
+    for (left, right) in left.by_ref().zip(right.by_ref()) {
+        if word(left) != word(right) {
+            return false;
+        }
+    }
+    match (a.last_chunk::<8>(), b.last_chunk::<8>()) {
+        // Some of their bytes were compared already.
+        (Some(left), Some(right)) => left == right,
+        _ => {
+            let rest = left.remainder().iter().zip(right.remainder());
+            rest.fold(0, |differ, (left, right)| differ | (left ^ right)) == 0
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_equal_where_each_byte_is() {
+        for length in 0..40 {
+            let text: Vec<u8> = (0..length).collect();
+            for place in 0..text.len() {
+                let mut other = text.clone();
+                assert!(same(&text, &other));
+                other[place] ^= 0x80;
+                assert!(!same(&text, &other), "byte {place} of {length}");
+                assert!(!same(&text, &text[..place]));
+            }
+            assert!(same(&text[..0], &[]));
+        }
+    }
 
     #[test]
     fn the_first_match_is_found_wherever_it_stands() {

@@ -7,7 +7,7 @@ use crate::command_line::run;
 use crate::{ask, project};
 
 /// Unpacks the archive that version 0.1.0 wrote from two exports and a watchlist.
-fn old(folder: &Path) -> PathBuf {
+pub(crate) fn old(folder: &Path) -> PathBuf {
     let packed = fs::File::open(project("tests/it/data/archive-0.1.0.zip")).expect("the sample");
     let mut zip = zip::ZipArchive::new(packed).expect("a zip archive");
     for i in 0..zip.len() {

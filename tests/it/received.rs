@@ -123,7 +123,7 @@ impl Place {
 type Trap = fn(&Place);
 
 /// What is laid into the archive, what messages must name, and how it is done.
-const TRAPS: [(&str, &str, Trap); 22] = [
+const TRAPS: [(&str, &str, Trap); 24] = [
     ("the lock is a link", ".lock", |p| {
         fs::remove_file(p.at(".lock")).expect("it can be removed");
         p.link(".lock", "victim");
@@ -185,6 +185,13 @@ const TRAPS: [(&str, &str, Trap); 22] = [
             p.link("_aside", "other");
         },
     ),
+    ("what is known of identities is a link", "_keys", |p| {
+        fs::remove_dir_all(p.at("_keys")).expect("it can be removed");
+        p.link("_keys", "other/_keys");
+    }),
+    ("what is known of identities is a pipe", "_keys", |p| {
+        p.pipe("_keys/UnifiedAuditLog/0000000001-0000000009.keys");
+    }),
     ("a log leads upwards", "../outside", |p| {
         p.name("../../outside/part-000099-00000.parquet");
     }),

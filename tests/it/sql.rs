@@ -76,6 +76,24 @@ fn a_filter_over_both_sides_of_an_outer_join_is_not_lost() {
 }
 
 #[test]
+fn a_filter_below_an_outer_join_reaches_the_scan_whatever_names_both_sides_have() {
+    let (_folder, path) = archive();
+    // Both sides have an `Id`; the list is asked twice, as rules do.
+    let query = "SELECT c.\"ReportId\", l.\"Name\" FROM \
+           (SELECT \"ReportId\", \"RawEventData_Id\" AS \"Id\" FROM stored.\"CloudAppEvents\" WHERE \"ActionType\" = 'FilePreviewed') AS c \
+         LEFT JOIN watchlists.\"Labels\" AS l ON l.\"Id\" = c.\"Id\" LEFT JOIN watchlists.\"Labels\" AS m ON m.\"Id\" = c.\"ReportId\"";
+    let plan = ask(&path, &format!("EXPLAIN {query}")).join("\n");
+    let scans = plan.lines().filter(|line| line.contains("parquet"));
+    let scans: Vec<&str> = scans.collect();
+    assert!(!scans.is_empty(), "{plan}");
+    for scan in scans {
+        assert!(scan.contains("predicate=ActionType"), "{plan}");
+    }
+    let all = "SELECT count(*) FROM CloudAppEvents WHERE \"ActionType\" = 'FilePreviewed'";
+    assert_eq!(ask(&path, all), [ask(&path, query).len().to_string()]);
+}
+
+#[test]
 fn an_equality_beside_a_cross_join_is_not_lost() {
     let (_folder, path) = archive();
     // DataFusion 55.2 gives nine rows unless its rule `eliminate_cross_join` is taken out.

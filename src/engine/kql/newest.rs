@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use datafusion::common::JoinType;
 use datafusion::common::TableReference;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::functions_aggregate::expr_fn::{max, min};
@@ -123,35 +124,97 @@ fn named<'r>(relation: &'r Relation, expr: &Expr) -> Option<&'r Column> {
     }
 }
 
-/// Whether these are rows of one stored table with its record, which cost little to ask twice: no condition on them reads JSON.
-fn is_wide(relation: &Relation) -> bool {
-    let mut plan = relation.plan.as_ref();
-    loop {
-        if plan.expressions().iter().any(PlanExpr::is_volatile) {
-            return false;
-        }
-        plan = match plan {
-            LogicalPlan::Projection(projection) => projection.input.as_ref(),
-            // A stored table, which is cut to the times that can be seen at all.
-            LogicalPlan::SubqueryAlias(alias) if alias.alias.schema() == Some(STORED) => {
-                return has_record(relation, &alias.alias);
-            }
-            LogicalPlan::SubqueryAlias(alias) => alias.input.as_ref(),
-            LogicalPlan::Filter(filter) if is_cheap(relation, &filter.predicate) => {
-                filter.input.as_ref()
-            }
-            LogicalPlan::TableScan(scan) => return has_record(relation, &scan.table_name),
-            _ => return false,
-        };
-    }
+/// Paths of JSON from which on it pays to ask keys and times first.
+const MANY_PATHS: usize = 16;
+
+/// What whole rows cost beyond keys and times.
+#[derive(Default)]
+struct Width {
+    has_record: bool,
+    /// Columns that are read out of JSON.
+    paths: usize,
 }
 
-/// Whether rows of a stored table come with its record.
+/// Whether these are rows of stored tables with their record, or with columns out of it, which cost little to ask twice.
+fn is_wide(relation: &Relation) -> bool {
+    let mut width = Width::default();
+    is_cheap_twice(relation, &relation.plan, Inside::Query, &mut width)
+        && (width.has_record || width.paths >= MANY_PATHS)
+}
+
+/// Where a part of a plan stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    /// Its conditions are on columns of the relation.
+    Query,
+    View,
+}
+
+/// Whether a plan may be run twice: no condition in it reads JSON, and of all joins it has only those that drop what two sources have of one event.
+fn is_cheap_twice(
+    relation: &Relation,
+    plan: &LogicalPlan,
+    inside: Inside,
+    width: &mut Width,
+) -> bool {
+    let expressions = plan.expressions();
+    if expressions.iter().any(PlanExpr::is_volatile) {
+        return false;
+    }
+    let inside = match plan {
+        LogicalPlan::Projection(_) => {
+            width.paths += expressions.iter().filter(|e| reads_json(e)).count();
+            inside
+        }
+        // A stored table, which is cut to the times that can be seen at all.
+        LogicalPlan::SubqueryAlias(alias) if alias.alias.schema() == Some(STORED) => {
+            width.has_record |= has_record(relation, &alias.alias);
+            return true;
+        }
+        LogicalPlan::SubqueryAlias(_) => Inside::View,
+        LogicalPlan::Filter(filter) if is_cheap(relation, &filter.predicate) => inside,
+        LogicalPlan::Filter(filter)
+            if inside == Inside::View && !has_subquery(&filter.predicate) =>
+        {
+            if reads_json(&filter.predicate) {
+                return false;
+            }
+            inside
+        }
+        LogicalPlan::Union(_) | LogicalPlan::Aggregate(_) if inside == Inside::View => inside,
+        LogicalPlan::Join(join) if inside == Inside::View => {
+            let drops = matches!(join.join_type, JoinType::LeftAnti | JoinType::RightAnti);
+            if !drops || expressions.iter().any(reads_json) {
+                return false;
+            }
+            inside
+        }
+        LogicalPlan::TableScan(scan) => {
+            width.has_record |= has_record(relation, &scan.table_name);
+            return scan.table_name.schema() == Some(STORED);
+        }
+        _ => return false,
+    };
+    let mut inputs = plan.inputs().into_iter();
+    inputs.all(|input| is_cheap_twice(relation, input, inside, width))
+}
+
+/// Whether an expression of SQL takes something out of JSON.
+fn reads_json(expr: &PlanExpr) -> bool {
+    let reads = |expr: &PlanExpr| match expr {
+        PlanExpr::ScalarFunction(call) => call.func.name().starts_with("json_"),
+        _ => false,
+    };
+    // Nothing in the closure fails.
+    expr.exists(|expr| Ok(reads(expr))).unwrap_or(true)
+}
+
+/// Whether a relation has the record of this table.
 fn has_record(relation: &Relation, table: &TableReference) -> bool {
     let known = catalog().get(table.table());
     let record = known.and_then(|t| Some(t.columns[t.record?].name));
     let record = record.and_then(|name| relation.column(name));
-    table.schema() == Some(STORED) && record.is_some_and(|c| c.ty == Type::Dynamic)
+    record.is_some_and(|c| c.ty == Type::Dynamic)
 }
 
 /// Whether a condition reads no more than plain columns of the relation and what is stored of them.

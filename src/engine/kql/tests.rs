@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use datafusion::common::TableReference;
 use datafusion::datasource::{TableProvider, TableType};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_plan::ExecutionPlan;
@@ -15,7 +14,6 @@ use super::later::Rows;
 use super::relation::Relation;
 use super::{Answers, Failure, Lowered, Options, Purpose, Verdict};
 use crate::catalog::catalog;
-use crate::engine::options::STORED;
 use crate::engine::{self, Session, Source};
 use crate::function::value::{Type, UNIX_EPOCH_TICKS, Value};
 
@@ -54,15 +52,11 @@ impl TableProvider for Unread {
 /// A session whose tables all seem to have rows. Which tables of a workspace's own there are stands in the rows of one, which has none.
 fn session() -> Session {
     let options = engine::Options::default();
-    let mut session = Session::open(Source::Memory(Vec::new()), &options).expect("a session");
+    let session = Session::open(Source::Memory(Vec::new()), &options).expect("a session");
     for table in catalog().tables().filter(|t| t.name != "OtherRecords") {
-        let reference = || TableReference::partial(STORED, table.name);
-        let removed = session.whole.deregister_table(reference());
-        removed.expect("its table");
         let unread = Arc::new(Unread(table.schema()));
-        session
-            .store(table, unread, true, &options)
-            .expect("another table");
+        let put = session.stored.put(table, unread, true);
+        put.expect("another table");
     }
     session
 }

@@ -6,7 +6,8 @@
 use std::fmt::Write;
 
 use super::select::{columns, lineage, stored};
-use crate::catalog::{EXTRA, INGEST_ID, Kusto, Origin, RECORD, TIME, table};
+use crate::catalog::{EXTRA, FINGERPRINT, INGEST_ID, Kusto, Origin, RECORD, TIME, labels, table};
+use crate::engine::apps::{FIRST_LABEL, FIRST_RECORD};
 use crate::engine::session::Session;
 
 /// Audit records of audit exports and of OfficeActivity, each once.
@@ -26,22 +27,20 @@ pub(super) fn sql(session: &Session, name: &str) -> String {
         AUDIT => audit(session),
         RECORDS => {
             let own = stored(table("UnifiedAuditLog"));
-            with_apps(
-                session,
-                own,
-                &keys(session, &["UnifiedAuditLog"]),
-                APP_RECORDS,
-            )
+            let others = apart(session, &["UnifiedAuditLog"], &apps(APP_RECORDS), APPS_ID);
+            with_apps(session, own, &others)
         }
-        APP_RECORDS => app_records(Take::Records),
-        APP_LABELS => app_records(Take::Labels),
-        LABEL_RECORDS => with_apps(session, all_of(AUDIT), &audited_labels(session), APP_LABELS),
-        _ => with_apps(
-            session,
-            all_of(AUDIT),
-            &keys(session, &AUDITED),
-            APP_RECORDS,
-        ),
+        APP_RECORDS => app_records(session, Take::Records),
+        APP_LABELS => app_records(session, Take::Labels),
+        LABEL_RECORDS => {
+            let key = format!("event_key({APPS_ID})");
+            let others = without(&audited_labels(session), &apps(APP_LABELS), &key);
+            with_apps(session, all_of(AUDIT), &others)
+        }
+        _ => {
+            let others = apart(session, &AUDITED, &apps(APP_RECORDS), APPS_ID);
+            with_apps(session, all_of(AUDIT), &others)
+        }
     }
 }
 
@@ -50,7 +49,7 @@ fn all_of(view: &str) -> String {
 }
 
 /// The keys of the events in those of these tables that have rows, a query for each. What is equal to ingest is one key.
-pub(super) fn keys(session: &Session, tables: &[&str]) -> Vec<String> {
+fn keys(session: &Session, tables: &[&str]) -> Vec<String> {
     let present = tables.iter().filter(|name| session.has(name));
     present
         .map(|name| {
@@ -75,6 +74,32 @@ pub(super) fn without(keys: &[String], rows: &str, key: &str) -> String {
             keys.join(" UNION ALL ")
         ),
     }
+}
+
+/// The rows whose event is in none of these tables, with a condition that others can follow. `id` is the id of a row's event.
+///
+/// Where it is known which events the tables have, they are not read, and a range of times goes down to the rows.
+pub(super) fn apart(session: &Session, tables: &[&str], rows: &str, id: &str) -> String {
+    let present = tables.iter().filter(|name| session.has(name));
+    let known: Option<Vec<String>> = present
+        .map(|name| Some(format!("{}({id})", known(session, name)?)))
+        .collect();
+    match known.as_deref() {
+        Some([]) => format!("{rows} WHERE true"),
+        Some(known) => format!("{rows} WHERE NOT ({})", known.join(" OR ")),
+        None => {
+            let keys = keys(session, tables);
+            let rows = without(&keys, rows, &format!("event_key({id})"));
+            format!("{rows} WHERE true")
+        }
+    }
+}
+
+/// The function that tells whether a table has the event of an id; nothing where it is not known which it has.
+fn known(session: &Session, name: &str) -> Option<&'static str> {
+    let mut all = session.known_events().iter();
+    all.find(|(table, _)| *table == name)
+        .map(|(_, function)| *function)
 }
 
 /// Audit records of audit exports, and those that only OfficeActivity had: it has their fields, not the record itself.
@@ -118,10 +143,11 @@ fn audit(session: &Session) -> String {
         sql,
         " UNION ALL SELECT {} FROM {}",
         columns(own, &from_office),
-        without(
-            &keys(session, &["UnifiedAuditLog"]),
+        apart(
+            session,
+            &["UnifiedAuditLog"],
             "stored.\"OfficeActivity\" AS o",
-            "event_key(o.\"OfficeId\")"
+            "o.\"OfficeId\""
         )
     );
     sql
@@ -150,18 +176,16 @@ const HAS_RECORD: &str =
 
 /// Whether a record is about labels, as a condition on its type and its operation.
 pub(super) fn is_label(record_type: &str, operation: &str) -> String {
+    let types: Vec<String> = labels::RECORD_TYPES.iter().map(i32::to_string).collect();
+    let operations: Vec<String> = labels::operations().map(|o| format!("'{o}'")).collect();
     format!(
-        "({record_type} IN (43, 71, 72, 75, 82, 83, 84, 93, 94, 95, 96) OR {operation} IN ({OPERATIONS}) \
-          OR ({record_type} = 13 AND {operation} = 'MipLabel'))"
+        "({record_type} IN ({}) OR {operation} IN ({}) OR ({record_type} = {} AND {operation} = '{}'))",
+        types.join(", "),
+        operations.join(", "),
+        labels::SECOND_OF_MAIL,
+        labels::MAIL
     )
 }
-
-/// Operations that are about labels whatever the type of the record.
-const OPERATIONS: &str = "'SensitivityLabelApplied', 'SensitivityLabelUpdated', 'SensitivityLabelChanged', 'SensitivityLabelRemoved', \
-    'FileSensitivityLabelApplied', 'FileSensitivityLabelChanged', 'FileSensitivityLabelRemoved', \
-    'SiteSensitivityLabelApplied', 'SiteSensitivityLabelChanged', 'SiteSensitivityLabelRemoved', \
-    'SensitivityLabeledFileOpened', 'SensitivityLabeledFileRenamed', 'SensitivityLabeledFileModified', \
-    'SensitivityLabeledFileDeleted', 'DocumentSensitivityMismatchDetected'";
 
 /// Which rows of CloudAppEvents are taken for audit records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,11 +208,21 @@ impl Take {
         }
     }
 
+    /// The function that tells of a row whether no other row of its event comes before it.
+    fn is_first(self) -> &'static str {
+        match self {
+            Take::Records => FIRST_RECORD,
+            Take::Labels => FIRST_LABEL,
+        }
+    }
+
     /// The order of the rows of one event; no two have the same. Some records are in two rows, `1_20892_<Id>` and `2_20892_<Id>`: the
-    /// first by ReportId counts, whatever the order of the ingests, and one with the record before one without.
+    /// first by ReportId counts, whatever the order of the ingests, and one with the record before one without. Of rows without a ReportId the
+    /// first by time counts, and of those of one time one that is chosen by its content.
     fn rank(self) -> String {
         let rank = format!(
-            "coalesce(c.\"ReportId\", coalesce(CAST(c.\"{TIME}\" AS VARCHAR), '') || ' ' || \
+            "coalesce(nullif(trim(c.\"ReportId\"), ''), coalesce(CAST(c.\"{TIME}\" AS VARCHAR), '') || ' ' || \
+               coalesce(encode(c.\"{FINGERPRINT}\", 'hex'), '') || ' ' || \
                CAST(c.\"{INGEST_ID}\" AS VARCHAR) || ':' || CAST(c.\"{RECORD}\" AS VARCHAR))"
         );
         match self {
@@ -198,6 +232,11 @@ impl Take {
             }
         }
     }
+}
+
+/// Whether a row of CloudAppEvents is about a label, as a condition.
+pub(super) fn is_app_label() -> String {
+    Take::Labels.condition()
 }
 
 /// The keys of the events in [`LABEL_RECORDS`].
@@ -231,7 +270,7 @@ fn audited_labels(session: &Session) -> Vec<String> {
 }
 
 /// CloudAppEvents as audit records.
-fn app_records(take: Take) -> String {
+fn app_records(session: &Session, take: Take) -> String {
     let own = table("UnifiedAuditLog");
     // What the row itself says where it has no record.
     let instead = |name: &str| match (take, name) {
@@ -268,6 +307,12 @@ fn app_records(take: Take) -> String {
     };
     let list = columns(own, &from_apps);
     let (key, rank, condition) = (app_key(), take.rank(), take.condition());
+    if known(session, "CloudAppEvents").is_some() {
+        let first = take.is_first();
+        return format!(
+            "SELECT {list} FROM stored.\"CloudAppEvents\" AS c WHERE {condition} AND {first}({APP_ID}, {rank})"
+        );
+    }
     // To number the rows of each key would be to sort them all.
     format!(
         "SELECT {list} FROM (SELECT {key} AS \"Key\", min({rank}) AS \"First\" FROM stored.\"CloudAppEvents\" AS c \
@@ -276,13 +321,18 @@ fn app_records(take: Take) -> String {
     )
 }
 
-/// Audit records, and those of CloudAppEvents (in a view) that none of these tables has.
-fn with_apps(session: &Session, rows: String, keys: &[String], apps: &str) -> String {
+/// The rows of a view of CloudAppEvents as audit records.
+fn apps(view: &str) -> String {
+    format!("\"{view}\" AS a")
+}
+
+/// The id of an event there.
+const APPS_ID: &str = "a.\"Id\"";
+
+/// Audit records, and those of CloudAppEvents that none of their tables has.
+fn with_apps(session: &Session, rows: String, others: &str) -> String {
     if !session.has("CloudAppEvents") {
         return rows;
     }
-    format!(
-        "{rows} UNION ALL SELECT a.* FROM {}",
-        without(keys, &format!("\"{apps}\" AS a"), "event_key(a.\"Id\")")
-    )
+    format!("{rows} UNION ALL SELECT a.* FROM {others}")
 }

@@ -200,7 +200,7 @@ SELECT
   r."_IngestId",
   r."_Record"
 FROM stored."AipServiceUserLog" AS r
-WHERE r."RequestType" IN ('AcquireLicense', 'FECreateEndUserLicenseV1', 'BECreateEndUserLicenseV1')
+WHERE licence_request(r."RequestType") IS NOT NULL
   AND coalesce(r."UserId", '') <> ''
   AND r."UserId" NOT LIKE 'microsoftrmsonline@%'
   AND r."UserId" NOT LIKE 'Aadrm\_S-1-7-0%'"#;
@@ -225,7 +225,7 @@ SELECT
   r."_IngestId",
   r."_Record"
 FROM stored."RMSData_CL" AS r
-WHERE btrim(r."request_type_s", ''' ') IN ('AcquireLicense', 'FECreateEndUserLicenseV1', 'BECreateEndUserLicenseV1')
+WHERE licence_request(btrim(r."request_type_s", ''' ')) IS NOT NULL
   AND btrim(r."user_id_s", ''' ') <> ''
   AND btrim(r."user_id_s", ''' ') NOT LIKE 'microsoftrmsonline@%'
   AND btrim(r."user_id_s", ''' ') NOT LIKE 'Aadrm\_S-1-7-0%'"#;

@@ -4,17 +4,52 @@
 //! watchlist `Labels`. A labelled mail writes two `MipLabel` records, of types 43 and 13; the second counts only where the first is
 //! missing.
 //!
+//! Where the archive has the rows derived already, the view joins them with names and ranks and leaves out what is there twice. Else it works
+//! them out of the sources, as [`derived`](crate::archive::derived) does: a session over events in memory, or over an archive of an older version.
+//!
 //! Sources write the address of one person in several cases; here it has one, so that a person is one group. The record keeps its own.
 
 use datafusion::common::TableReference;
 
-use super::audit_records::{LABEL_RECORDS, app_key, is_label, label_keys, without};
+use super::audit_records::{LABEL_RECORDS, app_key, is_app_label, is_label, label_keys, without};
 use super::information_protection_logs::{REQUESTS, has_requests};
+use crate::archive::derived::is_made_of;
+use crate::catalog::catalog;
+use crate::catalog::labels::{HEARTBEAT, MAIL, SECOND_OF_MAIL};
 use crate::engine::session::Session;
 use crate::fault::{Error, Result};
 
 /// The view's query.
 pub(super) async fn sql(session: &Session) -> Result<String> {
+    let (country, events) = match session.stored.is_derived() {
+        true => derived(session),
+        false => (country(session), events(session)),
+    };
+    Ok(format!(
+        "WITH labels AS ({labels}), country AS ({country}), events AS ({events}) {CHOOSE}",
+        labels = labels(session).await?,
+    ))
+}
+
+/// The countries of events and the events, of the rows that are derived. What ingests have seen to is not worked out again.
+fn derived(session: &Session) -> (String, String) {
+    let country = match session.stored.may_have("CloudAppEvents") {
+        true => DERIVED_COUNTRY.to_string(),
+        false => no_country(),
+    };
+    let tables = catalog().tables().filter(|t| is_made_of(t.name));
+    let mut sources = tables.filter(|t| session.stored.may_have(t.name));
+    let first = sources.next().map(|table| table.name);
+    // An audit log has each event once.
+    let rows = match (first, sources.next()) {
+        (Some("UnifiedAuditLog" | "OfficeActivity"), None) => "stored.\"LabelEvents\"",
+        _ => ONCE,
+    };
+    (country, format!("{DERIVED} {rows} AS u {BESIDE_MAIL}"))
+}
+
+/// The events of all sources, worked out of these.
+fn events(session: &Session) -> String {
     let mut parts = vec![audit(session)];
     if session.has("InformationProtectionLogs_CL") {
         parts.push(INFORMATION_PROTECTION.to_string());
@@ -25,12 +60,10 @@ pub(super) async fn sql(session: &Session) -> Result<String> {
     if session.has("MicrosoftPurviewInformationProtection") {
         parts.push(purview(session));
     }
-    Ok(format!(
-        "WITH labels AS ({labels}), country AS ({country}), events AS ({events}) {CHOOSE}",
-        labels = labels(session).await?,
-        country = country(session),
-        events = parts.join(" UNION ALL "),
-    ))
+    if session.has("DataSecurityEvents") {
+        parts.push(secured(session));
+    }
+    parts.join(" UNION ALL ")
 }
 
 /// The watchlist with one row a label; the names of its columns may be in any case.
@@ -71,16 +104,22 @@ async fn labels(session: &Session) -> Result<String> {
     ))
 }
 
-/// The country of an event, where a CloudAppEvents row says it.
+/// The country of an event, where a CloudAppEvents row about a label says it.
 fn country(session: &Session) -> String {
     if !session.has("CloudAppEvents") {
-        return "SELECT CAST(NULL AS VARCHAR) AS \"Key\", CAST(NULL AS VARCHAR) AS \"CountryCode\" WHERE false".into();
+        return no_country();
     }
     format!(
         "SELECT {} AS \"Key\", min(c.\"CountryCode\") AS \"CountryCode\" FROM stored.\"CloudAppEvents\" AS c \
-         WHERE c.\"CountryCode\" IS NOT NULL GROUP BY 1",
-        app_key()
+         WHERE c.\"CountryCode\" IS NOT NULL AND {} GROUP BY 1",
+        app_key(),
+        is_app_label()
     )
+}
+
+fn no_country() -> String {
+    "SELECT CAST(NULL AS VARCHAR) AS \"Key\", CAST(NULL AS VARCHAR) AS \"CountryCode\" WHERE false"
+        .into()
 }
 
 /// What tables say of mails and their labels: columns with the type, the operation and the mail of a record.
@@ -119,7 +158,7 @@ fn audit(session: &Session) -> String {
         .map(|(table, record_type, operation, mail)| {
             format!(
                 "SELECT m.\"{mail}\" AS \"Mail\" FROM stored.\"{table}\" AS m \
-                 WHERE {record_type} = 43 AND m.\"{operation}\" = 'MipLabel'"
+                 WHERE {record_type} = 43 AND m.\"{operation}\" = '{MAIL}'"
             )
         })
         .collect();
@@ -128,15 +167,18 @@ fn audit(session: &Session) -> String {
         [] => rows,
         mails => format!(
             "({}) AS m RIGHT ANTI JOIN {rows} \
-               ON m.\"Mail\" = u.\"ObjectId\" AND u.\"RecordType\" = 13 AND u.\"Operation\" = 'MipLabel'",
+               ON m.\"Mail\" = u.\"ObjectId\" AND u.\"RecordType\" = {SECOND_OF_MAIL} AND u.\"Operation\" = '{MAIL}'",
             mails.join(" UNION ALL ")
         ),
     };
     format!(
-        "{AUDIT} FROM {rows} WHERE {} AND (u.\"Operation\" IS DISTINCT FROM 'HeartBeat')",
+        "{AUDIT} FROM {rows} WHERE {} AND (u.\"Operation\" IS DISTINCT FROM '{HEARTBEAT}')",
         is_label("u.\"RecordType\"", "u.\"Operation\"")
     )
 }
+
+/// Rows of Sentinel's table of the same records that say something of their own. Types 13 and 97: the second record of a mail, and signs of life.
+const PURVIEW_ROWS: &str = r#"(m."Operation" IS DISTINCT FROM 'HeartBeat') AND coalesce(m."RecordType", 0) NOT IN (13, 97)"#;
 
 /// Sentinel's table of the same records, those that no other source has.
 fn purview(session: &Session) -> String {
@@ -145,53 +187,49 @@ fn purview(session: &Session) -> String {
         "stored.\"MicrosoftPurviewInformationProtection\" AS m",
         "event_key(m.\"Id\")",
     );
-    // Types 13 and 97: the second record of a mail, and signs of life.
-    format!(
-        "{PURVIEW} FROM {rows} WHERE (m.\"Operation\" IS DISTINCT FROM 'HeartBeat') \
-           AND coalesce(m.\"RecordType\", 0) NOT IN (13, 97)"
-    )
+    format!("{PURVIEW} FROM {rows} WHERE {PURVIEW_ROWS}")
+}
+
+/// Data security events of Defender XDR that are about a label, those that no other source has.
+fn secured(session: &Session) -> String {
+    let mut keys = label_keys(session);
+    if session.has("MicrosoftPurviewInformationProtection") {
+        keys.push(format!(
+            "SELECT event_key(m.\"Id\") AS \"Key\" FROM stored.\"MicrosoftPurviewInformationProtection\" AS m \
+             WHERE {PURVIEW_ROWS}"
+        ));
+    }
+    let rows = without(&keys, SECURED_ROWS, "event_key(d.\"ActivityId\")");
+    format!("{SECURED} FROM {rows} WHERE d.\"Label\" IS NOT NULL")
 }
 
 /// What an audit record says, wherever it came from.
 const AUDIT: &str = r#"
 SELECT
   u."TimeGenerated",
-  CASE
-    WHEN u."Operation" IN ('SensitivityLabelApplied', 'FileSensitivityLabelApplied', 'SiteSensitivityLabelApplied', 'MipLabel') THEN 'applied'
-    WHEN u."Operation" IN ('SensitivityLabelUpdated', 'SensitivityLabelChanged', 'FileSensitivityLabelChanged', 'SiteSensitivityLabelChanged') THEN 'changed'
-    WHEN u."Operation" IN ('SensitivityLabelRemoved', 'FileSensitivityLabelRemoved', 'SiteSensitivityLabelRemoved') THEN 'removed'
-    WHEN u."Operation" IN ('SensitivityLabeledFileOpened', 'SensitivityLabelFileRead', 'Access') THEN 'FileOpened'
-    WHEN u."Operation" = 'SensitivityLabeledFileRenamed' THEN 'FileRenamed'
-    WHEN u."Operation" = 'SensitivityLabeledFileModified' THEN 'FileModified'
-    WHEN u."Operation" IN ('SensitivityLabeledFileDeleted', 'FileDeleted') THEN 'FileDeleted'
-    WHEN u."Operation" = 'Discover' THEN 'FileDiscovered'
-    WHEN u."Operation" = 'DocumentSensitivityMismatchDetected' THEN 'LabelMismatch'
-    WHEN u."Operation" IN ('SensitivityLabelPolicyMatched', 'AutoSensitivityLabelRuleMatch') THEN 'PolicyMatched'
-    WHEN u."RecordType" = 95 THEN 'ProtectionChanged'
-    ELSE 'Other'
-  END AS "Kind",
-  CASE lower(coalesce(u."SensitivityLabelEventData_LabelEventType", u."LabelEventType"))
-    WHEN '1' THEN 1 WHEN 'labelupgraded' THEN 1 WHEN '2' THEN 2 WHEN 'labeldowngraded' THEN 2
-    WHEN '3' THEN 3 WHEN 'labelremoved' THEN 3 WHEN '4' THEN 4 WHEN 'labelchangedsameorder' THEN 4
-  END AS "EventType",
+  coalesce(label_failure(u."ResultStatus"), label_operation(u."Operation"),
+    CASE WHEN u."RecordType" = 95 AND trim(u."Operation") <> '' THEN 'ProtectionChanged' END, 'Other') AS "Kind",
+  label_event_type(coalesce(u."SensitivityLabelEventData_LabelEventType", u."LabelEventType")) AS "LabelEventType",
   u."Operation",
   u."UserId",
   u."UserType",
-  coalesce(nullif(u."ItemName", ''), nullif(u."SourceFileName", ''), nullif(u."DestinationFileName", ''), regexp_replace(u."ObjectId", '^.*[/\\]', '')) AS "FileName",
+  coalesce(nullif(u."ItemName", ''), nullif(u."SourceFileName", ''), nullif(u."DestinationFileName", ''),
+    nullif(json_get_str(u."AuditData", 'EmailInfo', 'Subject'), ''), regexp_replace(u."ObjectId", '^.*[/\\]', '')) AS "FileName",
   u."ObjectId" AS "FilePath",
   u."PreviousFileName",
-  lower(coalesce(nullif(u."SensitivityLabelEventData_OldSensitivityLabelId", ''), nullif(u."OldSensitivityLabelId", ''), nullif(u."SourceLabel", ''))) AS "OldLabelId",
+  coalesce(label_id(u."SensitivityLabelEventData_OldSensitivityLabelId"), label_id(u."OldSensitivityLabelId"), label_id(u."SourceLabel"),
+    label_old_of(u."ModifiedProperties")) AS "OldLabelId",
   CAST(NULL AS VARCHAR) AS "OldLabelText",
-  lower(coalesce(nullif(u."SensitivityLabelEventData_SensitivityLabelId", ''), nullif(u."SensitivityLabelId", ''), nullif(u."DestinationLabel", ''), nullif(u."LabelId", ''),
-    CASE WHEN u."RecordType" = 13 THEN json_get_str(u."AuditData", 'PolicyDetails', 0, 'Rules', 0, 'RuleId') END)) AS "NewLabelId",
-  u."LabelName" AS "NewLabelText",
+  coalesce(label_id(u."SensitivityLabelEventData_SensitivityLabelId"), label_id(u."SensitivityLabelId"), label_id(u."DestinationLabel"), label_id(u."LabelId"),
+    label_new_of(u."ModifiedProperties"),
+    CASE WHEN u."RecordType" = 13 THEN lower(json_get_str(u."AuditData", 'PolicyDetails', 0, 'Rules', 0, 'RuleId')) END) AS "NewLabelId",
+  nullif(u."LabelName", '') AS "NewLabelText",
   coalesce(nullif(u."SensitivityLabelEventData_JustificationText", ''), nullif(u."SensitivityLabelJustificationText", '')) AS "Justification",
-  CASE u."SensitivityLabelEventData_ActionSource"
-    WHEN '0' THEN 'None' WHEN '1' THEN 'Default' WHEN '2' THEN 'Auto' WHEN '3' THEN 'Manual' WHEN '4' THEN 'Recommended'
-    ELSE u."SensitivityLabelEventData_ActionSource"
-  END AS "ActionSource",
-  lower(coalesce(u."ProtectionEventData_IsProtected", u."CurrentProtectionType_documentEncrypted")) IN ('true', '1') AS "Protected",
-  lower(coalesce(u."ProtectionEventData_IsProtectedBefore", u."PreviousProtectionType_documentEncrypted")) IN ('true', '1') AS "ProtectedBefore",
+  label_action_source(u."SensitivityLabelEventData_ActionSource") AS "ActionSource",
+  CASE lower(coalesce(u."ProtectionEventData_IsProtected", u."CurrentProtectionType_documentEncrypted"))
+    WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' THEN false WHEN '0' THEN false END AS "Protected",
+  CASE lower(coalesce(u."ProtectionEventData_IsProtectedBefore", u."PreviousProtectionType_documentEncrypted"))
+    WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' THEN false WHEN '0' THEN false END AS "ProtectedBefore",
   coalesce(nullif(u."ProtectionEventData_ProtectionOwner", ''), nullif(u."CurrentProtectionType_owner", ''), nullif(u."PreviousProtectionType_owner", ''),
     nullif(u."SensitivityLabelOwnerEmail", '')) AS "Owner",
   coalesce(nullif(u."Common_ApplicationName", ''), nullif(u."Application", ''), nullif(u."ApplicationDisplayName", '')) AS "Application",
@@ -209,25 +247,19 @@ SELECT
 const INFORMATION_PROTECTION: &str = r#"
 SELECT
   p."TimeGenerated",
-  CASE lower(replace(p."Activity_s", ' ', ''))
-    WHEN 'accessdenied' THEN 'AccessDenied' WHEN 'access' THEN 'FileOpened' WHEN 'discover' THEN 'FileDiscovered'
-    WHEN 'newlabel' THEN 'applied' WHEN 'upgradelabel' THEN 'changed' WHEN 'downgradelabel' THEN 'changed'
-    WHEN 'removelabel' THEN 'removed' WHEN 'fileremoved' THEN 'FileDeleted'
-    WHEN 'newcustomprotection' THEN 'ProtectionChanged' WHEN 'changecustomprotection' THEN 'ProtectionChanged'
-    WHEN 'removecustomprotection' THEN 'ProtectionChanged'
-    ELSE 'Other'
-  END,
-  CASE lower(replace(p."Activity_s", ' ', '')) WHEN 'upgradelabel' THEN 1 WHEN 'downgradelabel' THEN 2 WHEN 'removelabel' THEN 3 END,
+  coalesce(CASE WHEN label_activity(p."Activity_s") IN ('applied', 'changed', 'removed', 'ProtectionChanged')
+    THEN label_failure(json_as_text(p."ExtraColumns", 'ResultStatus_s')) END, label_activity(p."Activity_s"), 'Other'),
+  label_activity_type(p."Activity_s"),
   coalesce(p."Operation_s", p."Activity_s"),
   p."UserId_s",
   CAST(NULL AS INT),
   regexp_replace(p."ObjectId_s", '^.*[/\\]', ''),
   p."ObjectId_s",
   CAST(NULL AS VARCHAR),
-  lower(p."LabelIdBeforeAction_g"),
-  p."LabelNameBefore_s",
-  lower(p."LabelId_g"),
-  p."LabelName_s",
+  label_id(p."LabelIdBeforeAction_g"),
+  nullif(p."LabelNameBefore_s", ''),
+  label_id(p."LabelId_g"),
+  nullif(p."LabelName_s", ''),
   CAST(NULL AS VARCHAR),
   p."ActionSource_s",
   p."Protected_b",
@@ -250,7 +282,7 @@ const RIGHTS_MANAGEMENT: &str = r#"
 SELECT
   r."TimeGenerated",
   CASE WHEN r."Denied" THEN 'AccessDenied' WHEN NOT r."Denied" THEN 'FileOpened' ELSE 'Other' END,
-  CAST(NULL AS BIGINT),
+  CAST(NULL AS VARCHAR),
   r."Operation",
   r."UserId",
   CAST(NULL AS INT),
@@ -281,39 +313,29 @@ SELECT
 const PURVIEW: &str = r#"
 SELECT
   m."TimeGenerated",
-  CASE
-    WHEN m."Operation" LIKE '%LabelRemoved' THEN 'removed'
-    WHEN m."Operation" LIKE '%LabelApplied' OR m."Operation" = 'MipLabel' THEN 'applied'
-    WHEN m."Operation" LIKE '%LabelUpdated' OR m."Operation" LIKE '%LabelChanged' THEN 'changed'
-    WHEN m."Operation" IN ('SensitivityLabeledFileOpened', 'Access') THEN 'FileOpened'
-    WHEN m."Operation" = 'SensitivityLabeledFileRenamed' THEN 'FileRenamed'
-    WHEN m."Operation" = 'SensitivityLabeledFileModified' THEN 'FileModified'
-    WHEN m."Operation" = 'Discover' THEN 'FileDiscovered'
-    WHEN m."Operation" IN ('SensitivityLabeledFileDeleted', 'FileDeleted') THEN 'FileDeleted'
-    WHEN m."Operation" = 'DocumentSensitivityMismatchDetected' THEN 'LabelMismatch'
-    WHEN m."Operation" IN ('SensitivityLabelPolicyMatched', 'AutoSensitivityLabelRuleMatch') THEN 'PolicyMatched'
-    WHEN m."RecordType" = 95 THEN 'ProtectionChanged'
-    ELSE 'Other'
-  END,
-  CASE m."LabelEventType" WHEN 'LabelUpgraded' THEN 1 WHEN 'LabelDowngraded' THEN 2 WHEN 'LabelRemoved' THEN 3 WHEN 'LabelChangedSameOrder' THEN 4 END,
+  coalesce(label_failure(m."ResultStatus"), label_operation(m."Operation"),
+    CASE WHEN m."RecordType" = 95 AND trim(m."Operation") <> '' THEN 'ProtectionChanged' END, 'Other'),
+  label_event_type(m."LabelEventType"),
   m."Operation",
   m."UserId",
   user_type_number(m."UserType"),
-  coalesce(nullif(m."ItemName", ''), regexp_replace(m."ObjectId", '^.*[/\\]', '')),
+  coalesce(nullif(m."ItemName", ''), nullif(json_as_text(m."EmailInfo", 'Subject'), ''), regexp_replace(m."ObjectId", '^.*[/\\]', '')),
   m."ObjectId",
   CAST(NULL AS VARCHAR),
-  lower(nullif(m."OldSensitivityLabelId", '')),
+  label_id(m."OldSensitivityLabelId"),
   CAST(NULL AS VARCHAR),
-  lower(nullif(m."SensitivityLabelId", '')),
+  label_id(m."SensitivityLabelId"),
   nullif(m."LabelName", ''),
   nullif(m."JustificationText", ''),
-  m."ActionSource",
-  lower(coalesce(json_as_text(m."ProtectionEventData", 'IsProtected'), json_as_text(m."CurrentProtectionType", 'documentEncrypted'))) IN ('true', '1'),
-  lower(coalesce(json_as_text(m."ProtectionEventData", 'IsProtectedBefore'), json_as_text(m."PreviousProtectionType", 'documentEncrypted'))) IN ('true', '1'),
+  label_action_source(m."ActionSource"),
+  CASE lower(coalesce(json_as_text(m."ProtectionEventData", 'IsProtected'), json_as_text(m."CurrentProtectionType", 'documentEncrypted')))
+    WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' THEN false WHEN '0' THEN false END,
+  CASE lower(coalesce(json_as_text(m."ProtectionEventData", 'IsProtectedBefore'), json_as_text(m."PreviousProtectionType", 'documentEncrypted')))
+    WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' THEN false WHEN '0' THEN false END,
   coalesce(nullif(json_as_text(m."ProtectionEventData", 'ProtectionOwner'), ''), nullif(json_as_text(m."CurrentProtectionType", 'owner'), ''),
     nullif(json_as_text(m."PreviousProtectionType", 'owner'), ''), nullif(m."SensitivityLabelOwnerEmail", '')),
-  coalesce(json_as_text(m."Common", 'ApplicationName'), m."Application"),
-  m."DeviceName",
+  coalesce(nullif(json_as_text(m."Common", 'ApplicationName'), ''), nullif(m."Application", '')),
+  coalesce(nullif(json_as_text(m."Common", 'DeviceName'), ''), nullif(m."DeviceName", '')),
   clean_ip(m."ClientIP"),
   m."Workload",
   m."RecordType",
@@ -323,6 +345,97 @@ SELECT
   m."_Record",
   CAST(m."_IngestId" AS VARCHAR) || ':' || CAST(m."_Record" AS VARCHAR)"#;
 
+/// Rows of Defender XDR's data security events, with what they say of a label and the path that they are about.
+const SECURED_ROWS: &str = r#"(SELECT s.*,
+    CASE WHEN label_secured(s."Operation") IS NOT NULL THEN s."Operation"
+      WHEN label_secured(s."ActionType") IS NOT NULL THEN s."ActionType" END AS "Label",
+    coalesce(nullif(s."ObjectId", ''), nullif(s."TargetFilePath", '')) AS "Path"
+  FROM stored."DataSecurityEvents" AS s) AS d"#;
+
+/// What a data security event says. One row may be of files with several labels: those are no label that a list could name.
+const SECURED: &str = r#"
+SELECT
+  d."TimeGenerated",
+  label_secured(d."Label"),
+  label_secured_type(d."Label"),
+  d."Label",
+  nullif(d."AccountUpn", ''),
+  CAST(NULL AS INT),
+  coalesce(nullif(d."ObjectName", ''), regexp_replace(d."Path", '^.*[/\\]', '')),
+  d."Path",
+  CAST(NULL AS VARCHAR),
+  CASE WHEN strpos(d."PreviousSensitivityLabelId", ',') = 0 THEN label_id(d."PreviousSensitivityLabelId") END,
+  CAST(NULL AS VARCHAR),
+  CASE WHEN strpos(d."SensitivityLabelId", ',') = 0 AND (label_secured(d."Label") <> 'removed'
+    OR strpos(d."PreviousSensitivityLabelId", ',') > 0 OR label_id(d."SensitivityLabelId") IS DISTINCT FROM label_id(d."PreviousSensitivityLabelId"))
+    THEN label_id(d."SensitivityLabelId") END,
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS BOOLEAN),
+  CAST(NULL AS BOOLEAN),
+  CAST(NULL AS VARCHAR),
+  nullif(d."ApplicationNames", ''),
+  nullif(d."DeviceName", ''),
+  clean_ip(d."IPAddress"),
+  d."Workload",
+  CAST(NULL AS INT),
+  'DataSecurityEvents',
+  d."ActivityId",
+  d."_IngestId",
+  d."_Record",
+  CAST(d."_IngestId" AS VARCHAR) || ':' || CAST(d."_Record" AS VARCHAR)"#;
+
+/// The country of an event, where a derived row says it.
+const DERIVED_COUNTRY: &str = r#"SELECT f."Key", min(f."CountryCode") AS "CountryCode" FROM stored."LabelEvents" AS f
+  WHERE f."CountryCode" IS NOT NULL GROUP BY 1"#;
+
+/// Derived rows, before the rows. Of the two records of a labelled mail the second counts where the first is in no source. Joins keep keys in memory,
+/// not rows.
+const DERIVED: &str = r#"
+SELECT
+  u."TimeGenerated",
+  u."Kind",
+  u."LabelEventType",
+  u."Operation",
+  u."UserId",
+  u."UserType",
+  u."FileName",
+  u."FilePath",
+  u."PreviousFileName",
+  u."OldLabelId",
+  u."OldLabelText",
+  u."NewLabelId",
+  u."NewLabelText",
+  u."Justification",
+  u."ActionSource",
+  u."Protected",
+  u."ProtectedBefore",
+  u."Owner",
+  u."Application",
+  u."DeviceName",
+  u."IPAddress",
+  u."Workload",
+  u."RecordType",
+  u."SourceTable",
+  u."EventId",
+  u."_IngestId",
+  u."_Record",
+  CAST(u."_IngestId" AS VARCHAR) || ':' || CAST(u."_Record" AS VARCHAR) AS "_Source"
+FROM (SELECT m."FilePath" AS "Mail" FROM stored."LabelEvents" AS m
+  WHERE m."RecordType" = 43 AND m."Operation" = 'MipLabel') AS m
+RIGHT ANTI JOIN"#;
+
+/// Of the rows of one key those of the least rank.
+const ONCE: &str = r#"(SELECT e.* FROM
+  (SELECT f."Key" AS "Known", min(f."Rank") AS "First" FROM stored."LabelEvents" AS f
+    WHERE f."Key" IS NOT NULL GROUP BY 1 HAVING count(*) > 1) AS k
+  RIGHT ANTI JOIN stored."LabelEvents" AS e ON k."Known" = e."Key" AND e."Rank" > k."First")"#;
+
+/// Which derived rows are superfluous beside others.
+const BESIDE_MAIL: &str =
+    r#"ON m."Mail" = u."FilePath" AND u."RecordType" = 13 AND u."Operation" = 'MipLabel'"#;
+
 /// Names, ranks, and what follows from them. No two relations have a column of one name: DataFusion 55.2 pushes a filter over columns of both
 /// sides of a join into one of them by their names alone.
 const CHOOSE: &str = r#"
@@ -331,17 +444,18 @@ SELECT
   e."TimeGenerated" AS "Timestamp",
   CASE
     WHEN e."Kind" = 'removed' THEN 'LabelRemoved'
-    WHEN e."Kind" IN ('applied', 'changed') AND e."EventType" = 3 THEN 'LabelRemoved'
-    WHEN e."Kind" IN ('applied', 'changed') AND e."EventType" = 2 THEN 'LabelDowngraded'
+    WHEN e."Kind" IN ('applied', 'changed') AND e."LabelEventType" = 'LabelRemoved' THEN 'LabelRemoved'
+    WHEN e."Kind" IN ('applied', 'changed') AND e."LabelEventType" = 'LabelDowngraded' THEN 'LabelDowngraded'
     WHEN e."Kind" = 'applied' AND e."OldLabelId" IS NULL THEN 'LabelApplied'
-    WHEN e."Kind" IN ('applied', 'changed') AND e."EventType" = 1 THEN 'LabelUpgraded'
-    WHEN e."Kind" IN ('applied', 'changed') AND e."EventType" = 4 THEN 'LabelChanged'
+    WHEN e."Kind" IN ('applied', 'changed') AND e."LabelEventType" = 'LabelUpgraded' THEN 'LabelUpgraded'
+    WHEN e."Kind" IN ('applied', 'changed') AND e."LabelEventType" = 'LabelChangedSameOrder' THEN 'LabelChanged'
     WHEN e."Kind" IN ('applied', 'changed') AND n."NewRank" > o."OldRank" THEN 'LabelUpgraded'
     WHEN e."Kind" IN ('applied', 'changed') AND n."NewRank" < o."OldRank" THEN 'LabelDowngraded'
     WHEN e."Kind" = 'applied' THEN 'LabelApplied'
     WHEN e."Kind" = 'changed' THEN 'LabelChanged'
     ELSE e."Kind"
   END AS "Action",
+  e."LabelEventType",
   e."Operation",
   user_spelling(e."UserId") AS "UserId",
   e."UserType",
@@ -349,10 +463,10 @@ SELECT
   e."FilePath",
   e."PreviousFileName",
   e."OldLabelId",
-  coalesce(o."OldName", e."OldLabelText") AS "OldLabelName",
+  coalesce(nullif(o."OldName", ''), e."OldLabelText", label_default_name(e."OldLabelId")) AS "OldLabelName",
   o."OldRank" AS "OldLabelRank",
   e."NewLabelId",
-  coalesce(n."NewName", e."NewLabelText") AS "NewLabelName",
+  coalesce(nullif(n."NewName", ''), e."NewLabelText", label_default_name(e."NewLabelId")) AS "NewLabelName",
   n."NewRank" AS "NewLabelRank",
   e."Justification",
   e."ActionSource",

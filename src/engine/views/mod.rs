@@ -6,6 +6,12 @@
 //!
 //! Views are made of the rows of all times and cut to the session's range last.
 //!
+//! The time of an event is that of the row that counts, and which row counts does not depend on the order of the ingests. In a view that is the row
+//! of its own table; else that of the audit exports (`CreationTime`), then of OfficeActivity, then of CloudAppEvents, of several there the first by
+//! ReportId, else by time and content. `LabelEvents` asks the audit exports first, then OfficeActivity, CloudAppEvents,
+//! MicrosoftPurviewInformationProtection and DataSecurityEvents. Of two contents of one event in one table the one that came first counts, and the
+//! other is in `Revisions`: the archive takes nothing back that a finding may stand on.
+//!
 //! The mappings follow public rows of the same event in several tables; where a product enriches (countries), a view over audit records says
 //! null. Names of people are those that the archive knows from its other tables.
 
@@ -21,9 +27,7 @@ use crate::catalog::{DATE, EXTRA, Kusto, Origin, TIME, TYPE, Table, catalog, tab
 use crate::fault::Result;
 use crate::ingest::format::OTHER;
 
-use audit_records::{
-    APP_LABELS, APP_RECORDS, AUDIT, LABEL_RECORDS, RECORDS, has_audit, keys, without,
-};
+use audit_records::{APP_LABELS, APP_RECORDS, AUDIT, LABEL_RECORDS, RECORDS, apart, has_audit};
 use information_protection_logs::{REQUESTS, has_requests};
 use select::{columns, from_extra, lineage, rows, stored};
 
@@ -95,6 +99,7 @@ async fn make_whole(session: &Session, name: &str) -> Result<()> {
 
 fn needs(session: &Session, name: &str) -> &'static [&'static str] {
     match name {
+        LABEL_EVENTS if session.stored.is_derived() => &[],
         LABEL_EVENTS if has_requests(session) => &[LABEL_RECORDS, REQUESTS],
         LABEL_EVENTS => &[LABEL_RECORDS],
         INFORMATION_PROTECTION_EVENTS => &[INFORMATION_PROTECTION_LOGS],
@@ -124,7 +129,7 @@ pub(super) fn nested_paths(session: &Session, of: &str) -> Vec<&'static str> {
     }
     let certain = |path: &&'static str| {
         let mut sources = present.iter();
-        sources.all(|name| session.nested.contains(&(*name, *path)))
+        sources.all(|name| session.stored.is_nested(name, path))
     };
     audit::LISTS.into_iter().filter(certain).collect()
 }
@@ -183,10 +188,11 @@ fn either_name(session: &Session, own: &Table) -> String {
     sql
 }
 
-/// A key of a JSON list of `{Name, Value}` in a text column.
+/// A key of a JSON list of `{Name, Value}` in a text column. Exports spell a text in several ways: all slashes of an audit CSV are escaped.
 fn named_value(column: &str, key: &str) -> String {
     format!(
-        "(regexp_match({column}, '\"Name\":\\s*\"{key}\",\\s*\"Value\":\\s*\"((?:[^\"\\\\]|\\\\.)*)\"'))[1]"
+        "json_get_str('[\"' || \
+           (regexp_match({column}, '\"Name\":\\s*\"{key}\",\\s*\"Value\":\\s*\"((?:[^\"\\\\]|\\\\.)*)\"'))[1] || '\"]', 0)"
     )
 }
 
@@ -269,11 +275,7 @@ fn cloud_app_events(session: &Session) -> String {
         sql,
         " UNION ALL SELECT {} FROM {}",
         columns(own, &from_audit),
-        without(
-            &keys(session, &["CloudAppEvents"]),
-            &rows,
-            "event_key(u.\"Id\")"
-        )
+        apart(session, &["CloudAppEvents"], &rows, "u.\"Id\"")
     );
     sql
 }
@@ -361,14 +363,15 @@ fn office_activity(session: &Session) -> String {
     let _ = write!(
         sql,
         " UNION ALL SELECT {} FROM {} \
-          WHERE u.\"Workload\" IN ('Exchange', 'SharePoint', 'OneDrive', 'MicrosoftTeams') \
+            AND u.\"Workload\" IN ('Exchange', 'SharePoint', 'OneDrive', 'MicrosoftTeams') \
             AND coalesce(u.\"RecordType\", 0) NOT IN ({LABEL_RECORD_TYPES}) \
             AND (u.\"RecordType\" = 13 AND u.\"Operation\" = 'MipLabel') IS NOT TRUE",
         columns(own, &from_audit),
-        without(
-            &keys(session, &["OfficeActivity"]),
+        apart(
+            session,
+            &["OfficeActivity"],
             &format!("\"{RECORDS}\" AS u"),
-            "event_key(u.\"Id\")"
+            "u.\"Id\""
         )
     );
     sql

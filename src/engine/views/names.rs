@@ -1,9 +1,8 @@
 //! The views by name, and which of their columns are kept beside those of the product.
 
+pub use crate::catalog::LABEL_EVENTS;
 use crate::catalog::{EXTRA, INGEST_ID, RECORD, SECOND_TIME, catalog};
 
-/// Our table of label actions.
-pub const LABEL_EVENTS: &str = "LabelEvents";
 /// Table of Azure Information Protection's analytics; its view has the denials of all sources.
 pub const INFORMATION_PROTECTION_LOGS: &str = "InformationProtectionLogs_CL";
 /// Microsoft's function over `InformationProtectionLogs_CL`.

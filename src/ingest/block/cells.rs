@@ -1,6 +1,7 @@
 //! Records that are rows of a CSV: their cells, and what becomes of these.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::super::columns::{Target, is_named};
@@ -19,6 +20,14 @@ use crate::text::json as plain;
 
 /// Rows of a block whose two clocks are compared.
 const CLOCKS: usize = 16;
+
+thread_local! {
+    /// Buffer for the cells of a block: fresh memory has to be cleared by the system first.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Bytes of a buffer that is kept: larger ones are rare and would only sit there.
+const KEPT_BUFFER: usize = 4 << 20;
 
 /// The audit record that Export-Csv took apart: cells that hold objects or arrays as JSON are taken as such, the others are text.
 fn object_of<'c>(names: &[String], values: impl Iterator<Item = &'c str>) -> String {
@@ -104,7 +113,7 @@ impl<'b> CellReader<'b> {
             header: &format.header,
             block,
             delimiter,
-            fields: Fields::with_capacity(block.bytes.len()),
+            fields: Fields::within(BUFFER.take(), block.bytes.len()),
             records: Vec::new(),
         }
     }
@@ -298,6 +307,10 @@ pub(super) fn cells(format: &Arc<Format>, block: &Block, delimiter: u8, out: &mu
         | Kind::Wrapped { .. } => {}
     }
     out.records = total;
+    let buffer = csv.cells.text.into_bytes();
+    if buffer.capacity() <= KEPT_BUFFER {
+        BUFFER.set(buffer);
+    }
 }
 
 impl CsvBlock<'_> {
@@ -447,22 +460,20 @@ impl<'b> AuditCells<'b> {
             values.clear();
             values.extend(csv.cells.of(r).0);
             self.keep_beside(&values, &mut row);
-            let fallback = self
-                .time
-                .and_then(|t| values.get(t))
-                .and_then(|t| time::parse(t, csv.format.order));
+            let cell = self.time.and_then(|t| values.get(t)).copied();
+            let fallback = || cell.and_then(|t| time::parse(t, csv.format.order));
             let text = values.get(self.audit).copied().unwrap_or("");
             let before = self.rows.len();
             let number = record.number as i64;
-            let mut pushed = audit::push(text, &mut row, &mut self.rows, number, fallback);
+            let mut pushed = audit::push_or(text, &mut row, &mut self.rows, number, &fallback);
             if let Err(refusal) = pushed {
-                pushed = self.push_otherwise(refusal, record, &values, fallback);
+                pushed = self.push_otherwise(refusal, record, &values, fallback());
             }
             if let Err(refusal) = pushed {
                 csv.reject(record, audit_reason(&refusal, text), out);
             } else if r < CLOCKS
                 && self.rows.len() > before
-                && let (Some(cell), Some(Some(own))) = (fallback, self.rows.times.last())
+                && let (Some(cell), Some(Some(own))) = (fallback(), self.rows.times.last())
             {
                 out.shift = out.shift.and(shift(cell, *own));
             }

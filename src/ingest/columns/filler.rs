@@ -3,24 +3,22 @@
 use std::borrow::Cow;
 
 use chrono_tz::Tz;
-use hashbrown::HashMap;
 
 use super::super::audit;
 use super::super::entra::Parts;
-use super::super::json::{self, Fault, Value};
+use super::super::expected::Expected;
+use super::super::json::{self, Fault, KeyOrder, Value};
 use super::super::python;
 use super::super::rows::{Row, Slot, TableRows, id_key};
 use super::super::time::{self, Clocks, DateOrder, Local};
 use super::addresses;
 use super::candidates::{By, Candidates, Chosen, is_half};
+use super::quotes::unquoted;
 use super::target::{Half, MADE, OTHER, Target, is_named, target, target_timed};
 use crate::catalog::{Origin, TIME, Table};
 
 /// Names of the event's time, by rank.
 const TIMES: [&str; 3] = ["_OriginalTimeGenerated", "Timestamp", "TimeGenerated"];
-
-/// Names of one file whose columns are remembered: hostile input may have endless different ones.
-const MAX_NAMES: usize = 65_536;
 
 /// Adds rows of one table.
 pub struct Filler<'a> {
@@ -31,7 +29,9 @@ pub struct Filler<'a> {
     timed: Candidates<'a>,
     date: Cow<'a, str>,
     clock: Cow<'a, str>,
-    targets: HashMap<String, Named>,
+    names: Expected<Named>,
+    /// Keys of the promoted column's records.
+    keys: KeyOrder,
     /// Number of the row that is being set, from 1.
     number: u64,
     /// Local times of the row that are not one instant.
@@ -70,20 +70,6 @@ struct Named {
     row: u64,
 }
 
-/// `'joe@contoso.com'` and `{id}` without their marks; `-` is nothing.
-fn unquoted(value: &str) -> &str {
-    let value = value.trim();
-    let value = value
-        .strip_prefix('\'')
-        .and_then(|v| v.strip_suffix('\''))
-        .unwrap_or(value);
-    let value = value
-        .strip_prefix('{')
-        .and_then(|v| v.strip_suffix('}'))
-        .unwrap_or(value);
-    if value == "-" { "" } else { value }
-}
-
 impl<'a> Filler<'a> {
     /// For this table; `order` is how dates without a fixed form are read, `zone` that of times that say they are local.
     pub fn new(table: &'static Table, order: Option<DateOrder>, zone: Option<Tz>) -> Self {
@@ -99,7 +85,8 @@ impl<'a> Filler<'a> {
             column: None,
             everywhere: true,
             asked: false,
-            targets: HashMap::new(),
+            names: Expected::default(),
+            keys: KeyOrder::default(),
             number: 1,
             clocks: Clocks::default(),
             time: table.at(TIME),
@@ -152,10 +139,7 @@ impl<'a> Filler<'a> {
     /// Sets one value of the row.
     pub fn set(&mut self, target: &Target, value: Slot<'a>) {
         let value = match value {
-            Slot::Text(text) if self.quoted => Slot::Text(match text {
-                Cow::Borrowed(text) => Cow::Borrowed(unquoted(text)),
-                Cow::Owned(text) => Cow::Owned(unquoted(&text).to_string()),
-            }),
+            Slot::Text(text) if self.quoted => Slot::Text(unquoted(text)),
             value => value,
         };
         match target {
@@ -192,11 +176,13 @@ impl<'a> Filler<'a> {
                 }
                 self.row.extra(name, &value);
             }
+            Target::Column(i) if matches!(self.row.get(*i), Slot::Empty) => {
+                self.row.set(*i, value);
+            }
             Target::Column(i) => {
-                let copy = value.clone();
                 // A header that stands there twice may say the same twice.
-                if !self.row.set(*i, value) && *self.row.get(*i) != copy {
-                    self.row.extra(self.table.columns[*i].name, &copy);
+                if !value.text().is_empty() && *self.row.get(*i) != value {
+                    self.row.extra(self.table.columns[*i].name, &value);
                 }
             }
             Target::Spelled(place) => match &mut self.parts {
@@ -361,30 +347,44 @@ impl<'a> Filler<'a> {
         if key.starts_with("__UDI_RequiredFields") {
             return Ok(());
         }
-        let mut targets = std::mem::take(&mut self.targets);
-        if targets.len() > MAX_NAMES {
-            targets.clear();
-        }
-        let named = targets.entry_ref(key).or_insert_with(|| Named {
-            target: target_timed(self.table, key, self.column.as_deref()),
+        let (table, column) = (self.table, self.column.as_deref());
+        let named = self.names.of(key, || Named {
+            target: target_timed(table, key, column),
             row: 0,
         });
-        if named.row == self.number {
-            self.take_back(key, &named.target);
+        let again = std::mem::replace(&mut named.row, self.number) == self.number;
+        // Nearly all keys are those of columns, and stand there once.
+        if let (&Target::Column(i), false) = (&named.target, again) {
+            return self.read_column(i, value);
         }
-        named.row = self.number;
-        let read = match (&named.target, self.promoted) {
-            // Under a second spelling of the name stands another record, which is kept beside the columns.
-            (Target::Column(i), Some(column))
-                if *i == column && value.is_object() && *self.row.get(column) == Slot::Empty =>
-            {
-                self.walked = true;
-                audit::promote_value(value, column, &mut self.row)
-            }
-            (target, _) => value.raw().map(|raw| self.set(target, raw.into())),
+        let names = std::mem::take(&mut self.names);
+        let target = &names.asked().expect("it was asked for above").target;
+        if again {
+            self.take_back(key, target);
+        }
+        let read = match target {
+            Target::Column(i) => self.read_column(*i, value),
+            target => value.raw().map(|raw| self.set(target, raw.into())),
         };
-        self.targets = targets;
+        self.names = names;
         read
+    }
+
+    /// Reads a value whose key is that of a column.
+    fn read_column(&mut self, column: usize, value: Value<'_, 'a>) -> Result<(), Fault> {
+        let is_empty = *self.row.get(column) == Slot::Empty;
+        // Under a second spelling of the name stands another record, which is kept beside the columns.
+        if self.promoted == Some(column) && is_empty && value.is_object() {
+            self.walked = true;
+            return audit::promote_value(value, column, &mut self.row, &mut self.keys);
+        }
+        let value = Slot::from(value.raw()?);
+        if is_empty && !self.quoted {
+            self.row.set(column, value);
+        } else {
+            self.set(&Target::Column(column), value);
+        }
+        Ok(())
     }
 
     /// Forgets the values set so far.

@@ -5,6 +5,7 @@
 mod addresses;
 mod candidates;
 mod filler;
+mod quotes;
 mod target;
 
 pub use filler::Filler;

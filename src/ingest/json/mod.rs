@@ -32,25 +32,30 @@ mod print;
 pub use crate::text::json::{Fault, Raw, unescape};
 pub use apart::{apart, begin_like};
 pub use cut::{Cutter, MAX_INDENT};
-pub use paths::Paths;
-use paths::Seen;
+pub use paths::{KeyOrder, Paths};
+use paths::{Seen, Wanted};
 pub use print::{mix, text_fingerprint, time_fingerprint};
 
 /// Walks over one object; `pick` receives the slot and value of each wanted path, in the order of the text. The last value of a slot
 /// counts: where a key stands there again, its slots are set to null first.
 ///
-/// Returns the fingerprint; see the module's docs.
+/// Returns the fingerprint; see the module's docs. `keys` are those of the records before that were walked with these paths.
 ///
 /// # Errors
 /// When the text is not one JSON object, or nested too deeply.
 pub fn walk<'a>(
     text: &'a str,
     paths: &Paths,
+    keys: &mut KeyOrder,
     mut pick: impl FnMut(usize, Raw<'a>),
 ) -> Result<u128, Fault> {
     let mut reader = Reader::new(text);
     reader.object()?;
-    let print = object(&mut reader, Prints::Wanted, Some(paths), 0, &mut pick)?;
+    let wanted = Want {
+        paths,
+        keys: Some(keys),
+    };
+    let print = object(&mut reader, Prints::Wanted, Some(wanted), 0, &mut pick)?;
     reader.end()?;
     Ok(print)
 }
@@ -66,7 +71,8 @@ pub fn pick<'a>(
 ) -> Result<(), Fault> {
     let mut reader = Reader::new(text);
     reader.object()?;
-    object(&mut reader, Prints::None, Some(paths), 0, &mut pick)?;
+    let wanted = Want { paths, keys: None };
+    object(&mut reader, Prints::None, Some(wanted), 0, &mut pick)?;
     reader.end()
 }
 
@@ -111,15 +117,20 @@ impl<'a> Value<'_, 'a> {
     pub fn walk(
         self,
         paths: &Paths,
+        keys: &mut KeyOrder,
         mut pick: impl FnMut(usize, Raw<'a>),
     ) -> Result<(&'a str, u128), Fault> {
         *self.read = true;
         self.reader.object()?;
         let start = self.reader.at();
+        let wanted = Want {
+            paths,
+            keys: Some(keys),
+        };
         let print = object(
             self.reader,
             Prints::Wanted,
-            Some(paths),
+            Some(wanted),
             self.depth,
             &mut pick,
         )?;
@@ -233,10 +244,34 @@ fn is_annotation(key: &str, value: Option<Raw<'_>>) -> bool {
         && matches!(value, Some(Raw::Text { inner, .. }) if inner.starts_with('#'))
 }
 
+/// What is wanted of an object's members.
+struct Want<'w> {
+    paths: &'w Paths,
+    /// Keys of the objects before; nothing where objects are too small or too rare.
+    keys: Option<&'w mut KeyOrder>,
+}
+
+impl<'w> Want<'w> {
+    /// What is wanted of a key, and the key's fingerprint where it is known.
+    fn of(&mut self, key: &str) -> (Option<&'w Wanted>, Option<u128>) {
+        let paths = self.paths;
+        match &mut self.keys {
+            Some(keys) => {
+                let (wanted, print) = keys.find(key, paths);
+                (wanted, Some(print))
+            }
+            None => {
+                let wanted = paths.get(key);
+                (wanted, wanted.map(|w| w.print))
+            }
+        }
+    }
+}
+
 fn object<'a>(
     reader: &mut Reader<'a>,
     prints: Prints,
-    paths: Option<&Paths>,
+    mut want: Option<Want<'_>>,
     depth: usize,
     pick: &mut dyn FnMut(usize, Raw<'a>),
 ) -> Result<u128, Fault> {
@@ -245,7 +280,10 @@ fn object<'a>(
     let mut keys = Keys::default();
     reader.members(depth, |reader, key, escaped| {
         let key = plain(key, escaped);
-        let wanted = paths.and_then(|p| p.children.get(key.as_ref()));
+        let (wanted, known) = match &mut want {
+            Some(want) => want.of(&key),
+            None => (None, None),
+        };
         if let Some(wanted) = wanted
             && seen.again(wanted.number)
         {
@@ -254,7 +292,8 @@ fn object<'a>(
         let start = reader.at();
         let below = wanted.and_then(|w| w.below.as_ref());
         let (print, text) = match (below, reader.peek()) {
-            (Some(below), Some(b'{')) => {
+            (Some(paths), Some(b'{')) => {
+                let below = Want { paths, keys: None };
                 (object(reader, prints, Some(below), depth + 1, pick)?, None)
             }
             (_, Some(b'"')) => {
@@ -271,7 +310,7 @@ fn object<'a>(
             pick(slot, text.unwrap_or_else(|| Raw::of(reader.since(start))));
         }
         if prints == Prints::Wanted && !is_annotation(&key, text) {
-            let own = wanted.map_or_else(|| xxh3_128(key.as_bytes()), |w| w.print);
+            let own = known.unwrap_or_else(|| xxh3_128(key.as_bytes()));
             // Members are summed up, so that their order does not count; that of equal keys does.
             let own = match keys.before(own as u64) {
                 0 => own,
@@ -345,7 +384,8 @@ mod tests {
         paths.add("b", 2);
         let mut got = vec![None; 3];
         let text = r#"{"b":{"c":"x\ny","d":[{"a":9}]},"a":[1, 2],"a":3}"#;
-        walk(text, &paths, |slot, raw| got[slot] = raw.text()).expect("valid");
+        let mut keys = KeyOrder::default();
+        walk(text, &paths, &mut keys, |slot, raw| got[slot] = raw.text()).expect("valid");
         assert_eq!(got[0].as_deref(), Some("3"));
         assert_eq!(got[1].as_deref(), Some("x\ny"));
         assert_eq!(got[2].as_deref(), Some(r#"{"c":"x\ny","d":[{"a":9}]}"#));
@@ -359,7 +399,8 @@ mod tests {
         paths.add("d", 2);
         let text = r#"{"a":{"b":1,"c":2},"d":"x","\u0061":{"c":3},"d":null}"#;
         let mut got = vec![None; 3];
-        walk(text, &paths, |slot, raw| got[slot] = raw.text()).expect("valid");
+        let mut keys = KeyOrder::default();
+        walk(text, &paths, &mut keys, |slot, raw| got[slot] = raw.text()).expect("valid");
         assert_eq!(got, [None, Some(Cow::Borrowed("3")), None]);
         let mut again = vec![None; 3];
         pick(text, &paths, |slot, raw| again[slot] = raw.text()).expect("valid");
@@ -434,7 +475,7 @@ mod tests {
     #[test]
     fn broken_text_is_named_with_its_place() {
         let paths = Paths::default();
-        let fault = |t: &str| walk(t, &paths, |_, _| {}).expect_err(t);
+        let fault = |t: &str| walk(t, &paths, &mut KeyOrder::default(), |_, _| {}).expect_err(t);
         assert_eq!(fault(""), Fault::Ends(0));
         assert_eq!(fault("{\"a\":"), Fault::Ends(5));
         assert_eq!(fault("{\"a\":tr"), Fault::Ends(7));

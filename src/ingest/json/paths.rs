@@ -3,12 +3,14 @@
 use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::super::expected::Expected;
 use crate::text::json::Raw;
 
 /// Paths to pick from a record, as a tree.
 #[derive(Debug, Default)]
 pub struct Paths {
-    pub(super) children: HashMap<&'static str, Wanted>,
+    all: Vec<Wanted>,
+    places: HashMap<&'static str, usize>,
 }
 
 /// A key that leads to a value, or to more keys.
@@ -32,13 +34,16 @@ impl Paths {
             None => (path, None),
             Some((head, rest)) => (head, Some(rest)),
         };
-        let number = self.children.len();
-        let child = self.children.entry(head).or_insert_with(|| Wanted {
-            number,
-            print: xxh3_128(head.as_bytes()),
-            ..Wanted::default()
-        });
-        assert!(child.number < MOST_WANTED, "the catalog has too many paths");
+        let number = *self.places.entry(head).or_insert(self.all.len());
+        assert!(number < MOST_WANTED, "the catalog has too many paths");
+        if number == self.all.len() {
+            self.all.push(Wanted {
+                number,
+                print: xxh3_128(head.as_bytes()),
+                ..Wanted::default()
+            });
+        }
+        let child = &mut self.all[number];
         match rest {
             None => child.slot = Some(slot),
             Some(rest) => child
@@ -46,6 +51,38 @@ impl Paths {
                 .get_or_insert_with(Paths::default)
                 .add(rest, slot),
         }
+    }
+
+    /// What is wanted of a key.
+    pub(super) fn get(&self, key: &str) -> Option<&Wanted> {
+        self.places.get(key).map(|at| &self.all[*at])
+    }
+}
+
+/// What is known of a key.
+#[derive(Clone, Copy)]
+struct Key {
+    /// Number of what is wanted of it.
+    wanted: Option<usize>,
+    print: u128,
+}
+
+/// Keys of records that are walked with one and the same [`Paths`], in the order in which they stand there: most are found with one
+/// comparison.
+#[derive(Default)]
+pub struct KeyOrder(Expected<Key>);
+
+impl KeyOrder {
+    /// What is wanted of a key, and the key's fingerprint.
+    pub(super) fn find<'p>(&mut self, key: &str, paths: &'p Paths) -> (Option<&'p Wanted>, u128) {
+        let known = *self.0.of(key, || {
+            let wanted = paths.get(key);
+            Key {
+                wanted: wanted.map(|w| w.number),
+                print: wanted.map_or_else(|| xxh3_128(key.as_bytes()), |w| w.print),
+            }
+        });
+        (known.wanted.map(|at| &paths.all[at]), known.print)
     }
 }
 
@@ -55,7 +92,7 @@ impl Wanted {
         if let Some(slot) = self.slot {
             pick(slot, Raw::Null);
         }
-        for child in self.below.iter().flat_map(|below| below.children.values()) {
+        for child in self.below.iter().flat_map(|below| &below.all) {
             child.forget(pick);
         }
     }

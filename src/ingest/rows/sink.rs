@@ -37,27 +37,42 @@ macro_rules! each_sink {
 }
 
 impl Sink {
-    pub(super) fn new(kusto: Kusto) -> Sink {
+    /// A column with room for about so many values, and for so many bytes of them where it is of texts and somebody knows.
+    pub(super) fn new(kusto: Kusto, room: usize, text: Option<usize>) -> Sink {
+        /// Bytes of a text: many columns have names, as many ids.
+        const TEXT: usize = 16;
         match kusto {
-            Kusto::Bool => Sink::Bool(BooleanBuilder::new()),
-            Kusto::Int => Sink::Int(Int32Builder::new()),
-            Kusto::Long => Sink::Long(Int64Builder::new()),
-            Kusto::Real => Sink::Real(Float64Builder::new()),
-            Kusto::DateTime => Sink::Time(TimestampMicrosecondBuilder::new().with_timezone("UTC")),
-            Kusto::Guid | Kusto::String | Kusto::Dynamic => Sink::Text(StringBuilder::new()),
+            Kusto::Bool => Sink::Bool(BooleanBuilder::with_capacity(room)),
+            Kusto::Int => Sink::Int(Int32Builder::with_capacity(room)),
+            Kusto::Long => Sink::Long(Int64Builder::with_capacity(room)),
+            Kusto::Real => Sink::Real(Float64Builder::with_capacity(room)),
+            Kusto::DateTime => {
+                Sink::Time(TimestampMicrosecondBuilder::with_capacity(room).with_timezone("UTC"))
+            }
+            Kusto::Guid | Kusto::String | Kusto::Dynamic => {
+                let text = text.unwrap_or(TEXT * room);
+                Sink::Text(StringBuilder::with_capacity(room, text))
+            }
         }
     }
 
-    fn len(&self) -> usize {
-        use arrow::array::ArrayBuilder;
-        each_sink!(self, b => b.len())
+    pub(super) fn append_nulls(&mut self, missing: usize) {
+        each_sink!(self, b => b.append_nulls(missing));
     }
 
-    #[inline] // it runs for every value of every row
-    pub(super) fn pad(&mut self, rows: usize) {
-        let missing = rows - self.len();
-        if missing > 0 {
-            each_sink!(self, b => b.append_nulls(missing));
+    /// Bytes of its texts.
+    pub(super) fn text_bytes(&self) -> usize {
+        match self {
+            Sink::Text(b) => b.values_slice().len(),
+            _ => 0,
+        }
+    }
+
+    /// The time that was appended last.
+    pub(super) fn last_time(&self) -> Option<i64> {
+        match self {
+            Sink::Time(b) => b.values_slice().last().copied(),
+            _ => None,
         }
     }
 
@@ -74,10 +89,6 @@ pub(super) enum Appended {
     Nothing,
     /// The value does not fit the type.
     Misfit,
-}
-
-pub(super) fn slot_time(slot: &Slot<'_>, order: Option<DateOrder>) -> Option<i64> {
-    time::parse(slot.text(), order)
 }
 
 pub(super) fn append(

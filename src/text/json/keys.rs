@@ -4,10 +4,14 @@ use hashbrown::HashMap;
 
 /// Keys that are searched one by one; nearly all records have fewer.
 const FEW: usize = 64;
+/// Words of bits: with 30 keys, one in ten has to be searched.
+const WORDS: usize = 4;
 
 /// The keys of one object, by a hash of each. A record may have a hundred thousand of them.
 #[derive(Debug)]
 pub struct Keys {
+    /// A bit of each hash: a key whose bit is not there is new.
+    bits: [u64; WORDS],
     few: [u64; FEW],
     count: usize,
     /// All of them, once there are more.
@@ -17,6 +21,7 @@ pub struct Keys {
 impl Default for Keys {
     fn default() -> Self {
         Keys {
+            bits: [0; WORDS],
             few: [0; FEW],
             count: 0,
             many: None,
@@ -32,7 +37,12 @@ impl Keys {
             *times += 1;
             return *times - 1;
         }
-        let own = &self.few[..self.count];
+        let (word, bit) = ((hash >> 6) as usize % WORDS, 1u64 << (hash % 64));
+        let own: &[u64] = match self.bits[word] & bit {
+            0 => &[],
+            _ => &self.few[..self.count],
+        };
+        self.bits[word] |= bit;
         let before = own.iter().fold(0, |n, other| n + u32::from(*other == hash));
         if let Some(free) = self.few.get_mut(self.count) {
             *free = hash;

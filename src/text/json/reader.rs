@@ -320,6 +320,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// As [`Reader::skip`].
     pub fn raw(&mut self, depth: usize) -> Result<Raw<'a>, Fault> {
+        if self.peek() == Some(b'"') {
+            let (inner, escaped) = self.string()?;
+            return Ok(Raw::Text { inner, escaped });
+        }
         let start = self.at;
         self.skip(depth)?;
         Ok(Raw::of(self.since(start)))

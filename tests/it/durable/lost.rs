@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     TABLE, assert_each_row_once, bytes_of, commits, copy, done, export, ingest, last_commit,
-    logged_rows, parquet_files, quick_folder, text, told,
+    logged_rows, parquet_files, quick_folder, replaced_files, text, told,
 };
 use crate::ask;
 
@@ -184,7 +184,7 @@ fn a_merged_archive_whose_log_is_behind_is_repaired() {
         let path = text(&archive);
         let ingest = ["ingest", &third, "-a", &path];
         match loss {
-            // The commit of the merge: the files from before are aside, and no row is missed.
+            // The commit of the merge: the files from before are there, and no row is missed.
             LastCommitEmptied | LastCommitRemoved => {
                 let (code, said) = told(&ingest);
                 assert!(matches!(code, Some(0 | 3)), "{why}: {said}");
@@ -198,22 +198,38 @@ fn a_merged_archive_whose_log_is_behind_is_repaired() {
     }
 }
 
+/// Lays the files from before a merge aside as older versions did, and as if that had been in 1970.
+fn retire(archive: &Path) {
+    for table in [TABLE, SIGNINS, LEDGER] {
+        let replaced = replaced_files(&archive.join(table));
+        assert!(!replaced.is_empty(), "{table}");
+        for (n, path) in replaced.iter().enumerate() {
+            let moment = archive.join("_retired").join((n % 2).to_string());
+            let to = moment.join(table).join(path);
+            fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+            fs::rename(archive.join(table).join(path), to).expect("it can be moved");
+        }
+    }
+}
+
 #[test]
 fn a_merge_whose_commit_is_lost_is_repaired_days_later_too() {
     let folder = quick_folder();
     let whole = twice(folder.path());
     done(&["archive", "compact", "-a", &text(&whole)]);
     let third = text(&export(folder.path(), "third.jsonl", 100..105));
-    for table in [TABLE, LEDGER] {
+    for (table, by_older) in [
+        (TABLE, true),
+        (LEDGER, true),
+        (TABLE, false),
+        (LEDGER, false),
+    ] {
         let archive = folder.path().join("damaged");
         copy(&whole, &archive);
-        lose(&archive.join(table), LastCommitRemoved);
-        // As if the files from before the merge lay aside since 1970.
-        let retired = archive.join("_retired");
-        for (n, moment) in fs::read_dir(&retired).expect("a folder").enumerate() {
-            let moment = moment.expect("an entry").path();
-            fs::rename(moment, retired.join(n.to_string())).expect("another name");
+        if by_older {
+            retire(&archive);
         }
+        lose(&archive.join(table), LastCommitRemoved);
         let (code, said) = told(&["ingest", &third, "-a", &text(&archive)]);
         assert!(matches!(code, Some(0 | 3)), "{table}: {said}");
         comes_back(&archive, table);

@@ -14,16 +14,17 @@ use crate::durable::{Chance, TABLE, export, ingest, quick_folder};
 
 /// Flips in the files of tables, in commits, in checkpoints and what leads to them, in watchlists.
 const FLIPS: [(Kind, usize); 4] = [
-    (Kind::Part, 50),
+    (Kind::Part, 120),
     (Kind::Commit, 60),
     (Kind::Checkpoint, 30),
     (Kind::Watchlist, 10),
 ];
 
-const QUERIES: [&str; 4] = [
+const QUERIES: [&str; 5] = [
     "SELECT Id, TimeGenerated, UserId, AuditData, _IngestId, _Record FROM UnifiedAuditLog ORDER BY Id",
     "SELECT count(*) FROM UnifiedAuditLog WHERE TimeGenerated >= TIMESTAMP '2026-05-02T00:00:00Z' AND TimeGenerated < TIMESTAMP '2026-05-02T06:00:00Z'",
     "SELECT _IngestId, File, Sha256, Records, Events, Status FROM Ingests ORDER BY _IngestId",
+    "SELECT * FROM \"LabelEvents\" ORDER BY \"EventId\"",
     "SELECT * FROM watchlists.SuperUsers ORDER BY UserPrincipalName",
 ];
 
@@ -71,6 +72,22 @@ fn checkpoint(table: &Path) {
     });
 }
 
+/// A record of which a row of the derived table is made.
+fn labelled(folder: &Path, n: usize) {
+    let record = serde_json::json!({
+        "Id": format!("00000000-0000-4000-8000-0000000009{n:02}"),
+        "CreationTime": "2026-05-01T05:00:00",
+        "Operation": "SensitivityLabelRemoved",
+        "RecordType": 83,
+        "Workload": "PublicEndpoint",
+        "UserId": "grace@contoso.com",
+        "ObjectId": format!("C:\\Plans\\{n}.docx"),
+        "SensitivityLabelEventData": {"OldSensitivityLabelId": "00000000-0000-4000-9000-000000000001"},
+    });
+    let path = folder.join(format!("label{n}.jsonl"));
+    fs::write(path, format!("{record}\n")).expect("a file");
+}
+
 fn answers(archive: &Path) -> Result<Vec<String>> {
     let archive = Archive::open(archive)?;
     let session = Session::open(Source::Archive(&archive), &Options::default())?;
@@ -107,6 +124,7 @@ fn every_flip_that_changes_an_answer_is_noticed() {
     fs::write(lists.join("SuperUsers.csv"), list).expect("a file");
     for n in 0..4 {
         export(&sources, &format!("export{n}.jsonl"), 10 * n..10 * n + 10);
+        labelled(&sources, n);
         ingest(&archive, &sources);
         if n == 2 {
             checkpoint(&archive.join(TABLE));
@@ -115,6 +133,8 @@ fn every_flip_that_changes_an_answer_is_noticed() {
     }
     assert!(!is_noticed(&archive), "there is nothing to notice");
     let wanted = answers(&archive).expect("answers");
+    let removed = wanted.iter().filter(|a| *a == "LabelRemoved").count();
+    assert_eq!(removed, 4, "{wanted:?}");
 
     let mut chance = Chance(5);
     let (mut changed, mut missed) = (0, Vec::new());

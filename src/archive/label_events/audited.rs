@@ -1,0 +1,379 @@
+//! Label actions of audit records, whichever table they are in, and of Defender XDR's data security events.
+
+use std::borrow::Cow;
+
+use arrow::array::{Array, AsArray};
+use chrono::{DateTime, SecondsFormat};
+
+use super::event::Event;
+use crate::archive::fields::{Fields, Text, file_name, first, lower, truth};
+use crate::catalog::{FINGERPRINT, INGEST_ID, RECORD, TIME, audit, labels};
+use crate::text::address;
+use crate::text::json::{Place, Raw, find};
+
+/// Where a record has what it says of a mail.
+const MAIL_INFO: &str = "EmailInfo";
+
+/// What sources of audit records have under names of their own.
+struct Head<'b> {
+    record_type: Option<i32>,
+    user_type: Option<i32>,
+    operation: Option<&'b str>,
+    user: Option<&'b str>,
+    path: Option<&'b str>,
+    source_file: Option<&'b str>,
+    address: Text<'b>,
+    id: Option<&'b str>,
+    /// The record itself.
+    record: Option<&'b str>,
+    rank: String,
+}
+
+/// What an audit record about a label says.
+fn recorded<'b>(fields: &Fields<'b>, row: usize, head: Head<'b>) -> Option<Event<'b>> {
+    if head.operation == Some(labels::HEARTBEAT) {
+        return None;
+    }
+    let text = |name: &str| fields.recorded(name, row);
+    let said = |names: &[&str]| first(names.iter().map(|name| text(name)));
+    let either = |one: &str, other: &str| text(one).or_else(|| text(other));
+    let label = |names: &[&str]| names.iter().find_map(|name| labels::id(text(name)?));
+    let changed = text("ModifiedProperties");
+    let new_label = label(&[
+        "SensitivityLabelEventData_SensitivityLabelId",
+        "SensitivityLabelId",
+        "DestinationLabel",
+        "LabelId",
+    ]);
+    let new_label = new_label.or_else(|| labels::new_of(changed?).map(Cow::Owned));
+    let old_label = label(&[
+        "SensitivityLabelEventData_OldSensitivityLabelId",
+        "OldSensitivityLabelId",
+        "SourceLabel",
+    ]);
+    let event_type = either("SensitivityLabelEventData_LabelEventType", "LabelEventType");
+    let named = first([
+        text("ItemName"),
+        head.source_file,
+        text("DestinationFileName"),
+    ]);
+    Some(Event {
+        time: fields.time(TIME, row),
+        kind: labels::what_happened(head.record_type, head.operation, text("ResultStatus")),
+        event_type: event_type.and_then(labels::event_type).map(Cow::Borrowed),
+        operation: head.operation.map(Cow::Borrowed),
+        user: head.user.map(Cow::Borrowed),
+        user_type: head.user_type,
+        file: file_of(named, &head),
+        path: head.path.map(Cow::Borrowed),
+        previous_file: text("PreviousFileName").map(Cow::Borrowed),
+        old_label: old_label.or_else(|| labels::old_of(changed?).map(Cow::Owned)),
+        new_label: new_label.or_else(|| rule_of(&head).map(lowered)),
+        new_name: said(&["LabelName"]).map(Cow::Borrowed),
+        justification: said(&[
+            "SensitivityLabelEventData_JustificationText",
+            "SensitivityLabelJustificationText",
+        ])
+        .map(Cow::Borrowed),
+        action_source: text("SensitivityLabelEventData_ActionSource")
+            .map(|source| Cow::Borrowed(labels::action_source(source))),
+        protected: truth(either(
+            "ProtectionEventData_IsProtected",
+            "CurrentProtectionType_documentEncrypted",
+        )),
+        protected_before: truth(either(
+            "ProtectionEventData_IsProtectedBefore",
+            "PreviousProtectionType_documentEncrypted",
+        )),
+        owner: said(&[
+            "ProtectionEventData_ProtectionOwner",
+            "CurrentProtectionType_owner",
+            "PreviousProtectionType_owner",
+            "SensitivityLabelOwnerEmail",
+        ])
+        .map(Cow::Borrowed),
+        application: said(&[
+            "Common_ApplicationName",
+            "Application",
+            "ApplicationDisplayName",
+        ])
+        .map(Cow::Borrowed),
+        device: said(&["Common_DeviceName", "DeviceName"]).map(Cow::Borrowed),
+        address: head.address,
+        workload: text("Workload").map(Cow::Borrowed),
+        record_type: head.record_type,
+        source: "UnifiedAuditLog",
+        id: head.id.map(Cow::Borrowed),
+        key: head.id.and_then(audit::event_key),
+        rank: head.rank,
+        ..Event::default()
+    })
+}
+
+/// The label that a rule gave to a mail, in the second record of the mail.
+fn rule_of<'b>(head: &Head<'b>) -> Text<'b> {
+    if head.record_type != Some(labels::SECOND_OF_MAIL) {
+        return None;
+    }
+    let member = |name: &str| Place::Member(name.into());
+    let path = [
+        member("PolicyDetails"),
+        Place::Element(0),
+        member("Rules"),
+        Place::Element(0),
+        member("RuleId"),
+    ];
+    string(head.record?, &path)
+}
+
+/// The name that a record has for the document or mail, else the last part of its path.
+fn file_of<'b>(named: Option<&'b str>, head: &Head<'b>) -> Text<'b> {
+    let named = named.map(Cow::Borrowed).or_else(|| subject_of(head));
+    named.or_else(|| head.path.map(|path| Cow::Borrowed(file_name(path))))
+}
+
+/// The subject of a mail that was labelled where it was written.
+fn subject_of<'b>(head: &Head<'b>) -> Text<'b> {
+    let record = head.record.filter(|record| record.contains(MAIL_INFO))?;
+    let path = [
+        Place::Member(MAIL_INFO.into()),
+        Place::Member("Subject".into()),
+    ];
+    string(record, &path).filter(|subject| !subject.is_empty())
+}
+
+fn string<'b>(record: &'b str, path: &[Place]) -> Text<'b> {
+    match Raw::of(find(record, path)?) {
+        text @ Raw::Text { .. } => text.text(),
+        _ => None,
+    }
+}
+
+fn lowered(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => lower(text),
+        Cow::Owned(text) => Cow::Owned(text.to_lowercase()),
+    }
+}
+
+pub(super) fn audited<'b>(fields: &Fields<'b>, row: usize) -> Option<Event<'b>> {
+    let text = |name: &str| fields.text(name, row);
+    let head = Head {
+        record_type: fields.int("RecordType", row),
+        user_type: fields.int("UserType", row),
+        operation: text("Operation"),
+        user: text("UserId"),
+        path: text("ObjectId"),
+        source_file: text("SourceFileName"),
+        address: text("IPAddress").map(Cow::Borrowed),
+        id: text("Id"),
+        record: text("AuditData"),
+        rank: "0".into(),
+    };
+    recorded(fields, row, head)
+}
+
+/// A row of OfficeActivity has the fields of its record, not the record itself.
+pub(super) fn office<'b>(fields: &Fields<'b>, row: usize) -> Option<Event<'b>> {
+    let text = |name: &str| fields.text(name, row);
+    let record_type = text("RecordType").and_then(audit::record_type);
+    if !labels::is_label(record_type, text("Operation")) {
+        return None;
+    }
+    let addresses = ["ClientIP", "Client_IPAddress", "ActorIpAddress"];
+    let mut addresses = addresses
+        .iter()
+        .filter_map(|name| address::clean(text(name)?));
+    let head = Head {
+        record_type,
+        user_type: text("UserType").and_then(audit::user_type),
+        operation: text("Operation"),
+        user: text("UserId"),
+        path: text("OfficeObjectId"),
+        source_file: text("SourceFileName"),
+        address: addresses.next().map(Cow::Owned),
+        id: text("OfficeId"),
+        record: None,
+        rank: "1".into(),
+    };
+    recorded(fields, row, head)
+}
+
+/// A row of CloudAppEvents, which may have a record or speak for itself.
+pub(super) fn app<'b>(fields: &Fields<'b>, row: usize) -> Option<Event<'b>> {
+    let text = |name: &str| fields.text(name, row);
+    let has_record = text("RawEventData_Id").is_some() && text("RawEventData_Operation").is_some();
+    let said = |recorded: &str, instead: &[&str]| {
+        let mut instead = instead.iter().filter(|_| !has_record);
+        let recorded = text(recorded);
+        recorded.or_else(|| instead.find_map(|name| text(name)))
+    };
+    let address = text("RawEventData_ClientIP").and_then(address::clean);
+    let report = text("ReportId").map(str::trim);
+    let rank = match report.filter(|report| !report.is_empty()) {
+        Some(report) => report.to_string(),
+        None => place_of(fields, row),
+    };
+    let head = Head {
+        record_type: fields.int("RawEventData_RecordType", row),
+        user_type: fields.int("RawEventData_UserType", row),
+        operation: said("RawEventData_Operation", &["ActionType"]),
+        user: said("RawEventData_UserId", &["AccountId", "AccountDisplayName"]),
+        path: said("RawEventData_ObjectId", &["ObjectId"]),
+        source_file: said("RawEventData_SourceFileName", &["ObjectName"]),
+        address: address
+            .or_else(|| address::clean(text("IPAddress")?))
+            .map(Cow::Owned),
+        id: app_id(text("RawEventData_Id"), text("ReportId")),
+        record: text("RawEventData"),
+        rank: format!("2{}{rank}", if has_record { '0' } else { '1' }),
+    };
+    let event = recorded(fields, row, head)?;
+    Some(Event {
+        country: text("CountryCode").map(Cow::Borrowed),
+        ..event
+    })
+}
+
+/// Id of the audit record of a CloudAppEvents row: its own, else the end of `ReportId` (`<n>_<application>_<Id>`).
+pub fn app_id<'b>(id: Option<&'b str>, report: Option<&'b str>) -> Option<&'b str> {
+    if let Some(id) = id.filter(|id| !id.trim_matches(' ').is_empty()) {
+        return Some(id);
+    }
+    let mut parts = report?.splitn(3, '_');
+    let mut number = || {
+        let part = parts.next()?;
+        (!part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())).then_some(())
+    };
+    number()?;
+    number()?;
+    parts
+        .next()
+        .filter(|id| id.chars().count() == 36 && !id.contains('\n'))
+}
+
+/// By which rows of one event are told apart that have no ReportId: their time, and their content. Where they came from depends on the order of the
+/// ingests and is asked last, of rows that say the same.
+fn place_of(fields: &Fields<'_>, row: usize) -> String {
+    let time = fields.time(TIME, row);
+    let time = time.and_then(DateTime::from_timestamp_micros);
+    let time = time.map(|t| t.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+    let prints = fields.column(FINGERPRINT);
+    let prints = prints.and_then(|c| c.as_binary_opt::<i32>());
+    let print = prints.filter(|p| p.is_valid(row));
+    let print = print.map(|p| hex::encode(p.value(row)));
+    let number = |name| fields.long(name, row).unwrap_or_default();
+    format!(
+        "{} {} {}:{}",
+        time.unwrap_or_default(),
+        print.unwrap_or_default(),
+        number(INGEST_ID),
+        number(RECORD)
+    )
+}
+
+/// A row of Sentinel's table of the same records. Of the two of a mail it has one that another source may lack.
+pub(super) fn purview<'b>(fields: &Fields<'b>, row: usize) -> Option<Event<'b>> {
+    /// Type of signs of life.
+    const ALIVE: i32 = 97;
+    let text = |name: &str| fields.text(name, row);
+    let said = |name: &str| text(name).filter(|t| !t.is_empty());
+    let below = |name: &str, key: &str| fields.below(name, key, row);
+    let record_type = fields.int("RecordType", row);
+    let operation = text("Operation");
+    let passed_over = matches!(record_type, Some(labels::SECOND_OF_MAIL | ALIVE));
+    if passed_over || operation == Some(labels::HEARTBEAT) {
+        return None;
+    }
+    let truth_of = |one: (&str, &str), other: (&str, &str)| {
+        let found = below(one.0, one.1).or_else(|| below(other.0, other.1));
+        truth(found.as_deref())
+    };
+    let owners = [
+        below("ProtectionEventData", "ProtectionOwner"),
+        below("CurrentProtectionType", "owner"),
+        below("PreviousProtectionType", "owner"),
+        text("SensitivityLabelOwnerEmail").map(Cow::Borrowed),
+    ];
+    let path = text("ObjectId");
+    // Records of the labelling client say both below `Common`.
+    let common = |key: &str| below("Common", key).filter(|t| !t.is_empty());
+    Some(Event {
+        time: fields.time(TIME, row),
+        kind: labels::what_happened(record_type, operation, text("ResultStatus")),
+        event_type: text("LabelEventType")
+            .and_then(labels::event_type)
+            .map(Cow::Borrowed),
+        operation: operation.map(Cow::Borrowed),
+        user: text("UserId").map(Cow::Borrowed),
+        user_type: text("UserType").and_then(audit::user_type),
+        file: said("ItemName")
+            .map(Cow::Borrowed)
+            .or_else(|| below(MAIL_INFO, "Subject").filter(|t| !t.is_empty()))
+            .or(path.map(|path| Cow::Borrowed(file_name(path)))),
+        path: path.map(Cow::Borrowed),
+        old_label: text("OldSensitivityLabelId").and_then(labels::id),
+        new_label: text("SensitivityLabelId").and_then(labels::id),
+        new_name: said("LabelName").map(Cow::Borrowed),
+        justification: said("JustificationText").map(Cow::Borrowed),
+        action_source: text("ActionSource")
+            .map(|source| Cow::Borrowed(labels::action_source(source))),
+        protected: truth_of(
+            ("ProtectionEventData", "IsProtected"),
+            ("CurrentProtectionType", "documentEncrypted"),
+        ),
+        protected_before: truth_of(
+            ("ProtectionEventData", "IsProtectedBefore"),
+            ("PreviousProtectionType", "documentEncrypted"),
+        ),
+        owner: owners.into_iter().flatten().find(|owner| !owner.is_empty()),
+        application: common("ApplicationName").or_else(|| said("Application").map(Cow::Borrowed)),
+        device: common("DeviceName").or_else(|| said("DeviceName").map(Cow::Borrowed)),
+        address: text("ClientIP").and_then(address::clean).map(Cow::Owned),
+        workload: text("Workload").map(Cow::Borrowed),
+        record_type,
+        source: "MicrosoftPurviewInformationProtection",
+        id: text("Id").map(Cow::Borrowed),
+        key: text("Id").and_then(audit::event_key),
+        rank: "3".into(),
+        ..Event::default()
+    })
+}
+
+/// A row of Defender XDR's data security events, where its activity is about a label. One row may be of files with several labels, which are no
+/// label that a list could name.
+pub(super) fn secured<'b>(fields: &Fields<'b>, row: usize) -> Option<Event<'b>> {
+    let text = |name: &str| fields.text(name, row);
+    let said = |name: &str| text(name).filter(|t| !t.is_empty());
+    let mut spelled = ["Operation", "ActionType"].into_iter().filter_map(said);
+    let operation = spelled.find(|name| labels::secured(name).is_some())?;
+    let one = |name: &str| labels::id(said(name).filter(|ids| !ids.contains(','))?);
+    let path = first([text("ObjectId"), text("TargetFilePath")]);
+    let kind = labels::secured(operation).unwrap_or(labels::OTHER);
+    let old_label = one("PreviousSensitivityLabelId");
+    // Of a label that was removed both columns may have the id.
+    let new_label = one("SensitivityLabelId");
+    let new_label = new_label.filter(|new| kind != "removed" || old_label.as_ref() != Some(new));
+    Some(Event {
+        time: fields.time(TIME, row),
+        kind,
+        event_type: labels::secured_type(operation).map(Cow::Borrowed),
+        operation: Some(Cow::Borrowed(operation)),
+        user: said("AccountUpn").map(Cow::Borrowed),
+        file: said("ObjectName")
+            .or(path.map(file_name))
+            .map(Cow::Borrowed),
+        path: path.map(Cow::Borrowed),
+        old_label,
+        new_label,
+        application: said("ApplicationNames").map(Cow::Borrowed),
+        device: said("DeviceName").map(Cow::Borrowed),
+        address: text("IPAddress").and_then(address::clean).map(Cow::Owned),
+        workload: text("Workload").map(Cow::Borrowed),
+        source: "DataSecurityEvents",
+        id: text("ActivityId").map(Cow::Borrowed),
+        key: text("ActivityId").and_then(audit::event_key),
+        rank: "4".into(),
+        ..Event::default()
+    })
+}
