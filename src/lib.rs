@@ -11,11 +11,12 @@
 //! | [`catalog`] | the known tables: columns, Kusto types, identity, paths of the audit record kept as columns |
 //! | [`ingest`], [`archive`], [`function`] | bytes → typed rows; the folder of Delta tables; what can be computed: values, operators, functions, aggregates. None knows another |
 //! | [`kql`] | the Kusto query language: text → tree → resolved tree |
+//! | [`sigma`] | rules in the format of Sigma, as queries in KQL |
 //! | [`convert`], [`engine`] | rows → archive, on all cores; a DataFusion session over the archive, the views, SQL and KQL |
 //! | [`proof`] | what is missing in an archive, and whether it is still what was written |
-//! | [`rules`] | detections and their tests |
-//! | [`hunt`] | rules run over an archive: findings with entities and evidence |
-//! | [`report`] | findings as HTML, JSON and CSV |
+//! | [`rules`] | detections as coldtrail, Sentinel, Defender XDR and Sigma write them: loaded, checked, tested, explained |
+//! | [`hunt`] | rules run over an archive, once or at each time of their schedules: findings with evidence, alerts, incidents |
+//! | [`report`] | findings as HTML, JSON, CSV and Markdown; alerts and incidents as data |
 //! | [`cli`] | the only place that knows arguments, the terminal, the clock and exit codes |
 //!
 //! # The path of a record
@@ -30,6 +31,14 @@
 //! A record is an event in a table, a counted duplicate, a row of `Revisions` (same event, other content) or a row of
 //! `Quarantine` with file, number, offset, reason and bytes. Each event carries `_IngestId` and `_Record`, which lead back to a line of
 //! a file.
+//!
+//! # The path of a rule
+//!
+//! [`rules::load`] makes one [`rules::Rule`] of whatever a file says, and of every file and rule an entry: it runs, or why not. [`sigma`] writes the
+//! query of a rule in Sigma in KQL. [`hunt::sweep_with`] runs each rule once: a row is a finding, with the records that it rests on.
+//! [`hunt::replay`] lays out the runs of its schedule, reads the rows that can matter to one of them once, and raises the alerts that Sentinel or
+//! Defender would have. Alerts of both ways pass the exclusions of the archive ([`hunt::exclusions`]) and may be stored in it
+//! ([`archive::conclusions`]), where `SecurityAlert` and `SecurityIncident` show them to other rules.
 //!
 //! # An example
 //!
@@ -68,4 +77,5 @@ pub mod progress;
 pub mod proof;
 pub mod report;
 pub mod rules;
+pub mod sigma;
 pub mod text;

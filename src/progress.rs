@@ -10,6 +10,12 @@ pub trait Progress: Send + Sync {
     fn input(&self, _name: &str) {}
     /// A step began: `writing`, `hunting`, …
     fn step(&self, _name: &str) {}
+    /// So many rules are to be run.
+    fn rules(&self, _total: usize) {}
+    /// This rule runs now, beside others.
+    fn rule(&self, _id: &str) {}
+    /// One more rule has ended.
+    fn rule_done(&self) {}
 }
 
 /// Progress that nobody looks at.

@@ -124,7 +124,7 @@ events AS (
 critical AS (
   SELECT f.FileName, f.FilePath, array_agg(p.Pattern ORDER BY p.Pattern) AS Patterns
   FROM (SELECT DISTINCT FileName, FilePath FROM events) AS f
-  JOIN patterns AS p ON f.FileName ILIKE p.LikePattern OR f.FilePath ILIKE p.LikePattern
+  JOIN patterns AS p ON matches_pattern(f.FileName, p.LikePattern) OR matches_pattern(f.FilePath, p.LikePattern)
   GROUP BY f.FileName, f.FilePath
 )
 SELECT

@@ -40,10 +40,12 @@ pub(super) const INGEST: &str = "coldtrail";
 pub(super) const COMPACT: &str = "coldtrail-compact";
 /// Application in the log of commits that derive a table again.
 pub(super) const DERIVE: &str = "coldtrail-derive";
+/// Application in the log of commits that add what a hunt concluded.
+pub(super) const CONCLUDE: &str = "coldtrail-conclude";
 /// Application in the log of commits that repair.
 pub(super) const REPAIR: &str = "coldtrail-repair";
 /// All of them: a commit without one is another program's.
-pub(super) const OWN: [&str; 4] = [INGEST, COMPACT, DERIVE, REPAIR];
+pub(super) const OWN: [&str; 5] = [INGEST, COMPACT, CONCLUDE, DERIVE, REPAIR];
 /// Where a commit's own words stand in its `commitInfo`.
 pub(super) const INFO: &str = "coldtrail";
 

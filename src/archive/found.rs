@@ -8,10 +8,10 @@ use arrow::datatypes::Int64Type;
 
 use super::part::{self, Part};
 use super::{Archive, merged};
-use crate::catalog::{INGEST_ID, RECORD, TIME, Table};
+use crate::catalog::{INGEST_ID, RECORD, ROW, STORE_ID, TIME, Table};
 use crate::fault::{Error, Result};
 
-/// The place of a row: its ingest and record.
+/// The place of a row: its ingest and record; of what a hunt concluded, the run that stored it and its number there.
 pub(super) type Place = (i64, i64);
 
 /// The rows of a file by their places.
@@ -19,7 +19,11 @@ pub(super) type Place = (i64, i64);
 /// # Errors
 /// When it cannot be read, or has rows without the number of an ingest.
 pub(super) fn places(archive: &Archive, table: &'static Table, path: &str) -> Result<Vec<Place>> {
-    let names: Vec<&str> = [INGEST_ID, RECORD]
+    let place = match table.concluded {
+        true => [STORE_ID, ROW],
+        false => [INGEST_ID, RECORD],
+    };
+    let names: Vec<&str> = place
         .into_iter()
         .filter(|n| table.position(n).is_some())
         .collect();
@@ -28,11 +32,15 @@ pub(super) fn places(archive: &Archive, table: &'static Table, path: &str) -> Re
         let ids = batch.column(0).as_primitive::<Int64Type>();
         if ids.null_count() > 0 {
             return Err(Error::Damaged(format!(
-                "`{}/{path}` has rows without the number of an ingest",
-                table.name
+                "`{}/{path}` has rows without the number of {}",
+                table.name,
+                match table.concluded {
+                    true => "a run",
+                    false => "an ingest",
+                }
             )));
         }
-        let records = batch.column_by_name(RECORD);
+        let records = batch.column_by_name(place[1]);
         let records = records.map(|c| c.as_primitive::<Int64Type>());
         for row in 0..batch.num_rows() {
             out.push((ids.value(row), records.map_or(0, |r| r.value(row))));

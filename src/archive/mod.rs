@@ -16,6 +16,7 @@
 //! - `sorted`: files of sorted numbers, in which one is found by one read.
 //! - [`derived`]: tables that are made of events, each in the commit of its events; `label_events`: the rows of the one that there is, of
 //!   `fields`.
+//! - [`conclusions`]: alerts and incidents that hunts store.
 //! - [`compact`]: many small files become one; `merged`: of files, `ordered`: of their rows; `retained`: what becomes of the small ones.
 //! - [`repair`]: what to do when log, ledger and files do not agree; `found`: what the files say by themselves.
 //!
@@ -24,6 +25,7 @@
 
 mod commits;
 pub mod compact;
+pub mod conclusions;
 pub mod delta;
 pub mod derived;
 pub mod digest;

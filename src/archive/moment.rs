@@ -11,13 +11,16 @@ use super::delta::FileEntry;
 use super::folder::{Archive, Lock};
 use super::snapshot::Snapshot;
 use super::{ledger, part, pending};
-use crate::catalog::{Table, catalog};
+use crate::catalog::{INCIDENTS, Table, catalog};
 use crate::fault::{Error, Result};
 
 /// Looks at an archive that is being written before it is given up.
 const LOOKS: u32 = 200;
 /// Time between two looks.
 const PAUSE: Duration = Duration::from_millis(25);
+
+/// The plan of a commit, where there is one, and the newest commits of tables.
+type Moment = (Option<Vec<u8>>, [Option<PathBuf>; 2]);
 
 impl Archive {
     /// The archive as it is now: every batch whole or not at all, also while others write.
@@ -77,9 +80,10 @@ impl Archive {
         Ok((plan, newest.collect::<Result<Vec<_>>>()?))
     }
 
-    /// What changes when a batch is committed: the plan, and the version of the ledger.
-    fn moment(&self) -> Result<(Option<Vec<u8>>, Option<PathBuf>)> {
-        Ok((self.plan_bytes()?, self.newest(ledger::TABLE)?))
+    /// What changes when a commit over several tables is made: the plan, and the versions of the tables that are the last of such commits.
+    fn moment(&self) -> Result<Moment> {
+        let last = [self.newest(ledger::TABLE)?, self.newest(INCIDENTS)?];
+        Ok((self.plan_bytes()?, last))
     }
 
     fn read_all(&self, plan: Option<&[u8]>) -> Result<Snapshot> {
@@ -114,7 +118,8 @@ impl Archive {
 
     /// In what logs, ledger and files do not agree; nothing where they do.
     pub fn disagreement(&self, snapshot: &Snapshot) -> Option<String> {
-        for table in catalog().tables().filter(|t| t.name != ledger::TABLE) {
+        let counted = |t: &&Table| t.name != ledger::TABLE && !t.concluded;
+        for table in catalog().tables().filter(counted) {
             let (rows, told) = (snapshot.rows(table), snapshot.ledger.rows_of(table.name));
             if rows != told {
                 let which = if rows < told { "log" } else { "ledger" };

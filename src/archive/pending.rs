@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::delta::{COMPACT, Change, DERIVE, FileEntry, INGEST, REPAIR};
+use super::delta::{COMPACT, CONCLUDE, Change, DERIVE, FileEntry, INGEST, REPAIR};
 use super::entry;
 use super::folder::{Archive, Lock, PLAN, WATCHLISTS};
 use super::ledger::{self, Entry};
@@ -40,6 +40,8 @@ pub(super) enum Deed {
     Repair,
     /// Makes the rows of a derived table again.
     Derive,
+    /// Adds what a hunt concluded.
+    Conclude,
 }
 
 impl Deed {
@@ -49,7 +51,13 @@ impl Deed {
             Deed::Compact => COMPACT,
             Deed::Repair => REPAIR,
             Deed::Derive => DERIVE,
+            Deed::Conclude => CONCLUDE,
         }
+    }
+
+    /// Whether it adds rows and nothing else: whoever reads may count them from the plan on.
+    pub(super) fn adds(self) -> bool {
+        matches!(self, Deed::Ingest | Deed::Conclude)
     }
 }
 
@@ -395,13 +403,13 @@ impl Archive {
 
     /// Files of a plan that the logs do not name yet.
     pub(super) fn planned(&self, plan: &Plan, table: &Table) -> Result<Vec<FileEntry>> {
-        if plan.deed != Deed::Ingest {
+        if !plan.deed.adds() {
             return Ok(Vec::new());
         }
         let Some(step) = plan.steps.iter().find(|s| s.table == table.name) else {
             return Ok(Vec::new());
         };
-        if self.logs().mark(table.name, INGEST)? == Some(plan.number) {
+        if self.logs().mark(table.name, plan.deed.application())? == Some(plan.number) {
             return Ok(Vec::new());
         }
         Ok(step.add.iter().map(FileEntry::of_part).collect())

@@ -9,7 +9,7 @@ use arrow::array::RecordBatch;
 use super::delta::{AtVersion, FileEntry, Logs};
 use super::folder::Archive;
 use super::ledger::{self, Ledger};
-use super::pending::{Deed, Plan};
+use super::pending::Plan;
 use super::store::Store;
 use super::{commits, derived, part, replay};
 use crate::catalog::{Table, catalog, label_events, table};
@@ -165,7 +165,7 @@ impl Pinned {
 
     /// What the commit that was under way adds to a table.
     fn planned(&self, table: &Table) -> Vec<FileEntry> {
-        let plan = self.plan.iter().filter(|p| p.deed == Deed::Ingest);
+        let plan = self.plan.iter().filter(|p| p.deed.adds());
         let steps = plan.flat_map(|p| &p.steps);
         let own = steps.filter(|s| s.table == table.name);
         own.flat_map(|s| s.add.iter().map(FileEntry::of_part))

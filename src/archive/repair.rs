@@ -51,6 +51,7 @@ pub fn repair(archive: &Archive, now: i64, progress: &dyn Progress) -> Result<Re
         if archive.root().join(table.name).is_dir() {
             progress.step(table.name);
             work.table(table)?;
+            work.forget(table)?;
         }
     }
     if cut_off && let Err(e) = work.complete() {
@@ -209,6 +210,30 @@ impl Repair<'_> {
         self.commit(step)
     }
 
+    /// Takes files of alerts and incidents out of the log that are gone: no export has them, and a hunt gives them again.
+    fn forget(&mut self, table: &'static Table) -> Result<()> {
+        if !table.concluded {
+            return Ok(());
+        }
+        let mut gone = self.archive.logs().files(table.name)?;
+        gone.retain(|file| matches!(self.find(table, &file.path), Ok(None)));
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let rows: u64 = gone.iter().map(|f| f.rows).sum();
+        self.told.push(format!(
+            "{rows} rows of `{}` are lost: a hunt that stores its alerts gives them again",
+            table.name
+        ));
+        let plan = self.plan(Step {
+            table: table.name.into(),
+            add: Vec::new(),
+            remove: gone.into_iter().map(|f| f.path).collect(),
+            info: serde_json::json!({"repair": true}),
+        });
+        self.archive.step(&plan, &plan.steps[0])
+    }
+
     /// Files of a table that its log does not name, the largest first: a file of merged rows stands for those that it was made from.
     fn lone(&self, table: &Table, logged: &[FileEntry]) -> Result<Vec<String>> {
         let removed = self.archive.logs().removed(table.name).unwrap_or_default();
@@ -344,7 +369,8 @@ impl Repair<'_> {
         let own = crate::catalog::table(ledger::TABLE);
         let files = self.archive.files(own).ok().filter(|f| !f.is_empty())?;
         let ledger = ledger::read(self.archive.store(), &files).ok()?;
-        (table.name != ledger::TABLE).then(|| ledger.rows_of(table.name))
+        let known = table.name != ledger::TABLE && !table.concluded;
+        known.then(|| ledger.rows_of(table.name))
     }
 
     /// Puts files that the log names and that were retired back in their place.
@@ -388,7 +414,8 @@ impl Repair<'_> {
     fn ledger(&mut self) -> Result<()> {
         let snapshot = self.archive.snapshot()?;
         let mut found: BTreeMap<i64, BTreeMap<&str, u64>> = BTreeMap::new();
-        let tables = snapshot.tables().filter(|(t, _)| t.name != ledger::TABLE);
+        let tables = snapshot.tables();
+        let tables = tables.filter(|(t, _)| t.name != ledger::TABLE && !t.concluded);
         for (table, files) in tables {
             for file in files {
                 // What is wrong is said in the end or was said before; nobody knows whose rows these were.

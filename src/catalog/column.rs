@@ -14,6 +14,10 @@ pub const EXTRA: &str = "ExtraColumns";
 pub const INGEST_ID: &str = "_IngestId";
 /// Number of the record in its file, from 1.
 pub const RECORD: &str = "_Record";
+/// Number of the run that stored an alert or incident, from 1.
+pub const STORE_ID: &str = "_StoreId";
+/// Number of an alert or incident in the run that stored it, from 1.
+pub const ROW: &str = "_Row";
 /// Fingerprint of the content: 128 bits that do not depend on key order, spelling of times or the container.
 pub const FINGERPRINT: &str = "_Fingerprint";
 /// Partition column of the Delta tables; not inside the files.

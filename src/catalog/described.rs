@@ -69,7 +69,7 @@ pub(super) fn described(text: &'static str) -> Vec<Table> {
 }
 
 /// The columns of a list `name:type name …`.
-fn listed(list: &'static str, origin: Origin) -> impl Iterator<Item = Column> {
+pub(super) fn listed(list: &'static str, origin: Origin) -> impl Iterator<Item = Column> {
     list.split(' ').map(move |word| {
         let (name, ty) = word.split_once(':').unwrap_or((word, "string"));
         let kusto = Kusto::parse(ty).unwrap_or_else(|| panic!("catalog: type {ty} of {name}"));

@@ -8,7 +8,9 @@
 pub mod audit;
 mod column;
 mod described;
+mod enumeration;
 pub mod labels;
+mod lake;
 mod matching;
 mod published;
 mod side_tables;
@@ -17,10 +19,13 @@ mod table;
 mod tables;
 
 pub use column::{
-    Column, DATE, EXTRA, FINGERPRINT, INGEST_ID, Kusto, Origin, RECORD, SECOND_TIME, TIME, TYPE,
+    Column, DATE, EXTRA, FINGERPRINT, INGEST_ID, Kusto, Origin, RECORD, ROW, SECOND_TIME, STORE_ID,
+    TIME, TYPE,
 };
+pub use enumeration::words_of;
+pub use lake::is_lake_only;
 pub use matching::closest_foreign;
-pub use side_tables::LABEL_EVENTS;
+pub use side_tables::{ALERTS, INCIDENTS, LABEL_EVENTS};
 pub use table::Table;
 pub use tables::{Catalog, catalog, diagnostic, label_events, table};
 

@@ -1,7 +1,8 @@
 //! The tables that coldtrail itself fills.
 
 use super::column::Kusto::{self, Bool, DateTime, Dynamic, Int, Long, String};
-use super::column::{FINGERPRINT, INGEST_ID, Origin, RECORD, TIME, column};
+use super::column::{FINGERPRINT, INGEST_ID, Origin, RECORD, ROW, STORE_ID, TIME, column};
+use super::described::listed;
 use super::table::{Table, index};
 
 /// Name, type and meaning of a column.
@@ -162,6 +163,44 @@ const LABELS: &[Described] = &[
     (RECORD, Long, "Number of the record in its file, from 1"),
 ];
 
+/// Name of the table of alerts that hunts have raised.
+pub const ALERTS: &str = "Alerts";
+/// Name of the table of the incidents made of them.
+pub const INCIDENTS: &str = "Incidents";
+
+/// Columns of `SecurityAlert`, all that Sentinel writes and in its order.
+const ALERT: &str = "TenantId TimeGenerated:datetime DisplayName AlertName AlertSeverity Description ProviderName VendorName VendorOriginalId \
+SystemAlertId ResourceId SourceComputerId AlertType ConfidenceLevel ConfidenceScore:real IsIncident:bool StartTime:datetime EndTime:datetime \
+ProcessingEndTime:datetime RemediationSteps ExtendedProperties Entities SourceSystem WorkspaceSubscriptionId WorkspaceResourceGroup \
+ExtendedLinks ProductName ProductComponentName AlertLink Status CompromisedEntity Tactics Techniques SubTechniques Type";
+
+/// What an alert has beside.
+const BESIDE_ALERT: &[Described] = &[
+    ("RuleId", String, "Id of the rule that raised it"),
+    ("StoredAt", DateTime, "When it was stored"),
+    (STORE_ID, Long, "Number of the run that stored it, from 1"),
+    (ROW, Long, "Its number in that run, from 1"),
+];
+
+/// Columns of `SecurityIncident`, the same way.
+const INCIDENT: &str = "TenantId TimeGenerated:datetime IncidentName Title Description Severity Status Classification ClassificationComment \
+ClassificationReason Owner:dynamic ProviderName ProviderIncidentId FirstActivityTime:datetime LastActivityTime:datetime \
+FirstModifiedTime:datetime LastModifiedTime:datetime CreatedTime:datetime ClosedTime:datetime IncidentNumber:int \
+RelatedAnalyticRuleIds:dynamic AlertIds:dynamic BookmarkIds:dynamic Comments:dynamic Tasks:dynamic Labels:dynamic IncidentUrl \
+AdditionalData:dynamic ModifiedBy SourceSystem Type";
+
+/// What an incident has beside.
+const BESIDE_INCIDENT: &[Described] = &[
+    (
+        "Content",
+        String,
+        "SHA-256 of what it says but for its number: an incident that changes gets a further row",
+    ),
+    ("StoredAt", DateTime, "When it was stored"),
+    (STORE_ID, Long, "Number of the run that stored it, from 1"),
+    (ROW, Long, "Its number in that run, from 1"),
+];
+
 /// The stored rows of `LabelEvents`.
 pub(super) fn label_events() -> Table {
     let mut table = made(
@@ -192,7 +231,35 @@ pub(super) fn tables() -> Vec<Table> {
             "Repeats of an event whose content differs from the one that is kept in the table",
             REVISIONS,
         ),
+        concluded(
+            ALERTS,
+            "Alerts that hunts have raised and stored, each once, as `SecurityAlert` has them",
+            (ALERT, BESIDE_ALERT),
+            Some("SystemAlertId"),
+        ),
+        concluded(
+            INCIDENTS,
+            "Incidents of stored alerts as `SecurityIncident` has them, a row for each state that was stored",
+            (INCIDENT, BESIDE_INCIDENT),
+            None,
+        ),
     ]
+}
+
+/// A table of what hunts concluded.
+fn concluded(
+    name: &'static str,
+    doc: &'static str,
+    (said, beside): (&'static str, &[Described]),
+    identity: Option<&'static str>,
+) -> Table {
+    let beside = beside
+        .iter()
+        .map(|(name, kusto, doc)| column(name, *kusto, Origin::Lineage, doc));
+    let columns = listed(said, Origin::Derived).chain(beside).collect();
+    let mut table = index(name, doc, identity, None, columns, false);
+    table.concluded = true;
+    table
 }
 
 fn made(name: &'static str, doc: &'static str, described: &[Described]) -> Table {

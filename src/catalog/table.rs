@@ -30,6 +30,8 @@ pub struct Table {
     pub by_day: bool,
     /// Its rows were made of those of other tables: no export has them, and they can be made again.
     pub derived: bool,
+    /// Its rows are what hunts concluded: no export has them, and neither the ledger nor the digest of the content speaks of them.
+    pub concluded: bool,
     /// Columns in the order in which workspaces were seen to export them without a header.
     pub layouts: Vec<Vec<String>>,
     index: HashMap<String, usize>,
@@ -139,6 +141,7 @@ pub(super) fn index(
         legacy: Vec::new(),
         by_day,
         derived: false,
+        concluded: false,
         layouts: Vec::new(),
         index: positions,
     };

@@ -69,6 +69,12 @@ impl Catalog {
         own.or_else(|| published::get(name))
     }
 
+    /// Whether a table has this name, ours or one that rules ask beside them; the case does not matter.
+    pub fn is_named(&self, name: &str) -> bool {
+        let is_it = |table: &Table| table.name.eq_ignore_ascii_case(name);
+        self.get(name).is_some() || self.foreign.iter().any(is_it) || published::all().any(is_it)
+    }
+
     /// Event tables, by name.
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
         self.tables.iter()

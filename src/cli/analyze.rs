@@ -2,9 +2,11 @@ use std::path::PathBuf;
 
 use chrono_tz::Tz;
 
+use super::alerts::Keep;
 use super::answer::text_into_file;
 use super::exit::Exit;
 use super::global::Global;
+use super::raised::refuse_existing;
 use super::ui::{self, Ui, answer, bytes_text};
 use super::zone::zone;
 use super::{hunt, ingest};
@@ -43,7 +45,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let path = |name: &str| args.output.join(name);
     let results = ["findings.json", "findings.csv", "report.html"].map(path);
     for file in &results {
-        hunt::refuse_existing(file, args.clobber)?;
+        refuse_existing(file, args.clobber)?;
     }
     let archive = Archive::create(&path("archive"))?;
     let mut targets = vec![args.output.as_path(), archive.root()];
@@ -57,6 +59,9 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         ));
     }
     let (session, mut hunt) = hunt::sweep(&archive, &args.hunting, global, ui)?;
+    // Nothing is stored, but what is excluded from a hunt is excluded here.
+    let window = &args.hunting.window;
+    Keep::default().swept(&archive, &session, &mut hunt, window, ui)?;
     let zone = args.show_tz.or(args.reading.zone());
     if let Some(zone) = zone {
         hunt.show_in(zone);

@@ -186,6 +186,25 @@ impl Answer {
         }
     }
 
+    /// The shape that is asked for.
+    ///
+    /// # Errors
+    /// When the name of the file says another format than `-f`.
+    fn shape(&self) -> Result<Shape> {
+        match &self.output {
+            Some(path) => format_of(path, self.format),
+            None => Ok(self.format.unwrap_or(Shape::Table)),
+        }
+    }
+
+    /// Whether a table to read is asked for.
+    ///
+    /// # Errors
+    /// When the name of the file says another format than `-f`.
+    pub(super) fn is_table(&self) -> Result<bool> {
+        Ok(self.shape()? == Shape::Table)
+    }
+
     /// Whether JSON is asked for.
     pub(super) fn is_json(&self) -> bool {
         self.format == Some(Shape::Other(Format::Json))
@@ -202,10 +221,7 @@ impl Answer {
         asked: &Asked<'_>,
         ui: &Ui,
     ) -> Result<()> {
-        let shape = match &self.output {
-            Some(path) => format_of(path, self.format)?,
-            None => self.format.unwrap_or(Shape::Table),
-        };
+        let shape = self.shape()?;
         if let Some(path) = &self.output
             && path.is_file()
             && !self.clobber

@@ -34,7 +34,7 @@ pub enum Exit {
 pub(super) const HELP: &str = "Exit codes: 0 done · 1 findings at or above --fail-on, or verify found problems · \
     2 wrong usage, a rule or query error · 3 I/O, configuration, or a query beyond its memory or time · \
     10 finished, but an export could not be read in full or records are in quarantine · \
-    20 finished, but rules did not run (each is named; --ignore-missing lets those pass that lack a watchlist) · \
+    20 finished, but rules did not run (each is named; --ignore-missing lets those pass that lack a watchlist, a saved function or a table) · \
     11, 21, 30 and 31 are sums of these";
 
 impl From<Exit> for ExitCode {

@@ -93,7 +93,7 @@ fn threads(text: &str) -> Result<usize, String> {
     }
 }
 
-fn patience(text: &str) -> Result<Duration, String> {
+pub(super) fn patience(text: &str) -> Result<Duration, String> {
     match crate::rules::seconds(text) {
         Some(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds)),
         _ => Err("not a duration such as 30s, 5m or 1h".into()),

@@ -1,30 +1,43 @@
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono_tz::Tz;
 
-use super::answer::{Shape, format_of, text_into_file};
+use super::alerts::Keep;
+use super::answer::Shape;
 use super::exit::Exit;
-use super::global::{Global, Patience};
+use super::global::{Global, Patience, patience};
 use super::layout;
-use super::ui::{self, Ui, answer, count, counted};
+use super::raised::Place;
+use super::remarks::{is_guid, named, outside};
+use super::replay;
+use super::summary;
+use super::ui::{self, Ui, count, counted};
 use super::when::Window;
 use super::zone::zone;
 use crate::archive::Archive;
 use crate::archive::ledger::Ledger;
+use crate::engine::kql::{Options, functions, geography};
 use crate::engine::output::Format;
 use crate::engine::{Session, Source};
-use crate::fault::Level;
-use crate::fault::{Error, Result};
+use crate::fault::{Level, Result};
+use crate::function::value::UNIX_EPOCH_TICKS;
 use crate::hunt::{self, Choice, Finding, Hunt, Status, Unjudged};
 use crate::report;
 use crate::rules::{self, Severity};
 
+/// So many oddities of rules' texts are said before a hunt.
+const MOST_WARNINGS: usize = 20;
+/// How long a rule may take where nobody says it.
+const RULE_TIME: Duration = Duration::from_secs(600);
+
 /// Run detections over an archive
 ///
-/// Runs each rule once (a sweep), all cores at once. Without -r the built-in pack runs. --from, --to and --since choose findings, by the time of
-/// their last event; each rule sees as far around them as it looks back (its queryPeriod), so that days hunted one by one give what all of
-/// them give together.
+/// Runs each rule once (a sweep), all cores at once: coldtrail's own, Sentinel's, Defender's and those in Sigma, as `coldtrail rules` reads
+/// them. Without -r the built-in pack runs. --from, --to and --since choose findings, by the time of their last event; each rule sees as far
+/// around them as it looks back (its queryPeriod), so that days hunted one by one give what all of them give together. A rule that counts back
+/// from now() sees what lies before that: --at, else --to, else the archive's last event.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The archive
@@ -32,6 +45,8 @@ pub(super) struct Args {
     archive: PathBuf,
     #[command(flatten)]
     hunting: Hunting,
+    #[command(flatten)]
+    keep: Keep,
     /// table, json, ndjson, csv or markdown. When not given, what the name of the file says, else a table
     #[arg(short, long, value_name = "FORMAT", value_parser = shape)]
     format: Option<Shape>,
@@ -44,6 +59,34 @@ pub(super) struct Args {
     /// Show times in a zone, with the offset: a name such as Europe/Berlin, or `local`; in UTC when not given
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     tz: Option<Tz>,
+    #[command(flatten)]
+    replay: replay::Args,
+}
+
+impl Args {
+    /// Replays.
+    fn replay(
+        &self,
+        archive: &Archive,
+        place: Place<'_>,
+        global: &Global,
+        ui: &Ui,
+    ) -> Result<Exit> {
+        let hunting = &self.hunting;
+        let asked = replay::Asked {
+            archive,
+            rules: &hunting.rules,
+            level: hunting.min_level,
+            fail_on: hunting.fail_on,
+            ignore_missing: hunting.ignore_missing,
+            window: &hunting.window,
+            patience: hunting.patience(),
+            kql: hunting.asking(&archive.ledger()?)?,
+            keep: &self.keep,
+            place,
+        };
+        self.replay.run(&asked, global, ui)
+    }
 }
 
 /// Which rules run, and on what.
@@ -52,19 +95,63 @@ pub(super) struct Hunting {
     /// Rules: files or folders; `builtin` is the built-in pack. May be given several times
     #[arg(short, long, value_name = "RULES")]
     rules: Vec<PathBuf>,
-    /// Only rules of at least this severity: informational, low, medium, high
+    /// Only what is of at least this severity: informational, low, medium, high. Rules that can only give less do not run
     #[arg(short, long, value_name = "LEVEL", default_value = "informational", value_parser = severity)]
     min_level: Severity,
     /// End with exit code 1 when something of at least this severity is found
     #[arg(long, value_name = "LEVEL", value_parser = severity)]
     fail_on: Option<Severity>,
-    /// Rules that only lack a watchlist are named and do not count for the exit code
+    /// Rules that only lack a watchlist, a saved function or a table are named and do not count for the exit code
     #[arg(long)]
     ignore_missing: bool,
+    /// Give up on a rule after so long, such as 30s, 5m or 1h: it is said not to have run, the others go on. 10m when neither this nor
+    /// --timeout is given
+    #[arg(long, value_name = "DURATION", value_parser = patience)]
+    rule_timeout: Option<Duration>,
+    /// Folder with functions that rules in KQL call, such as ASIM's parsers: NAME.kql, or their YAML
+    #[arg(long, value_name = "DIR")]
+    saved_functions: Option<PathBuf>,
+    /// Folder with the files that `externaldata` names, by the last part of the address; nothing is fetched
+    #[arg(long, value_name = "DIR")]
+    external_data: Option<PathBuf>,
+    /// MaxMind database of cities (.mmdb), for geo_info_from_ip_address
+    #[arg(long, value_name = "FILE")]
+    geoip: Option<PathBuf>,
     #[command(flatten)]
     patience: Patience,
     #[command(flatten)]
     pub window: Window,
+}
+
+impl Hunting {
+    /// How long a rule may take.
+    fn patience(&self) -> Duration {
+        let said = self.rule_timeout.or(self.patience.timeout);
+        said.unwrap_or(RULE_TIME)
+    }
+
+    /// How rules in KQL and Sigma are asked.
+    fn asking(&self, ledger: &Ledger) -> Result<Options> {
+        let window = hunt::Window {
+            from: self.window.from(),
+            to: self.window.to,
+        };
+        let now = match self.window.seen() {
+            Some(_) => None,
+            None => hunt::moment(ledger, window),
+        };
+        let now = now.unwrap_or_else(|| self.window.now());
+        Ok(Options {
+            now: now.saturating_mul(10).saturating_add(UNIX_EPOCH_TICKS),
+            external: self.external_data.clone(),
+            functions: match &self.saved_functions {
+                Some(folder) => functions(folder)?,
+                None => Vec::new(),
+            },
+            geography: self.geoip.as_deref().map(geography).transpose()?,
+            ..Options::default()
+        })
+    }
 }
 
 fn shape(text: &str) -> Result<Shape, String> {
@@ -86,10 +173,15 @@ pub(super) fn sweep(
     ui: &Ui,
 ) -> Result<(Session, Hunt)> {
     let pack = rules::load(&hunting.rules)?;
-    for said in &pack.diagnostics {
-        if said.level == Level::Warning {
-            ui.warn(&format!("`{}`: {}", said.subject, said.message));
-        }
+    let odd = || pack.diagnostics().filter(|d| d.level == Level::Warning);
+    for said in odd().take(MOST_WARNINGS) {
+        ui.warn(&format!("`{}`: {}", said.place(), said.message));
+    }
+    if let Some(more) = odd().count().checked_sub(MOST_WARNINGS + 1) {
+        ui.warn(&format!(
+            "{} more of the rules' texts: `coldtrail rules check` says all",
+            counted(more as u64 + 1, "oddity")
+        ));
     }
     let ledger = archive.ledger()?;
     let window = &hunting.window;
@@ -110,18 +202,21 @@ pub(super) fn sweep(
     }
     let reach = hunt::reach(&pack, &choice);
     let mut options = global.engine(Some(window))?;
-    options.timeout = hunting.patience.timeout;
+    options.timeout = Some(hunting.patience());
     options.from = reach.from;
     options.to = match (reach.to, window.seen()) {
         (Some(to), Some(seen)) => Some(to.min(seen)),
         (to, seen) => to.or(seen),
     };
+    let how = hunting.asking(&ledger)?;
     let mut session = Session::open(Source::Archive(archive), &options)?;
     let bar = ui.progress();
-    let hunt = hunt::sweep(&mut session, &pack, &choice, &ledger, &bar);
+    let hunt = hunt::sweep_with(&mut session, &pack, &choice, &how, &ledger, &bar);
     bar.done();
     let hunt = hunt?;
     tell(&hunt, ui);
+    hints(&hunt, &how, ui);
+    summary::tell(&hunt.summary(), "findings", ui);
     if hunt.findings.is_empty()
         && let Some(reason) = outside(&ledger, window)
     {
@@ -131,27 +226,16 @@ pub(super) fn sweep(
     Ok((session, hunt))
 }
 
-/// Why nothing can be found in this window, where no event of the archive lies in it.
-fn outside(ledger: &Ledger, window: &Window) -> Option<String> {
-    let times = || ledger.exports().filter_map(|entry| entry.times);
-    let first = times().map(|(first, _)| first).min()?;
-    let last = times().map(|(_, last)| last).max()?;
-    let outside =
-        window.from().is_some_and(|from| last < from) || window.to().is_some_and(|to| first >= to);
-    outside.then(|| {
-        let (first, last) = (ui::time_text(first), ui::time_text(last));
-        format!(
-            "the events of this archive lie between {first} and {last}, outside the time asked for"
-        )
-    })
-}
-
 /// Says which rules did not run, and what those that ran could not judge.
 fn tell(hunt: &Hunt, ui: &Ui) {
     let mut unjudged: BTreeMap<&Unjudged, Vec<String>> = BTreeMap::new();
     for outcome in &hunt.outcomes {
         if let Some(reason) = outcome.status.reason() {
-            ui.warn(&format!("rule `{}` did not run: {reason}", outcome.id));
+            let rule = match &outcome.rule {
+                Some(rule) => named(rule),
+                None => format!("rule `{}`", outcome.id),
+            };
+            ui.warn(&format!("{rule} did not run: {reason}"));
         }
         if let Some(of) = &outcome.unjudged {
             let rules = unjudged.entry(of).or_default();
@@ -176,11 +260,28 @@ fn tell(hunt: &Hunt, ui: &Ui) {
     }
 }
 
+/// Says why rules that ran found less than they might.
+fn hints(hunt: &Hunt, how: &Options, ui: &Ui) {
+    summary::absent(hunt.outcomes.iter().flat_map(|o| &o.absent), ui);
+    let back = hunt.outcomes.iter().filter(|o| o.counts_back);
+    let back = back.filter(|o| o.status.reason().is_none()).count();
+    if back > 0 {
+        let now = ui::time_text(how.now.saturating_sub(UNIX_EPOCH_TICKS) / 10);
+        let (rules, verb) = match back {
+            1 => ("1 rule".to_string(), "counts"),
+            many => (counted(many as u64, "rule"), "count"),
+        };
+        ui.say(&format!(
+            "{rules} {verb} back from now(), which is {now} in this hunt; --at sets it"
+        ));
+    }
+}
+
 pub(super) fn exit(hunt: &Hunt, hunting: &Hunting) -> Exit {
     let failed = hunt.outcomes.iter().any(|o| match o.status {
-        Status::Found | Status::Nothing => false,
-        Status::Lacks(_) => !hunting.ignore_missing,
-        Status::NotRun(_) => true,
+        Status::Found | Status::Nothing | Status::Absent(_) | Status::Counted(_) => false,
+        Status::Lacks(_) | Status::Unknown(_) | Status::LakeOnly(_) => !hunting.ignore_missing,
+        Status::Refused(_) | Status::NotRun(_) => true,
     });
     let found = hunting
         .fail_on
@@ -196,47 +297,37 @@ pub(super) fn exit(hunt: &Hunt, hunting: &Hunting) -> Exit {
 }
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
-    let archive = Archive::open_to_ask(&args.archive)?;
-    let shape = match &args.output {
-        Some(path) => format_of(path, args.format)?,
-        None => args.format.unwrap_or(Shape::Table),
-    };
-    if let (Some(path), Shape::Other(Format::Parquet | Format::Kusto)) = (&args.output, shape) {
-        return Err(Error::Usage(format!(
-            "-o {}: findings are written as .json, .ndjson, .csv, .md or .txt",
-            path.display()
-        )));
+    let archive = args.keep.open(&args.archive)?;
+    let output = args.output.as_deref();
+    let place = Place::of(output, args.format, args.clobber, args.tz)?;
+    if args.replay.is_asked() {
+        return args.replay(&archive, place, global, ui);
     }
-    if let Some(path) = &args.output {
-        refuse_existing(path, args.clobber)?;
+    let (session, mut hunt) = sweep(&archive, &args.hunting, global, ui)?;
+    let incidents = args
+        .keep
+        .swept(&archive, &session, &mut hunt, &args.hunting.window, ui)?;
+    if args.keep.wants_incidents() {
+        place.put_incidents(&incidents)?;
+        let incidents = counted(incidents.len() as u64, "incident");
+        ui.say(&format!("{incidents} of {}", verdict(&hunt)));
+        return Ok(exit(&hunt, &args.hunting));
     }
-    let (_, mut hunt) = sweep(&archive, &args.hunting, global, ui)?;
     if let Some(zone) = args.tz {
         hunt.show_in(zone);
     }
-    let text = |width| match shape {
+    place.put(|width| match place.shape {
         Shape::Other(Format::Json) => report::findings_json(&hunt),
         Shape::Other(Format::Ndjson) => report::findings_ndjson(&hunt),
         Shape::Other(Format::Csv) => report::findings_csv(&hunt),
         Shape::Other(Format::Markdown) => report::findings_markdown(&hunt),
         // Parquet and the API's answer were refused.
         Shape::Table | Shape::Other(_) => describe(&hunt, width),
-    };
-    match &args.output {
-        Some(path) => {
-            text_into_file(path, &text(None))?;
-            ui.say(&verdict(&hunt));
-        }
-        None => answer(&text(ui::columns()))?,
+    })?;
+    if place.is_file() {
+        ui.say(&verdict(&hunt));
     }
     Ok(exit(&hunt, &args.hunting))
-}
-
-pub(super) fn refuse_existing(path: &Path, clobber: bool) -> Result<()> {
-    if path.is_file() && !clobber {
-        return Err(Error::Exists(path.to_path_buf()));
-    }
-    Ok(())
 }
 
 /// One line: how many findings, from how many rules.
@@ -247,7 +338,7 @@ pub(super) fn verdict(hunt: &Hunt) -> String {
         .filter(|(_, n)| *n > 0)
         .map(|(s, n)| format!("{} {}", count(n as u64), s.name().to_lowercase()))
         .collect();
-    let ran = hunt.outcomes.len() - hunt.not_run();
+    let ran = hunt.summary().ran;
     let mut text = counted(hunt.findings.len() as u64, "finding");
     if !by_severity.is_empty() {
         text.push_str(&format!(" ({})", by_severity.join(", ")));
@@ -275,7 +366,7 @@ pub(super) fn describe(hunt: &Hunt, width: Option<usize>) -> String {
             rows.push(vec![
                 finding.severity.name().to_string(),
                 finding.first.clone(),
-                finding.rule.clone(),
+                called(finding).to_string(),
                 subject(finding),
             ]);
         }
@@ -284,7 +375,7 @@ pub(super) fn describe(hunt: &Hunt, width: Option<usize>) -> String {
             rows.push(vec![
                 same[0].severity.name().to_string(),
                 String::new(),
-                same[0].rule.clone(),
+                called(same[0]).to_string(),
                 format!("and {} more", count(more as u64)),
             ]);
         }
@@ -317,6 +408,14 @@ fn groups(findings: &[Finding]) -> Vec<Vec<&Finding>> {
         groups[place].push(finding);
     }
     groups
+}
+
+/// What people call it: a rule whose id is a GUID by its title.
+fn called(finding: &Finding) -> &str {
+    match is_guid(&finding.rule) && !finding.title.is_empty() {
+        true => &finding.title,
+        false => &finding.rule,
+    }
 }
 
 /// Who and what, in a few words.

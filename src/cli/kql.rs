@@ -14,9 +14,10 @@ use crate::fault::Result;
 use crate::function::value::UNIX_EPOCH_TICKS;
 use crate::function::{self, aggregate};
 use crate::kql::{self, plugin};
+use crate::rules::short;
 
-mod check;
-mod rule_file;
+pub(super) mod check;
+mod of_file;
 
 /// Ask in KQL, the query language of Sentinel and Defender
 ///
@@ -31,10 +32,13 @@ pub(super) struct Args {
         conflicts_with = "file"
     )]
     query: Option<String>,
-    /// Read the query from a file; - for standard input. Of a rule or hunting query of Sentinel or Defender (.yaml, .json) its query is
-    /// taken; how far the rule looks back is not applied, --since does that
+    /// Read the query from a file; - for standard input. Of a rule of Sentinel or Defender (.yaml, .json), in Sigma, or of coldtrail's own
+    /// (.kql) its query is taken; how far the rule looks back is not applied, --since does that
     #[arg(short = 'F', long, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Which rule of a file with several
+    #[arg(long, value_name = "ID", requires = "file")]
+    rule: Option<String>,
     /// The archive
     #[arg(short, long, value_name = "DIR")]
     archive: Option<PathBuf>,
@@ -59,7 +63,7 @@ pub(super) struct Args {
     /// Do not run the query: show the same query as SQL, and the plan. Nothing of it is run
     #[arg(long)]
     explain: bool,
-    /// Parse and plan the queries in these files and folders (.kql, rules of Sentinel and Defender as .yaml and .json) and run none:
+    /// Parse and plan the queries in these files and folders (.kql, rules of Sentinel, Defender and Sigma as .yaml and .json) and run none:
     /// say of each file whether it would run, what it needs that is not here (watchlists, saved functions, external data; with -a,
     /// rows of tables), or why it is no query. Ends with 2 where one would not run, or no file has a query; -f json for programs
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with_all = ["query", "file"])]
@@ -108,21 +112,25 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         },
         geography: args.geoip.as_deref().map(geography).transpose()?,
         purpose: Purpose::Run,
+        joins_lists: false,
         without_archive: archive.is_none(),
     };
     if !args.check.is_empty() {
         return check::check(&session, &args.check, &how, args.answer.is_json(), ui);
     }
-    let query = match args.file.as_deref().filter(|path| rule_file::is_rule(path)) {
-        Some(path) => {
-            let found = rule_file::only(path)?;
-            if let (Some(period), None) = (&found.period, from) {
-                let period = visible(period);
+    let of_rule = match args.file.as_deref() {
+        Some(path) => of_file::chosen(path, args.rule.as_deref())?,
+        None => None,
+    };
+    let query = match of_rule {
+        Some(found) => {
+            if let (Some(period), None) = (found.period, from) {
+                let period = short(period);
                 ui.say(&format!(
                     "the rule looks back {period} (queryPeriod), which is not applied here: --since or --from does that"
                 ));
             }
-            found.query
+            found.text
         }
         None => text_of(args.query.as_deref(), args.file.as_deref())?,
     };

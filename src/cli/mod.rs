@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod alerts;
 mod analyze;
 mod answer;
 mod archive;
@@ -20,8 +21,12 @@ mod kql;
 mod layout;
 mod machine;
 mod pipe;
+mod raised;
+mod remarks;
+mod replay;
 mod rules;
 mod sql;
+mod summary;
 mod tables;
 mod ui;
 mod verify;
@@ -59,6 +64,7 @@ enum Command {
     Sql(sql::Args),
     Kql(kql::Args),
     Hunt(hunt::Args),
+    Alerts(alerts::Args),
     Rules(rules::Args),
 }
 
@@ -93,6 +99,7 @@ fn command(arguments: Vec<OsString>) -> ExitCode {
             };
             return match e.print() {
                 Ok(()) => exit.into(),
+                Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => exit.into(),
                 Err(_) => Exit::Io.into(),
             };
         }
@@ -118,7 +125,8 @@ fn command(arguments: Vec<OsString>) -> ExitCode {
         Command::Sql(args) => sql::run(&args, global, &ui),
         Command::Kql(args) => kql::run(&args, global, &ui),
         Command::Hunt(args) => hunt::run(&args, global, &ui),
-        Command::Rules(args) => rules::run(&args, &ui),
+        Command::Alerts(args) => alerts::run(&args, global, &ui),
+        Command::Rules(args) => rules::run(&args, global, &ui),
     };
     match result {
         Ok(exit) => exit.into(),

@@ -3,13 +3,26 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::exit::Exit;
-use super::ui::{Ui, answer, counted, table};
-use crate::engine::output::visible;
-use crate::fault::Level;
+use super::global::Global;
+use super::ui::{Ui, answer, table};
+use crate::engine::output::{harmless, visible};
 use crate::fault::Result;
-use crate::rules::{self, Pack, tests};
+use crate::rules::{self, Pack, State};
 
-/// List rules, or run the tests that they carry
+mod check;
+mod complaints;
+mod convert;
+mod coverage;
+mod described;
+mod named;
+mod show;
+mod test;
+mod why;
+
+/// List, show, check, test, convert and explain rules
+///
+/// Rules are files and folders, mixed freely: coldtrail's own (.sql, .kql with a header), Sentinel's analytics rules and hunting queries
+/// (.yaml, or .json as exported), custom detections of Defender XDR (.json, .yaml), and Sigma.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -19,9 +32,14 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List rules with severity, tactics and techniques
-    List(Which),
-    /// Run the tests that rules carry
-    Test(Which),
+    List(List),
+    /// Show a rule as it is understood: schedule, trigger, entities, incidents, and its query
+    Show(show::Args),
+    Check(check::Args),
+    Test(test::Args),
+    Why(why::Args),
+    Coverage(coverage::Args),
+    Convert(convert::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -31,86 +49,56 @@ struct Which {
     rules: Vec<PathBuf>,
 }
 
-pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
+#[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    which: Which,
+    /// table, or json with everything that a rule says
+    #[arg(short, long, value_name = "FORMAT", value_parser = ["table", "json"], default_value = "table")]
+    format: String,
+}
+
+pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     match &args.command {
-        Command::List(which) => list(&rules::load(&which.rules)?, ui),
-        Command::Test(which) => test(&rules::load(&which.rules)?, ui),
+        Command::List(args) => list(&rules::load(&args.which.rules)?, &args.format, ui),
+        Command::Show(args) => show::run(args, ui),
+        Command::Check(args) => check::run(args, global),
+        Command::Test(args) => test::run(args, ui),
+        Command::Why(args) => why::run(args, global, ui),
+        Command::Coverage(args) => coverage::run(args, ui),
+        Command::Convert(args) => convert::run(args, ui),
     }
 }
 
-fn complain(pack: &Pack, ui: &Ui) -> usize {
-    for said in &pack.diagnostics {
-        ui.warn(&format!("`{}`: {}", said.subject, said.message));
-        if let Some(hint) = &said.hint {
-            ui.hint(hint);
+fn list(pack: &Pack, format: &str, ui: &Ui) -> Result<Exit> {
+    let bad = complaints::tell(pack, ui);
+    for entry in &pack.entries {
+        if let State::NoRule(why) = &entry.state {
+            ui.tell(&visible(&format!("`{}`: {why}", entry.name())));
         }
     }
-    pack.diagnostics
-        .iter()
-        .filter(|d| d.level == Level::Error)
-        .count()
-}
-
-fn list(pack: &Pack, ui: &Ui) -> Result<Exit> {
-    let bad = complain(pack, ui);
-    let rows: Vec<Vec<String>> = pack
-        .rules
-        .iter()
-        .map(|r| {
-            vec![
-                r.id.clone(),
-                r.severity.to_string(),
-                r.tactics.join(", "),
-                r.techniques.join(", "),
-                r.name.clone(),
-            ]
-        })
-        .collect();
-    answer(&table(
-        &["rule", "severity", "tactics", "techniques", "name"],
-        &rows,
-        &[],
-    ))?;
-    Ok(if bad > 0 { Exit::Usage } else { Exit::Done })
-}
-
-fn test(pack: &Pack, ui: &Ui) -> Result<Exit> {
-    let bad = complain(pack, ui);
-    let (mut passed, mut failed) = (0u64, 0u64);
-    let mut text = String::new();
-    for rule in &pack.rules {
-        match tests::run(rule) {
-            Ok(outcomes) => {
-                for outcome in outcomes {
-                    if outcome.passed() {
-                        passed += 1;
-                        ui.tell(&visible(&format!("ok      {}: {}", rule.id, outcome.name)));
-                    } else {
-                        failed += 1;
-                        text.push_str(&visible(&format!(
-                            "failed  {}: {}: found {}, must find {}",
-                            rule.id, outcome.name, outcome.found, outcome.wanted
-                        )));
-                        text.push('\n');
-                    }
-                }
-            }
-            Err(e) => {
-                failed += 1;
-                text.push_str(&visible(&format!("failed  {}: {e}", rule.id)));
-                text.push('\n');
-            }
-        }
-    }
-    text.push_str(&format!(
-        "{} in {}: {passed} passed, {failed} failed\n",
-        counted(passed + failed, "test"),
-        counted(pack.rules.len() as u64, "rule")
-    ));
-    answer(&text)?;
-    Ok(if bad > 0 || failed > 0 {
-        Exit::Usage
+    if format == "json" {
+        let list: serde_json::Value = pack.rules.iter().map(described::rule).collect();
+        answer(&harmless(&format!("{list:#}\n")))?;
     } else {
-        Exit::Done
-    })
+        let rows: Vec<Vec<String>> = pack
+            .rules
+            .iter()
+            .map(|r| {
+                vec![
+                    r.id.clone(),
+                    r.severity.to_string(),
+                    r.tactics.join(", "),
+                    r.techniques.join(", "),
+                    r.name.clone(),
+                ]
+            })
+            .collect();
+        answer(&table(
+            &["rule", "severity", "tactics", "techniques", "name"],
+            &rows,
+            &[],
+        ))?;
+    }
+    Ok(if bad > 0 { Exit::Usage } else { Exit::Done })
 }

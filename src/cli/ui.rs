@@ -70,6 +70,15 @@ impl Ui {
         ));
     }
 
+    /// A mistake that does not end the run.
+    pub(super) fn mistake(&self, text: &str) {
+        tell_stderr(&format!(
+            "{}: {}",
+            self.paint("31;1", "error"),
+            visible(text)
+        ));
+    }
+
     /// A hint.
     pub(super) fn hint(&self, text: &str) {
         tell_stderr(&format!(
@@ -127,6 +136,7 @@ pub(super) struct Bar {
 struct Plain {
     started: Instant,
     last: Instant,
+    /// Bytes or rules.
     read: u64,
     total: Option<u64>,
 }
@@ -217,6 +227,44 @@ impl Progress for Bar {
     fn step(&self, name: &str) {
         self.bar.set_message(visible(name));
         self.show();
+    }
+
+    fn rules(&self, total: usize) {
+        let template = "{bar:30} {pos}/{len} rules {eta} left  {wide_msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style);
+        }
+        self.bar.set_length(total as u64);
+        if let Some(plain) = &self.plain {
+            let mut p = plain.lock().expect("no panic while it is held");
+            (p.started, p.read, p.total) = (Instant::now(), 0, Some(total as u64));
+        }
+    }
+
+    fn rule(&self, id: &str) {
+        self.bar.set_message(visible(id));
+        self.show();
+    }
+
+    fn rule_done(&self) {
+        self.bar.inc(1);
+        self.show();
+        let Some(plain) = &self.plain else {
+            return;
+        };
+        let mut p = plain.lock().expect("no panic while it is held");
+        p.read += 1;
+        if p.last.elapsed() > LINE_EVERY {
+            p.last = Instant::now();
+            let total = p.total.unwrap_or(p.read);
+            let left = p.started.elapsed().as_secs_f64() / p.read as f64
+                * total.saturating_sub(p.read) as f64;
+            let done = count(p.read);
+            tell_stderr(&format!(
+                "{done} of {} done, about {left:.0} s left",
+                counted(total, "rule")
+            ));
+        }
     }
 }
 

@@ -33,8 +33,18 @@ impl Window {
 
     /// The first time that is asked for.
     pub(super) fn from(&self) -> Option<i64> {
-        let since = self.since.map(|long| self.now().saturating_sub(long));
+        self.begins_at(self.now())
+    }
+
+    /// The same where `now()` is this moment.
+    pub(super) fn begins_at(&self, moment: i64) -> Option<i64> {
+        let since = self.since.map(|long| moment.saturating_sub(long));
         self.from.or(since)
+    }
+
+    /// The first time that is asked for as a time. One that --since gives is as odd as the moment of the command.
+    pub(super) fn said_from(&self) -> Option<i64> {
+        self.from
     }
 
     /// What is asked for lies before this time.

@@ -30,13 +30,8 @@ const SIGN_INS: &[&str] = &[
     "AADSignInEventsBeta",
     "IdentityLogonEvents",
 ];
-/// Tables of alerts.
-const ALERTS: &[&str] = &[
-    "SecurityAlert",
-    "AlertInfo",
-    "AlertEvidence",
-    "SecurityIncident",
-];
+/// Tables of alerts. An incident is something else.
+const ALERTS: &[&str] = &["SecurityAlert", "AlertInfo", "AlertEvidence"];
 
 /// Tables that hold the same kind of events, for who asks the one and has the other.
 const NEIGHBOURS: [&[&str]; 6] = [

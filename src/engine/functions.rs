@@ -13,6 +13,7 @@ use crate::fault::Result;
 use crate::text::address;
 
 mod paths;
+mod patterns;
 mod sized;
 
 /// Registers JSON paths (`->`, `->>`, `json_get_str` …) and coldtrail's own functions.
@@ -24,6 +25,7 @@ pub fn register(context: &SessionContext) -> Result<()> {
     datafusion_functions_json::register_all(&mut state)?;
     *context.state_ref().write() = state;
     sized::register(context)?;
+    patterns::register(context);
     context.add_analyzer_rule(Arc::new(paths::ReadAlike::new()));
     name_of_number(context, "record_type_name", |n| {
         audit::record_type_name(n).map(str::to_string)

@@ -50,6 +50,7 @@ impl Session {
             _ if name.starts_with(&of_watchlist) => Some("watchlist"),
             "InformationProtectionLogs_CL" if !denials => None,
             _ if VIEWS.contains(&name) => Some("view"),
+            _ if views::alerts::are_shown(self, name) => Some("view"),
             _ if self.has(name) || customs.iter().any(|c| c == name) => Some("table"),
             _ => None,
         };

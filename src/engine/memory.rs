@@ -224,13 +224,20 @@ impl Held {
 
 /// All rows of a query, each held before the next one is asked for.
 pub(super) async fn collect(frame: DataFrame, name: &str, room: &Room) -> Result<Held> {
-    let mut stream = frame.execute_stream().await?;
-    let room = room.reserve(name);
+    let stream = frame.execute_stream().await?;
+    held(stream, room.reserve(name)).await
+}
+
+/// All rows of a query that runs, each held before the next one is asked for.
+pub(super) async fn held(
+    mut stream: SendableRecordBatchStream,
+    room: MemoryReservation,
+) -> Result<Held> {
     let batches = taken(&mut stream, &room).await?;
     Ok(Held { batches, room })
 }
 
-/// The same, each part by a thread of its own; the parts come one after the other.
+/// All rows of a query, each part by a thread of its own; the parts come one after the other.
 pub(super) async fn collect_partitioned(frame: DataFrame, name: &str, room: &Room) -> Result<Held> {
     let mut parts = JoinSet::new();
     for (number, mut stream) in frame

@@ -9,40 +9,57 @@
 //! - `question`: what is asked, once or for many times; `times`: what a plan leaves open until then.
 //! - `session`, `sql`: an open session, and how it plans SQL; `options`, `stored`, `portion`: what it is opened with, what there is, and what it
 //!   sees of it.
-//! - `shared`: what many queries over several times share.
+//! - `shared`: what many queries over several times share; `slots`: one query over rows that are given to it, window by window; `one_slot`: a
+//!   place for them in its plan; `again`: its plan, run over ever other rows; `by_time`: those rows; `together`: the rows of several such queries,
+//!   read in one pass; `no_rows`: plans that find nothing where there is nothing.
+//! - `recorded`: when events were ingested, as far as exports say; `delays`: of which events they do.
 //! - `context`, `memory`, `deadline`, `run`: settings, the memory of queries, and how what was planned is run.
 //! - `echoes`: which events another table has too; `apps`: which of them CloudAppEvents has, and in which row.
-//! - `depth`: queries that nest deeper than they may.
+//! - `depth`: queries that nest deeper than they may; `small`: those over few rows.
 //! - [`output`]: answers as CSV, JSON, Markdown, Parquet and the Log Analytics query API's shape.
 //!
 //! Queries read and nothing else: no files beyond the archive and those the user named, no statement that writes.
 
 mod absent;
+mod again;
 mod apps;
+mod by_time;
 mod context;
 mod deadline;
+mod delays;
 mod depth;
 mod echoes;
 pub mod functions;
 pub mod kql;
 mod listing;
 pub mod memory;
+mod no_rows;
+mod one_slot;
 mod options;
 pub mod output;
 mod portion;
 mod product;
 mod pushdown;
 mod question;
+mod recorded;
 mod run;
 mod session;
 mod shared;
+mod slots;
+mod small;
 mod sql;
 mod stored;
 pub mod table;
 mod times;
+mod together;
 pub mod views;
 pub mod watchlist;
 
-pub use options::{Columns, Options, STACK, TimeRange};
+pub use by_time::{Candidates, Seen};
+pub use delays::Received;
+pub use options::{Columns, Late, Options, STACK, TimeRange};
 pub use question::{Language, Prepared, Question};
 pub use session::{Session, Source};
+pub use slots::{Nothing, Slotted};
+pub(crate) use small::fitted;
+pub use together::{Wanted, read_together};

@@ -1,5 +1,6 @@
 //! How to ask: what a session is opened with, and the names of its schemas.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,6 +30,30 @@ pub struct Options {
     pub files: Vec<(String, PathBuf)>,
     /// Which columns stand for all of a table.
     pub columns: Columns,
+    /// How much later than they happen events are ingested.
+    pub late: Late,
+    /// Each is ingested when its export says, and not later than it happens where that says nothing. `late` is not asked then.
+    pub recorded: bool,
+}
+
+/// How much later than they happen the events of a table are ingested, in microseconds. `ingestion_time()` answers from it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Late {
+    /// By the table's name in lower case.
+    pub tables: BTreeMap<String, i64>,
+    /// Of all other tables.
+    pub others: i64,
+}
+
+impl Late {
+    /// That of a table.
+    pub fn of(&self, table: &str) -> i64 {
+        let own = match self.tables.is_empty() {
+            true => None,
+            false => self.tables.get(&table.to_ascii_lowercase()),
+        };
+        *own.unwrap_or(&self.others)
+    }
 }
 
 /// Which columns of a table stand for all of them, as `*` does.
@@ -66,6 +91,27 @@ impl TimeRange {
                 (Some(one), Some(two)) => Some(one.min(two)),
                 (one, two) => one.or(two),
             },
+        }
+    }
+
+    /// Whether a time, in microseconds, lies in it.
+    pub(super) fn holds(self, time: i64) -> bool {
+        self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time < to)
+    }
+
+    /// The least that has both.
+    pub(super) fn with(self, other: TimeRange) -> TimeRange {
+        TimeRange {
+            from: self.from.zip(other.from).map(|(one, two)| one.min(two)),
+            to: self.to.zip(other.to).map(|(one, two)| one.max(two)),
+        }
+    }
+
+    /// The same so many microseconds earlier.
+    pub(super) fn earlier(self, by: i64) -> TimeRange {
+        TimeRange {
+            from: self.from.map(|t| t.saturating_sub(by)),
+            to: self.to.map(|t| t.saturating_sub(by)),
         }
     }
 

@@ -52,13 +52,13 @@ impl SchemaProvider for Portion {
         };
         if !catalog()
             .stored_table(name)
-            .is_some_and(|table| table.by_day)
+            .is_some_and(|table| table.by_day || table.concluded)
         {
             return Ok(Some(table));
         }
         let source = provider_as_source(table);
         let plan = LogicalPlanBuilder::scan(TableReference::bare(name), source, None)?
-            .filter(times::cut(TIME))?
+            .filter(times::cut(name, TIME))?
             .build()?;
         Ok(Some(Arc::new(ViewTable::new(plan, None))))
     }

@@ -28,14 +28,14 @@ use super::depth;
 use super::options::{CATALOG, Columns, PUBLIC};
 use super::views::names;
 
-/// Plans a query over these columns of the tables. Tables from these files have all of theirs.
+/// Plans a query, given with its text, over these columns of the tables. Tables from these files have all of theirs.
 pub(super) async fn plan(
     state: &SessionState,
+    mut statement: Statement,
     sql: &str,
     columns: Columns,
     files: &[String],
 ) -> PlanResult<LogicalPlan> {
-    let mut statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
     depth::bounded(&mut statement)?;
     name_once(&mut statement);
     match columns {

@@ -1,20 +1,22 @@
 //! Running what was planned: on the session's threads, within the memory of queries, for as long as a question may take.
 
 use std::any::Any;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, TrySendError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
-use datafusion::execution::memory_pool::MemoryLimit;
+use datafusion::execution::memory_pool::{MemoryLimit, MemoryReservation};
 use futures::StreamExt;
 use futures::future::{Either, select};
-use tokio::sync::oneshot;
-use tokio::task::{AbortHandle, JoinError};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::{AbortHandle, JoinError, JoinHandle};
 
 use super::memory::{self, Held, Room};
 use super::output;
@@ -27,10 +29,15 @@ const AHEAD: usize = 2;
 const BESIDE_OTHERS: usize = 128 << 20;
 
 /// A query of several that run side by side.
-struct Running {
+struct Running<K> {
     number: usize,
+    begun: Instant,
     until: Option<Instant>,
+    /// How long it took to plan it.
+    planned: Duration,
     abort: AbortHandle,
+    /// What must live as long as it runs.
+    _kept: K,
 }
 
 /// How a task ended.
@@ -63,12 +70,45 @@ impl Session {
         Room(Arc::clone(&self.context.runtime_env().memory_pool))
     }
 
+    /// A part of the memory of queries for what becomes of their rows, under a name; it has nothing yet.
+    pub(crate) fn reserve(&self, name: &str) -> MemoryReservation {
+        self.room().reserve(name)
+    }
+
+    /// How many queries run side by side where so many could: each needs its part of the memory.
+    pub(super) fn side_by_side(&self, queries: usize) -> usize {
+        let queries = match self.room().0.memory_limit() {
+            MemoryLimit::Finite(bytes) => queries.min(bytes / BESIDE_OTHERS),
+            _ => queries,
+        };
+        queries.max(1)
+    }
+
     /// Runs something on the session's threads.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
     }
 
-    /// The same for what is made before a question can be planned, until the question's time is over.
+    /// The same by this thread, for as long as a question may take.
+    pub(super) fn run_here<T>(
+        &self,
+        future: impl Future<Output = std::result::Result<T, DataFusionError>>,
+    ) -> Result<T> {
+        let until = self.deadline.when_it_ends();
+        let mut future = pin!(future);
+        let done = self.block_on(poll_fn(|context| {
+            match until.is_some_and(|at| Instant::now() >= at) {
+                true => Poll::Ready(None),
+                false => future.as_mut().poll(context).map(Some),
+            }
+        }));
+        match done {
+            Some(done) => Ok(done?),
+            None => Err(self.deadline.passed()),
+        }
+    }
+
+    /// Runs on the session's threads what is made before a question can be planned, until the question's time is over.
     pub(super) fn block_until<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
         let Some(at) = self.deadline.at() else {
             return self.block_on(future);
@@ -115,7 +155,7 @@ impl Session {
     }
 
     /// What comes next, in the question's time; nothing when all has come.
-    fn next<T>(&self, hear: &mpsc::Receiver<T>) -> Result<Option<T>> {
+    pub(super) fn next<T>(&self, hear: &mpsc::Receiver<T>) -> Result<Option<T>> {
         let Some(at) = self.deadline.at() else {
             return Ok(hear.recv().ok());
         };
@@ -147,65 +187,99 @@ impl Session {
         frame: DataFrame,
         mut each: impl FnMut(&RecordBatch) -> Result<()>,
     ) -> Result<()> {
-        let (say, hear) = mpsc::sync_channel(AHEAD);
-        let task = self.runtime.spawn(async move {
-            let mut stream = frame.execute_stream().await?;
-            while let Some(batch) = stream.next().await {
-                let taken = match say.try_send(batch?) {
-                    Ok(()) => true,
-                    Err(TrySendError::Full(batch)) => {
-                        tokio::task::block_in_place(|| say.send(batch)).is_ok()
-                    }
-                    Err(TrySendError::Disconnected(_)) => false,
-                };
-                if !taken {
-                    break;
-                }
-            }
-            Ok::<(), DataFusionError>(())
-        });
-        loop {
-            match self.next(&hear) {
-                Ok(Some(batch)) => {
-                    if let Err(e) = each(&batch) {
-                        task.abort();
-                        return Err(e);
-                    }
-                }
-                Ok(None) => break,
-                Err(e) => {
-                    task.abort();
-                    return Err(e);
-                }
-            }
-        }
-        outcome(self.runtime.block_on(task))
+        self.stream_all(vec![frame], |_, batch| each(batch))
     }
 
-    /// Runs planned queries, so many at a time, and returns their rows in the order of the queries. Each may take the time of the options, but
-    /// for what its planning took. One that fails harms no other.
-    pub(crate) fn collect_all(
+    /// Runs planned queries side by side, batch by batch. `each` is told the number of the query that a batch is of.
+    ///
+    /// # Errors
+    /// When a query fails, or what `each` returns.
+    pub(crate) fn stream_all(
         &self,
-        frames: Vec<(DataFrame, Duration)>,
-        at_a_time: usize,
-    ) -> Vec<Result<Held>> {
-        let at_a_time = match self.room().0.memory_limit() {
-            MemoryLimit::Finite(bytes) => at_a_time.min(bytes / BESIDE_OTHERS),
-            _ => at_a_time,
+        frames: Vec<DataFrame>,
+        mut each: impl FnMut(usize, &RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let (say, hear) = mpsc::sync_channel(AHEAD);
+        let turns = Arc::new(Semaphore::new(self.side_by_side(frames.len())));
+        let tasks = frames.into_iter().enumerate().map(|(number, frame)| {
+            let (say, turns) = (say.clone(), Arc::clone(&turns));
+            self.runtime.spawn(async move {
+                let _turn = turns.acquire_owned().await;
+                let mut stream = frame.execute_stream().await?;
+                while let Some(batch) = stream.next().await {
+                    let taken = match say.try_send((number, batch?)) {
+                        Ok(()) => true,
+                        Err(TrySendError::Full(batch)) => {
+                            tokio::task::block_in_place(|| say.send(batch)).is_ok()
+                        }
+                        Err(TrySendError::Disconnected(_)) => false,
+                    };
+                    if !taken {
+                        break;
+                    }
+                }
+                Ok::<(), DataFusionError>(())
+            })
+        });
+        let tasks: Vec<JoinHandle<_>> = tasks.collect();
+        // All has come when each query has let go of its own.
+        drop(say);
+        let taken = loop {
+            match self.next(&hear) {
+                Ok(Some((number, batch))) => {
+                    if let Err(e) = each(number, &batch) {
+                        break Err(e);
+                    }
+                }
+                Ok(None) => break Ok(()),
+                Err(e) => break Err(e),
+            }
         };
+        if taken.is_err() {
+            tasks.iter().for_each(JoinHandle::abort);
+            return taken;
+        }
+        let mut tasks = tasks.into_iter();
+        tasks.try_for_each(|task| outcome(self.runtime.block_on(task)))
+    }
+
+    /// Runs queries, so many at a time, and returns their rows and how long each took, in the order of the queries. The next is planned while
+    /// others run. Each may take the time of the options, with its planning. One that fails harms no other.
+    ///
+    /// A query is its plan, how long it took to plan it, and what must live as long as it runs. `ended` is told the number of each that has ended.
+    pub(crate) fn collect_all<K>(
+        &self,
+        queries: impl Iterator<Item = Result<(DataFrame, Duration, K)>>,
+        at_a_time: usize,
+        mut ended: impl FnMut(usize),
+    ) -> Vec<(Result<Held>, Duration)> {
+        let at_a_time = self.side_by_side(at_a_time);
         let (say, hear) = mpsc::channel();
-        let mut outcomes: Vec<Option<Result<Held>>> = frames.iter().map(|_| None).collect();
-        let mut waiting = frames.into_iter().enumerate();
-        let mut running: Vec<Running> = Vec::new();
+        let mut outcomes: Vec<Option<(Result<Held>, Duration)>> = Vec::new();
+        let mut waiting = queries.fuse();
+        let mut running: Vec<Running<K>> = Vec::new();
         loop {
-            while running.len() < at_a_time.max(1)
-                && let Some((number, (frame, planned))) = waiting.next()
+            while running.len() < at_a_time
+                && let Some(query) = waiting.next()
             {
+                let number = outcomes.len();
+                let (frame, planned, kept) = match query {
+                    Ok(query) => query,
+                    Err(e) => {
+                        outcomes.push(Some((Err(e), Duration::ZERO)));
+                        ended(number);
+                        continue;
+                    }
+                };
+                outcomes.push(None);
                 let until = self.deadline.when_it_ends();
                 running.push(Running {
                     number,
+                    begun: Instant::now(),
                     until: until.map(|at| at.checked_sub(planned).unwrap_or(at)),
+                    planned,
                     abort: self.start(number, frame, say.clone()),
+                    _kept: kept,
                 });
             }
             if running.is_empty() {
@@ -216,22 +290,32 @@ impl Session {
                 Some(at) => hear.recv_timeout(at.saturating_duration_since(Instant::now())),
                 None => hear.recv().map_err(RecvTimeoutError::from),
             };
-            if let Ok((number, ended)) = heard {
-                running.retain(|one| one.number != number);
-                // One that was given up has its outcome.
-                outcomes[number].get_or_insert_with(|| outcome(ended));
+            // What has ended while another was planned is not late, whatever the time is now.
+            for (number, end, took) in heard.into_iter().chain(hear.try_iter()) {
+                let Some(at) = running.iter().position(|one| one.number == number) else {
+                    // One that was given up has its outcome.
+                    continue;
+                };
+                let one = running.swap_remove(at);
+                outcomes[number] = Some((outcome(end), one.planned + took));
+                ended(number);
             }
             let now = Instant::now();
             running.retain(|one| {
                 let late = one.until.is_some_and(|until| now >= until);
                 if late {
                     one.abort.abort();
-                    outcomes[one.number].get_or_insert_with(|| Err(self.deadline.passed()));
+                    let took = one.planned + one.begun.elapsed();
+                    outcomes[one.number] = Some((Err(self.deadline.passed()), took));
+                    ended(one.number);
                 }
                 !late
             });
         }
-        let lost = || Err(Error::Query("the engine broke off".into()));
+        let lost = || {
+            let broken = Error::Query("the engine broke off".into());
+            (Err(broken), Duration::ZERO)
+        };
         outcomes
             .into_iter()
             .map(|outcome| outcome.unwrap_or_else(lost))
@@ -243,9 +327,10 @@ impl Session {
         &self,
         number: usize,
         frame: DataFrame,
-        say: mpsc::Sender<(usize, Ended<Held>)>,
+        say: mpsc::Sender<(usize, Ended<Held>, Duration)>,
     ) -> AbortHandle {
         let room = self.room();
+        let begun = Instant::now();
         // Each is a task, so that all threads optimise and not only one.
         let task = self
             .runtime
@@ -253,7 +338,7 @@ impl Session {
         let abort = task.abort_handle();
         self.runtime.spawn(async move {
             // Nobody listens any more when all have their outcome.
-            let _ = say.send((number, task.await));
+            let _ = say.send((number, task.await, begun.elapsed()));
         });
         abort
     }

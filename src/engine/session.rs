@@ -16,14 +16,15 @@ use datafusion::prelude::SessionContext;
 use super::context::{beside, context, threads};
 use super::deadline::{Deadline, Threads};
 use super::memory::{LIST, Room};
-use super::options::{Columns, Options, STACK, STORED, TimeRange, WATCHLISTS};
+use super::options::{Columns, Late, Options, STACK, STORED, TimeRange, WATCHLISTS};
 use super::portion::{Portion, catalog_of};
 use super::stored::Stored;
 use super::table::Particulars;
+use super::times::Sight;
 use super::views::found::Customs;
 use super::views::names;
 use super::watchlist::Watchlists;
-use super::{functions, table, times};
+use super::{functions, recorded, table, times};
 use crate::archive::Archive;
 use crate::catalog::{TIME, Table, catalog};
 use crate::fault::{Error, Result};
@@ -45,6 +46,11 @@ pub struct Session {
     /// depend on the range, or an event whose copies have times on both sides of its edge would count on both.
     pub(super) whole: SessionContext,
     pub(super) range: TimeRange,
+    /// Of its events, those that were ingested in this time.
+    pub(super) ingested: TimeRange,
+    pub(super) late: Arc<Late>,
+    /// Whether each event was ingested when its export says.
+    pub(super) recorded: bool,
     /// What `now()` of SQL says, in microseconds.
     pub(super) now: Option<i64>,
     pub(super) runtime: Arc<Threads>,
@@ -108,6 +114,9 @@ impl Session {
             whole: beside(&context)?,
             context,
             range: TimeRange::of(options),
+            ingested: TimeRange::default(),
+            late: Arc::new(options.late.clone()),
+            recorded: options.recorded,
             now: options.now,
             runtime: Arc::new(Threads::new(runtime)),
             deadline: Arc::new(Deadline::new(options.timeout)),
@@ -183,7 +192,7 @@ impl Session {
         let timed = |field: &Field| matches!(field.data_type(), DataType::Timestamp(..));
         let is_timed = provider.schema().field_with_name(TIME).is_ok_and(timed);
         let provider = match is_timed {
-            true => self.cut(provider, TIME)?,
+            true => self.cut(name, provider, TIME)?,
             false => provider,
         };
         self.context
@@ -211,17 +220,28 @@ impl Session {
 
     /// A plan with the session's times in the place of what it leaves open.
     pub(super) fn bound(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        Ok(times::bind(plan, self.range, self.now)?)
+        Ok(times::bind(plan, self.sight(), self.now)?)
+    }
+
+    /// What it sees of its tables.
+    pub(super) fn sight(&self) -> Sight<'_> {
+        Sight {
+            range: self.range,
+            ingested: self.ingested,
+            late: &self.late,
+        }
     }
 
     /// The rows of a table that are in the range of a question, by the column with their times.
     pub(super) fn cut(
         &self,
+        name: &str,
         rows: Arc<dyn TableProvider>,
         time: &str,
     ) -> Result<Arc<dyn TableProvider>> {
         let rows = self.context.read_table(rows)?;
-        Ok(rows.filter(times::cut(time))?.into_view())
+        let cut = recorded::cut(&rows, name, time, self.recorded)?;
+        Ok(rows.filter(cut)?.into_view())
     }
 
     /// Registers what all can ask under a name, where nobody did: its rows in the range of a question, by the column with their times.
@@ -233,7 +253,8 @@ impl Session {
         let view = match time {
             Some(time) => {
                 let rows = self.whole.table(reference()).await?;
-                rows.filter(times::cut(time))?.into_view()
+                let cut = recorded::cut(&rows, name, time, self.recorded)?;
+                rows.filter(cut)?.into_view()
             }
             None => self.whole.table_provider(reference()).await?,
         };

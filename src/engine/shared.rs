@@ -2,7 +2,7 @@
 //!
 //! A hunt asks `LabelEvents` once a rule. Working the view out each time costs more than all that the rules do with its rows.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -10,15 +10,18 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::{MemTable, TableProvider};
+use datafusion::error::Result as PlanResult;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryReservation};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
+use tokio::task::JoinHandle;
 
 use super::context::beside;
 use super::deadline::Deadline;
-use super::options::{PUBLIC, STORED, TimeRange, WATCHLISTS};
+use super::options::{Columns, PUBLIC, STORED, TimeRange, WATCHLISTS};
 use super::portion::{catalog_of, schema_of};
 use super::session::Session;
+use super::small::fitted;
 use super::{views, watchlist};
 use crate::catalog::table;
 use crate::fault::Result;
@@ -61,12 +64,22 @@ impl Session {
         Ok(self.part(context, range, self.now, deadline))
     }
 
-    /// The same tables and views, asked for these times of the session, at this moment.
-    pub(super) fn at(&self, range: TimeRange, now: i64) -> Session {
+    /// The same tables and views, asked for these times of the session, and for what was ingested in these, at this moment.
+    pub(super) fn at(&self, range: TimeRange, ingested: TimeRange, now: i64) -> Session {
         // Another question may begin before this one has ended.
         let deadline = Arc::new(self.deadline.of_one());
         let range = self.range.and(range);
-        self.part(self.context.clone(), range, Some(now), deadline)
+        let mut part = self.part(self.context.clone(), range, Some(now), deadline);
+        part.ingested = self.ingested.and(ingested);
+        part
+    }
+
+    /// The same session, in which these columns stand for all of a table.
+    pub(crate) fn showing(&self, columns: Columns) -> Session {
+        let (context, deadline) = (self.context.clone(), Arc::clone(&self.deadline));
+        let mut part = self.part(context, self.range, self.now, deadline);
+        part.columns = columns;
+        part
     }
 
     fn part(
@@ -80,6 +93,9 @@ impl Session {
             context,
             whole: self.whole.clone(),
             range,
+            ingested: self.ingested,
+            late: Arc::clone(&self.late),
+            recorded: self.recorded,
             now,
             runtime: Arc::clone(&self.runtime),
             deadline,
@@ -98,34 +114,44 @@ impl Session {
         }
     }
 
-    /// Works a view out and keeps its rows in memory for the queries to come. One that has too many of them stays as it is.
-    ///
-    /// # Errors
-    /// When the view cannot be worked out.
-    pub fn keep(&mut self, name: &str) -> Result<()> {
-        if self.kept.iter().any(|(kept, _)| kept == name) {
-            return Ok(());
+    /// Works views out, side by side, and keeps their rows in memory for the queries to come. One that has too many of them stays as it is, and so
+    /// does one that cannot be worked out in the time of the question: what asks for it is told why.
+    pub fn keep(&mut self, names: &[String]) {
+        for names in names.chunks(self.side_by_side(names.len())) {
+            self.keep_at_once(names);
         }
-        let rows = match self.is_large(name) {
-            true => None,
-            false => self.block_until(self.view_rows(name))?,
-        };
-        let reservation = match rows {
-            Some((table, reservation)) => {
-                let reference = || TableReference::bare(name);
-                let table: Arc<dyn TableProvider> = Arc::new(table);
-                let table = match views::time_of(name) {
-                    Some(time) => self.cut(table, time)?,
-                    None => table,
-                };
-                self.context.deregister_table(reference())?;
-                self.context.register_table(reference(), table)?;
-                Some(reservation)
+    }
+
+    fn keep_at_once(&mut self, names: &[String]) {
+        let (say, hear) = mpsc::channel();
+        let mut tasks = Vec::new();
+        for name in names {
+            if self.kept.iter().any(|(kept, _)| kept == name) {
+                continue;
             }
-            None => None,
-        };
-        self.kept.push((name.to_string(), reservation));
-        Ok(())
+            if self.is_large(name) {
+                self.kept.push((name.clone(), None));
+                continue;
+            }
+            let Ok(frame) = self.block_until(self.view(name)) else {
+                continue;
+            };
+            let (name, rows, say) = (name.clone(), self.rows(name), say.clone());
+            // Each is a task, so that all threads plan and not only one.
+            tasks.push(self.runtime.spawn(async move {
+                // Nobody listens any more when the time is over.
+                let _ = say.send((name, rows.of(frame).await));
+            }));
+        }
+        drop(say);
+        while let Ok(Some((name, rows))) = self.next(&hear) {
+            if let Ok(rows) = rows
+                && let Ok(reservation) = self.replace(&name, rows)
+            {
+                self.kept.push((name, reservation));
+            }
+        }
+        tasks.iter().for_each(JoinHandle::abort);
     }
 
     /// Whether a view has too many rows to be kept, by the logs alone: to find out by its rows may take longer than all that asks it.
@@ -134,19 +160,21 @@ impl Session {
         name == AUDIT_LOGS[0] && AUDIT_LOGS.into_iter().any(|log| rows(log) > KEPT_ROWS)
     }
 
-    /// The rows of a view, where they are not too many.
-    async fn view_rows(&self, name: &str) -> Result<Option<(MemTable, MemoryReservation)>> {
+    /// A view, ready to be worked out.
+    async fn view(&self, name: &str) -> Result<DataFrame> {
         let reference = || TableReference::bare(name);
         if !self.context.table_exist(reference())? {
             views::make(self, name).await?;
         }
+        let (state, plan) = self.context.table(reference()).await?.into_parts();
+        Ok(fitted(DataFrame::new(state, self.bound(plan)?))?)
+    }
+
+    /// Room for the rows of a view.
+    fn rows(&self, name: &str) -> Rows {
         let pool = Arc::clone(&self.context.runtime_env().memory_pool);
         let partitions = self.context.copied_config().target_partitions().max(1);
-        let (state, plan) = self.context.table(reference()).await?.into_parts();
-        let frame = DataFrame::new(state, self.bound(plan)?);
-        let mut stream = frame.execute_stream().await?;
-        let mut rows = Rows {
-            schema: stream.schema(),
+        Rows {
             partitions: vec![Vec::new(); partitions],
             next: 0,
             waiting: Vec::new(),
@@ -156,18 +184,23 @@ impl Session {
                 _ => KEPT,
             },
             reservation: MemoryConsumer::new(name).register(&pool),
-        };
-        while let Some(batch) = stream.next().await {
-            self.may_go_on()?;
-            if !rows.add(batch?)? {
-                return Ok(None);
-            }
         }
-        if !rows.flush()? {
+    }
+
+    /// Puts rows in the place of a view, where they are not too many.
+    fn replace(&self, name: &str, rows: Option<Kept>) -> Result<Option<MemoryReservation>> {
+        let Some((table, reservation)) = rows else {
             return Ok(None);
-        }
-        let table = MemTable::try_new(rows.schema, rows.partitions)?;
-        Ok(Some((table, rows.reservation)))
+        };
+        let reference = || TableReference::bare(name);
+        let table: Arc<dyn TableProvider> = Arc::new(table);
+        let table = match views::time_of(name) {
+            Some(time) => self.cut(name, table, time)?,
+            None => table,
+        };
+        self.context.deregister_table(reference())?;
+        self.context.register_table(reference(), table)?;
+        Ok(Some(reservation))
     }
 
     /// Lets an empty list stand in for a watchlist that is not there.
@@ -189,9 +222,11 @@ impl Session {
     }
 }
 
+/// The rows of a view, and their part of the memory.
+type Kept = (MemTable, MemoryReservation);
+
 /// Rows on their way into memory.
 struct Rows {
-    schema: SchemaRef,
     partitions: Vec<Vec<RecordBatch>>,
     /// The partition that the next batch goes to.
     next: usize,
@@ -203,18 +238,39 @@ struct Rows {
 }
 
 impl Rows {
+    /// Those of a query, where they are not too many.
+    async fn of(mut self, frame: DataFrame) -> PlanResult<Option<Kept>> {
+        let mut stream = frame.execute_stream().await?;
+        let schema = stream.schema();
+        while let Some(batch) = stream.next().await {
+            if !self.add(&schema, batch?)? {
+                return Ok(None);
+            }
+        }
+        if !self.flush(&schema)? {
+            return Ok(None);
+        }
+        // A partition without rows would cost each query as much as one with few.
+        self.partitions.retain(|batches| !batches.is_empty());
+        if self.partitions.is_empty() {
+            self.partitions.push(Vec::new());
+        }
+        let table = MemTable::try_new(schema, self.partitions)?;
+        Ok(Some((table, self.reservation)))
+    }
+
     /// Takes a batch; not when there is no room for it.
-    fn add(&mut self, batch: RecordBatch) -> Result<bool> {
+    fn add(&mut self, schema: &SchemaRef, batch: RecordBatch) -> PlanResult<bool> {
         self.waiting.push(batch);
         let rows: usize = self.waiting.iter().map(RecordBatch::num_rows).sum();
         match rows < BATCH_ROWS {
             true => Ok(true),
-            false => self.flush(),
+            false => self.flush(schema),
         }
     }
 
-    fn flush(&mut self) -> Result<bool> {
-        let batch = concat_batches(&self.schema, &self.waiting)?;
+    fn flush(&mut self, schema: &SchemaRef) -> PlanResult<bool> {
+        let batch = concat_batches(schema, &self.waiting)?;
         self.waiting.clear();
         if batch.num_rows() == 0 {
             return Ok(true);

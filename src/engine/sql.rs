@@ -4,6 +4,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::context::SQLOptions;
+use datafusion::sql::parser::Statement;
 
 use super::options::WATCHLISTS;
 use super::session::Session;
@@ -25,6 +26,13 @@ impl Session {
             names.push(views::INFORMATION_PROTECTION_LOGS.to_string());
             names.push(views::INFORMATION_PROTECTION_EVENTS.to_string());
         }
+        let alerts = [views::alerts::ALERTS, views::alerts::INCIDENTS];
+        let alerts = alerts.into_iter();
+        names.extend(
+            alerts
+                .filter(|name| views::alerts::are_shown(self, name))
+                .map(str::to_string),
+        );
         names.sort();
         names.dedup();
         names.extend(self.files.iter().cloned());
@@ -62,14 +70,16 @@ impl Session {
     /// The same, with its times left open.
     pub(super) fn open_plan(&self, sql: &str) -> Result<DataFrame> {
         self.may_go_on()?;
-        self.block_until(self.need_views(sql))?;
+        let state = self.context.state();
+        let statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
+        self.block_until(self.need_views(&statement))?;
         let options = SQLOptions::new()
             .with_allow_ddl(false)
             .with_allow_dml(false)
             .with_allow_statements(false);
-        let (state, text) = (self.context.state(), sql.to_string());
-        let (columns, files) = (self.columns, self.files.clone());
-        let plan = self.run(async move { product::plan(&state, &text, columns, &files).await })?;
+        let (text, columns, files) = (sql.to_string(), self.columns, self.files.clone());
+        let plan = self
+            .run(async move { product::plan(&state, statement, &text, columns, &files).await })?;
         options.verify_plan(&plan)?;
         let frame = self.block_on(self.context.execute_logical_plan(plan))?;
         for field in frame.schema().fields() {
@@ -110,10 +120,9 @@ impl Session {
     }
 
     /// Makes the views that a query names.
-    pub(super) async fn need_views(&self, sql: &str) -> Result<()> {
-        let state = self.context.state();
-        let statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
-        for reference in state.resolve_table_references(&statement)? {
+    async fn need_views(&self, statement: &Statement) -> Result<()> {
+        let references = self.context.state().resolve_table_references(statement)?;
+        for reference in references {
             let name = match &reference {
                 TableReference::Bare { table } => table.as_ref(),
                 // Other schemas are registered when the session opens.

@@ -226,7 +226,8 @@ impl Stored {
     /// The rows that can be known.
     fn cut(&self, table: &Table, rows: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
         let condition = self.seen.condition(col(format!("\"{TIME}\"")));
-        let Some(condition) = condition.filter(|_| table.by_day) else {
+        let timed = table.by_day || table.concluded;
+        let Some(condition) = condition.filter(|_| timed) else {
             return Ok(rows);
         };
         let source = provider_as_source(rows);

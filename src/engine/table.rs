@@ -69,6 +69,11 @@ impl ArchiveTable {
             files,
         }
     }
+
+    /// How many rows it has, by the archive's log.
+    pub(super) fn rows(&self) -> u64 {
+        self.files.iter().map(|file| file.rows).sum()
+    }
 }
 
 #[async_trait]

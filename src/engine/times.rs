@@ -9,6 +9,7 @@ use datafusion::common::exec_err;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result as PlanResult;
 use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{
     ColumnarValue, Filter, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility, cast,
@@ -16,7 +17,7 @@ use datafusion::logical_expr::{
 use datafusion::prelude::{Expr, SessionContext, col};
 use datafusion::scalar::ScalarValue;
 
-use super::options::TimeRange;
+use super::options::{Late, TimeRange};
 
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
@@ -108,9 +109,46 @@ pub(super) fn register(context: &SessionContext) -> PlanResult<()> {
     Ok(())
 }
 
+/// What a question sees of each table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sight<'l> {
+    /// Of the events of this time …
+    pub(super) range: TimeRange,
+    /// … those that were ingested in this time.
+    pub(super) ingested: TimeRange,
+    /// How much later than they happen events are ingested.
+    pub(super) late: &'l Late,
+}
+
+impl Sight<'_> {
+    /// The times of the events that it sees of a table.
+    pub(super) fn of(self, table: &str) -> TimeRange {
+        let ingested = self.ingested.earlier(self.late.of(table));
+        self.range.and(ingested)
+    }
+
+    /// The times of the events that it may see, whenever each was ingested: none is before it happens.
+    pub(super) fn until_ingested(self) -> TimeRange {
+        let until = TimeRange {
+            from: None,
+            to: self.ingested.to,
+        };
+        self.range.and(until)
+    }
+
+    /// What events must meet that it sees, by when they happened and when each was ingested.
+    fn as_ingested(self, time: &Expr, ingested: &Expr) -> Option<Expr> {
+        let times = self.until_ingested().condition(time.clone());
+        let ingested = self.ingested.condition(ingested.clone());
+        conjunction(times.into_iter().chain(ingested))
+    }
+}
+
 /// Whether a time is in the range of the question.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Cut {
+    /// The table whose rows it cuts.
+    table: String,
     signature: Signature,
 }
 
@@ -132,21 +170,57 @@ impl ScalarUDFImpl for Cut {
     }
 }
 
-/// The condition that the time in this column is in the range of the question.
-pub(super) fn cut(time: &str) -> Expr {
+/// The condition that the time in this column of a table is in the range of the question.
+pub(super) fn cut(table: &str, time: &str) -> Expr {
     let cut = Cut {
+        table: table.into(),
         signature: Signature::any(1, Volatility::Immutable),
     };
     ScalarUDF::from(cut).call(vec![col(format!("\"{time}\""))])
 }
 
-/// The column of such a condition.
-fn cut_column(condition: &Expr) -> Option<Expr> {
+/// The same where it is known when each row was ingested: the question sees that time, too.
+pub(super) fn cut_as_ingested(table: &str, time: &str, ingested: Expr) -> Expr {
+    let cut = Cut {
+        table: table.into(),
+        signature: Signature::any(2, Volatility::Immutable),
+    };
+    ScalarUDF::from(cut).call(vec![col(format!("\"{time}\"")), ingested])
+}
+
+/// When the rows that such a condition is about were ingested, where it knows that of each.
+pub(super) fn ingested_of(condition: &Expr) -> Option<&Expr> {
+    cut_of(condition)?;
+    match condition {
+        Expr::ScalarFunction(call) => call.args.get(1),
+        _ => None,
+    }
+}
+
+/// The table of such a condition, and the column.
+pub(super) fn cut_of(condition: &Expr) -> Option<(&str, &Expr)> {
     let Expr::ScalarFunction(call) = condition else {
         return None;
     };
-    call.func.inner().downcast_ref::<Cut>()?;
-    call.args.first().cloned()
+    let cut = call.func.inner().downcast_ref::<Cut>()?;
+    Some((cut.table.as_str(), call.args.first()?))
+}
+
+/// Whether a plan leaves a range open.
+pub(super) fn is_cut(plan: &LogicalPlan) -> PlanResult<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Filter(filter) = node {
+            found |= cut_of(&filter.predicate).is_some();
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found)
+}
+
+/// Whether an expression waits for the moment.
+pub(super) fn waits(expr: &Expr) -> PlanResult<bool> {
+    expr.exists(|part| Ok(moment(part).is_some()))
 }
 
 fn moment(expr: &Expr) -> Option<&Moment> {
@@ -156,20 +230,24 @@ fn moment(expr: &Expr) -> Option<&Moment> {
     }
 }
 
-/// The plan with a range and a moment, in microseconds, in the place of what it leaves open.
+/// The plan with what a question sees and its moment, in microseconds, in the place of what it leaves open.
 ///
 /// # Errors
 /// When DataFusion refuses a node, which is a fault of coldtrail.
 pub(super) fn bind(
     plan: LogicalPlan,
-    range: TimeRange,
+    sight: Sight<'_>,
     now: Option<i64>,
 ) -> PlanResult<LogicalPlan> {
     let bound = plan.transform_up_with_subqueries(|node| {
         let node = match node {
-            LogicalPlan::Filter(filter) => match cut_column(&filter.predicate) {
-                Some(column) => {
-                    return Ok(Transformed::yes(match range.condition(column) {
+            LogicalPlan::Filter(filter) => match cut_of(&filter.predicate) {
+                Some((table, column)) => {
+                    let condition = match ingested_of(&filter.predicate) {
+                        Some(ingested) => sight.as_ingested(column, ingested),
+                        None => sight.of(table).condition(column.clone()),
+                    };
+                    return Ok(Transformed::yes(match condition {
                         Some(condition) => {
                             LogicalPlan::Filter(Filter::try_new(condition, filter.input)?)
                         }
@@ -235,7 +313,7 @@ mod tests {
         let table = EmptyTable::new(Arc::new(Schema::new(vec![time])));
         let now = context.udf("now")?.call(Vec::new());
         LogicalPlanBuilder::scan("t", provider_as_source(Arc::new(table)), None)?
-            .filter(cut("TimeGenerated"))?
+            .filter(cut("t", "TimeGenerated"))?
             .project(vec![now])?
             .build()
     }
@@ -243,7 +321,12 @@ mod tests {
     #[test]
     fn a_range_without_ends_leaves_no_filter() {
         let plan = open().expect("a plan");
-        let bound = bind(plan, TimeRange::default(), Some(7)).expect("it is bound");
+        let sight = Sight {
+            range: TimeRange::default(),
+            ingested: TimeRange::default(),
+            late: &Late::default(),
+        };
+        let bound = bind(plan, sight, Some(7)).expect("it is bound");
         let LogicalPlan::Projection(projection) = &bound else {
             panic!("{bound}");
         };
@@ -260,10 +343,37 @@ mod tests {
                 from: Some(5),
                 to: None,
             };
-            let bound = bind(open.clone(), range, now).expect("it is bound");
+            let sight = Sight {
+                range,
+                ingested: TimeRange::default(),
+                late: &Late::default(),
+            };
+            let bound = bind(open.clone(), sight, now).expect("it is bound");
             let again = bound.clone().recompute_schema().expect("a schema");
             assert_eq!(again.schema().field(0).name(), "now()");
             assert!(bound.display_indent().to_string().contains(">="));
         }
+    }
+
+    #[test]
+    fn what_is_ingested_later_is_seen_later() {
+        let late = Late {
+            tables: [("t".to_string(), 10)].into(),
+            others: 3,
+        };
+        let range = |from, to| TimeRange {
+            from: Some(from),
+            to: Some(to),
+        };
+        let sight = Sight {
+            range: range(0, 100),
+            ingested: TimeRange {
+                from: None,
+                to: Some(105),
+            },
+            late: &late,
+        };
+        assert_eq!(sight.of("T"), range(0, 95));
+        assert_eq!(sight.of("other"), range(0, 100));
     }
 }

@@ -18,6 +18,8 @@ pub struct Diagnostic {
     pub level: Level,
     /// File or rule that it is about.
     pub subject: String,
+    /// Line and column in the file, both from 1, where they are known.
+    pub at: Option<(usize, usize)>,
     /// What is wrong.
     pub message: String,
     /// What to do, where that is known.
@@ -30,6 +32,7 @@ impl Diagnostic {
         Diagnostic {
             level: Level::Error,
             subject: subject.into(),
+            at: None,
             message: message.into(),
             hint: None,
         }
@@ -40,6 +43,20 @@ impl Diagnostic {
         Diagnostic {
             level: Level::Warning,
             ..Diagnostic::error(subject, message)
+        }
+    }
+
+    /// The same at a line and column.
+    pub fn at(mut self, line: usize, column: usize) -> Self {
+        self.at = Some((line, column));
+        self
+    }
+
+    /// The file or rule, with line and column where they are known: `rule.yaml:3:14`.
+    pub fn place(&self) -> String {
+        match self.at {
+            Some((line, column)) => format!("{}:{line}:{column}", self.subject),
+            None => self.subject.clone(),
         }
     }
 
@@ -56,6 +73,6 @@ impl fmt::Display for Diagnostic {
             Level::Warning => "warning",
             Level::Error => "error",
         };
-        write!(f, "{level}: `{}`: {}", self.subject, self.message)
+        write!(f, "{level}: `{}`: {}", self.place(), self.message)
     }
 }

@@ -1,6 +1,6 @@
 //! A row of a rule as a finding.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
@@ -8,13 +8,22 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::catalog::TIME;
+use super::replay::{self, ResultRow};
+use super::traced::MOST_RECORDS;
+use crate::catalog::{SECOND_TIME, TIME};
 use crate::engine::output;
 use crate::fault::Result;
-use crate::rules::{Rule, Severity};
+use crate::function::value::Type;
+use crate::rules::{AlertDetails, AssetKind, Rule, Severity};
 
 /// Column with the time of a row's last event; where it is not there, [`TIME`] has it.
 pub(super) const END_TIME: &str = "EndTime";
+/// Column with the time of a group's first event, where the row has no other.
+const START_TIME: &str = "StartTime";
+
+/// Why evidence is not known.
+pub(super) const NOT_KNOWN: &str =
+    "not known: the query does not keep which records its rows are made of";
 
 /// Something that a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -58,8 +67,11 @@ pub struct Finding {
     pub number: usize,
     /// Id of the rule.
     pub rule: String,
-    /// Name of the rule.
+    /// Name of the rule, or what its row says in the place of that.
     pub title: String,
+    /// What the row says in the place of the rule's description.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// How bad it is.
     pub severity: Severity,
     /// Time of the first event.
@@ -77,8 +89,17 @@ pub struct Finding {
     /// Names of those that are times.
     #[serde(skip)]
     pub times: Vec<String>,
+    /// What its rule shows of the row: names and values.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub custom_details: BTreeMap<String, Vec<String>>,
+    /// Further properties that the row says: `AlertLink`, `ProductName`, …
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, String>,
     /// The records it rests on.
     pub evidence: Vec<Evidence>,
+    /// Why these are not known, where they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_evidence: Option<&'static str>,
 }
 
 impl Finding {
@@ -118,6 +139,7 @@ impl Finding {
             number: 0,
             rule: rule.id.clone(),
             title: rule.name.clone(),
+            description: None,
             severity: rule.severity,
             first: String::new(),
             last: None,
@@ -126,7 +148,10 @@ impl Finding {
             entities: Vec::new(),
             details: Map::new(),
             times: Vec::new(),
+            custom_details: BTreeMap::new(),
+            properties: BTreeMap::new(),
             evidence: Vec::new(),
+            no_evidence: None,
         }
     }
 
@@ -140,7 +165,9 @@ impl Finding {
         let text = |name: &str| -> Result<String> {
             column(name).map_or(Ok(String::new()), |c| output::cell(c, row))
         };
-        let (mut details, mut times) = (Map::new(), Vec::new());
+        // A map that grows ends twice as large, and there are many.
+        let mut details = Map::with_capacity(schema.fields().len());
+        let mut times = Vec::new();
         for (i, field) in schema.fields().iter().enumerate() {
             let name = field.name();
             if name.starts_with('_') || name == TIME || name == END_TIME {
@@ -160,9 +187,14 @@ impl Finding {
                 sources.extend(values(array, row)?);
             }
         }
-        let first = text(TIME)?;
+        let mut first = String::new();
+        for name in [TIME, SECOND_TIME, START_TIME] {
+            if first.is_empty() {
+                first = text(name)?;
+            }
+        }
         let last = text(END_TIME)?;
-        Ok(Finding {
+        let mut finding = Finding {
             last: (!last.is_empty() && last != first).then_some(last),
             first,
             entities: entities(rule, schema, batch, row)?,
@@ -170,8 +202,93 @@ impl Finding {
             times,
             evidence: evidence(sources),
             ..Finding::bare(rule)
-        })
+        };
+        if rule.alert_details != AlertDetails::default() || !rule.custom_details.is_empty() {
+            finding.say(rule, cells(schema, batch, row)?);
+        }
+        Ok(finding)
     }
+
+    /// Takes what its row says in the place of the rule.
+    fn say(&mut self, rule: &Rule, cells: Map<String, Value>) {
+        let rows = [ResultRow::of(cells)];
+        let said = replay::said(rule, rows.first());
+        self.title = said.name;
+        self.description = said.description;
+        self.severity = said.severity;
+        self.tactics = said.tactics;
+        self.techniques = said.techniques;
+        self.properties = said.properties;
+        self.custom_details = replay::custom(rule, &rows).into_iter().collect();
+    }
+
+    /// What is the same of two findings of one row. The order in a list says nothing, and neither do the last digits of a sum.
+    fn sameness(&self) -> String {
+        let mut details = Value::Object(self.details.clone());
+        replay::round(&mut details);
+        settle(&mut details);
+        format!("{}\u{1f}{:?}\u{1f}{details}", self.first, self.last)
+    }
+}
+
+/// Gives findings the evidence of the same findings of another query. Whether they are the same; where they are not, none of it is taken.
+pub(super) fn adopt(findings: &mut [Finding], others: Vec<Finding>) -> bool {
+    if findings.len() != others.len() {
+        return false;
+    }
+    let mut evidence: HashMap<String, Vec<Vec<Evidence>>> = HashMap::new();
+    for mut other in others {
+        // Which of so many are kept is chance.
+        if other.evidence.len() >= MOST_RECORDS {
+            return false;
+        }
+        other.evidence.sort_by_key(|e| (e.ingest, e.record));
+        let key = other.sameness();
+        evidence.entry(key).or_default().push(other.evidence);
+    }
+    // Of equal rows it is chance which comes first.
+    for same in evidence.values_mut() {
+        same.sort_by_cached_key(|list| {
+            let records = list.iter().map(|e| (e.ingest, e.record));
+            std::cmp::Reverse(records.collect::<Vec<_>>())
+        });
+    }
+    let mut found = Vec::with_capacity(findings.len());
+    for finding in findings.iter() {
+        let same = evidence.get_mut(&finding.sameness());
+        match same.and_then(Vec::pop) {
+            Some(list) => found.push(list),
+            None => return false,
+        }
+    }
+    for (finding, list) in findings.iter_mut().zip(found) {
+        // A row that is made of no record of the archive rests on none.
+        finding.no_evidence = list.is_empty().then_some(NOT_KNOWN);
+        finding.evidence = list;
+    }
+    true
+}
+
+/// Puts lists in order, however deep.
+pub(super) fn settle(value: &mut Value) {
+    match value {
+        Value::Array(list) => {
+            list.iter_mut().for_each(settle);
+            list.sort_by_cached_key(Value::to_string);
+        }
+        Value::Object(members) => members.values_mut().for_each(settle),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// All columns of a row that have a value.
+fn cells(schema: &SchemaRef, batch: &RecordBatch, row: usize) -> Result<Map<String, Value>> {
+    let mut cells = Map::new();
+    for (i, field) in schema.fields().iter().enumerate() {
+        let value = output::json_of(field, batch.column(i), row)?;
+        cells.insert(field.name().clone(), value);
+    }
+    Ok(cells)
 }
 
 fn entities(
@@ -183,10 +300,7 @@ fn entities(
     let mut entities = Vec::new();
     for (number, mapping) in rule.entities.iter().enumerate() {
         for field in &mapping.field_mappings {
-            let Ok(column) = schema.index_of(&field.column_name) else {
-                continue;
-            };
-            for value in values(batch.column(column), row)? {
+            for value in named(schema, batch, row, &field.column_name)? {
                 entities.push(Entity {
                     kind: mapping.entity_type.clone(),
                     identifier: field.identifier.clone(),
@@ -196,15 +310,65 @@ fn entities(
             }
         }
     }
+    // What a custom detection says that was harmed.
+    for (number, asset) in rule.impacted.iter().enumerate() {
+        let kind = match asset.kind {
+            AssetKind::Device => "Host",
+            AssetKind::User => "Account",
+            AssetKind::Mailbox => "Mailbox",
+        };
+        for value in named(schema, batch, row, &asset.column)? {
+            entities.push(Entity {
+                kind: kind.into(),
+                identifier: asset.column.clone(),
+                value,
+                mapping: rule.entities.len() + number,
+            });
+        }
+    }
     let mut seen = HashSet::new();
     entities.retain(|e| seen.insert((e.kind.clone(), e.value.to_lowercase())));
     Ok(entities)
 }
 
+/// The values of a column, each of a list of them; nothing where there is no such column.
+fn named(schema: &SchemaRef, batch: &RecordBatch, row: usize, column: &str) -> Result<Vec<String>> {
+    let Ok(at) = schema.index_of(column) else {
+        return Ok(Vec::new());
+    };
+    let values = values(batch.column(at), row)?;
+    let kusto = schema.field(at).metadata().get(output::KUSTO);
+    if kusto.is_none_or(|ty| ty != Type::Dynamic.name()) {
+        return Ok(values);
+    }
+    let mut each = Vec::new();
+    for value in values {
+        match serde_json::from_str(&value) {
+            Ok(Value::Array(list)) => each.extend(list.iter().filter_map(plain)),
+            Ok(other) => each.extend(plain(&other)),
+            // A dynamic value that is text without quotes.
+            Err(_) => each.push(value),
+        }
+    }
+    Ok(each)
+}
+
+/// A value as text; nothing for what says nothing.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => (!text.is_empty()).then(|| text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
 fn evidence(sources: Vec<String>) -> Vec<Evidence> {
+    let mut all = Vec::new();
+    for source in sources {
+        flatten(source, &mut all);
+    }
     let mut seen = HashSet::new();
-    sources
-        .into_iter()
+    all.into_iter()
         .filter(|s| seen.insert(s.clone()))
         .filter_map(|s| {
             let (ingest, record) = s.split_once(':')?;
@@ -218,6 +382,18 @@ fn evidence(sources: Vec<String>) -> Vec<Evidence> {
             })
         })
         .collect()
+}
+
+/// A record, or the records of a list in JSON, however deep.
+fn flatten(source: String, all: &mut Vec<String>) {
+    if !source.starts_with('[') {
+        all.push(source);
+        return;
+    }
+    // What is no list of texts is no record either.
+    if let Ok(list) = serde_json::from_str::<Vec<String>>(&source) {
+        list.into_iter().for_each(|one| flatten(one, all));
+    }
 }
 
 /// A value, or the values of a list, as text; nothing for null and empty text.
@@ -241,4 +417,58 @@ fn values(array: &ArrayRef, row: usize) -> Result<Vec<String>> {
         }
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::{Kind, Language, Query};
+    use serde_json::json;
+
+    fn finding(user: &str, list: Value, records: &[i64]) -> Finding {
+        let rule = Rule::new("r", Kind::Scheduled, Query::new(Language::Kql, "T"));
+        let mut finding = Finding::bare(&rule);
+        finding.details.insert("User".into(), user.into());
+        finding.details.insert("List".into(), list);
+        let sources = records.iter().map(|record| format!("1:{record}"));
+        finding.evidence = evidence(sources.collect());
+        finding
+    }
+
+    fn records(finding: &Finding) -> Vec<i64> {
+        finding.evidence.iter().map(|e| e.record).collect()
+    }
+
+    #[test]
+    fn evidence_is_taken_from_the_same_rows_and_from_no_others() {
+        let mut own = [
+            finding("a", json!(["x", "y"]), &[]),
+            finding("b", json!([]), &[]),
+            finding("b", json!([]), &[]),
+        ];
+        let other = || {
+            vec![
+                finding("b", json!([]), &[9]),
+                finding("a", json!(["y", "x"]), &[3, 1]),
+                finding("b", json!([]), &[2]),
+            ]
+        };
+        assert!(adopt(&mut own, other()));
+        let taken: Vec<Vec<i64>> = own.iter().map(records).collect();
+        assert_eq!(taken, [vec![1, 3], vec![2], vec![9]]);
+
+        let mut own = [finding("a", json!(1), &[]), finding("b", json!(1), &[])];
+        let other = vec![finding("a", json!(1), &[1]), finding("c", json!(1), &[2])];
+        assert!(!adopt(&mut own, other));
+        assert!(own.iter().all(|f| f.evidence.is_empty()));
+        assert!(!adopt(&mut own, vec![finding("a", json!(1), &[1])]));
+    }
+
+    #[test]
+    fn records_in_lists_of_lists_are_found() {
+        let list = r#"["1:5","[\"1:2\",\"\"]",""]"#;
+        let found = evidence(vec![list.into(), "1:5".into(), "[1]".into()]);
+        let records: Vec<i64> = found.iter().map(|e| e.record).collect();
+        assert_eq!(records, [5, 2]);
+    }
 }

@@ -2,16 +2,22 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use arrow::array::{ArrayRef, AsArray, Int64Array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
+
 use super::finding::Finding;
 use crate::archive::ledger::Ledger;
 use crate::catalog::{INGEST_ID, RECORD, TIME, catalog};
-use crate::engine::{Session, output};
+use crate::engine::{Session, fitted, output};
 use crate::fault::Result;
 
 /// Evidence of a finding that is looked up for its time and identity.
 pub const LOOKED_UP: usize = 20;
 /// Records of an ingest that a query names one by one; of more, it asks for all between the first and the last.
 const NAMED: usize = 1000;
+/// Ingests of which each has a condition of its own.
+const APART: usize = 32;
 
 /// Fills in the file of each piece of evidence, and time and identity of the first ones of each finding.
 pub(super) fn look_up(session: &Session, findings: &mut [Finding], ledger: &Ledger) -> Result<()> {
@@ -36,7 +42,7 @@ pub(super) fn look_up(session: &Session, findings: &mut [Finding], ledger: &Ledg
                 .push(evidence.record);
         }
     }
-    let mut found: HashMap<(i64, i64), (String, String, String)> = HashMap::new();
+    let (mut names, mut frames) = (Vec::new(), Vec::new());
     for (name, mut records) in wanted {
         let Some(table) = catalog().get(name) else {
             continue;
@@ -44,27 +50,28 @@ pub(super) fn look_up(session: &Session, findings: &mut [Finding], ledger: &Ledg
         let id = table.identity.map_or("NULL".to_string(), |i| {
             format!("\"{}\"", table.columns[i].name)
         });
-        let conditions: Vec<String> = records
-            .iter_mut()
-            .map(|(ingest, list)| format!("(\"{INGEST_ID}\" = {ingest} AND {})", among(list)))
-            .collect();
         let sql = format!(
             "SELECT \"{INGEST_ID}\", \"{RECORD}\", \"{TIME}\", {id} AS \"Id\" FROM stored.\"{name}\" WHERE {}",
-            conditions.join(" OR ")
+            condition(&mut records)
         );
-        session.stream(session.plan(&sql)?, |batch| {
-            for row in 0..batch.num_rows() {
-                let cell = |c: usize| output::cell(batch.column(c), row);
-                // Both are numbers and never null in a stored table.
-                if let (Ok(ingest), Ok(record)) = (cell(0)?.parse::<i64>(), cell(1)?.parse::<i64>())
-                    && meant.contains(&(ingest, record))
-                {
-                    found.insert((ingest, record), (name.to_string(), cell(2)?, cell(3)?));
-                }
-            }
-            Ok(())
-        })?;
+        names.push(name);
+        frames.push(fitted(session.plan(&sql)?)?);
     }
+    // By record: the number of the table, the time and the identity.
+    let mut found: HashMap<(i64, i64), (usize, String, String)> = HashMap::new();
+    session.stream_all(frames, |number, batch| {
+        let (ingests, records) = (numbers(batch.column(0))?, numbers(batch.column(1))?);
+        for row in 0..batch.num_rows() {
+            let key = (ingests.value(row), records.value(row));
+            // Both are never null in a stored table. Of a record in several tables the last one counts, whichever is read first.
+            let is_last = |other: &(usize, String, String)| other.0 <= number;
+            if meant.contains(&key) && found.get(&key).is_none_or(is_last) {
+                let cell = |c: usize| output::cell(batch.column(c), row);
+                found.insert(key, (number, cell(2)?, cell(3)?));
+            }
+        }
+        Ok(())
+    })?;
     for finding in findings {
         for evidence in &mut finding.evidence {
             if let Some(entry) = entries.get(&evidence.ingest) {
@@ -74,13 +81,41 @@ pub(super) fn look_up(session: &Session, findings: &mut [Finding], ledger: &Ledg
         // Not those behind, though another finding may rest on them: what a finding says does not depend on what else was found.
         for evidence in finding.evidence.iter_mut().take(LOOKED_UP) {
             if let Some((table, time, id)) = found.get(&(evidence.ingest, evidence.record)) {
-                evidence.table.clone_from(table);
+                evidence.table = names[*table].to_string();
                 evidence.time.clone_from(time);
                 evidence.event_id.clone_from(id);
             }
         }
     }
     Ok(())
+}
+
+/// Numbers as they are compared.
+fn numbers(array: &ArrayRef) -> Result<Int64Array> {
+    let numbers = cast(array, &DataType::Int64)?;
+    Ok(numbers.as_primitive::<Int64Type>().clone())
+}
+
+/// The condition that a row is one of these records, by ingest, or lies among them. Of many ingests a condition each would be a query that nests
+/// too deep and takes longer to plan than to run.
+fn condition(records: &mut BTreeMap<i64, Vec<i64>>) -> String {
+    if records.len() <= APART {
+        let conditions: Vec<String> = records
+            .iter_mut()
+            .map(|(ingest, list)| format!("(\"{INGEST_ID}\" = {ingest} AND {})", among(list)))
+            .collect();
+        return conditions.join(" OR ");
+    }
+    let mut all: Vec<i64> = records.values().flatten().copied().collect();
+    let ingests: Vec<i64> = records.keys().copied().collect();
+    let ingests = match ingests.as_slice() {
+        [first, .., last] if ingests.len() > NAMED => format!("BETWEEN {first} AND {last}"),
+        some => {
+            let list: Vec<String> = some.iter().map(i64::to_string).collect();
+            format!("IN ({})", list.join(", "))
+        }
+    };
+    format!("\"{INGEST_ID}\" {ingests} AND {}", among(&mut all))
 }
 
 /// The condition that a record is one of these, or lies among them.
@@ -95,5 +130,28 @@ fn among(records: &mut [i64]) -> String {
             let list: Vec<String> = records.iter().map(i64::to_string).collect();
             format!("\"{RECORD}\" IN ({})", list.join(", "))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_few_ingests_are_named_and_those_of_many_lie_between() {
+        let of = |ingests: i64, records: i64| {
+            let list: Vec<i64> = (1..=records).rev().collect();
+            let mut all = (1..=ingests).map(|i| (i, list.clone())).collect();
+            condition(&mut all)
+        };
+        assert_eq!(of(1, 2), r#"("_IngestId" = 1 AND "_Record" IN (1, 2))"#);
+        let many = of(1, 1001);
+        assert!(many.ends_with(r#""_Record" BETWEEN 1 AND 1001)"#), "{many}");
+        let apart = of(33, 1);
+        assert!(apart.starts_with(r#""_IngestId" IN (1, 2, "#), "{apart}");
+        assert!(apart.len() < 1000, "{apart}");
+        let more = of(2000, 1);
+        let want = r#""_IngestId" BETWEEN 1 AND 2000 AND "_Record" BETWEEN 1 AND 1"#;
+        assert_eq!(more, want);
     }
 }

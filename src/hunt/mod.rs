@@ -1,48 +1,82 @@
 //! Hunting: rules run over an archive; their rows become findings with entities and evidence.
 //!
+//! A [`replay`] runs them as their schedulers would have; what is said here is of sweeps. What either raises as alerts, [`alerts`] excludes
+//! ([`exclusions`]), counts and stores.
+//!
 //! A sweep runs each rule once over the chosen time. Rules run side by side, within `--memory-limit` where it is given; what they find does not
-//! depend on the order.
+//! depend on the order. A rule that fails, takes too long or meets a fault of coldtrail is an outcome, and harms no other.
+//!
+//! | step | where |
+//! |---|---|
+//! | what a rule asks, in SQL or KQL | `asked` |
+//! | its rows | `runs` |
+//! | what it cannot judge, in numbers | `counts` |
+//! | what a rule asks for and is not there | `lacking` |
+//! | its rows as findings | `finding` |
+//! | the records behind them | `traced`, `lineage` |
+//! | what became of each rule, and of all in numbers | `outcome`, `summary` |
 //!
 //! The chosen time chooses findings, by their last event; each rule sees as much around it as it looks back. However a time is split into
 //! windows, their sweeps give together what one sweep of all of it gives, each finding once; but for rules whose trigger is not `gt 0`, which count
 //! the rows of each window by itself.
 
-use std::cmp::Reverse;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use arrow::array::RecordBatch;
 use chrono_tz::Tz;
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::archive::ledger::Ledger;
-use crate::engine::Session;
-use crate::fault::Level;
-use crate::fault::{Error, Result};
+use crate::engine::kql::Options;
+use crate::engine::{Columns, Session};
+use crate::fault::Result;
+use crate::function::value::UNIX_EPOCH_TICKS;
 use crate::progress::Progress;
-use crate::rules::{Pack, Rule, Severity};
-use runs::{Answer, Runs};
+use crate::rules::{Language, Pack, Rule, Severity};
+use crate::text;
+use alerts::Tally;
+use asked::{Asked, Queries};
+use counts::Count;
+use lacking::{Presence, missing_watchlist, of_failure};
+use runs::{Answer, Job, Runs, Scope, guarded};
 
 pub use finding::{Entity, Evidence, Finding};
 pub use lineage::LOOKED_UP;
+pub use outcome::{Outcome, Status};
 pub use runs::Unjudged;
+pub use summary::Summary;
 pub use window::Window;
 
+pub mod alerts;
+mod asked;
+mod counts;
+pub mod exclusions;
 mod finding;
+mod lacking;
 mod lineage;
+mod outcome;
+pub mod replay;
 mod runs;
+mod summary;
+mod traced;
 mod window;
+
+/// Values of a rule's rows at most. As findings they take 100 to 150 bytes each, which no limit of memory counts: a rule that gives back a million
+/// events with all their columns would end the whole hunt.
+const MOST_VALUES: usize = 20_000_000;
 
 /// Which rules run, and for which findings.
 #[derive(Debug, Clone, Copy)]
 pub struct Choice {
-    /// Only rules of at least this severity.
+    /// Only findings of at least this severity.
     pub level: Severity,
     /// Only findings of this time.
     pub window: Window,
 }
 
 impl Choice {
-    /// All findings of the rules of at least a severity.
+    /// All findings of at least a severity.
     pub fn of(level: Severity) -> Choice {
         Choice {
             level,
@@ -51,48 +85,18 @@ impl Choice {
     }
 
     fn rules(self, pack: &Pack) -> impl Iterator<Item = &Rule> {
-        pack.rules.iter().filter(move |r| r.severity >= self.level)
+        let rules = pack.rules.iter();
+        rules.filter(move |rule| may_reach(rule, self.level))
     }
 }
 
-/// What became of a rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "status", content = "reason", rename_all = "lowercase")]
-pub enum Status {
-    /// It found something.
-    Found,
-    /// It found nothing.
-    Nothing,
-    /// It did not run for want of a watchlist, and of which.
-    Lacks(String),
-    /// It did not run, and why.
-    #[serde(rename = "not run")]
-    NotRun(String),
-}
-
-impl Status {
-    /// Why the rule did not run, where it did not.
-    pub fn reason(&self) -> Option<&str> {
-        match self {
-            Status::Found | Status::Nothing => None,
-            Status::Lacks(reason) | Status::NotRun(reason) => Some(reason),
-        }
-    }
-}
-
-/// A rule and what became of it.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// The rule's id, or the file that is no rule.
-    pub id: String,
-    /// The rule, where it could be loaded.
-    pub rule: Option<Rule>,
-    /// How it ended.
-    pub status: Status,
-    /// How many findings.
-    pub findings: usize,
-    /// What it could not judge, where there is something.
-    pub unjudged: Option<Unjudged>,
+/// Whether what a rule raises may be of at least this severity: it is the rule's own, or what its rows say.
+pub fn may_reach(rule: &Rule, level: Severity) -> bool {
+    let details = &rule.alert_details;
+    let mut dynamic = details.dynamic_properties.iter();
+    rule.severity >= level
+        || details.severity_column.is_some()
+        || dynamic.any(|dynamic| dynamic.property == "AlertSeverity")
 }
 
 /// What a hunt gave.
@@ -102,13 +106,37 @@ pub struct Hunt {
     pub outcomes: Vec<Outcome>,
     /// Findings, the worst first.
     pub findings: Vec<Finding>,
+    /// What became of them as alerts, where some were excluded, stored, or told from known ones.
+    pub alerts: Option<Tally>,
+    /// Events of the tables that the rules asked.
+    pub events: u64,
 }
 
 impl Hunt {
+    /// What it was in numbers.
+    pub fn summary(&self) -> Summary {
+        Summary::of(&self.outcomes, &self.findings, self.events)
+    }
+
     /// How many rules did not run, for whatever reason.
     pub fn not_run(&self) -> usize {
         let reasons = self.outcomes.iter().filter_map(|o| o.status.reason());
         reasons.count()
+    }
+
+    /// Keeps the findings for which this says so, in their order.
+    pub fn retain(&mut self, keep: impl FnMut(&Finding) -> bool) {
+        self.findings.retain(keep);
+        for (number, finding) in (1..).zip(&mut self.findings) {
+            finding.number = number;
+        }
+        let mut left: HashMap<&str, usize> = HashMap::new();
+        for finding in &self.findings {
+            *left.entry(&finding.rule).or_default() += 1;
+        }
+        for outcome in &mut self.outcomes {
+            outcome.findings = left.get(outcome.id.as_str()).copied().unwrap_or(0);
+        }
     }
 
     /// Shows the times of its findings as the clocks of a zone do, each with its offset.
@@ -129,16 +157,27 @@ impl Hunt {
 
 /// The times that a session must have for a hunt: those of the findings, and what the rules see around them.
 pub fn reach(pack: &Pack, choice: &Choice) -> Window {
-    choice
-        .rules(pack)
-        .map(|rule| choice.window.around(rule.period))
-        .fold(choice.window, Window::with)
+    around(choice.rules(pack), choice.window)
 }
 
-/// Runs each chosen rule once. The session has the times of [`reach`], or more; what a hunt of several windows makes in it serves the next.
+/// A window, and what some rules see around it.
+fn around<'r>(rules: impl Iterator<Item = &'r Rule>, window: Window) -> Window {
+    rules
+        .map(|rule| window.around(rule.schedule.period()))
+        .fold(window, Window::with)
+}
+
+/// The moment of a hunt that is told none, in microseconds: the end of its window, else the last event of the archive. Rules that count back from
+/// `now()` see what lies before it. Nothing where there is neither.
+pub fn moment(ledger: &Ledger, window: Window) -> Option<i64> {
+    let times = ledger.exports().filter_map(|entry| entry.times);
+    window.to.or_else(|| times.map(|(_, last)| last).max())
+}
+
+/// Runs each chosen rule once, as [`sweep_with`] does, at the [`moment`] of the hunt and without saved functions.
 ///
 /// # Errors
-/// When the evidence cannot be looked up. A rule that fails is an outcome.
+/// When the evidence cannot be looked up.
 pub fn sweep(
     session: &mut Session,
     pack: &Pack,
@@ -146,131 +185,326 @@ pub fn sweep(
     ledger: &Ledger,
     progress: &dyn Progress,
 ) -> Result<Hunt> {
+    let now = moment(ledger, choice.window).unwrap_or_default();
+    let how = Options {
+        now: now.saturating_mul(10).saturating_add(UNIX_EPOCH_TICKS),
+        ..Options::default()
+    };
+    sweep_with(session, pack, choice, &how, ledger, progress)
+}
+
+/// Runs each chosen rule once; rules in KQL and Sigma as the options say. The session has the times of [`reach`], or more, and the limit of each
+/// rule's time; what a hunt of several windows makes in it serves the next.
+///
+/// # Errors
+/// When the evidence cannot be looked up. A rule that fails is an outcome.
+pub fn sweep_with(
+    session: &mut Session,
+    pack: &Pack,
+    choice: &Choice,
+    how: &Options,
+    ledger: &Ledger,
+    progress: &dyn Progress,
+) -> Result<Hunt> {
     let mut hunt = Hunt::default();
-    for said in pack.diagnostics.iter().filter(|d| d.level == Level::Error) {
-        hunt.outcomes.push(Outcome {
-            id: said.subject.clone(),
-            rule: None,
-            status: Status::NotRun(said.message.clone()),
-            findings: 0,
-            unjudged: None,
-        });
-    }
-    let mut ready = Vec::new();
-    for rule in choice.rules(pack) {
-        match missing_watchlist(rule, session) {
-            Some(reason) => hunt.outcomes.push(outcome(rule, Status::Lacks(reason), 0)),
-            None => ready.push(rule),
-        }
-    }
-    for (name, need) in ready.iter().flat_map(|r| &r.watchlists) {
+    let ready = prepare(session, pack, choice, &mut hunt);
+    for (name, need) in ready.iter().flat_map(|asked| &asked.rule.watchlists) {
         session.stand_in(name, &need.columns)?;
     }
     progress.step("hunting");
+    progress.rules(ready.len());
+    let texts: Vec<&str> = ready.iter().map(|asked| asked.text.as_str()).collect();
+    let shared = runs::shared(&texts);
+    let mut presence = Presence::default();
     session.begin();
-    runs::keep_views(session, &ready);
+    if ready.iter().any(|asked| asked.language == Language::Kql) {
+        presence.absent(&shared, session, how);
+    }
+    session.keep(&shared);
     session.end();
-    let mut runs = Runs::new(session, choice.window);
-    let mut ran = Vec::new();
-    for (rule, answer) in ready.iter().zip(runs.answers(&ready)) {
-        if judge(rule, answer, &mut hunt)? {
-            ran.push(*rule);
-        }
-    }
-    let mut unjudged = runs.unjudged(&ran);
-    for outcome in &mut hunt.outcomes {
-        outcome.unjudged = unjudged.remove(&outcome.id);
-    }
+    let (session, product) = (&*session, session.showing(Columns::Product));
+    let mut sweep = Sweep {
+        ready: &ready,
+        runs: Runs::new(session, &product, how, choice.window),
+        product: &product,
+        how,
+        progress,
+        presence,
+    };
+    let (outcomes, mut found, reads) = sweep.run();
+    sweep.trace(&mut found);
+    hunt.outcomes.extend(outcomes);
+    hunt.findings = found.into_iter().flatten().collect();
+    hunt.events = summary::events(ledger, &reads);
     put_in_order(&mut hunt);
+    if hunt.findings.iter().any(|f| f.severity < choice.level) {
+        hunt.retain(|finding| finding.severity >= choice.level);
+    }
+    progress.step("looking up evidence");
     // Evidence lies in the times that the rules saw; files of other times need not be opened.
-    let seen = reach(pack, choice);
+    let seen = around(ready.iter().map(|asked| &asked.rule), choice.window);
     let seen = session.within(seen.from, seen.to)?;
     lineage::look_up(&seen, &mut hunt.findings, ledger)?;
     Ok(hunt)
 }
 
-/// Makes findings of the rows of a rule. Whether it ran.
-fn judge(rule: &Rule, answer: Result<Answer>, hunt: &mut Hunt) -> Result<bool> {
-    let mut end = |status, findings| hunt.outcomes.push(outcome(rule, status, findings));
-    let Answer { schema, batches } = match answer {
-        Ok(answer) => answer,
-        Err(e) => {
-            let advice = match &e {
-                Error::Memory(_) | Error::Temporary { .. } | Error::TooLong(_) => e.hint(),
-                _ => None,
-            };
-            let advice = advice.map_or_else(String::new, |hint| format!(" ({hint})"));
-            end(Status::NotRun(format!("the query failed: {e}{advice}")), 0);
-            return Ok(false);
+/// The chosen rules that can run; what became of the others is an outcome.
+fn prepare(session: &Session, pack: &Pack, choice: &Choice, hunt: &mut Hunt) -> Vec<Asked> {
+    for entry in &pack.entries {
+        if let Some(reason) = entry.refusal() {
+            let refused = Outcome::of_file(entry.name(), Status::Refused(reason));
+            hunt.outcomes.push(refused);
         }
-    };
+    }
+    let queries = Queries::of(pack);
+    let mut ready = Vec::new();
+    for rule in choice.rules(pack) {
+        let status = match queries.of_rule(rule) {
+            Ok(asked) => match missing_watchlist(&asked.rule, session) {
+                Some(reason) => Status::Lacks(reason),
+                None => {
+                    ready.push(asked);
+                    continue;
+                }
+            },
+            Err(status) => status,
+        };
+        hunt.outcomes.push(Outcome::of(rule, status));
+    }
+    ready
+}
+
+/// A sweep under way.
+struct Sweep<'s> {
+    ready: &'s [Asked],
+    runs: Runs<'s>,
+    product: &'s Session,
+    how: &'s Options,
+    progress: &'s dyn Progress,
+    presence: Presence,
+}
+
+impl Sweep<'_> {
+    /// Runs all rules, and what counts what they cannot judge: their outcomes, the findings of each, and the tables that they asked.
+    fn run(&mut self) -> (Vec<Outcome>, Vec<Vec<Finding>>, BTreeSet<String>) {
+        let (ready, progress) = (self.ready, self.progress);
+        let unjudged = ready
+            .iter()
+            .filter_map(|asked| asked.rule.unjudged.as_ref());
+        // Rules that ask the same are answered together.
+        let counts: BTreeSet<&str> = unjudged.map(|of| of.query.as_str()).collect();
+        let counts = counts::together(counts);
+        let rules = ready.iter().map(|asked| Job {
+            language: asked.language,
+            text: &asked.text,
+            scope: Scope::Around(asked.rule.schedule.period()),
+        });
+        let counting = counts.iter().map(|count| Job::counting(&count.text));
+        let jobs: Vec<Job<'_>> = rules.chain(counting).collect();
+        let begun = |number: usize| {
+            if let Some(asked) = ready.get(number) {
+                progress.rule(&asked.rule.id);
+            }
+        };
+        let ended = |number: usize| {
+            if number < ready.len() {
+                progress.rule_done();
+            }
+        };
+        let mut answers = self.runs.answers(&jobs, begun, ended);
+        let counted = answers.split_off(ready.len());
+        let counted = counted.into_iter().map(|(answer, _)| answer);
+        let counted = self.counted(counts.iter().zip(counted));
+        let (mut outcomes, mut found, mut reads) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for (asked, (answer, took)) in ready.iter().zip(answers) {
+            let (mut outcome, findings) = self.outcome(asked, answer, &mut reads);
+            outcome.took = took;
+            if outcome.status.reason().is_none()
+                && let Some(of) = &asked.rule.unjudged
+                && let Some(count) = counted.get(of.query.as_str())
+            {
+                outcome.unjudged = self.runs.unjudged(of, count);
+            }
+            outcomes.push(outcome);
+            found.push(findings);
+        }
+        (outcomes, found, reads)
+    }
+
+    /// What each query counted, by its text.
+    fn counted<'q>(
+        &mut self,
+        answers: impl Iterator<Item = (&'q Count<'q>, Result<Answer>)>,
+    ) -> BTreeMap<&'q str, Result<u64>> {
+        let mut counted: BTreeMap<&'q str, Result<u64>> = BTreeMap::new();
+        let mut open: Vec<&'q str> = Vec::new();
+        for (count, answer) in answers {
+            match answer {
+                // What is wrong with one of several is found out with each by itself.
+                Err(_) if count.of.len() > 1 => open.extend(count.of.iter().copied()),
+                Ok(answer) => {
+                    let each = count.of.iter().enumerate();
+                    counted.extend(each.map(|(column, of)| (*of, runs::number(&answer, column))));
+                }
+                Err(e) => counted.extend(count.of.first().map(|of| (*of, Err(e)))),
+            }
+        }
+        let jobs: Vec<Job<'_>> = open.iter().copied().map(Job::counting).collect();
+        let answers = self.runs.answers(&jobs, |_| {}, |_| {}).into_iter();
+        let answers = answers.map(|(answer, _)| answer.and_then(|one| runs::number(&one, 0)));
+        counted.extend(open.into_iter().zip(answers));
+        counted
+    }
+
+    fn outcome(
+        &mut self,
+        asked: &Asked,
+        answer: Result<Answer>,
+        reads: &mut BTreeSet<String>,
+    ) -> (Outcome, Vec<Finding>) {
+        let mut absent = Vec::new();
+        let judged = answer.and_then(|answer| {
+            reads.extend(answer.reads.iter().cloned());
+            if asked.language == Language::Kql {
+                let (product, how) = (self.product, self.how);
+                absent = self.presence.absent(&answer.reads, product, how);
+            }
+            let everything = !absent.is_empty() && absent.len() == answer.reads.len();
+            Ok((guarded(|| judge(asked, &answer))?, everything))
+        });
+        let (status, findings) = match judged {
+            Ok(((Status::Nothing, none), true)) => {
+                let tables: Vec<String> = absent.iter().map(|table| format!("`{table}`")).collect();
+                let told = format!("the archive has no rows of {}", tables.join(", "));
+                (Status::Absent(told), none)
+            }
+            Ok((judged, _)) => judged,
+            Err(e) => (of_failure(asked, &e, self.product, self.how), Vec::new()),
+        };
+        let outcome = Outcome {
+            findings: findings.len(),
+            absent,
+            counts_back: asked.counts_back(),
+            ..Outcome::of(&asked.rule, status)
+        };
+        (outcome, findings)
+    }
+
+    /// Finds the records behind findings whose queries do not say them: each query once more, with its records.
+    fn trace(&mut self, found: &mut [Vec<Finding>]) {
+        let ready = self.ready;
+        let is_open = |findings: &[Finding]| findings.iter().any(|f| f.evidence.is_empty());
+        let mut open: Vec<(usize, &Asked, Job<'_>)> = Vec::new();
+        for (number, (asked, findings)) in ready.iter().zip(&*found).enumerate() {
+            if let Some(text) = &asked.traced
+                && is_open(findings)
+            {
+                let scope = Scope::Around(asked.rule.schedule.period());
+                let language = asked.language;
+                let job = Job {
+                    language,
+                    text,
+                    scope,
+                };
+                open.push((number, asked, job));
+            }
+        }
+        let (places, jobs): (Vec<(usize, &Asked)>, Vec<Job<'_>>) = open
+            .into_iter()
+            .map(|(number, asked, job)| ((number, asked), job))
+            .unzip();
+        let answers = self.runs.answers(&jobs, |_| {}, |_| {});
+        for ((number, asked), (answer, _)) in places.into_iter().zip(answers) {
+            // A query that fails with its records gives none, which is said of each finding.
+            let traced = answer.and_then(|answer| guarded(|| rows(asked, &answer)));
+            if let Ok(traced) = traced {
+                finding::adopt(&mut found[number], traced);
+            }
+        }
+        for (asked, findings) in ready.iter().zip(found) {
+            if asked.language == Language::Kql {
+                // That nothing came rests on no record.
+                let has_row = |f: &&mut Finding| f.evidence.is_empty() && !f.details.is_empty();
+                let open = findings.iter_mut().filter(has_row);
+                open.for_each(|f| f.no_evidence = Some(finding::NOT_KNOWN));
+            }
+        }
+    }
+}
+
+/// Makes findings of the rows of a rule, where they are enough, or few enough.
+fn judge(asked: &Asked, answer: &Answer) -> Result<(Status, Vec<Finding>)> {
+    let rule = &asked.rule;
     let missing = rule
         .entities
         .iter()
         .flat_map(|e| &e.field_mappings)
-        .find(|f| schema.index_of(&f.column_name).is_err());
-    if let Some(field) = missing {
+        .find(|f| answer.schema.index_of(&f.column_name).is_err());
+    // What the world's rules map to columns that they do not have, they do not find.
+    if let Some(field) = missing.filter(|_| asked.language == Language::Sql) {
         let reason = format!(
             "its result has no column `{}`, which an entity mapping names",
             field.column_name
         );
-        end(Status::NotRun(reason), 0);
-        return Ok(false);
+        return Ok((Status::NotRun(reason), Vec::new()));
     }
-    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-    if !rule.trigger.fires(rows as u64) {
-        end(Status::Nothing, 0);
-        return Ok(true);
+    let count: usize = answer.batches.iter().map(RecordBatch::num_rows).sum();
+    if !rule.trigger.fires(count as u64) {
+        return Ok((Status::Nothing, Vec::new()));
+    }
+    let columns = answer.batches.iter().flat_map(RecordBatch::columns);
+    let values: usize = columns.map(|c| c.len() - c.null_count()).sum();
+    if values > MOST_VALUES {
+        let reason = format!(
+            "it finds {} with {} values, more than a hunt holds (--from and --to choose fewer)",
+            text::counted(count as u64, "row"),
+            text::count(values as u64)
+        );
+        return Ok((Status::NotRun(reason), Vec::new()));
     }
     // That nothing came may be what the rule looks for.
-    end(Status::Found, rows.max(1));
-    if rows == 0 {
-        hunt.findings.push(Finding::bare(rule));
-    }
-    for batch in &batches {
+    let findings = match count {
+        0 => vec![Finding::bare(rule)],
+        _ => rows(asked, answer)?,
+    };
+    Ok((Status::Found, findings))
+}
+
+/// Each row as a finding.
+fn rows(asked: &Asked, answer: &Answer) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for batch in &answer.batches {
         for row in 0..batch.num_rows() {
-            let finding = Finding::of_row(rule, &schema, batch, row)?;
-            hunt.findings.push(finding);
+            let finding = Finding::of_row(&asked.rule, &answer.schema, batch, row)?;
+            findings.push(finding);
         }
     }
-    Ok(true)
+    Ok(findings)
 }
 
 /// The worst first, the earlier first; a number for each.
 fn put_in_order(hunt: &mut Hunt) {
     hunt.outcomes.sort_by(|a, b| a.id.cmp(&b.id));
-    hunt.findings.sort_by_cached_key(|f| {
-        (
-            Reverse(f.severity),
-            f.first.clone(),
-            f.rule.clone(),
-            f.entities.clone(),
-            Value::Object(f.details.clone()).to_string(),
-        )
-    });
+    hunt.findings.sort_by(order);
+    // Rows may be large: they are written out only where nothing else tells two apart.
+    let same = |a: &Finding, b: &Finding| order(a, b).is_eq();
+    for same in hunt.findings.chunk_by_mut(same) {
+        if same.len() > 1 {
+            same.sort_by_cached_key(|f| Value::Object(f.details.clone()).to_string());
+        }
+    }
     for (i, f) in hunt.findings.iter_mut().enumerate() {
         f.number = i + 1;
     }
 }
 
-fn outcome(rule: &Rule, status: Status, findings: usize) -> Outcome {
-    Outcome {
-        id: rule.id.clone(),
-        rule: Some(rule.clone()),
-        status,
-        findings,
-        unjudged: None,
-    }
+fn order(a: &Finding, b: &Finding) -> Ordering {
+    let worse = b.severity.cmp(&a.severity);
+    worse
+        .then_with(|| a.first.cmp(&b.first))
+        .then_with(|| a.rule.cmp(&b.rule))
+        .then_with(|| a.entities.cmp(&b.entities))
 }
 
-/// Says which watchlist a rule lacks.
-fn missing_watchlist(rule: &Rule, session: &Session) -> Option<String> {
-    let (name, need) = rule
-        .watchlists
-        .iter()
-        .find(|(name, need)| need.required && !session.has_own_watchlist(name))?;
-    Some(format!(
-        "it needs the watchlist `watchlists/{name}.csv` ({})",
-        need.columns.join(", ")
-    ))
-}
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::time::Instant;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{cast, filter_record_batch};
@@ -12,26 +13,24 @@ use serde::Serialize;
 
 use super::finding::END_TIME;
 use super::window::Window;
-use crate::catalog::TIME;
-use crate::engine::{Session, output, views};
+use crate::catalog::{SECOND_TIME, TIME};
+use crate::engine::kql::{self, Planned};
+use crate::engine::{self, Question, Session, TimeRange, output, views};
 use crate::fault::{Error, Result};
+use crate::function::value::UNIX_EPOCH_TICKS;
 use crate::ingest::time;
-use crate::rules::Rule;
+use crate::rules::{self, Language};
 
 /// Rules that run at the same time.
 const SIDE_BY_SIDE: usize = 4;
 /// Views that are asked by many rules.
 const SHARED: [&str; 2] = [views::LABEL_EVENTS, "UnifiedAuditLog"];
 
-/// Keeps the views in memory that several rules ask.
-pub(super) fn keep_views(session: &mut Session, rules: &[&Rule]) {
-    for view in SHARED {
-        let asking = rules.iter().filter(|rule| names(&rule.sql, view));
-        if asking.count() > 1 {
-            // What is wrong with a view is said by each rule that asks it.
-            let _ = session.keep(view);
-        }
-    }
+/// The views that several of these queries ask.
+pub(super) fn shared(queries: &[&str]) -> Vec<String> {
+    let asking = |view: &str| queries.iter().filter(|query| names(query, view)).count();
+    let shared = SHARED.into_iter().filter(|view| asking(view) > 1);
+    shared.map(String::from).collect()
 }
 
 fn names(sql: &str, view: &str) -> bool {
@@ -50,24 +49,73 @@ pub struct Unjudged {
     pub why: String,
 }
 
-/// The rows of a rule.
+/// A query that a hunt runs.
+pub(super) struct Job<'q> {
+    /// SQL or KQL.
+    pub(super) language: Language,
+    pub(super) text: &'q str,
+    pub(super) scope: Scope,
+}
+
+impl<'q> Job<'q> {
+    /// One that counts what cannot be judged among the events of the window.
+    pub(super) fn counting(text: &'q str) -> Job<'q> {
+        Job {
+            language: Language::Sql,
+            text,
+            scope: Scope::Window,
+        }
+    }
+}
+
+/// What a query sees, and which of its rows are wanted.
+#[derive(Clone, Copy)]
+pub(super) enum Scope {
+    /// So many seconds around the window, or all that there is; rows whose last event lies in the window.
+    Around(Option<u64>),
+    /// The window; all rows.
+    Window,
+}
+
+/// The rows of a query.
 pub(super) struct Answer {
-    pub schema: SchemaRef,
-    pub batches: Vec<RecordBatch>,
+    pub(super) schema: SchemaRef,
+    pub(super) batches: Vec<RecordBatch>,
+    /// The tables that it asks.
+    pub(super) reads: Vec<String>,
+}
+
+/// A query that is ready to run.
+struct Plan {
+    frame: DataFrame,
+    schema: SchemaRef,
+    reads: Vec<String>,
+    /// What was worked out to plan it.
+    held: Option<Planned>,
 }
 
 /// Sessions over the times that rules need, each opened once.
 pub(super) struct Runs<'a> {
     /// Over all that one of the rules needs.
     session: &'a Session,
+    /// The same for KQL, whose tables have the columns of the product.
+    product: &'a Session,
+    how: &'a kql::Options,
     window: Window,
     parts: BTreeMap<(Option<i64>, Option<i64>), Session>,
 }
 
 impl<'a> Runs<'a> {
-    pub(super) fn new(session: &'a Session, window: Window) -> Self {
+    pub(super) fn new(
+        session: &'a Session,
+        product: &'a Session,
+        how: &'a kql::Options,
+        window: Window,
+    ) -> Self {
         Runs {
             session,
+            product,
+            how,
             window,
             parts: BTreeMap::new(),
         }
@@ -84,116 +132,125 @@ impl<'a> Runs<'a> {
         })
     }
 
-    /// What each rule finds: rows whose last event lies in the window.
-    pub(super) fn answers(&mut self, rules: &[&Rule]) -> Vec<Result<Answer>> {
-        let mut frames = Vec::new();
-        let mut schemas = Vec::new();
-        for rule in rules {
-            let begun = Instant::now();
-            self.session.begin();
-            schemas.push(self.plan(rule).map(|frame| {
-                let schema = output::schema(&frame);
-                frames.push((frame, begun.elapsed()));
-                schema
-            }));
-        }
-        self.session.end();
-        let mut ran = self.session.collect_all(frames, SIDE_BY_SIDE).into_iter();
-        let mut answers = Vec::new();
-        for (rule, schema) in rules.iter().zip(schemas) {
-            answers.push(match schema {
-                Ok(schema) => {
-                    let held = ran.next().expect("each query that was planned ran");
-                    held.and_then(|held| {
-                        let batches = held.batches;
-                        self.chosen(rule, Answer { schema, batches })
-                    })
+    /// What each query gives, and how long it took. `begun` and `ended` are told the number of each that is planned or has ended.
+    pub(super) fn answers(
+        &mut self,
+        jobs: &[Job<'_>],
+        mut begun: impl FnMut(usize),
+        ended: impl FnMut(usize),
+    ) -> Vec<(Result<Answer>, Duration)> {
+        let session = self.session;
+        let mut plans: Vec<Option<(SchemaRef, Vec<String>)>> = Vec::new();
+        let queries = jobs.iter().enumerate().map(|(number, job)| {
+            begun(number);
+            let started = Instant::now();
+            session.begin();
+            let planned = guarded(|| self.plan(job));
+            session.end();
+            match planned {
+                Ok(plan) => {
+                    plans.push(Some((plan.schema, plan.reads)));
+                    Ok((plan.frame, started.elapsed(), plan.held))
                 }
-                Err(e) => Err(e),
+                Err(e) => {
+                    plans.push(None);
+                    Err(e)
+                }
+            }
+        });
+        let ran = session.collect_all(queries, SIDE_BY_SIDE, ended);
+        let mut answers = Vec::new();
+        for ((job, plan), (held, took)) in jobs.iter().zip(plans).zip(ran) {
+            let answer = held.and_then(|held| {
+                let (schema, reads) = plan.expect("only what was planned has run");
+                let answer = Answer {
+                    schema,
+                    batches: held.batches,
+                    reads,
+                };
+                match job.scope {
+                    Scope::Around(_) => guarded(|| self.chosen(job, answer)),
+                    Scope::Window => Ok(answer),
+                }
             });
+            answers.push((answer, took));
         }
         answers
     }
 
-    fn plan(&mut self, rule: &Rule) -> Result<DataFrame> {
-        let around = self.window.around(rule.period);
-        let frame = self.over(around)?.plan(&rule.sql)?;
-        if self.window.is_all() || has_time(&output::schema(&frame)) {
-            return Ok(frame);
+    fn plan(&mut self, job: &Job<'_>) -> Result<Plan> {
+        let Scope::Around(period) = job.scope else {
+            return self.planned(job, self.window);
+        };
+        let plan = self.planned(job, self.window.around(period))?;
+        if self.window.is_all() || has_time(&plan.schema) {
+            return Ok(plan);
         }
-        self.over(self.window)?.plan(&rule.sql)
+        self.planned(job, self.window)
+    }
+
+    fn planned(&mut self, job: &Job<'_>, times: Window) -> Result<Plan> {
+        if job.language == Language::Sql {
+            let session = self.over(times)?;
+            let frame = session.plan(job.text)?;
+            return Ok(Plan {
+                schema: output::schema(&frame),
+                reads: session.reads(frame.logical_plan())?,
+                frame: engine::fitted(frame)?,
+                held: None,
+            });
+        }
+        let planned = self.product.ask(&Question {
+            language: engine::Language::Kql(self.how),
+            text: job.text,
+            window: TimeRange {
+                from: times.from,
+                to: times.to,
+            },
+            now: moment(self.how),
+        })?;
+        Ok(Plan {
+            schema: output::schema(&planned.frame),
+            reads: planned.reads.clone(),
+            frame: planned.frame.clone(),
+            held: Some(planned),
+        })
     }
 
     /// The rows that the window wants. Rows without a time are those that the rule gives when it sees nothing but the window.
-    fn chosen(&mut self, rule: &Rule, answer: Answer) -> Result<Answer> {
+    fn chosen(&mut self, job: &Job<'_>, answer: Answer) -> Result<Answer> {
         if self.window.is_all() || !has_time(&answer.schema) {
             return Ok(answer);
         }
-        let Answer { schema, batches } = answer;
-        let window = self.window;
+        let (schema, window) = (&answer.schema, self.window);
         let (mut kept, mut untimed) = (Vec::new(), false);
-        for batch in &batches {
-            let times = last_times(&schema, batch)?;
+        for batch in &answer.batches {
+            let times = last_times(schema, batch)?;
             untimed |= times.contains(&None);
             let wanted = times.iter().map(|t| t.is_some_and(|t| window.holds(t)));
             kept.push(only(batch, wanted.collect())?);
         }
         if untimed {
             self.session.begin();
-            let untimed = self.over(window)?.collect(&rule.sql);
+            let plan = self.planned(job, window);
             self.session.end();
-            let (own, batches) = untimed?;
-            for batch in &batches {
-                let times = last_times(&own, batch)?;
-                kept.push(only(batch, times.iter().map(Option::is_none).collect())?);
+            let plan = plan?;
+            let query = std::iter::once(Ok((plan.frame, Duration::ZERO, plan.held)));
+            let ran = self.session.collect_all(query, 1, |_| {});
+            for (held, _) in ran {
+                for batch in &held?.batches {
+                    let times = last_times(&plan.schema, batch)?;
+                    kept.push(only(batch, times.iter().map(Option::is_none).collect())?);
+                }
             }
         }
         Ok(Answer {
-            schema,
             batches: kept,
+            ..answer
         })
     }
 
-    /// What rules could not judge, among the events of the window. Rules that ask the same are answered together.
-    pub(super) fn unjudged(&mut self, rules: &[&Rule]) -> BTreeMap<String, Unjudged> {
-        let mut counts: BTreeMap<&str, Result<u64>> = BTreeMap::new();
-        let mut found = BTreeMap::new();
-        for rule in rules {
-            let Some(unjudged) = &rule.unjudged else {
-                continue;
-            };
-            let count = match counts.entry(unjudged.query.as_str()) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(free) => free.insert(self.count(&unjudged.query)),
-            };
-            let (count, why) = match count {
-                Ok(0) => continue,
-                Ok(count) => (*count, self.reason(unjudged.watchlist.as_deref())),
-                Err(e) => (0, format!("how many cannot be counted: {e}")),
-            };
-            let plural = match count {
-                1 => "",
-                _ => "s",
-            };
-            let what = unjudged.what.trim().replace("{s}", plural);
-            found.insert(rule.id.clone(), Unjudged { count, what, why });
-        }
-        found
-    }
-
-    fn count(&mut self, sql: &str) -> Result<u64> {
-        self.session.begin();
-        let counted = self.over(self.window)?.collect(sql);
-        self.session.end();
-        let (_, batches) = counted?;
-        let cell = match batches.iter().find(|batch| batch.num_rows() > 0) {
-            Some(batch) => output::cell(batch.column(0), 0)?,
-            None => return Ok(0),
-        };
-        cell.parse()
-            .map_err(|_| Error::Query(format!("`{cell}` is no number")))
-    }
-
+    /// For want of what a rule cannot judge something.
     fn reason(&self, watchlist: Option<&str>) -> String {
         match watchlist {
             Some(name) if self.session.has_own_watchlist(name) => {
@@ -203,6 +260,52 @@ impl<'a> Runs<'a> {
             None => "the records do not say it".into(),
         }
     }
+
+    /// What a rule could not judge among the events of the window, by what its query for that counted.
+    pub(super) fn unjudged(&self, of: &rules::Unjudged, counted: &Result<u64>) -> Option<Unjudged> {
+        let (count, why) = match counted {
+            Ok(0) => return None,
+            Ok(count) => (*count, self.reason(of.watchlist.as_deref())),
+            Err(e) => (0, format!("how many cannot be counted: {e}")),
+        };
+        let plural = match count {
+            1 => "",
+            _ => "s",
+        };
+        let what = of.what.trim().replace("{s}", plural);
+        Some(Unjudged { count, what, why })
+    }
+}
+
+/// The number that a query gives in a column; none is 0.
+pub(super) fn number(answer: &Answer, column: usize) -> Result<u64> {
+    let cell = match answer.batches.iter().find(|batch| batch.num_rows() > 0) {
+        Some(batch) => output::cell(batch.column(column), 0)?,
+        None => return Ok(0),
+    };
+    cell.parse()
+        .map_err(|_| Error::Query(format!("`{cell}` is no number")))
+}
+
+/// What `now()` of KQL says, in microseconds.
+fn moment(how: &kql::Options) -> i64 {
+    how.now.saturating_sub(UNIX_EPOCH_TICKS) / 10
+}
+
+/// Does work that may panic: a fault of coldtrail costs one rule and not the hunt.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    // What the work changes holds no half of anything: sessions, and lists that grow.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let words: &str = match panic.downcast_ref::<&str>() {
+            Some(words) => words,
+            None => panic
+                .downcast_ref::<String>()
+                .map_or("no words", String::as_str),
+        };
+        Err(Error::Query(format!(
+            "this is a fault of coldtrail ({words})"
+        )))
+    })
 }
 
 /// Those rows of a batch that are wanted.
@@ -212,7 +315,7 @@ fn only(batch: &RecordBatch, wanted: Vec<bool>) -> Result<RecordBatch> {
 
 /// Whether the rows of a result have a time.
 fn has_time(schema: &SchemaRef) -> bool {
-    let columns = [END_TIME, TIME].into_iter();
+    let columns = [END_TIME, TIME, SECOND_TIME].into_iter();
     columns
         .filter_map(|name| schema.field_with_name(name).ok())
         .any(|field| is_time(field.data_type()))
@@ -233,7 +336,7 @@ fn is_time(ty: &DataType) -> bool {
 /// The time of each row's last event, in microseconds.
 fn last_times(schema: &SchemaRef, batch: &RecordBatch) -> Result<Vec<Option<i64>>> {
     let mut last = vec![None; batch.num_rows()];
-    for name in [END_TIME, TIME] {
+    for name in [END_TIME, TIME, SECOND_TIME] {
         let Ok(column) = schema.index_of(name) else {
             continue;
         };
@@ -283,5 +386,19 @@ mod tests {
         }
         let number: ArrayRef = Arc::new(arrow::array::Int64Array::from(vec![DAY]));
         assert_eq!(times(&number).expect("times"), [None]);
+    }
+
+    #[test]
+    fn a_panic_costs_one_rule() {
+        assert!(matches!(guarded(|| Ok(7)), Ok(7)));
+        for (n, words) in [(0, "short"), (1, "row 1")] {
+            let told = guarded::<()>(|| match n {
+                0 => panic!("short"),
+                n => panic!("row {n}"),
+            });
+            let told = told.map_err(|e| e.to_string());
+            let want = format!("this is a fault of coldtrail ({words})");
+            assert_eq!(told.err(), Some(want));
+        }
     }
 }

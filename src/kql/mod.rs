@@ -9,7 +9,7 @@
 //! What scalars, operators, functions and aggregates mean is [`crate::function`]; [`special`] lists the functions that only the language can
 //! resolve, and [`naming`] is how results are named. Tables are not known here: tabular operators are lowered to DataFusion by the engine, those
 //! of [`plugin`] aside, which turn rows in memory into rows. [`library`] is a saved function, [`manual`] the help on what has no table of its own,
-//! and [`mentions`] the names that stand in a query.
+//! [`mentions`] the names that stand in a query, and [`walk`] its pipelines.
 //!
 //! Lexer and parser know no tables, columns, functions or types of expressions, and neither imports another crate:
 //! a query that parses may still name what does not exist or what is not supported. Both take linear time, never panic, and
@@ -29,6 +29,7 @@ pub mod parser;
 pub mod plugin;
 pub mod span;
 pub mod special;
+pub mod walk;
 
 pub use ast::Query;
 pub use parser::parse;

@@ -382,8 +382,9 @@ fn rows(path: &Path, table: &'static Table, entry: &FileEntry, read: &mut Read) 
         }
         bounds(table, entry, &batch, &mut read.sheet, &mut times);
         lists(table, entry, &batch, &mut read.sheet);
-        for row in 0..batch.num_rows() {
-            // Ingests are counted from 1: a row without one is none of any.
+        // Ingests are counted from 1: a row without one is none of any. What hunts concluded is of none.
+        let ingested = if table.concluded { 0 } else { batch.num_rows() };
+        for row in 0..ingested {
             let ingest = long(&batch, INGEST_ID, row).unwrap_or(0);
             *read.rows.entry(ingest).or_insert(0) += 1;
         }
@@ -533,9 +534,10 @@ pub(super) fn identities(
         return;
     }
     let mut first: HashMap<u128, (Option<i64>, Option<i64>)> = HashMap::new();
+    let mut names = vec![name, INGEST_ID, RECORD];
+    names.retain(|name| table.position(name).is_some());
     for file in files {
-        let names = Some(&[name, INGEST_ID, RECORD][..]);
-        let batches = match part::read(archive.store(), table, &file.path, names) {
+        let batches = match part::read(archive.store(), table, &file.path, Some(&names)) {
             Ok(batches) => batches,
             Err(e) => {
                 let expected = "a file that can be read again";

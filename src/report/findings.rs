@@ -2,11 +2,25 @@
 //!
 //! Each begins with the mark of its maker: by that an ingest knows that this is no export.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::engine::output;
-use crate::hunt::{Finding, Hunt, LOOKED_UP};
+use crate::hunt::alerts::Tally;
+use crate::hunt::{Finding, Hunt, LOOKED_UP, Summary};
 use crate::ingest::own::{FINDINGS_HEADER, GENERATOR};
+
+/// What is written as JSON. It is written from where it is: as values, 50,000 wide findings are 2 GB once more.
+#[derive(Serialize)]
+struct Document<'h> {
+    generator: &'static str,
+    version: &'static str,
+    summary: Summary,
+    findings: &'h [Finding],
+    rules: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alerts: Option<&'h Tally>,
+}
 
 /// Findings and rules as JSON.
 pub fn findings_json(hunt: &Hunt) -> String {
@@ -23,17 +37,25 @@ pub fn findings_json(hunt: &Hunt) -> String {
             if let Some(unjudged) = &o.unjudged {
                 rule.insert("unjudged".into(), json!(unjudged));
             }
+            if !o.absent.is_empty() {
+                rule.insert("absent_tables".into(), json!(o.absent));
+            }
+            if o.counts_back {
+                rule.insert("counts_back_from_now".into(), true.into());
+            }
             Value::Object(rule)
         })
         .collect();
-    let value = json!({
-        "generator": GENERATOR,
-        "version": env!("CARGO_PKG_VERSION"),
-        "findings": hunt.findings,
-        "rules": rules,
-    });
+    let document = Document {
+        generator: GENERATOR,
+        version: env!("CARGO_PKG_VERSION"),
+        summary: hunt.summary(),
+        findings: &hunt.findings,
+        rules,
+        alerts: hunt.alerts.as_ref(),
+    };
     // Values that were read from Arrow and text have no way to fail.
-    let text = serde_json::to_string_pretty(&value).expect("findings are JSON");
+    let text = serde_json::to_string_pretty(&document).expect("findings are JSON");
     let mut text = output::harmless(&text);
     text.push('\n');
     text

@@ -15,9 +15,13 @@ use crate::fault::{Error, Result};
 use crate::hunt::{Finding, Hunt, LOOKED_UP, Status};
 use crate::rules::Severity;
 
+pub use alerts::{alerts, compared, incidents};
 pub use findings::{findings_csv, findings_json, findings_markdown, findings_ndjson};
+pub use heading::Heading;
 
+mod alerts;
 mod findings;
+mod heading;
 
 /// Findings that the report shows with all that is known of them …
 const IN_FULL: usize = 1000;
@@ -29,22 +33,6 @@ const LISTED: usize = 12;
 const PEAK_ACTIONS: f64 = 10.0;
 /// … and so many times as many as that user's, or label's, other active days on average.
 const PEAK_TIMES: f64 = 3.0;
-
-/// What the report says of itself.
-pub struct Heading {
-    /// The archive as the user named it.
-    pub archive: String,
-    /// The time of the report, in microseconds.
-    pub now: i64,
-    /// The time range asked for.
-    pub from: Option<i64>,
-    /// The time range asked for.
-    pub to: Option<i64>,
-    /// The zone of its times; UTC where none is given. Those of the findings are in it already.
-    pub zone: Option<Tz>,
-    /// How sizes are said.
-    pub bytes_text: fn(u64) -> String,
-}
 
 /// The HTML report.
 ///
@@ -78,26 +66,6 @@ pub fn html(
         .get_template("report.html")
         .and_then(|t| t.render(&context))
         .map_err(template)
-}
-
-impl Heading {
-    fn iso(&self, t: i64) -> String {
-        let utc = chrono::DateTime::from_timestamp_micros(t).map_or(String::new(), |t| {
-            t.format("%Y-%m-%dT%H:%M:%SZ").to_string()
-        });
-        match self.zone {
-            Some(zone) => output::in_zone(&utc, zone).into_owned(),
-            None => utc,
-        }
-    }
-
-    /// The day, week or month of an event, in SQL: the first day of it, as text.
-    fn cut(&self, unit: &str) -> String {
-        let zone = self.zone.map_or(String::new(), |zone| {
-            format!(" AT TIME ZONE '{}'", zone.name())
-        });
-        format!("CAST(CAST(date_trunc('{unit}', TimeGenerated{zone}) AS DATE) AS VARCHAR)")
-    }
 }
 
 /// A time without what is finer than a second.
@@ -171,6 +139,7 @@ impl Data<'_> {
             "quarantine": self.quarantine()?,
             "tables": tables(archive, self.heading)?,
             "rules": self.rules(),
+            "excluded": self.hunt.alerts.as_ref().map(|tally| &tally.excluded),
             "findings": self.findings(),
             "briefs": self.briefs(),
             "activity": self.activity()?,
@@ -245,9 +214,13 @@ impl Data<'_> {
             .map(|o| {
                 let status = match &o.status {
                     Status::Found => "found",
-                    Status::Nothing => "nothing",
                     Status::Lacks(_) => "lacks",
-                    Status::NotRun(_) => "not run",
+                    status if status.reason().is_some() => "not run",
+                    _ => "nothing",
+                };
+                let reason = match &o.status {
+                    Status::Absent(why) | Status::Counted(why) => why.as_str(),
+                    status => status.reason().unwrap_or(""),
                 };
                 let r = o.rule.as_ref();
                 json!({
@@ -256,7 +229,7 @@ impl Data<'_> {
                     "severity": r.map_or("", |r| r.severity.name()),
                     "status": status,
                     "findings": o.findings,
-                    "reason": o.status.reason().unwrap_or(""),
+                    "reason": reason,
                     "unjudged": o.unjudged,
                     "description": r.map_or("", |r| &r.description),
                     "tactics": r.map_or(&[][..], |r| &r.tactics),

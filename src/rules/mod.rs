@@ -1,7 +1,17 @@
-//! Rules: what to look for, with the same keys as a Microsoft Sentinel scheduled analytics rule.
+//! Rules: what to look for, as the world writes it.
 //!
-//! A rule is a `.sql` file whose leading comment is the YAML header. Loading returns every diagnostic: a rule that cannot run says
-//! why and is counted. Knows nothing of how rules are run.
+//! A rule is a query with what a scheduler needs to know. Loading takes files and folders, mixed freely, and lists every file in them: each rule
+//! runs, or says why not, with every diagnostic and its place.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `.sql`, `.kql` | coldtrail's own: the header is YAML with Sentinel's keys in the leading comment (`own`) |
+//! | `.yaml`, `.yml` | Sentinel's analytics rules and hunting queries (`sentinel`), custom detections of Defender XDR (`detection`), rules in Sigma (`sigma`); several documents, and lists |
+//! | `.json` | ARM templates and answers of Sentinel's API (`sentinel`), answers of Microsoft Graph (`detection`) |
+//! | `NAME.tests.yaml` | tests of the rule in the file `NAME` beside it |
+//!
+//! What a format cannot hold is refused by name. What is only odd is a warning: the world writes much that its products take. Folders whose
+//! name begins with a dot are passed over. Knows nothing of how rules are run.
 //!
 //! # Times
 //!
@@ -16,485 +26,348 @@
 //! - `watchlists`: lists that the query reads, `NAME: {required: true|false, columns: [...]}`. Without a required one the rule does not run; an
 //!   empty list stands in for any other.
 //! - `unjudged`: what the rule would judge if somebody said more, see [`Unjudged`].
+//! - `falsePositives`: when it fires for good reasons.
 //! - `tests`: events, and how many findings they must give, see [`Test`].
 
-use std::collections::{BTreeMap, HashSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use include_dir::{Dir, include_dir};
-use serde::Deserialize;
+use crate::fault::{Diagnostic, Error, Level, Result};
+use document::At;
+use fields::Notes;
+use files::{Candidate, Holds, Unread, built_in, from_path, name_of};
+use formats::Held;
+use ids::Ids;
 
-use crate::fault::Diagnostic;
-use crate::fault::{Error, Result};
+pub use conversions::Conversions;
+pub use coverage::{Coverage, Covered};
+pub use detection::missing_as_detection;
+pub use formats::{Asked, may_hold_rules};
+pub use impossible::impossible;
+pub use limits::parameters;
+pub use model::{
+    AlertDetail, AlertDetails, AssetKind, DYNAMIC_PROPERTIES, DataConnector, DynamicProperty,
+    ENTITY_TYPES, EntityMapping, EventGrouping, FieldMapping, Grouping, ImpactedAsset, Incidents,
+    Kind, Language, Lines, Matching, Operator, Place, Query, Repeat, Rule, Schedule, Severity,
+    Test, TestEvent, Trigger, Unjudged, WatchlistNeed,
+};
+pub use settings::{is_technique, severity_of, tactic};
+pub use span::{seconds, short};
+pub use written::as_kql;
 
+mod conversions;
+mod coverage;
+mod detection;
+mod document;
+mod entity;
+mod examples;
+mod fields;
+mod files;
+mod formats;
+mod ids;
+mod impossible;
+mod limits;
+mod model;
+mod own;
+mod sentinel;
+mod settings;
+mod shares;
+mod sigma;
+mod span;
 pub mod tests;
-
-/// The packs inside the binary.
-static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/queries");
-
-/// How bad a finding is, as Sentinel says it.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, serde::Serialize,
-)]
-pub enum Severity {
-    /// Worth knowing.
-    Informational,
-    /// Low
-    Low,
-    /// Medium
-    Medium,
-    /// High
-    High,
-}
-
-impl Severity {
-    /// All, the worst first.
-    pub const ALL: [Severity; 4] = [
-        Severity::High,
-        Severity::Medium,
-        Severity::Low,
-        Severity::Informational,
-    ];
-
-    /// Name as Sentinel spells it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Severity::Informational => "Informational",
-            Severity::Low => "Low",
-            Severity::Medium => "Medium",
-            Severity::High => "High",
-        }
-    }
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// When a rule's rows are an alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trigger {
-    /// `gt`, `lt`, `eq`, `ne`
-    pub operator: Operator,
-    /// Compared with the number of rows.
-    pub threshold: u64,
-}
-
-/// How the number of rows is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum Operator {
-    /// More than.
-    #[serde(rename = "gt", alias = "GreaterThan")]
-    GreaterThan,
-    /// Fewer than.
-    #[serde(rename = "lt", alias = "LessThan")]
-    LessThan,
-    /// As many as.
-    #[serde(rename = "eq", alias = "Equal")]
-    Equal,
-    /// Not as many as.
-    #[serde(rename = "ne", alias = "NotEqual")]
-    NotEqual,
-}
-
-impl Trigger {
-    /// Whether any row is an alert.
-    pub fn is_any(self) -> bool {
-        self.operator == Operator::GreaterThan && self.threshold == 0
-    }
-
-    /// Whether so many rows are an alert.
-    pub fn fires(self, rows: u64) -> bool {
-        match self.operator {
-            Operator::GreaterThan => rows > self.threshold,
-            Operator::LessThan => rows < self.threshold,
-            Operator::Equal => rows == self.threshold,
-            Operator::NotEqual => rows != self.threshold,
-        }
-    }
-}
-
-/// A watchlist that a rule reads.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WatchlistNeed {
-    /// Without it the rule does not run; else an empty one stands in.
-    pub required: bool,
-    /// Its columns.
-    pub columns: Vec<String>,
-}
-
-/// What a rule could not judge. It runs all the same and judges the rest.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Unjudged {
-    /// What it is, behind a number: `change{s} of a label whose order nobody gave`; `{s}` is the plural's.
-    pub what: String,
-    /// The watchlist that would say what is missing, where one would.
-    #[serde(default)]
-    pub watchlist: Option<String>,
-    /// A query that counts it, among the events of the hunt's own time.
-    pub query: String,
-}
-
-/// Which columns of a row name an entity.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct EntityMapping {
-    /// Account, IP, File, Host, …
-    pub entity_type: String,
-    /// Its identifiers.
-    pub field_mappings: Vec<FieldMapping>,
-}
-
-/// One identifier of an entity.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct FieldMapping {
-    /// FullName, Address, Name, …
-    pub identifier: String,
-    /// The column that holds it.
-    pub column_name: String,
-}
-
-/// A test that a rule carries: events, and how many findings they must give.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Test {
-    /// What it shows.
-    pub name: String,
-    /// Rows of watchlists.
-    #[serde(default)]
-    pub watchlists: BTreeMap<String, Vec<BTreeMap<String, String>>>,
-    /// Events.
-    pub events: Vec<TestEvent>,
-    /// How many findings.
-    pub finds: usize,
-}
-
-/// An event of a test.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TestEvent {
-    /// Its table; audit records when not given.
-    #[serde(default = "audit_table")]
-    pub table: String,
-    /// The record.
-    pub record: serde_json::Value,
-    /// Copies of it.
-    #[serde(default)]
-    pub repeat: Option<Repeat>,
-}
-
-fn audit_table() -> String {
-    "UnifiedAuditLog".into()
-}
-
-/// Copies of an event, each with its own identity and a later time; `{n}` in its texts becomes the copy's number.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Repeat {
-    /// How many.
-    pub count: u32,
-    /// Time between them: `15s`, `2m`, `1h`, `1d`.
-    pub every: String,
-}
-
-/// A rule.
-#[derive(Debug, Clone)]
-pub struct Rule {
-    /// Its id, unique.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// What it finds and why that matters.
-    pub description: String,
-    /// How bad a finding is.
-    pub severity: Severity,
-    /// ATT&CK tactics.
-    pub tactics: Vec<String>,
-    /// ATT&CK techniques.
-    pub techniques: Vec<String>,
-    /// Seconds between runs, and seconds it looks back, for scheduled rules.
-    pub schedule: Option<(u64, u64)>,
-    /// Seconds that it looks back; when not given, as far as there is something.
-    pub period: Option<u64>,
-    /// When its rows are an alert.
-    pub trigger: Trigger,
-    /// Watchlists that it reads.
-    pub watchlists: BTreeMap<String, WatchlistNeed>,
-    /// What it could not judge.
-    pub unjudged: Option<Unjudged>,
-    /// Entities in its rows.
-    pub entities: Vec<EntityMapping>,
-    /// Names that Sentinel shows for columns.
-    pub details: BTreeMap<String, String>,
-    /// When it fires for good reasons.
-    pub false_positives: Vec<String>,
-    /// Its tests.
-    pub tests: Vec<Test>,
-    /// The query.
-    pub sql: String,
-    /// File that it came from.
-    pub source: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Header {
-    id: String,
-    name: String,
-    #[serde(default)]
-    description: String,
-    severity: Severity,
-    #[serde(default)]
-    tactics: Vec<String>,
-    #[serde(default)]
-    relevant_techniques: Vec<String>,
-    #[serde(default)]
-    query_frequency: Option<String>,
-    #[serde(default)]
-    query_period: Option<String>,
-    #[serde(default)]
-    trigger_operator: Option<Operator>,
-    #[serde(default)]
-    trigger_threshold: Option<u64>,
-    #[serde(default)]
-    watchlists: BTreeMap<String, WatchlistNeed>,
-    #[serde(default)]
-    unjudged: Option<Unjudged>,
-    #[serde(default)]
-    entity_mappings: Vec<EntityMapping>,
-    #[serde(default)]
-    custom_details: BTreeMap<String, String>,
-    #[serde(default)]
-    false_positives: Vec<String>,
-    #[serde(default)]
-    tests: Vec<Test>,
-    #[serde(flatten)]
-    other: BTreeMap<String, serde_json::Value>,
-}
-
-/// Keys of Sentinel's rules that say nothing to us and are no mistake.
-const IGNORED_KEYS: [&str; 10] = [
-    "version",
-    "kind",
-    "status",
-    "tags",
-    "metadata",
-    "requiredDataConnectors",
-    "eventGroupingSettings",
-    "suppressionEnabled",
-    "suppressionDuration",
-    "alertDetailsOverride",
-];
-
-/// Rules, and what is to be said of those that could not be loaded or look wrong.
-#[derive(Debug, Default)]
-pub struct Pack {
-    /// Rules that can run, by id.
-    pub rules: Vec<Rule>,
-    /// Everything that was noticed.
-    pub diagnostics: Vec<Diagnostic>,
-}
+pub mod why;
+mod written;
 
 /// Name that stands for the packs inside the binary.
 pub const BUILT_IN_NAME: &str = "builtin";
 
+/// Rules, and what is to be said of every file.
+#[derive(Debug, Default)]
+pub struct Pack {
+    /// Rules that can run, by id.
+    pub rules: Vec<Rule>,
+    /// Every rule of every file, and files without one, by file.
+    pub entries: Vec<Entry>,
+}
+
+/// A rule of a file, or a file without one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Where it stands.
+    pub place: Place,
+    /// What became of it.
+    pub state: State,
+    /// Everything that was noticed.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What it asks, where that is known.
+    pub asked: Option<Asked>,
+}
+
+/// What became of a rule, or of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It is among the rules, with this id.
+    Loaded(String),
+    /// It cannot run: one of the diagnostics says why.
+    Refused,
+    /// The file holds no rule, and why.
+    NoRule(String),
+}
+
+impl Entry {
+    /// The file, and which of its rules it is.
+    pub fn name(&self) -> String {
+        match self.place.number {
+            Some(number) => format!("{}, rule {number}", self.place.file),
+            None => self.place.file.clone(),
+        }
+    }
+
+    /// Why it cannot run, where it cannot: the first reason, and how many more there are.
+    pub fn refusal(&self) -> Option<String> {
+        if self.state != State::Refused {
+            return None;
+        }
+        let errors = || self.diagnostics.iter().filter(|d| d.level == Level::Error);
+        let first = errors().next()?;
+        let place = match first.at {
+            Some((line, column)) => format!("{line}:{column}: "),
+            None => String::new(),
+        };
+        Some(match errors().count() {
+            1 => format!("{place}{}", first.message),
+            many => format!("{place}{} (and {} more)", first.message, many - 1),
+        })
+    }
+}
+
+impl Pack {
+    /// Everything that was noticed, by file.
+    pub fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.entries.iter().flat_map(|entry| &entry.diagnostics)
+    }
+
+    /// The rule of an entry, where it can run.
+    pub fn rule(&self, entry: &Entry) -> Option<&Rule> {
+        let State::Loaded(id) = &entry.state else {
+            return None;
+        };
+        let found = self.rules.binary_search_by(|rule| rule.id.cmp(id));
+        found.ok().map(|at| &self.rules[at])
+    }
+}
+
 /// Loads rules from files and folders; `builtin` names the packs inside the binary, and so does an empty list.
 ///
 /// # Errors
-/// When a path does not exist or cannot be read. What is wrong with a rule is a diagnostic, not an error.
+/// When a path does not exist or a folder cannot be read, or when no file holds a rule. What is wrong with a file or a rule is a diagnostic, not
+/// an error.
 pub fn load(paths: &[PathBuf]) -> Result<Pack> {
-    let mut pack = Pack::default();
-    let mut files: Vec<(String, Result<String, String>)> = Vec::new();
+    let mut files: Vec<Candidate> = Vec::new();
     if paths.is_empty() {
-        built_in(&BUILT_IN, &mut files);
+        built_in(&mut files);
     }
     for path in paths {
         if path.as_os_str() == BUILT_IN_NAME && !path.exists() {
-            built_in(&BUILT_IN, &mut files);
+            built_in(&mut files);
         } else {
             from_path(path, &mut files)?;
         }
     }
-    if files.is_empty() {
+    files::once(&mut files);
+    let pack = pack(files);
+    let is_none = |entry: &Entry| matches!(entry.state, State::NoRule(_));
+    if pack.entries.iter().all(is_none) {
         let named: Vec<String> = paths.iter().map(|p| format!("`{}`", p.display())).collect();
         return Err(Error::Usage(format!("no rules in {}", named.join(", "))));
     }
-    files.sort_by(|a, b| a.0.cmp(&b.0));
-    for (source, text) in files {
-        match text {
-            Ok(text) => read(&source, &text, &mut pack),
-            Err(why) => pack.diagnostics.push(Diagnostic::error(source, why)),
-        }
-    }
-    let mut seen = HashSet::new();
-    let (mut rules, mut twice) = (Vec::new(), Vec::new());
-    for rule in pack.rules.drain(..) {
-        if seen.insert(rule.id.clone()) {
-            rules.push(rule);
-        } else {
-            twice.push(Diagnostic::error(
-                rule.source,
-                format!("another rule has the id `{}`", rule.id),
-            ));
-        }
-    }
-    pack.diagnostics.extend(twice);
-    rules.sort_by(|a, b| a.id.cmp(&b.id));
-    pack.rules = rules;
     Ok(pack)
 }
 
-fn built_in(dir: &Dir<'_>, files: &mut Vec<(String, Result<String, String>)>) {
-    for file in dir.files() {
-        let name = format!("queries/{}", file.path().display()).replace('\\', "/");
-        let text = file
-            .contents_utf8()
-            .map(str::to_string)
-            .ok_or_else(|| "not UTF-8".to_string());
-        files.push((name, text));
+/// What one file holds, by itself: for what asks its queries, whatever else is wrong with the rules around them.
+pub fn load_file(path: &Path) -> Vec<Entry> {
+    let file = Candidate {
+        name: name_of(path),
+        holds: Holds::File(path.to_path_buf()),
+        is_meant: false,
+    };
+    let mut alone = Pack::default();
+    read(&file, &mut alone);
+    alone.entries
+}
+
+/// What files hold, of which each stands there once.
+fn pack(files: Vec<Candidate>) -> Pack {
+    let mut pack = Pack::default();
+    let (tests, files): (Vec<Candidate>, Vec<Candidate>) = files
+        .into_iter()
+        .partition(|file| tests_of(&file.name).is_some());
+    let part = |share: &[Candidate]| {
+        let mut part = Pack::default();
+        share.iter().for_each(|file| read(file, &mut part));
+        part
+    };
+    for part in shares::each(&files, part) {
+        pack.entries.extend(part.entries);
+        pack.rules.extend(part.rules);
     }
-    for below in dir.dirs() {
-        built_in(below, files);
+    refuse_again(&mut pack);
+    for file in &tests {
+        attach(file, &mut pack);
+    }
+    let natural = |entry: &Entry| (entry.place.file.clone(), entry.place.number);
+    pack.entries.sort_by_cached_key(natural);
+    pack.rules.sort_by(|a, b| a.id.cmp(&b.id));
+    pack
+}
+
+/// Reads the rules of a file.
+fn read(file: &Candidate, pack: &mut Pack) {
+    let place = |number, line| Place {
+        file: file.name.clone(),
+        number,
+        line,
+    };
+    if let Holds::Folder = file.holds {
+        let told = "links to folders are not followed: name the folder itself";
+        pack.entries.push(Entry {
+            place: place(None, 1),
+            state: State::NoRule("it is a link to a folder".into()),
+            diagnostics: vec![Diagnostic::warning(file.name.as_str(), told)],
+            asked: None,
+        });
+        return;
+    }
+    let mut refuse = |unread: Unread| {
+        let mut notes = Notes::new(&file.name);
+        notes.broken(unread.at, unread.why);
+        pack.entries.push(Entry {
+            place: place(None, 1),
+            state: State::Refused,
+            diagnostics: notes.list,
+            asked: None,
+        });
+    };
+    let text = match file.text() {
+        Ok(text) => text,
+        Err(unread) => return refuse(unread),
+    };
+    let found = match formats::read(&file.name, &text) {
+        Held::Rules(found) => found,
+        Held::Nothing(why) if file.is_meant => return refuse(why.into()),
+        Held::Nothing(why) => {
+            pack.entries.push(Entry {
+                place: place(None, 1),
+                state: State::NoRule(why),
+                diagnostics: Vec::new(),
+                asked: None,
+            });
+            return;
+        }
+    };
+    let several = found.len() > 1;
+    for (at, found) in found.into_iter().enumerate() {
+        let place = place(several.then_some(at + 1), found.line);
+        let mut asked = found.asked;
+        let state = match found.rule {
+            Some(mut rule) => {
+                rule.place = place.clone();
+                asked = Some(Asked {
+                    query: rule.query.clone(),
+                    period: rule.schedule.period(),
+                });
+                let id = rule.id.clone();
+                pack.rules.push(rule);
+                State::Loaded(id)
+            }
+            None => State::Refused,
+        };
+        pack.entries.push(Entry {
+            place,
+            state,
+            diagnostics: found.said,
+            asked,
+        });
     }
 }
 
-fn from_path(path: &Path, files: &mut Vec<(String, Result<String, String>)>) -> Result<()> {
-    if !path.exists() {
-        return Err(Error::NoInput(path.display().to_string()));
-    }
-    for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
-        let entry = entry.map_err(|e| Error::io("read", path)(e.into()))?;
-        let kind = entry.file_type();
-        // Rules that are mounted are links to files.
-        let is_rule = kind.is_file() || (kind.is_symlink() && entry.path().is_file());
-        if !is_rule {
+/// Tells rules apart that have the same id: another rule gets another one, a copy is refused.
+fn refuse_again(pack: &mut Pack) {
+    let mut ids = Ids::of(&pack.rules);
+    let mut kept = Vec::new();
+    for mut rule in pack.rules.drain(..) {
+        let Some(again) = ids.take(&mut rule) else {
+            kept.push(rule);
             continue;
+        };
+        let entry = pack.entries.iter_mut().find(|e| e.place == rule.place);
+        if let Some(entry) = entry {
+            entry.diagnostics.extend(again.said);
+            entry.state = match again.is_other {
+                true => State::Loaded(rule.id.clone()),
+                false => State::Refused,
+            };
         }
-        let ending = entry
-            .path()
-            .extension()
-            .map(|e| e.to_string_lossy().to_ascii_lowercase())
-            .unwrap_or_default();
-        let name = entry.path().display().to_string().replace('\\', "/");
-        match ending.as_str() {
-            "sql" => {
-                let text = std::fs::read_to_string(entry.path()).map_err(|e| e.to_string());
-                files.push((name, text));
-            }
-            "yaml" | "yml" | "kql" | "csl" | "json" => files.push((
-                name,
-                Err("only rules in SQL run yet; KQL and Sigma do not (`coldtrail kql -F FILE` runs the query of a rule of Sentinel or Defender)".into()),
-            )),
-            // A file that was named on its own is meant as a rule.
-            _ if entry.depth() == 0 => {
-                files.push((name, Err("a rule is a `.sql` file".into())));
-            }
-            _ => {}
+        if again.is_other {
+            kept.push(rule);
         }
     }
-    Ok(())
+    pack.rules = kept;
 }
 
-fn read(source: &str, text: &str, pack: &mut Pack) {
-    let error = |message: String| Diagnostic::error(source, message);
-    let Some((header, sql)) = text
-        .trim_start_matches('\u{feff}')
-        .trim_start()
-        .strip_prefix("/*")
-        .and_then(|rest| rest.split_once("*/"))
-    else {
-        pack.diagnostics.push(
-            error("no header".into())
-                .with_hint("a rule begins with `/*`, its YAML header and `*/`"),
-        );
-        return;
-    };
-    let header: Header = match serde_saphyr::from_str(header) {
-        Ok(header) => header,
-        Err(e) => {
-            pack.diagnostics.push(error(format!("header: {e}")));
-            return;
-        }
-    };
-    for key in header.other.keys() {
-        if !IGNORED_KEYS.contains(&key.as_str()) {
-            pack.diagnostics.push(Diagnostic::warning(
-                source,
-                format!("header has an unknown key `{key}`"),
-            ));
-        }
-    }
-    if sql.trim().is_empty() {
-        pack.diagnostics
-            .push(error("no query after the header".into()));
-        return;
-    }
-    let duration = |key: &str, text: &Option<String>| match text {
-        None => Ok(None),
-        Some(text) => match seconds(text) {
-            Some(seconds) => Ok(Some(seconds)),
-            None => Err(format!("{key} `{text}` is no duration such as 1h or PT1H")),
-        },
-    };
-    let frequency = duration("queryFrequency", &header.query_frequency);
-    let (frequency, period) = match (frequency, duration("queryPeriod", &header.query_period)) {
-        (Ok(frequency), Ok(period)) => (frequency, period),
-        (Err(why), _) | (_, Err(why)) => {
-            pack.diagnostics.push(error(why));
-            return;
-        }
-    };
-    if header.tests.is_empty() {
-        pack.diagnostics
-            .push(Diagnostic::warning(source, "the rule has no tests"));
-    }
-    pack.rules.push(Rule {
-        id: header.id,
-        name: header.name,
-        description: header.description.trim().to_string(),
-        severity: header.severity,
-        tactics: header.tactics,
-        techniques: header.relevant_techniques,
-        schedule: frequency.zip(period),
-        period,
-        trigger: Trigger {
-            operator: header.trigger_operator.unwrap_or(Operator::GreaterThan),
-            threshold: header.trigger_threshold.unwrap_or(0),
-        },
-        watchlists: header.watchlists,
-        unjudged: header.unjudged,
-        entities: header.entity_mappings,
-        details: header.custom_details,
-        false_positives: header.false_positives,
-        tests: header.tests,
-        sql: sql.trim().to_string(),
-        source: source.to_string(),
-    });
+/// The file, without its ending, whose rule the tests of a file are of: that of `NAME.tests.yaml`.
+fn tests_of(name: &str) -> Option<&str> {
+    [".tests.yaml", ".tests.yml"]
+        .into_iter()
+        .find_map(|ending| name.strip_suffix(ending))
 }
 
-/// Seconds of `15s`, `5m`, `1h`, `1d`, `2w`, `PT1H`, `P1D`.
-pub fn seconds(text: &str) -> Option<u64> {
-    let lower = text.trim().to_ascii_lowercase();
-    let text = match lower.strip_prefix("pt") {
-        Some(clock) => clock,
-        None => lower.strip_prefix('p').unwrap_or(&lower),
+/// Gives the tests of a file to its rule.
+fn attach(file: &Candidate, pack: &mut Pack) {
+    let mut notes = Notes::new(&file.name);
+    let name = tests_of(&file.name).unwrap_or_default();
+    let is_beside = |place: &Place| {
+        let stem = place.file.rsplit_once('.');
+        stem.is_some_and(|(stem, _)| stem == name)
     };
-    let unit = text.chars().last()?;
-    let number: u64 = text[..text.len() - unit.len_utf8()].parse().ok()?;
-    number.checked_mul(match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 86_400,
-        'w' => 7 * 86_400,
-        _ => return None,
-    })
+    let beside = pack.rules.iter_mut().filter(|rule| is_beside(&rule.place));
+    let mut rules: Vec<&mut Rule> = beside.collect();
+    let read = match file.text() {
+        Ok(text) => examples::of_file(&text, &mut notes),
+        Err(unread) => {
+            notes.broken(unread.at, unread.why);
+            None
+        }
+    };
+    if let Some((id, mut tests)) = read {
+        rules.retain(|rule| id.as_ref().is_none_or(|id| *id == rule.id));
+        match rules.as_mut_slice() {
+            [rule] => rule.tests.append(&mut tests),
+            [] => notes.error(
+                At::default(),
+                format!("there is no rule in a file `{name}.…` that can run"),
+            ),
+            _ => notes.error(
+                At::default(),
+                format!("several rules are in `{name}.…`: `id` must say which is meant"),
+            ),
+        }
+    }
+    let mut entries = pack.entries.iter_mut();
+    let beside = entries.find(|entry| is_beside(&entry.place));
+    if let (Some(entry), 0) = (beside, notes.errors()) {
+        entry.diagnostics.extend(notes.list);
+    } else if !notes.list.is_empty() {
+        pack.entries.push(Entry {
+            place: Place {
+                file: file.name.clone(),
+                number: None,
+                line: 1,
+            },
+            state: State::Refused,
+            diagnostics: notes.list,
+            asked: None,
+        });
+    }
 }
 
 #[cfg(test)]
@@ -507,11 +380,12 @@ mod test {
     #[test]
     fn the_built_in_pack_loads_without_a_word() {
         let pack = load(&[]).expect("the pack is inside the binary");
-        assert_eq!(pack.diagnostics, []);
+        let said: Vec<String> = pack.diagnostics().map(ToString::to_string).collect();
+        assert!(said.is_empty(), "{said:#?}");
         assert!(pack.rules.len() >= 14, "{} rules", pack.rules.len());
         for rule in &pack.rules {
             assert!(
-                rule.source.ends_with(&format!("{}.sql", rule.id)),
+                rule.place.file.ends_with(&format!("{}.sql", rule.id)),
                 "{}",
                 rule.id
             );
@@ -520,52 +394,110 @@ mod test {
             assert!(!rule.techniques.is_empty(), "{}", rule.id);
             assert!(!rule.entities.is_empty(), "{}", rule.id);
             assert!(!rule.false_positives.is_empty(), "{}", rule.id);
-            assert!(
-                rule.period.is_some_and(|p| p <= LONGEST_PERIOD),
-                "{}",
-                rule.id
-            );
+            let period = rule.schedule.period();
+            assert!(period.is_some_and(|p| p <= LONGEST_PERIOD), "{}", rule.id);
             assert!(rule.tests.iter().any(|t| t.finds > 0), "{}", rule.id);
             assert!(rule.tests.iter().any(|t| t.finds == 0), "{}", rule.id);
         }
     }
 
+    fn of(files: &[(&str, &str)]) -> Pack {
+        let files = files.iter().map(|(name, text)| Candidate {
+            name: name.to_string(),
+            holds: Holds::Text(text.to_string()),
+            is_meant: false,
+        });
+        pack(files.collect())
+    }
+
+    const RULE: &str = "id: a\nname: A\nseverity: Low\nkind: NRT\nquery: T\n";
+
     #[test]
-    fn every_fault_of_a_rule_is_said() {
-        let said = |text: &str| {
-            let mut pack = Pack::default();
-            read("r.sql", text, &mut pack);
-            pack.diagnostics
-                .first()
-                .map_or(String::new(), ToString::to_string)
-        };
-        assert_eq!(said("SELECT 1"), "error: `r.sql`: no header");
-        assert_eq!(
-            said("/*\nid: a\nname: b\nseverity: Low\n*/"),
-            "error: `r.sql`: no query after the header"
-        );
-        assert!(said("/*\nid: a\nname: b\nseverity: Dire\n*/ SELECT 1").contains("header:"));
+    fn every_file_is_listed_with_what_became_of_it() {
+        let pack = of(&[
+            ("b.yaml", RULE),
+            ("a.yaml", "on: push\njobs: {}\n"),
+            ("c.yaml", RULE),
+            ("d.json", "[1, 2"),
+            ("e.kql", "T | count"),
+            ("f/g.yaml", &RULE.replace("query: T", "query: T | count")),
+        ]);
+        let states: Vec<(&str, String)> = pack
+            .entries
+            .iter()
+            .map(|entry| {
+                let state = match &entry.state {
+                    State::Loaded(id) => format!("loaded {id}"),
+                    State::Refused => entry.refusal().unwrap_or_default(),
+                    State::NoRule(why) => format!("no rule: {why}"),
+                };
+                (entry.place.file.as_str(), state)
+            })
+            .collect();
+        assert_eq!(states[0].0, "a.yaml");
         assert!(
-            said("/*\nid: a\nname: b\nseverity: Low\nqueryPerod: 1d\n*/ SELECT 1")
-                .contains("unknown key `queryPerod`")
+            states[0].1.starts_with("no rule: it has no `query`"),
+            "{states:?}"
         );
-        assert!(
-            said("/*\nid: a\nname: b\nseverity: Low\nqueryFrequency: soon\nqueryPeriod: 1d\n*/ SELECT 1")
-                .contains("no duration")
-        );
-        assert!(
-            said("/*\nid: a\nname: b\nseverity: Low\nqueryPeriod: long\n*/ SELECT 1")
-                .contains("queryPeriod `long` is no duration")
-        );
+        assert_eq!(states[1].1, "loaded a");
+        assert_eq!(states[2].1, "1:1: another rule has the id `a`: `b.yaml`");
+        assert_eq!(pack.entries[3].state, State::Refused, "{states:?}");
+        assert_eq!(states[4].1, "loaded e");
+        assert_eq!(states[5].1, "loaded g");
+        assert_eq!(pack.rules.len(), 3);
+        let first = pack.rule(&pack.entries[1]).expect("it is loaded");
+        assert_eq!(first.place.file, "b.yaml");
     }
 
     #[test]
-    fn durations_are_read_in_both_spellings() {
-        assert_eq!(seconds("15s"), Some(15));
-        assert_eq!(seconds("PT5M"), Some(300));
-        assert_eq!(seconds("1h"), Some(3600));
-        assert_eq!(seconds("P14D"), Some(14 * 86_400));
-        assert_eq!(seconds("2w"), Some(14 * 86_400));
-        assert_eq!(seconds("soon"), None);
+    fn several_rules_of_a_file_have_their_numbers() {
+        let other = RULE.replace("id: a", "id: b");
+        let text = format!("{RULE}---\n{other}");
+        let pack = of(&[("a.yaml", &text)]);
+        let names: Vec<String> = pack.entries.iter().map(Entry::name).collect();
+        assert_eq!(names, ["a.yaml, rule 1", "a.yaml, rule 2"]);
+        assert_eq!(pack.entries[1].place.line, 7);
+    }
+
+    #[test]
+    fn rules_of_one_file_in_sigma_share_its_text() {
+        let one = |id: &str| {
+            format!(
+                "title: T\nid: {id}\nlogsource: {{product: m365}}\ndetection: {{s: {{Operation: a}}, condition: s}}\n"
+            )
+        };
+        let pack = of(&[("s.yml", &format!("{}---\n{}", one("a"), one("b")))]);
+        let [first, second] = pack.rules.as_slice() else {
+            panic!("{:?}", pack.entries);
+        };
+        assert!(std::sync::Arc::ptr_eq(
+            &first.query.text,
+            &second.query.text
+        ));
+    }
+
+    #[test]
+    fn a_file_that_is_made_to_exhaust_its_reader_is_refused() {
+        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_string();
+        for level in 1..10 {
+            let before = vec![format!("*a{}", level - 1); 10].join(", ");
+            bomb.push_str(&format!("a{level}: &a{level} [{before}]\n"));
+        }
+        for text in [deep, bomb] {
+            let pack = of(&[("r.yaml", &text)]);
+            assert_eq!(pack.entries.len(), 1);
+            assert!(pack.entries[0].refusal().is_some(), "{}", &text[..40]);
+        }
+    }
+
+    #[test]
+    fn tests_beside_a_rule_are_its_own() {
+        let tests = "tests:\n- name: t\n  events: []\n  finds: 0\n";
+        let pack = of(&[("r/a.yaml", RULE), ("r/a.tests.yaml", tests)]);
+        assert_eq!(pack.rules[0].tests.len(), 1);
+        assert_eq!(pack.entries.len(), 1);
+        let pack = of(&[("r/a.yaml", RULE), ("r/b.tests.yaml", tests)]);
+        assert_eq!(pack.entries[1].state, State::Refused);
     }
 }

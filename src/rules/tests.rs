@@ -4,10 +4,22 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Rule, Test, TestEvent, seconds};
+use super::{Conversions, Language, Rule, Test, TestEvent, seconds};
 use crate::convert;
-use crate::engine::{self, Session, Source, watchlist};
+use crate::engine::{self, Session, Source, kql, watchlist};
 use crate::fault::{Error, Result};
+use crate::function::value::UNIX_EPOCH_TICKS;
+
+/// Names under which records have their time.
+const TIMES: [&str; 4] = [
+    "CreationTime",
+    "TimeGenerated",
+    "Timestamp",
+    "CreatedDateTime",
+];
+
+/// Events of a test at most: they are held in memory.
+const MOST_EVENTS: usize = 100_000;
 
 /// What a test gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,35 +28,59 @@ pub struct Outcome {
     pub name: String,
     /// How many findings it must give.
     pub wanted: usize,
-    /// How many it gave.
+    /// How many it gave: the rows of its query, where the trigger takes them.
     pub found: usize,
+    /// How many rows its query gave.
+    pub rows: usize,
+    /// Why it could not be run, where it could not.
+    pub error: Option<String>,
 }
 
 impl Outcome {
     /// Whether the rule did what it must.
     pub fn passed(&self) -> bool {
-        self.wanted == self.found
+        self.error.is_none() && self.wanted == self.found
     }
 }
 
 /// Runs all tests of a rule.
 ///
 /// # Errors
-/// When an event or a watchlist cannot be read, or the query fails.
-pub fn run(rule: &Rule) -> Result<Vec<Outcome>> {
-    rule.tests
-        .iter()
-        .map(|test| {
-            Ok(Outcome {
-                name: test.name.clone(),
-                wanted: test.finds,
-                found: findings(rule, test)?,
-            })
-        })
-        .collect()
+/// When the rule is in Sigma and has no query. What is wrong with a test, or fails in it, is its outcome.
+pub fn run(rule: &Rule, sigma: &Conversions) -> Result<Vec<Outcome>> {
+    if rule.tests.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = match rule.query.language {
+        Language::Sql | Language::Kql => rule.query.text.to_string(),
+        Language::Sigma => {
+            let converted = sigma.query(&rule.place);
+            converted.map_err(|why| Error::Query(why.to_string()))?.text
+        }
+    };
+    let outcomes = rule.tests.iter().map(|test| {
+        let (rows, error) = match rows(rule, &query, test) {
+            Ok(rows) => (rows, None),
+            Err(e) => (0, Some(e.to_string())),
+        };
+        // As in a hunt: that nothing came may be what the rule looks for.
+        let found = match rule.trigger.fires(rows as u64) {
+            true => rows.max(1),
+            false => 0,
+        };
+        Outcome {
+            name: test.name.clone(),
+            wanted: test.finds,
+            found,
+            rows,
+            error,
+        }
+    });
+    Ok(outcomes.collect())
 }
 
-fn findings(rule: &Rule, test: &Test) -> Result<usize> {
+/// How many rows a query gives over the events of a test.
+fn rows(rule: &Rule, query: &str, test: &Test) -> Result<usize> {
     let mut records = Vec::new();
     for event in &test.events {
         expand(event, &mut records)?;
@@ -62,12 +98,27 @@ fn findings(rule: &Rule, test: &Test) -> Result<usize> {
             session.stand_in(name, &need.columns)?;
         }
     }
-    let (_, batches) = session.collect(&rule.sql)?;
-    let rows: usize = batches.iter().map(|b| b.num_rows()).sum();
-    Ok(match rule.trigger.fires(rows as u64) {
-        true => rows,
-        false => 0,
-    })
+    if rule.query.language == Language::Sql {
+        let (_, batches) = session.collect(query)?;
+        return Ok(batches.iter().map(|b| b.num_rows()).sum());
+    }
+    let how = kql::Options {
+        now: now(&records),
+        ..kql::Options::default()
+    };
+    Ok(session.kql(query, &how)?.rows.len())
+}
+
+/// `now()` of a test, in ticks: the time of its last event.
+fn now(records: &[(String, Value)]) -> i64 {
+    let times = records.iter().filter_map(|(_, record)| {
+        let times = TIMES.iter().filter_map(|name| record.get(*name)?.as_str());
+        times
+            .filter_map(|text| crate::ingest::time::parse(text, None))
+            .max()
+    });
+    let last = times.max().unwrap_or_default();
+    last.saturating_mul(10).saturating_add(UNIX_EPOCH_TICKS)
 }
 
 fn rows_of(
@@ -100,11 +151,19 @@ fn expand(event: &TestEvent, out: &mut Vec<(String, Value)>) -> Result<()> {
         return Ok(());
     };
     let every = seconds(&repeat.every)
+        .and_then(|every| i64::try_from(every).ok())
         .ok_or_else(|| Error::Usage(format!("`every: {}` is no duration", repeat.every)))?;
+    if repeat.count as usize > MOST_EVENTS.saturating_sub(out.len()) {
+        let most = crate::text::count(MOST_EVENTS as u64);
+        return Err(Error::Usage(format!(
+            "a test has at most {most} events, and this one repeats one {} times",
+            repeat.count
+        )));
+    }
     for n in 0..repeat.count {
         let mut record = event.record.clone();
         number(&mut record, n + 1);
-        later(&mut record, i64::from(n) * every as i64);
+        later(&mut record, i64::from(n).saturating_mul(every));
         identify(&mut record, n);
         out.push((event.table.clone(), record));
     }
@@ -125,7 +184,8 @@ fn number(value: &mut Value, n: u32) {
 fn later(record: &mut Value, by: i64) {
     let moved = |text: &str| -> Option<String> {
         let t = crate::ingest::time::parse(text, None)?;
-        let t = chrono::DateTime::from_timestamp_micros(t + by * 1_000_000)?;
+        let t = by.checked_mul(1_000_000)?.checked_add(t)?;
+        let t = chrono::DateTime::from_timestamp_micros(t)?;
         Some(t.format("%Y-%m-%dT%H:%M:%SZ").to_string())
     };
     let Value::Object(members) = record else {
@@ -141,12 +201,7 @@ fn later(record: &mut Value, by: i64) {
         members.insert("date".into(), Value::String(date));
         members.insert("time".into(), Value::String(clock));
     }
-    for name in [
-        "CreationTime",
-        "TimeGenerated",
-        "Timestamp",
-        "CreatedDateTime",
-    ] {
+    for name in TIMES {
         if let Some(Value::String(text)) = members.get_mut(name)
             && let Some(t) = moved(text)
         {
@@ -167,7 +222,7 @@ fn identify(record: &mut Value, n: u32) {
         if let Some(Value::String(id)) = members.get_mut(name) {
             // Still a GUID where it was one.
             let tail = format!("{n:08x}");
-            if id.len() == 36 {
+            if id.len() == 36 && id.is_char_boundary(28) {
                 id.replace_range(28.., &tail);
             } else {
                 id.push_str(&tail);

@@ -253,3 +253,46 @@ fn deep_queries_are_answered_or_refused() {
     ));
     assert_eq!(out.status.code(), Some(2), "{}", said(&out));
 }
+
+#[test]
+fn rows_that_a_replayed_rule_gives_stay_within_the_memory_limit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = archive(folder.path());
+    let rules = folder.path().join("rules");
+    std::fs::create_dir(&rules).expect("a folder");
+    let rule = |name: &str, query: &str| {
+        let text = format!(
+            "id: {name}\nname: {name}\ndescription: Rows.\nseverity: Low\nkind: Scheduled\nqueryFrequency: 1d\nqueryPeriod: 1d\n\
+             triggerOperator: gt\ntriggerThreshold: 0\ntactics: [Impact]\nrelevantTechniques: [T1485]\nquery: |\n  {query}\nversion: 1.0.0\n"
+        );
+        std::fs::write(rules.join(format!("{name}.yaml")), text).expect("a rule");
+    };
+    // 3 MB in columns, and many times that as JSON.
+    let all = "range x from 1 to 60000 step 1 | extend s = strcat('a text that takes room ', x)";
+    rule("17000000-0000-4000-8000-000000000001", all);
+    rule(
+        "17000000-0000-4000-8000-000000000002",
+        &format!("{all} | count"),
+    );
+    let rules = rules.to_string_lossy().into_owned();
+    let out = run(&[
+        "--memory-limit",
+        "16MiB",
+        "hunt",
+        "-a",
+        &archive,
+        "-r",
+        &rules,
+        "--replay",
+        "--from",
+        "2026-05-20",
+        "--to",
+        "2026-05-21",
+    ]);
+    let said = said(&out);
+    assert_eq!(out.status.code(), Some(20), "{said}");
+    assert!(said.contains("`rows of a run` needs"), "{said}");
+    assert!(said.contains("--memory-limit SIZE"), "{said}");
+    // The other rule goes on.
+    assert!(said.contains("1 alert (1 low)"), "{said}");
+}

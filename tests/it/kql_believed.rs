@@ -378,7 +378,10 @@ fn every_file_of_a_check_is_accounted_for() {
             ("b.yaml", "name: x\nquery: print 2\nqueryPeriod: 1d\n"),
             ("c.yaml", "queryCondition:\n  queryText: print nope\n"),
             ("d.yaml", "name: settings\n"),
-            ("e.yml", "title: x\nlogsource: {}\ndetection: {}\n"),
+            (
+                "e.yml",
+                "title: x\nlogsource: {product: none}\ndetection: {}\n",
+            ),
             ("f.md", "print 3"),
             ("g.kql", "\n"),
             ("h.yaml", "query: [\n"),
@@ -397,13 +400,13 @@ fn every_file_of_a_check_is_accounted_for() {
         "b.yaml: would run\n",
         "c.yaml: would not run\n    no column or variable `nope`",
         "d.yaml: no query: it has no `query`",
-        "e.yml: no query: it is a rule in Sigma",
+        "e.yml: would not run\n    2:",
         "f.md: no query: it is none of .kql",
         "g.kql: no query: it is empty",
         "h.yaml: would not run\n",
         "i.json, query 1: would run\n",
         "i.json, query 2: would run\n",
-        "6 queries: 4 would run, 2 would not; 4 files without a query\n",
+        "7 queries: 4 would run, 3 would not; 3 files without a query\n",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }

@@ -167,6 +167,10 @@ fn saved_functions_come_from_a_folder() {
         "parser.yaml",
         "ParserName: vimNumbers\nEquivalentBuiltInParser: _Im_Numbers\nParserParams:\n  - Name: disabled\n    Type: bool\n    Default: false\nParserQuery: |\n  let parser = (disabled:bool = false) { Numbers | where not(disabled) };\n  parser(disabled = disabled)\n",
     );
+    write(
+        "search.yaml",
+        "id: 7\nname: Some numbers\ncategory: Own\nfunctionAlias: SomeNumbers\nfunctionParameters: most:long = 2\nquery: |\n  Numbers\n  | where n <= most\n",
+    );
     write("Broken.kql", "Numbers | where nope == 1");
     let here = folder.path().to_string_lossy().into_owned();
     let ask = |query: &str| run(&["kql", "-f", "csv", "--saved-functions", &here, query]);
@@ -177,6 +181,8 @@ fn saved_functions_come_from_a_folder() {
     );
     assert_eq!(answer("_Im_Numbers(disabled = true) | count"), "Count\n0\n");
     assert_eq!(answer("vimNumbers | count"), "Count\n3\n");
+    assert_eq!(answer("SomeNumbers | count"), "Count\n2\n");
+    assert_eq!(answer("SomeNumbers(1) | count"), "Count\n1\n");
     let refused = ask("Broken | count");
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(

@@ -221,3 +221,65 @@ fn behind_a_sort_neighbours_are_found_as_the_rows_come() {
     assert!(execution.contains("WindowAggExec"), "{execution}");
     assert!(!sql.contains("goes through these rows"), "{sql}");
 }
+
+#[test]
+fn any_function_may_be_asked_of_the_key_of_an_outer_join() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let named = table(
+        folder.path(),
+        "When,Who,N\n2026-05-04T09:00:00Z,ada,1\n2026-05-04T02:00:00Z,bob,2\n",
+    );
+    for (query, count) in [
+        (
+            "T | join kind=leftouter (T | project When, M = N) on When | where hourofday(When) > 3 | count",
+            "1",
+        ),
+        (
+            "T | extend D = startofday(When) | join kind=leftouter (T | extend D = startofday(When) | distinct D) on D | where dayofweek(D) > 0d | count",
+            "2",
+        ),
+        (
+            "T | join kind=leftouter (T | project Who, M = N) on Who | where Who has_any ('ada', 'eve') and strlen(Who) > 2 | count",
+            "1",
+        ),
+        (
+            "T | join kind=leftanti (T | where N > 1 | project N) on N | where tostring(N) has '1' and N * 2 > 1 | count",
+            "1",
+        ),
+    ] {
+        assert_eq!(rows(&["--table", &named, query]), count, "{query}");
+    }
+}
+
+#[test]
+fn any_operator_may_be_asked_of_what_is_sought_in_rows_that_a_replay_has_not_read() {
+    let (folder, archive) = archive();
+    let rule = folder.path().join("r.yaml");
+    let text = "id: r\nname: R\nkind: Scheduled\nseverity: Low\nqueryFrequency: 1d\nqueryPeriod: 14d\ntriggerOperator: gt\ntriggerThreshold: 0\n\
+        query: |\n  OfficeActivity | where UserId in ((SigninLogs | where TimeGenerated > ago(13d) | project UserPrincipalName)) and not(UserId has_any ('nobody', 'none'))\n";
+    std::fs::write(&rule, text).expect("a rule");
+    let rule = rule.display().to_string();
+    let told = run(&["hunt", "--replay", "-a", &archive, "-r", &rule]);
+    let errors = String::from_utf8_lossy(&told.stderr);
+    assert_eq!(told.status.code(), Some(0), "{errors}");
+}
+
+#[test]
+fn runs_that_see_no_row_ask_nothing() {
+    let (folder, archive) = archive();
+    let rule = folder.path().join("r.yaml");
+    for query in [
+        "AuditLogs | mv-expand TargetResources | order by TimeGenerated desc",
+        "let m = materialize(SigninLogs | where ResultType == 'none' and TimeGenerated > ago(1h)); m | join kind=inner (m | summarize n = count() by UserPrincipalName) on UserPrincipalName | extend age = now() - TimeGenerated",
+        "SigninLogs | where ResultType == 'none' | distinct UserPrincipalName | mv-expand split(UserPrincipalName, '@')",
+    ] {
+        let text = format!(
+            "id: r\nname: R\nkind: Scheduled\nseverity: Low\nqueryFrequency: 1d\nqueryPeriod: 1d\ntriggerOperator: gt\ntriggerThreshold: 0\nquery: |\n  {query}\n"
+        );
+        std::fs::write(&rule, text).expect("a rule");
+        let rule = rule.display().to_string();
+        let told = run(&["-v", "hunt", "--replay", "-a", &archive, "-r", &rule]);
+        let errors = String::from_utf8_lossy(&told.stderr);
+        assert!(errors.contains(" 0 asked, 0 alerts"), "{query}: {errors}");
+    }
+}

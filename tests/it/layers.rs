@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use crate::project;
 
 /// Lowest first; modules of one line do not name each other.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 12] = [
     &["fault", "progress"],
     &["text"],
     &["catalog"],
     &["ingest", "archive", "function"],
     &["kql"],
+    &["sigma"],
     &["convert", "engine"],
     &["proof"],
     &["rules"],

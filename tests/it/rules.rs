@@ -1,7 +1,7 @@
 //! Every rule of the built-in pack finds what it must and nothing else.
 
 use coldtrail::engine::{Options, Session, Source};
-use coldtrail::rules::{load, tests};
+use coldtrail::rules::{Conversions, load, tests};
 
 use crate::rows;
 
@@ -10,15 +10,20 @@ fn built_in_rules_pass_their_own_tests() {
     let pack = load(&[]).expect("the pack loads");
     let mut failed = Vec::new();
     let mut ran = 0;
+    let sigma = Conversions::of_rules(&pack.rules);
     for rule in &pack.rules {
-        match tests::run(rule) {
+        match tests::run(rule, &sigma) {
             Ok(outcomes) => {
                 for outcome in outcomes {
                     ran += 1;
                     if !outcome.passed() {
                         failed.push(format!(
-                            "{}: {}: found {}, must find {}",
-                            rule.id, outcome.name, outcome.found, outcome.wanted
+                            "{}: {}: found {}, must find {} {}",
+                            rule.id,
+                            outcome.name,
+                            outcome.found,
+                            outcome.wanted,
+                            outcome.error.unwrap_or_default()
                         ));
                     }
                 }

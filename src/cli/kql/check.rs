@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::rule_file::{self, Held};
+use super::of_file::{extension, in_kql, may_hold_rules, why_none};
 use crate::cli::exit::Exit;
 use crate::cli::ui::{Ui, answer, counted};
 use crate::engine::Session;
@@ -12,6 +12,7 @@ use crate::engine::kql::{Checked, Needs, Options, Verdict};
 use crate::engine::output::{harmless, visible};
 use crate::fault::{Error, Result};
 use crate::kql::span::{Fault, position, render};
+use crate::rules::{self, Conversions, State};
 
 /// A query, or a file without one.
 struct Entry {
@@ -37,7 +38,7 @@ enum Outcome {
 
 impl Outcome {
     fn of(checked: Checked) -> Outcome {
-        let Checked { verdict, needs } = checked;
+        let Checked { verdict, needs, .. } = checked;
         match verdict {
             Verdict::Refused(faults) => Outcome::Refused(faults, needs),
             Verdict::DependsOnData if needs.is_empty() => Outcome::DependsOnData,
@@ -104,26 +105,16 @@ pub(super) fn check(
     is_json: bool,
     ui: &Ui,
 ) -> Result<Exit> {
+    let found = files(paths)?;
+    let asked = found.iter().flat_map(|file| match &file.held {
+        Held::Rules(rules) => rules.as_slice(),
+        Held::Text(_) | Held::Nothing(_) => &[],
+    });
+    let asked = asked.filter_map(|entry| Some((&entry.place, &entry.asked.as_ref()?.query)));
+    let sigma = Conversions::of(asked);
     let mut entries = Vec::new();
-    for path in paths {
-        for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
-            let entry = entry.map_err(|e| Error::io("read", path)(e.into()))?;
-            match entry.file_type() {
-                kind if kind.is_dir() => {}
-                kind if kind.is_file() || (kind.is_symlink() && entry.path().is_file()) => {
-                    of_file(entry.path(), session, how, &mut entries)
-                }
-                kind => entries.push(Entry {
-                    file: entry.path().display().to_string(),
-                    number: None,
-                    query: String::new(),
-                    found: Outcome::NoQuery(match kind.is_symlink() {
-                        true => "it is a link that leads to no file".into(),
-                        false => "it is no file".into(),
-                    }),
-                }),
-            }
-        }
+    for file in &found {
+        of_file(file, &sigma, session, how, &mut entries);
     }
     let totals = Totals::of(&entries);
     if is_json {
@@ -142,26 +133,110 @@ pub(super) fn check(
     })
 }
 
+/// A file, and what it holds.
+struct File {
+    name: String,
+    held: Held,
+}
+
+enum Held {
+    Rules(Vec<rules::Entry>),
+    /// A query without a rule around it.
+    Text(Result<String>),
+    /// No query, and why.
+    Nothing(String),
+}
+
+/// The files below these paths.
+fn files(paths: &[PathBuf]) -> Result<Vec<File>> {
+    let mut files = Vec::new();
+    for path in paths {
+        for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
+            let entry = entry.map_err(|e| Error::io("read", path)(e.into()))?;
+            let held = match entry.file_type() {
+                kind if kind.is_dir() => continue,
+                kind if kind.is_file() || (kind.is_symlink() && entry.path().is_file()) => {
+                    held(entry.path())
+                }
+                kind if kind.is_symlink() => {
+                    Held::Nothing("it is a link that leads to no file".into())
+                }
+                _ => Held::Nothing("it is no file".into()),
+            };
+            files.push(File {
+                name: entry.path().display().to_string(),
+                held,
+            });
+        }
+    }
+    Ok(files)
+}
+
+fn held(path: &Path) -> Held {
+    if may_hold_rules(path) {
+        return Held::Rules(rules::load_file(path));
+    }
+    match extension(path).as_str() {
+        "txt" => {
+            let text = std::fs::read_to_string(path).map_err(Error::io("read", path));
+            Held::Text(text.map(|text| text.trim_start_matches('\u{feff}').to_string()))
+        }
+        _ => Held::Nothing("it is none of .kql, .csl, .txt, .yaml, .yml, .json and .sql".into()),
+    }
+}
+
 /// Checks the queries of a file.
-fn of_file(path: &Path, session: &Session, how: &Options, entries: &mut Vec<Entry>) {
-    let file = path.display().to_string();
+fn of_file(
+    file: &File,
+    sigma: &Conversions,
+    session: &Session,
+    how: &Options,
+    entries: &mut Vec<Entry>,
+) {
     let mut add = |number, query: String, found| {
         entries.push(Entry {
-            file: file.clone(),
+            file: file.name.clone(),
             number,
             query,
             found,
         });
     };
-    match rule_file::read(path) {
-        Err(e) => add(None, String::new(), Outcome::Unreadable(e.to_string())),
-        Ok(Held::None(why)) => add(None, String::new(), Outcome::NoQuery(why)),
-        Ok(Held::Queries(queries)) => {
-            let several = queries.len() > 1;
-            for (at, one) in queries.into_iter().enumerate() {
-                let found = Outcome::of(session.kql_check(&one.query, how));
-                add(several.then_some(at + 1), one.query, found);
+    let rules = match &file.held {
+        Held::Nothing(why) => return add(None, String::new(), Outcome::NoQuery(why.clone())),
+        Held::Text(Err(e)) => {
+            return add(None, String::new(), Outcome::Unreadable(e.to_string()));
+        }
+        Held::Text(Ok(text)) if text.trim().is_empty() => {
+            return add(None, String::new(), Outcome::NoQuery("it is empty".into()));
+        }
+        Held::Text(Ok(text)) => {
+            let found = Outcome::of(session.kql_check(text, how));
+            return add(None, text.clone(), found);
+        }
+        Held::Rules(rules) => rules,
+    };
+    for entry in rules {
+        let number = entry.place.number;
+        let why = || why_none(entry).unwrap_or_default();
+        let Some(asked) = &entry.asked else {
+            let found = match entry.state {
+                State::NoRule(_) => Outcome::NoQuery(why()),
+                // A file with several rules can be read: this one, such as one of Fusion, has none.
+                State::Refused if number.is_some() => Outcome::NoQuery(why()),
+                State::Refused | State::Loaded(_) => Outcome::Unreadable(why()),
+            };
+            add(number, String::new(), found);
+            continue;
+        };
+        match in_kql(entry, asked, sigma) {
+            Ok(query) => {
+                let found = Outcome::of(session.kql_check(&query, how));
+                add(number, query, found);
             }
+            Err(why) if asked.query.language == rules::Language::Sql => {
+                add(number, String::new(), Outcome::NoQuery(why));
+            }
+            Err(why) => add(number, String::new(), Outcome::Unreadable(why)),
         }
     }
 }
@@ -201,8 +276,19 @@ fn for_people(entry: &Entry) -> String {
     out
 }
 
+/// What a query needs, for programs.
+pub(in crate::cli) fn needed(needs: &Needs) -> Value {
+    json!({
+        "watchlists": needs.watchlists,
+        "functions": needs.functions,
+        "tables": needs.tables,
+        "external": needs.external,
+        "geoip": needs.geoip,
+    })
+}
+
 /// What a query needs, for people.
-fn listed(needs: &Needs) -> String {
+pub(in crate::cli) fn listed(needs: &Needs) -> String {
     // Databases are named by a call, files by their name.
     let (databases, files): (Vec<&String>, Vec<&String>) =
         needs.external.iter().partition(|name| name.contains('('));
@@ -261,13 +347,7 @@ fn for_programs(entry: &Entry) -> Value {
             Outcome::DependsOnData | Outcome::Needs(_, true)
         ),
         "errors": errors,
-        "needs": {
-            "watchlists": needs.watchlists,
-            "functions": needs.functions,
-            "tables": needs.tables,
-            "external": needs.external,
-            "geoip": needs.geoip,
-        },
+        "needs": needed(needs),
         "why": why,
     })
 }

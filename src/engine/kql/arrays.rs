@@ -86,12 +86,15 @@ enum Cells<'c> {
     String(&'c StringArray),
     Guid(&'c StringArray),
     Dynamic(&'c StringArray),
+    /// Null in all rows. Where the optimizer tries what a condition gives for null, a column has no type of its own.
+    Null(Type),
 }
 
 impl<'c> Reader<'c> {
     /// Reads a column of this type.
     pub(super) fn new(array: &'c ArrayRef, ty: Type) -> Reader<'c> {
         let cells = match ty {
+            _ if *array.data_type() == DataType::Null => Cells::Null(ty),
             Type::Bool => Cells::Bool(array.as_boolean()),
             Type::Int => Cells::Int(array.as_primitive()),
             Type::Long => Cells::Long(array.as_primitive()),
@@ -138,6 +141,8 @@ impl<'c> Reader<'c> {
                 Decimal::from_column(a.value(at)).map_or(Cell::Null, Cell::Decimal)
             }),
             // A string is never null.
+            Cells::Null(Type::String) => Cell::String(""),
+            Cells::Null(_) => Cell::Null,
             Cells::String(a) if a.is_null(at) => Cell::String(""),
             Cells::String(a) => Cell::String(a.value(at)),
             Cells::Guid(a) => kept(a, at, || {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Result, exec_err};
+use datafusion::common::{Column as PlanColumn, Result, exec_err};
 use datafusion::logical_expr::expr_rewriter::normalize_col;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF,
@@ -97,8 +97,8 @@ impl Deferred {
 /// An expression that waits, over a relation.
 pub(super) fn call(tree: &Compiled, why: For, over: &Relation, env: &Env) -> Expr {
     let used = tree.columns();
-    let columns = used.iter().filter_map(|at| over.columns.get(*at));
-    let columns: Vec<Expr> = columns.map(Column::expr).collect();
+    let used = used.iter().filter_map(|at| over.columns.get(*at));
+    let columns: Vec<Expr> = used.flat_map(fields_of).collect();
     let filters = why == For::Filter;
     let deferred = Deferred {
         tree: tree.clone(),
@@ -114,11 +114,54 @@ pub(super) fn call(tree: &Compiled, why: For, over: &Relation, env: &Env) -> Exp
     ScalarUDF::from(deferred).call(columns)
 }
 
+/// All that a column may be read from once the instant is known: until then, the plan must not lose it.
+fn fields_of(column: &Column) -> Vec<Expr> {
+    let mut others: Vec<&String> = column.stored.iter().collect();
+    others.extend(column.paths.values());
+    others.sort_unstable();
+    others.dedup();
+    let field = |name: &String| Expr::Column(PlanColumn::from_name(name));
+    std::iter::once(column.expr())
+        .chain(others.into_iter().map(field))
+        .collect()
+}
+
+/// Whether an expression waits for the instant.
+pub(in crate::engine) fn waits(expr: &Expr) -> Result<bool> {
+    expr.exists(|part| Ok(deferred(part).is_some()))
+}
+
 fn deferred(expr: &Expr) -> Option<&Deferred> {
     match expr {
         Expr::ScalarFunction(call) => call.func.inner().downcast_ref(),
         _ => None,
     }
+}
+
+/// A condition at an instant, in ticks, over what its parts are called with: wherever in a plan it has got to.
+///
+/// # Errors
+/// When a part is called with less than it reads, which is a fault of coldtrail.
+pub(in crate::engine) fn condition_at(condition: Expr, now: i64) -> Result<Expr> {
+    let settled = condition.transform_up(|part| {
+        let (Some(open), Expr::ScalarFunction(call)) = (deferred(&part), &part) else {
+            return Ok(Transformed::no(part));
+        };
+        let used = open.tree.columns();
+        let used = used.iter().filter_map(|at| open.columns.get(*at));
+        let fields: Vec<Expr> = used.flat_map(fields_of).collect();
+        let own = open.at(now)?.transform_up(|part| {
+            let Some(at) = fields.iter().position(|field| *field == part) else {
+                return Ok(Transformed::no(part));
+            };
+            match call.args.get(at) {
+                Some(given) => Ok(Transformed::yes(given.clone())),
+                None => exec_err!("a condition without its columns"),
+            }
+        })?;
+        Ok(Transformed::yes(own.data))
+    })?;
+    Ok(settled.data)
 }
 
 /// The plan at an instant, in ticks.

@@ -12,6 +12,7 @@ use datafusion::logical_expr::{
 use super::lifted::{self, Lift};
 use super::lower::Lower;
 use super::relation::{Columns, Relation, columns_of};
+use super::transcode::texts;
 use super::{Failure, arrays, row};
 use crate::engine::memory::Room;
 use crate::function::value::{Json, Type, Value, is_compact};
@@ -67,7 +68,7 @@ impl ScalarUDFImpl for Elements {
         let columns: Vec<ArrayRef> = args
             .args
             .into_iter()
-            .map(|a| a.into_array(rows))
+            .map(|a| a.into_array(rows).map(texts))
             .collect::<PlanResult<_>>()?;
         let mut out = ListBuilder::new(StringBuilder::new());
         let room = self.room.reserve("mv-expand");

@@ -5,15 +5,16 @@
 
 use std::any::Any;
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::Session as PlanSession;
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::common::{DFSchemaRef, Result, internal_err};
 use datafusion::dataframe::DataFrame;
@@ -24,7 +25,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{
-    Expr, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
+    Expr, Extension, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
 };
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -71,6 +72,11 @@ pub(super) trait Make: Send + Sync {
 
     /// Whether the other one does the same.
     fn is(&self, other: &dyn Make) -> bool;
+
+    /// Whether it makes one row of each.
+    fn keeps_rows(&self) -> bool {
+        false
+    }
 
     fn as_any(&self) -> &dyn Any;
 }
@@ -120,6 +126,10 @@ pub(super) struct InColumns<W> {
 impl<W: ByColumn> Make for InColumns<W> {
     fn make(&self, batch: RecordBatch, _: &MemoryReservation) -> Result<RecordBatch> {
         numbered(&self.to, self.work.turn(&batch)?, batch.num_rows())
+    }
+
+    fn keeps_rows(&self) -> bool {
+        true
     }
 
     fn is(&self, other: &dyn Make) -> bool {
@@ -223,6 +233,78 @@ impl UserDefinedLogicalNodeCore for Later {
     fn with_exprs_and_inputs(&self, _: Vec<Expr>, _: Vec<LogicalPlan>) -> Result<Self> {
         Ok(self.clone())
     }
+}
+
+impl Later {
+    /// Its identity, and that of its rows.
+    pub(super) fn hash_of(name: &str, input: &LogicalPlan) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (name, input).hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// A plan in which something is done to each plan that it consists of: first to those of rows that are made when it runs.
+///
+/// # Errors
+/// What `turn` returns.
+pub(in crate::engine) fn turned(
+    plan: LogicalPlan,
+    turn: &mut dyn FnMut(LogicalPlan) -> Result<LogicalPlan>,
+) -> Result<LogicalPlan> {
+    turned_once(plan, turn, &mut HashMap::new())
+}
+
+/// The same. A node that stands in the plan several times stays one.
+fn turned_once(
+    plan: LogicalPlan,
+    turn: &mut dyn FnMut(LogicalPlan) -> Result<LogicalPlan>,
+    done: &mut HashMap<String, Arc<Later>>,
+) -> Result<LogicalPlan> {
+    let plan = plan.transform_up_with_subqueries(|node| {
+        let LogicalPlan::Extension(extension) = &node else {
+            return Ok(Transformed::no(node));
+        };
+        let Some(later) = extension.node.as_any().downcast_ref::<Later>() else {
+            return Ok(Transformed::no(node));
+        };
+        let node = match done.get(&later.name) {
+            Some(made) => Arc::clone(made),
+            None => {
+                let input = turned_once(later.input.as_ref().clone(), turn, done)?;
+                let made = Arc::new(Later {
+                    hash: Later::hash_of(&later.name, &input),
+                    input: Arc::new(input),
+                    ..later.clone()
+                });
+                done.insert(later.name.clone(), Arc::clone(&made));
+                made
+            }
+        };
+        Ok(Transformed::yes(LogicalPlan::Extension(Extension { node })))
+    })?;
+    turn(plan.data)
+}
+
+/// The plans of the rows that are made when a plan runs.
+///
+/// # Errors
+/// When DataFusion cannot go through a plan, which is a fault of coldtrail.
+pub(in crate::engine) fn plans_within(plan: &LogicalPlan) -> Result<Vec<Arc<LogicalPlan>>> {
+    let mut found = Vec::new();
+    read_by(plan, &mut found)?;
+    Ok(found.into_iter().map(|later| later.input).collect())
+}
+
+/// The rows that a node goes through in their order, where it does.
+pub(super) fn gone_through(node: &Extension) -> Option<&LogicalPlan> {
+    let later = node.node.as_any().downcast_ref::<Later>()?;
+    later.ordered.then(|| later.input.as_ref())
+}
+
+/// The state in which a plan with such nodes is run once.
+pub(in crate::engine) fn state_of(state: SessionState) -> SessionState {
+    Store::of(state).1
 }
 
 /// Adds the nodes that a plan reads.
@@ -503,7 +585,7 @@ fn in_order(state: SessionState, plan: &LogicalPlan) -> SessionState {
 }
 
 /// The same with so many threads.
-fn with_threads(state: SessionState, threads: usize) -> SessionState {
+pub(in crate::engine) fn with_threads(state: SessionState, threads: usize) -> SessionState {
     let config = state.config().clone().with_target_partitions(threads);
     // Both share their tables: they are not to be made anew.
     let config = config.with_create_default_catalog_and_schema(false);

@@ -68,6 +68,11 @@ pub fn functions(folder: &Path) -> Result<Vec<Saved>> {
 /// Names, parameters and body in a YAML file; nothing where it describes no function.
 fn described(file: &Value) -> Option<(Vec<String>, String, String)> {
     let text = |key: &str| file[key].as_str().map(str::to_string);
+    // A saved search, in the words of its resource: it is a function where it has an alias.
+    if let Some(name) = text("functionAlias") {
+        let parameters = text("functionParameters").unwrap_or_default();
+        return Some((vec![name], parameters, text("query")?));
+    }
     let body = text("ParserQuery").or_else(|| text("FunctionQuery"))?;
     let keys = [
         "ParserName",

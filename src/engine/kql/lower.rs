@@ -52,6 +52,8 @@ pub(super) struct Lower<'s> {
     pub(super) env: Env,
     /// What the query asks for and is not there.
     pub(super) needs: Needs,
+    /// The tables of the archive that it asks, where that is checked.
+    pub(super) asked: BTreeSet<String>,
     /// The first table that the query reads, where no archive was named.
     pub(super) unread: Option<String>,
     /// Names that stand for nothing, where columns are that nobody knows.
@@ -120,6 +122,7 @@ impl<'s> Lower<'s> {
                 geography: options.geography.clone(),
             },
             needs: Needs::default(),
+            asked: BTreeSet::new(),
             unread: None,
             unknown: BTreeSet::new(),
             expected: BTreeSet::new(),

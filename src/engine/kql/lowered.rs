@@ -7,6 +7,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 
 use super::failure::Empty;
+use super::native::Awaited;
 use super::relation::Relation;
 
 /// What is made when a query runs, and of which rows.
@@ -26,6 +27,8 @@ pub(super) struct Lowered {
     pub(super) relation: Relation,
     /// What is made when it runs, or was made to plan it.
     pub(super) parts: Parts,
+    /// Subqueries that were not run while it was planned.
+    pub(super) awaited: Vec<Awaited>,
     /// Plugins that had no rows.
     pub(super) empty: Vec<Empty>,
     /// The memory of what was worked out to plan it.

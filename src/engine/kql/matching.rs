@@ -13,7 +13,7 @@ use datafusion::prelude::lit;
 
 use super::path::printed;
 use super::row;
-use super::transcode::first;
+use super::transcode::{first, texts};
 use crate::function::operate::{List, Matcher};
 use crate::kql::ast::InKind;
 
@@ -109,7 +109,7 @@ impl ScalarUDFImpl for TextTest {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let texts = first(args)?;
+        let texts = texts(first(args)?);
         let texts = texts.as_string::<i32>();
         let mut out = BooleanBuilder::with_capacity(texts.len());
         for text in texts {

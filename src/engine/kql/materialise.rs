@@ -1,7 +1,6 @@
 //! Rows that are made when the query runs, by operators that go through all rows in their order, and rows that are worked out once
 //! however often they are read (`materialize`). Planning reads nothing for them.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
@@ -108,10 +107,8 @@ impl Lower<'_> {
         let input = self.fields.project(relation, columns_of(relation))?.plan;
         // The plan of the rows is not a part of the plan around them.
         let input = match self.options.now == Env::OPEN {
-            true => {
-                self.needs_times = true;
-                input
-            }
+            // What is done to the rows was compiled like all scalars: where that needs the moment, it is known.
+            true => input,
             false => Arc::new(self.session.bound(input.as_ref().clone())?),
         };
         let mut fields = Vec::new();
@@ -127,13 +124,12 @@ impl Lower<'_> {
         let name = self.fields.next(name);
         let schema = Schema::new(fields);
         let schema = DFSchema::try_from_qualified_schema(TableReference::bare(&*name), &schema)?;
-        let mut hasher = DefaultHasher::new();
-        (&name, &input).hash(&mut hasher);
         self.made_of.push(Made {
             name: name.clone(),
             plan: Arc::clone(&input),
             making,
         });
+        let hash = Later::hash_of(&name, &input);
         let later = Later {
             name,
             schema: Arc::new(schema),
@@ -143,7 +139,7 @@ impl Lower<'_> {
             parts,
             make,
             room: self.session.room(),
-            hash: hasher.finish(),
+            hash,
         };
         let node = Extension {
             node: self.known.node(later),
@@ -155,4 +151,11 @@ impl Lower<'_> {
         };
         Ok(made.with_local_times_of(relation))
     }
+}
+
+/// The rows of each of which a node makes one, where it does.
+pub(in crate::engine) fn row_by_row(node: &Extension) -> Option<&LogicalPlan> {
+    let later = node.node.as_any().downcast_ref::<Later>()?;
+    let keeps = later.make.as_ref().is_none_or(|make| make.keeps_rows());
+    keeps.then(|| later.input.as_ref())
 }

@@ -12,7 +12,7 @@
 //! - `operator`, `sort`, `union`, `join`, `group`, `expand`, `parts`, `materialise`, `parse`, `plugin`, `search`, `series`, `window`, `external`: the
 //!   tabular operators; `later`: rows that are made when the query runs, as nodes of its plan; `newest`: whole rows by `arg_max`, found by keys and
 //!   times first.
-//! - `deferred`: expressions that wait for the instant of the question.
+//! - `deferred`: expressions that wait for the instant of the question; `scans`: what a query reads whatever the instant.
 //! - `state`: values of aggregates on their way between threads.
 //! - `library`, `places`: saved functions of a folder, and where addresses are; `missing`, `needs`: what a query asks for and is not there.
 //! - `shown`: an answer as an output has it; `explain`: what a query is in SQL.
@@ -77,6 +77,7 @@ mod prune;
 mod relation;
 mod row;
 mod scalar;
+mod scans;
 mod search;
 mod series;
 mod several;
@@ -97,7 +98,11 @@ pub use options::{Answer, Checked, Options, Purpose, Verdict};
 pub use places::geography;
 pub use shown::Planned;
 
-pub(super) use deferred::settle;
+pub(super) use materialise::row_by_row;
+
+pub(super) use deferred::{condition_at, settle, waits};
+pub(super) use later::{plans_within, state_of, turned, with_threads};
+pub(super) use shown::is_sorted;
 
 /// Runs a query that reads no archive.
 ///
@@ -134,8 +139,15 @@ impl Session {
         let (tree, syntax) = kql::parse(query);
         let mentions = Arc::new(Mentions::of(&tree, &options.functions));
         let mut lower = Lower::new(self, query, mentions, &syntax, &options);
+        let mut columns = None;
         let verdict = match lower.query(&tree) {
-            Ok(_) => Verdict::Runs,
+            Ok(relation) => {
+                let names = relation.columns.into_iter().map(|c| c.name);
+                let names: Vec<String> = names.collect();
+                // A column of the engine's own stands for those that nobody knows.
+                columns = (!names.iter().any(|name| name.starts_with('\0'))).then_some(names);
+                Verdict::Runs
+            }
             Err(Failure::Faults(mut faults)) => {
                 // Columns that the data may have are unknown, and not wrong.
                 faults.retain(|f| f.missing != Some(Missing::Open));
@@ -149,8 +161,13 @@ impl Session {
                 Verdict::Refused(vec![Fault::new(kql::Span::default(), why)])
             }
         };
-        let needs = lower.needs;
-        Checked { verdict, needs }
+        let (needs, asked) = (lower.needs, lower.asked);
+        Checked {
+            verdict,
+            needs,
+            asked,
+            columns,
+        }
     }
 
     fn lowered(&self, query: &str, options: &Options) -> Result<Lowered, Failure> {
@@ -233,6 +250,7 @@ impl Session {
             return Ok(Lowered {
                 relation,
                 parts: lower.made_of,
+                awaited: lower.awaited,
                 empty: lower.empty,
                 room: lower.room,
                 state,

@@ -1,5 +1,6 @@
 //! How a query is run, and what it gives.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ pub struct Options {
     pub geography: Option<Arc<dyn Geography>>,
     /// What is wanted of a query.
     pub purpose: Purpose,
+    /// Whether `in (T | …)` is a join of the plan wherever it can be one, and not a list that is made first.
+    pub joins_lists: bool,
     /// Whether no archive was named: a query that reads a table of one is refused, and not answered with nothing.
     pub without_archive: bool,
 }
@@ -68,6 +71,10 @@ pub struct Checked {
     pub verdict: Verdict,
     /// What it asks for and is not there.
     pub needs: Needs,
+    /// The tables of the archive that it asks.
+    pub asked: BTreeSet<String>,
+    /// Names of the columns of its answer, where they are known without the data.
+    pub columns: Option<Vec<String>>,
 }
 
 /// Whether a query would run.

@@ -355,6 +355,8 @@ impl Lower<'_> {
         let shape = self.applied(empty, body)?;
         let columns: Vec<(String, Type)> = std::iter::once(key).chain(shape.schema()).collect();
         if self.options.purpose != Purpose::Run {
+            // Tables that the query of a part reads do not stand in the plan.
+            self.needs_times |= self.env.is_open();
             return self.later("parts", parts, &columns, OnlyPlanned("the query".into()));
         }
         let mut groups: Vec<(Value, Vec<Vec<Value>>)> = Vec::new();

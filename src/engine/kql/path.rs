@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
 use datafusion::prelude::lit;
 
 use super::row;
-use super::transcode::first;
+use super::transcode::{first, texts};
 use crate::function::value::{Json, Place, is_compact};
 
 /// JSON text in a column, and where in it.
@@ -91,7 +91,7 @@ impl ScalarUDFImpl for Find {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let texts = first(args)?;
+        let texts = texts(first(args)?);
         let texts = texts.as_string::<i32>();
         let mut out = StringBuilder::with_capacity(texts.len(), texts.len() * 16);
         for text in texts {

@@ -19,6 +19,9 @@ use crate::kql::plugin::reduce::Reduce;
 use crate::kql::plugin::{self, Argument, Columns, Form, Given, Plugin, Rows, scan};
 use crate::kql::span::Fault;
 
+/// The functions that ask for the moment of the question.
+const MOMENT: [&str; 2] = ["now", "ago"];
+
 impl Lower<'_> {
     /// `evaluate`: the plugins that turn rows into rows. Those whose columns follow from the query run with it, like all operators. All others
     /// need their rows first; where the query is only planned, none of them runs.
@@ -200,6 +203,8 @@ impl Lower<'_> {
         };
         let columns = relation.schema();
         let env = self.env.clone();
+        // Its steps are compiled by themselves, and do not say whether they ask for the moment.
+        self.needs_times |= env.is_open() && MOMENT.iter().any(|name| self.mentions.has(name));
         let scan = self.scoped(&columns, |scope| scan::compile(tree, id, scope, &env))?;
         let columns = scan.columns().to_vec();
         let local = scan.local_times(&relation.local_times());

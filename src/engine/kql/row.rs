@@ -377,6 +377,11 @@ impl ScalarUDFImpl for Element {
         let rows = args.number_rows;
         let mut columns = args.args;
         let array = columns.swap_remove(0).into_array(rows)?;
+        if *array.data_type() == DataType::Null {
+            // So the optimizer tries what a condition gives for null.
+            let nulls = arrow::array::new_null_array(&arrays::arrow_type(self.ty), array.len());
+            return Ok(ColumnarValue::Array(nulls));
+        }
         if let Some(packed) = array.as_struct_opt() {
             return Ok(ColumnarValue::Array(Arc::clone(packed.column(self.at))));
         }

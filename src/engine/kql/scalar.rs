@@ -4,18 +4,19 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::logical_expr::Expr as PlanExpr;
+use datafusion::logical_expr::{Expr as PlanExpr, Operator, binary_expr};
 
 use super::columns::{is_closed, sorts};
 use super::lower::{Binding, Lower};
 use super::native::{Awaited, For, Native};
 use super::relation::{Relation, columns_of};
+use super::source::INGESTED;
 use super::window::children;
 use super::{Failure, Made, Making, Purpose, deferred, plugin};
 use crate::catalog::TIME;
 use crate::function::value::{Type, Value};
 use crate::kql::ast::{self, Expr, ExprKind, NamedExpr};
-use crate::kql::eval::{self, Compiled, FirstCell, Known};
+use crate::kql::eval::{self, Compiled, FirstCell, Known, Node};
 use crate::kql::span::Fault;
 
 /// The first column of a subquery that was run.
@@ -78,8 +79,10 @@ impl Lower<'_> {
         columns: &[(String, Type)],
     ) -> Result<Compiled, Failure> {
         let mut own = None;
-        if self.mentions.has("ingestion_time") && columns.iter().any(|c| c.0 == TIME) {
-            own = Some(with_ingestion_time(expr.clone()));
+        if self.mentions.has("ingestion_time") {
+            let there = |name: &&str| columns.iter().any(|c| c.0 == *name);
+            let column = [INGESTED, TIME].into_iter().find(there);
+            own = column.map(|column| with_ingestion_time(expr.clone(), column));
         }
         let expr = own.as_ref().unwrap_or(expr);
         let compiled = self.scoped(columns, |scope| eval::compile(expr, scope))?;
@@ -214,10 +217,22 @@ impl Lower<'_> {
 
     /// The same as a condition on rows.
     pub(super) fn condition(&self, compiled: &Compiled, over: &Relation) -> PlanExpr {
-        match self.waits(compiled) {
-            true => deferred::call(compiled, For::Filter, over, &self.env),
-            false => self.native(over).filter(compiled),
+        match (self.waits(compiled), compiled.node()) {
+            (false, _) => self.native(over).filter(compiled),
+            // What does not wait is known before the instant is.
+            (true, Node::And(all)) if !all.is_empty() => self.all_of(all, over),
+            (true, _) => deferred::call(compiled, For::Filter, over, &self.env),
         }
+    }
+
+    /// All of these conditions, in halves as they are planned at once.
+    fn all_of(&self, all: &[Compiled], over: &Relation) -> PlanExpr {
+        if let [part] = all {
+            return self.condition(part, over);
+        }
+        let (left, right) = all.split_at(all.len() / 2);
+        let (left, right) = (self.all_of(left, over), self.all_of(right, over));
+        binary_expr(left, Operator::And, right)
     }
 
     /// Plans expressions over a relation.
@@ -230,14 +245,14 @@ impl Lower<'_> {
     }
 }
 
-/// When a service took a row in is not in an export: the event's time stands for it.
-fn with_ingestion_time(mut expr: Expr) -> Expr {
+/// When a service took a row in is not in an export: the event's time stands for it, or what is supposed.
+fn with_ingestion_time(mut expr: Expr, column: &str) -> Expr {
     if matches!(&expr.kind, ExprKind::Call(call) if call.name.text == "ingestion_time") {
-        expr.kind = ExprKind::Name(TIME.into());
+        expr.kind = ExprKind::Name(column.into());
         return expr;
     }
     for child in children(&mut expr) {
-        *child = with_ingestion_time(std::mem::take(child));
+        *child = with_ingestion_time(std::mem::take(child), column);
     }
     expr
 }
@@ -300,7 +315,8 @@ impl eval::Tables for Subqueries<'_, '_> {
     }
 
     fn later(&self, table: &Expr, list: bool) -> Option<Result<(usize, Type), Vec<Fault>>> {
-        if self.lower.borrow().options.purpose == Purpose::Run {
+        let is_joined = list && self.lower.borrow().options.joins_lists;
+        if self.lower.borrow().options.purpose == Purpose::Run && !is_joined {
             return None;
         }
         let kept = self.lower.borrow_mut().later_on(table, list);

@@ -11,6 +11,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
+use super::later::gone_through;
 use super::relation::{Column, projection};
 use super::{Empty, Failure, Lowered, Options, arrays, transcode};
 use crate::engine::Session;
@@ -28,6 +29,8 @@ pub struct Planned {
     pub reads: Vec<String>,
     /// What is to be said beside its rows.
     pub notes: Vec<String>,
+    /// Whether it puts its rows in an order of their own.
+    pub(in crate::engine) is_ordered: bool,
     /// The memory of what was worked out to plan it.
     _room: Option<MemoryReservation>,
 }
@@ -36,6 +39,7 @@ impl Planned {
     /// A plan for which nothing was worked out.
     pub(in crate::engine) fn of(frame: DataFrame, reads: Vec<String>) -> Planned {
         Planned {
+            is_ordered: is_sorted(frame.logical_plan()),
             frame,
             reads,
             notes: Vec::new(),
@@ -76,6 +80,7 @@ impl Session {
         notes.sort();
         notes.dedup();
         Ok(Planned {
+            is_ordered: lowered.relation.ordered && is_sorted(frame.logical_plan()),
             frame,
             reads,
             notes,
@@ -115,15 +120,37 @@ impl Session {
         Ok((frame, lowered))
     }
 
-    /// The plan of a query with its times left open; nothing where only a lowering for each question is certain to be right, or says what is
-    /// wrong.
+    /// The plan of a query with its times left open, and whether it puts its rows in an order of their own; nothing where only a lowering for
+    /// each question is certain to be right, or says what is wrong.
     pub(in crate::engine) fn kql_open(
         &self,
         query: &str,
         options: &Options,
-    ) -> Option<LogicalPlan> {
+    ) -> Option<(LogicalPlan, bool)> {
         let (frame, lowered) = self.shown(query, &options.at(Env::OPEN)).ok()?;
-        (!lowered.needs_times).then(|| frame.into_parts().1)
+        let plan = frame.into_parts().1;
+        // Operators sort rows for themselves, too, by places that are other ones each time.
+        let is_ordered = lowered.relation.ordered && is_sorted(&plan);
+        (!lowered.needs_times).then_some((plan, is_ordered))
+    }
+}
+
+/// Whether a plan puts its rows in an order of their own.
+pub(in crate::engine) fn is_sorted(plan: &LogicalPlan) -> bool {
+    let mut plan = plan;
+    loop {
+        plan = match plan {
+            LogicalPlan::Sort(_) => return true,
+            LogicalPlan::Projection(node) => node.input.as_ref(),
+            LogicalPlan::Filter(node) => node.input.as_ref(),
+            LogicalPlan::SubqueryAlias(node) => node.input.as_ref(),
+            LogicalPlan::Limit(node) => node.input.as_ref(),
+            LogicalPlan::Extension(extension) => match gone_through(extension) {
+                Some(rows) => rows,
+                None => return false,
+            },
+            _ => return false,
+        };
     }
 }
 

@@ -6,22 +6,24 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Column as PlanColumn, DFSchema, TableReference};
+use datafusion::common::{Column as PlanColumn, DFSchema, ScalarValue, TableReference};
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::{MemTable, provider_as_source};
-use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan, LogicalPlanBuilder, ident, lit};
 
 use super::lower::Lower;
 use super::operator::fresh;
 use super::relation::{Column, Columns, Relation, columns_of, projection};
 use super::{Failure, Purpose, arrays, outside};
 use crate::catalog::{FINGERPRINT, Kusto, Origin, TIME, TYPE, Table, catalog};
-use crate::engine::{self, Session, views};
+use crate::engine::{self, Session, recorded, views};
 use crate::function::value::{Type, Value};
 use crate::kql::ast::{self, Expr, NamedExpr, Span};
 use crate::kql::span::Fault;
 
+/// The column with the time of ingestion, where that is not the time of the event. It is no column of the answer.
+pub(super) const INGESTED: &str = "\0ingestion_time";
 /// Rows that a `range` may make.
 const RANGE_ROWS: i64 = 50_000_000;
 
@@ -233,6 +235,9 @@ impl Lower<'_> {
             Purpose::Run | Purpose::Plan => frame?,
             Purpose::Check => {
                 let frame = frame?;
+                if !is_file {
+                    self.asked.insert(name.into());
+                }
                 let lacks = !is_file && !self.options.without_archive;
                 if lacks && !session.has(name) && !reads_rows(session, frame.logical_plan())? {
                     self.needs.tables.insert(name.into());
@@ -261,6 +266,16 @@ impl Lower<'_> {
         let frame = match self.types {
             true => views::with_type(frame, name)?,
             false => frame,
+        };
+        let time = frame.schema().field_with_unqualified_name(TIME);
+        let is_timed = time.is_ok_and(|f| matches!(f.data_type(), DataType::Timestamp(..)));
+        let ingested = match is_timed && self.mentions.has("ingestion_time") {
+            true => self.ingested(&frame, name)?,
+            false => None,
+        };
+        let frame = match ingested {
+            Some(ingested) => frame.with_column(INGESTED, ingested)?,
+            None => frame,
         };
         let mut exprs: Vec<PlanExpr> = Vec::new();
         let mut fields: Vec<Field> = Vec::new();
@@ -330,6 +345,17 @@ impl Lower<'_> {
         })
     }
 
+    /// When the rows of a table were ingested, where that is another time than the one at which they happened.
+    fn ingested(&self, rows: &DataFrame, name: &str) -> Result<Option<PlanExpr>, Failure> {
+        if self.session.recorded {
+            return Ok(recorded::column(rows, TIME)?);
+        }
+        Ok(match self.session.late.of(name) {
+            0 => None,
+            late => Some(ident(TIME) + lit(ScalarValue::DurationMicrosecond(Some(late)))),
+        })
+    }
+
     /// Which columns of a table the query can see.
     fn seen(&self, schema: &DFSchema, name: &str, known: Option<&Table>) -> Vec<bool> {
         let session = self.session;
@@ -338,6 +364,9 @@ impl Lower<'_> {
         let is_cut = session.columns == engine::Columns::Product && !is_file;
         let named = |name: &str| self.mentions.has(name);
         let is_seen = |column: &str| {
+            if column == INGESTED {
+                return true;
+            }
             if known.is_some() && !is_file && column == FINGERPRINT {
                 return false;
             }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder};
+use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder, new_null_array};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::logical_expr::{
@@ -65,6 +65,14 @@ pub(super) fn first(args: ScalarFunctionArgs) -> Result<ArrayRef> {
     columns.swap_remove(0).into_array(rows)
 }
 
+/// A column of text. Where the optimizer tries what a condition gives for null, it has no type of its own.
+pub(super) fn texts(column: ArrayRef) -> ArrayRef {
+    match column.data_type() {
+        DataType::Null => new_null_array(&DataType::Utf8, column.len()),
+        _ => column,
+    }
+}
+
 /// A function of a column.
 pub(super) fn call(
     name: &'static str,
@@ -123,7 +131,7 @@ pub(super) fn text(column: Expr) -> Expr {
             return Ok(array);
         }
         let texts = array.as_string::<i32>();
-        let mut out = StringBuilder::with_capacity(texts.len(), texts.value_data().len());
+        let mut out = StringBuilder::with_capacity(texts.len(), own_bytes(texts).len());
         for value in texts {
             out.append_value(value.unwrap_or(""));
         }
@@ -136,10 +144,11 @@ pub(super) fn text(column: Expr) -> Expr {
 /// an array or bag itself is taken for one.
 pub(super) fn printed(column: Expr) -> Expr {
     let map = |array: &ArrayRef| {
+        let array = texts(Arc::clone(array));
         let texts = array.as_string::<i32>();
         let other = |text: &str| text.starts_with(['[', '{']) && !is_compact(text);
         if !texts.iter().flatten().any(other) {
-            return Ok(Arc::clone(array));
+            return Ok(array);
         }
         let changed = texts.iter().map(|text| {
             let text = text?;
@@ -177,12 +186,22 @@ pub(super) fn to_output(column: Expr) -> Expr {
 
 /// Both are the same but for texts with the control character that marks times and ids.
 fn marks(array: &ArrayRef, change: fn(&str) -> Cow<'_, str>) -> Result<ArrayRef> {
+    let array = texts(Arc::clone(array));
     let texts = array.as_string::<i32>();
-    if memchr::memchr(1, texts.values()).is_none() {
-        return Ok(Arc::clone(array));
+    if memchr::memchr(1, own_bytes(texts)).is_none() {
+        return Ok(array);
     }
     let changed = texts.iter().map(|text| text.map(change));
     Ok(Arc::new(changed.collect::<StringArray>()))
+}
+
+/// What its texts are written in, one after the other; not what an array that it is cut of has around them.
+fn own_bytes(texts: &StringArray) -> &[u8] {
+    let ends = texts.value_offsets();
+    match (ends.first(), ends.last()) {
+        (Some(from), Some(to)) => &texts.values()[*from as usize..*to as usize],
+        _ => &[],
+    }
 }
 
 /// The name of [`local`].

@@ -5,6 +5,7 @@ use datafusion::prelude::lit;
 
 use super::Failure;
 use super::lower::Lower;
+use super::options::Purpose;
 use super::relation::{Relation, null};
 use crate::catalog::{TIME, TYPE};
 use crate::function::value::Type;
@@ -63,6 +64,17 @@ impl Lower<'_> {
             }
         }
         if parts.is_empty() {
+            let is_wild = |table: &Expr| matches!(table.kind, ExprKind::Wildcard(_));
+            let is_check = self.options.purpose == Purpose::Check;
+            if is_check && self.options.without_archive && tables.iter().any(is_wild) {
+                // Which tables there are is for the data to say.
+                let columns = [(TIME, Type::DateTime), (TYPE, Type::String)];
+                let columns = columns.map(|(name, ty)| (name.to_string(), ty));
+                let named = source.map(|name| (name, Type::String));
+                let columns: Vec<(String, Type)> = columns.into_iter().chain(named).collect();
+                let rows = self.rows(&columns, &[])?;
+                return self.opened(&rows, Type::Dynamic);
+            }
             let is_all = |table: &Expr| matches!(&table.kind, ExprKind::Wildcard(pattern) if pattern.chars().all(|c| c == '*'));
             // An archive without events has no table with rows.
             if !self.options.without_archive && tables.iter().any(is_all) {

@@ -37,6 +37,7 @@ pub use names::{
     INFORMATION_PROTECTION_EVENTS, INFORMATION_PROTECTION_LOGS, LABEL_EVENTS, SOURCE, exists,
 };
 
+pub mod alerts;
 mod audit_records;
 pub(super) mod custom;
 pub(super) mod found;
@@ -67,7 +68,10 @@ pub(super) fn time_of(name: &str) -> Option<&'static str> {
         INFORMATION_PROTECTION_EVENTS => Some(information_protection_events::TIME),
         // A table of a workspace's own.
         _ if !exists(name) => Some(TIME),
-        _ => described(name).by_day.then_some(TIME),
+        _ => {
+            let table = described(name);
+            (table.by_day || table.concluded).then_some(TIME)
+        }
     }
 }
 
@@ -90,6 +94,7 @@ async fn make_whole(session: &Session, name: &str) -> Result<()> {
         }
         "CloudAppEvents" => cloud_app_events(session),
         "OfficeActivity" => office_activity(session),
+        alerts::ALERTS | alerts::INCIDENTS => alerts::sql(session, name),
         _ => either_name(session, described(name)),
     };
     let view = session.whole.sql(&sql).await?.into_view();

@@ -167,11 +167,10 @@ kind: Scheduled
     );
     assert!(said.contains("looks back 14d"), "{said}");
     let (code, said) = case.command(&["hunt", "-r", &file]);
-    assert_eq!(code, Some(20), "{said}");
-    assert!(said.contains("1 rule did not run"), "{said}");
-    assert!(said.contains("only rules in SQL run yet"), "{said}");
+    assert_eq!(code, Some(0), "{said}");
     assert!(
-        said.contains("`coldtrail kql -F FILE` runs the query"),
+        said.contains("1 finding (1 medium) from 1 rule\n"),
         "{said}"
     );
+    assert!(said.contains("eve@contoso.com"), "{said}");
 }

@@ -1,0 +1,50 @@
+//! Rules by their id, their name or their file.
+
+use std::path::{Path, PathBuf};
+
+use super::complaints;
+use crate::cli::ui::Ui;
+use crate::fault::{Error, Result, did_you_mean};
+use crate::rules::{self, Pack, Rule};
+
+/// The file that is named in place of a rule, where it is one.
+fn file_of(named: Option<&str>) -> Option<&Path> {
+    named.map(Path::new).filter(|path| path.is_file())
+}
+
+/// Loads rules, or the file that is named in place of one; says what is wrong with them, and how many cannot run.
+pub(super) fn load(named: Option<&str>, paths: &[PathBuf], ui: &Ui) -> Result<(Pack, usize)> {
+    let pack = match (file_of(named), paths.is_empty()) {
+        (Some(file), true) => rules::load(&[file.to_path_buf()])?,
+        _ => rules::load(paths)?,
+    };
+    let bad = complaints::tell(&pack, ui);
+    Ok((pack, bad))
+}
+
+/// The rules that are meant; all when none is named, or the file of them.
+///
+/// # Errors
+/// When no rule that can run has that name. It says which one may be meant.
+pub(super) fn meant<'p>(
+    pack: &'p Pack,
+    named: Option<&str>,
+    paths: &[PathBuf],
+) -> Result<Vec<&'p Rule>> {
+    let is_name = |named: &&str| !paths.is_empty() || file_of(Some(*named)).is_none();
+    let Some(named) = named.filter(is_name) else {
+        return Ok(pack.rules.iter().collect());
+    };
+    let is_meant = |rule: &&Rule| {
+        rule.id.eq_ignore_ascii_case(named)
+            || rule.name.eq_ignore_ascii_case(named)
+            || rule.place.file == named
+    };
+    let found: Vec<&Rule> = pack.rules.iter().filter(is_meant).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let ids: Vec<String> = pack.rules.iter().map(|rule| rule.id.clone()).collect();
+    let near = did_you_mean(named, &ids).map_or_else(String::new, |near| format!("; {near}"));
+    Err(Error::Usage(format!("no rule `{named}`{near}")))
+}

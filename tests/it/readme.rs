@@ -1,0 +1,157 @@
+//! The README's commands are taken as they stand there, and print what it shows.
+
+use std::fs;
+use std::path::Path;
+
+use crate::command_line::run;
+use crate::project;
+
+/// A command, and the lines that the README shows below it.
+struct Shown {
+    words: Vec<String>,
+    lines: Vec<String>,
+}
+
+/// The words of a command line, without what a `#` begins.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote: Option<char> = None;
+    for c in line.chars() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_with(String::new);
+            }
+            (None, ' ') => words.extend(word.take()),
+            (None, '#') if word.is_none() => return words,
+            (_, c) => word.get_or_insert_with(String::new).push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// What stands between the fences of this kind.
+fn fenced<'t>(readme: &'t str, kind: &str) -> Vec<&'t str> {
+    let fence = format!("\n```{kind}\n");
+    let parts = readme.split(fence.as_str()).skip(1);
+    let block = |part: &'t str| part.split("\n```").next().unwrap_or_default();
+    parts.map(block).collect()
+}
+
+/// The commands of coldtrail, in their order.
+fn commands(readme: &str) -> Vec<Shown> {
+    let mut found: Vec<Shown> = Vec::new();
+    for block in fenced(readme, "console") {
+        let mut is_ours = false;
+        for line in block.lines() {
+            match line.strip_prefix("$ ") {
+                Some(command) => {
+                    let command = command.replace("cargo run --release --", "coldtrail");
+                    let mut words = words(&command).into_iter();
+                    is_ours = words.next().as_deref() == Some("coldtrail");
+                    if is_ours {
+                        found.push(Shown {
+                            words: words.collect(),
+                            lines: Vec::new(),
+                        });
+                    }
+                }
+                None if is_ours => {
+                    let last = found.last_mut().expect("a command was before it");
+                    last.lines.push(line.to_string());
+                }
+                None => {}
+            }
+        }
+    }
+    found
+}
+
+fn readme() -> String {
+    let text = fs::read_to_string(project("README.md")).expect("the README");
+    text.replace("\r\n", "\n")
+}
+
+#[test]
+fn every_command_of_the_readme_is_taken() {
+    let commands = commands(&readme());
+    assert!(commands.len() > 20, "{} commands", commands.len());
+    for command in commands {
+        let mut arguments: Vec<&str> = command.words.iter().map(String::as_str).collect();
+        // What is asked for is told, and what was said before it is understood first.
+        arguments.push("--help");
+        let out = run(&arguments);
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(0), "{arguments:?}: {said}");
+    }
+}
+
+/// Runs a command whose results and rules lie in this folder; both streams, as they stand in a README.
+fn answer(folder: &Path, words: &[String]) -> (Vec<String>, Vec<String>) {
+    let place = format!("{}/", folder.display());
+    let arguments: Vec<String> = words
+        .iter()
+        .map(|word| match word.split('/').next() {
+            Some("out" | "my-rules") => format!("{place}{word}"),
+            _ => word.clone(),
+        })
+        .collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let out = run(&arguments);
+    let lines = |bytes: &[u8]| -> Vec<String> {
+        let text = String::from_utf8_lossy(bytes).replace(&place, "");
+        text.lines().map(String::from).collect()
+    };
+    (lines(&out.stdout), lines(&out.stderr))
+}
+
+/// Holds that a command says these lines, and nothing else but where `…` stands.
+fn assert_says(words: &[String], lines: &[String], said: &(Vec<String>, Vec<String>)) {
+    let (mut out, mut told) = (said.0.as_slice(), said.1.as_slice());
+    let (mut is_out_cut, mut is_told_cut) = (false, false);
+    for line in lines {
+        if line == "…" {
+            (is_out_cut, is_told_cut) = (true, true);
+            continue;
+        }
+        let at = |stream: &[String], is_cut: bool| match is_cut {
+            true => stream.iter().position(|said| said == line),
+            false => (stream.first() == Some(line)).then_some(0),
+        };
+        match (at(out, is_out_cut), at(told, is_told_cut)) {
+            (Some(at), _) => (out, is_out_cut) = (&out[at + 1..], false),
+            (None, Some(at)) => (told, is_told_cut) = (&told[at + 1..], false),
+            (None, None) => panic!("{words:?} does not say\n{line}\nbut\n{out:#?}\n{told:#?}"),
+        }
+    }
+    assert!(
+        is_out_cut || out.is_empty(),
+        "{words:?} says more: {out:#?}"
+    );
+    let is_wrong = |line: &&String| line.starts_with("warning") || line.starts_with("error");
+    let wrong: Vec<&String> = told.iter().filter(is_wrong).collect();
+    assert!(wrong.is_empty(), "{words:?}: {wrong:#?}");
+}
+
+#[test]
+fn what_the_readme_shows_is_what_its_commands_print() {
+    let readme = readme();
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = folder.path().join("my-rules");
+    fs::create_dir(&rules).expect("a folder");
+    let rule = fenced(&readme, "yaml");
+    let [rule] = rule.as_slice() else {
+        panic!("{} rules", rule.len());
+    };
+    fs::write(rules.join("risky.yaml"), rule).expect("a rule");
+    let shown = commands(&readme);
+    let mut compared = 0;
+    for Shown { words, lines } in shown.iter().filter(|shown| !shown.lines.is_empty()) {
+        assert_says(words, lines, &answer(folder.path(), words));
+        compared += 1;
+    }
+    assert!(compared >= 7, "{compared} commands with what they print");
+}

@@ -1,0 +1,184 @@
+//! Files of rules as folders hold them: each is listed, with what became of it and where it is wrong.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::command_line::run;
+
+const RULE: &str = "id: 17000000-0000-4000-8000-000000000041\nname: A rule\ndescription: A rule.\nseverity: Low\nkind: Scheduled\nversion: 1.0.0\nqueryFrequency: 1h\nqueryPeriod: 1h\ntriggerOperator: gt\ntriggerThreshold: 0\ntactics: [Impact]\nrelevantTechniques: [T1485]\nquery: SigninLogs\n";
+
+/// The exit code, and of each file `name ok line:column message`.
+fn checked(folder: &Path) -> (Option<i32>, Vec<String>) {
+    let out = run(&["rules", "check", "-f", "json", &folder.to_string_lossy()]);
+    let said = String::from_utf8_lossy(&out.stderr);
+    let list: Vec<Value> =
+        serde_json::from_slice(&out.stdout).unwrap_or_else(|e| panic!("{e}: {said}"));
+    let mut lines = Vec::new();
+    for one in &list {
+        let file = one["file"].as_str().expect("a file");
+        let name = file.rsplit(['/', '\\']).next().expect("a name");
+        let mut line = format!("{name} {}", one["ok"]);
+        for level in ["errors", "warnings"] {
+            for said in one[level].as_array().expect("a list") {
+                let message = said["message"].as_str().expect("a message");
+                line.push_str(&format!(" {}:{} {message}", said["line"], said["column"]));
+            }
+        }
+        lines.push(line);
+    }
+    (out.status.code(), lines)
+}
+
+fn write(folder: &Path, files: &[(&str, &[u8])]) {
+    for (name, bytes) in files {
+        std::fs::write(folder.join(name), bytes).expect("a file");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_file_has_its_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lost = RULE.replace("query: SigninLogs\n", "");
+    let other = RULE.replace("41\n", "42\n").replace(
+        "description: A rule.",
+        "description: Rules from \u{e9} \u{201c}x\u{201d}",
+    );
+    // As Windows writes them in the West.
+    let letters: Vec<u8> = other
+        .chars()
+        .map(|c| match c {
+            '\u{201c}' => 0x93,
+            '\u{201d}' => 0x94,
+            c => u8::try_from(c).expect("a letter of Windows-1252"),
+        })
+        .collect();
+    let tabs = RULE
+        .replace("41\n", "43\n")
+        .replace("query: SigninLogs\n", "query: |\n\tSigninLogs\n");
+    write(
+        folder.path(),
+        &[
+            ("a.yaml", lost.as_bytes()),
+            ("b.yaml", letters.as_slice()),
+            ("c.yaml", tabs.as_bytes()),
+            ("d.sql", "SELECT 1\n".as_bytes()),
+        ],
+    );
+    let (code, lines) = checked(folder.path());
+    assert_eq!(code, Some(2));
+    assert_eq!(
+        lines,
+        [
+            "a.yaml false 1:1 no query in `query`",
+            "b.yaml false 3:25 byte 0xe9 is not UTF-8: save the file as UTF-8 (it may be Windows-1252)",
+            "c.yaml true 14:1 the line is indented with a tab, which YAML does not allow: it was read with spaces",
+            "d.sql false 1:1 no header",
+        ]
+    );
+}
+
+#[test]
+fn faults_of_a_query_are_told_with_those_of_its_settings() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = "// id: x\n// name: y\nSigninLogs | where ResultTipe == '1'\n";
+    let dire = RULE
+        .replace("severity: Low", "severity: Dire")
+        .replace("query: SigninLogs", "query: SigninLog | count");
+    write(
+        folder.path(),
+        &[
+            ("a.kql", own.as_bytes()),
+            ("b.yaml", dire.as_bytes()),
+            (
+                "c.kql",
+                "union withsource=Table *\n| where UserId != ''\n| summarize count() by Table\n"
+                    .as_bytes(),
+            ),
+        ],
+    );
+    let (code, lines) = checked(folder.path());
+    assert_eq!(code, Some(2));
+    assert_eq!(
+        lines,
+        [
+            "a.kql false 1:1 header: no `severity` 3:20 no column or variable `ResultTipe`",
+            "b.yaml false 4:11 severity `Dire` is none of High, Medium, Low and Informational 13:8 no table `SigninLog`",
+            // Which tables there are is for an archive to say.
+            "c.kql true",
+        ]
+    );
+}
+
+#[test]
+fn a_rule_whose_texts_are_hostile_is_converted_to_one_that_loads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hostile = RULE.replace("name: A rule", r#"name: "\u202Ered \u001b[31m\u2028 <b>""#);
+    let file = folder.path().join("hostile.yaml");
+    std::fs::write(&file, hostile).expect("a file");
+    let out = run(&["rules", "convert", &file.to_string_lossy()]);
+    let text = String::from_utf8_lossy(&out.stdout);
+    let is_raw = |c: char| matches!(c, '\u{202e}' | '\u{1b}' | '\u{2028}');
+    assert!(!text.contains(is_raw), "{text:?}");
+    std::fs::remove_file(&file).expect("it is there");
+    write(folder.path(), &[("converted.kql", text.as_bytes())]);
+    let out = run(&[
+        "rules",
+        "show",
+        "-f",
+        "json",
+        "-r",
+        &folder.path().to_string_lossy(),
+    ]);
+    let said = String::from_utf8_lossy(&out.stderr);
+    let list: Value = serde_json::from_slice(&out.stdout).unwrap_or_else(|e| panic!("{e}: {said}"));
+    assert_eq!(list[0]["name"], "\u{202e}red \u{1b}[31m\u{2028} <b>");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_listed_and_those_to_folders_are_not_followed() {
+    use std::os::unix::fs::symlink;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = folder.path().join("rules");
+    std::fs::create_dir(&rules).expect("a folder");
+    write(&rules, &[("a.yaml", RULE.as_bytes())]);
+    symlink(&rules, rules.join("again")).expect("a link");
+    symlink("nothing.yaml", rules.join("lost.yaml")).expect("a link");
+    // As Kubernetes mounts a ConfigMap.
+    symlink(".", rules.join("..data")).expect("a link");
+    let (code, lines) = checked(&rules);
+    assert_eq!(code, Some(2));
+    let [rule, link, lost] = lines.as_slice() else {
+        panic!("{lines:#?}");
+    };
+    assert_eq!(rule, "a.yaml true");
+    assert_eq!(
+        link,
+        "again null 1:1 links to folders are not followed: name the folder itself"
+    );
+    assert!(
+        lost.starts_with("lost.yaml false 1:1 it is a link: "),
+        "{lost}"
+    );
+}
+
+#[test]
+fn a_folder_that_is_named_twice_is_read_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), &[("a.yaml", RULE.as_bytes())]);
+    let (once, again) = (folder.path(), folder.path().join("."));
+    let out = run(&[
+        "rules",
+        "list",
+        "-f",
+        "json",
+        &once.to_string_lossy(),
+        &again.to_string_lossy(),
+    ]);
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(0), "{said}");
+    let list: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    assert_eq!(list.as_array().map(Vec::len), Some(1), "{list}");
+}
