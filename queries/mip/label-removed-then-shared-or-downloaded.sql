@@ -135,7 +135,7 @@ exits AS (
         WHEN Operation = 'SharingInvitationCreated' THEN 'outsider invited'
         WHEN Operation = 'SecureLinkCreated' AND coalesce(TargetUserOrGroupType, '') <> 'Member' THEN 'link for named people'
         -- SharingSet and AddedToSecureLink are logged for colleagues too.
-        WHEN TargetUserOrGroupType IN ('Guest', 'Partner') OR TargetUserOrGroupName ILIKE '%#ext#%' THEN 'shared with a guest'
+        WHEN TargetUserOrGroupType IN ('Guest', 'Partner') OR lower(TargetUserOrGroupName) LIKE '%#ext#%' THEN 'shared with a guest'
         WHEN coalesce(TargetUserOrGroupType, '') = ''
           AND TargetUserOrGroupName LIKE '%_@_%'
           AND lower(split_part(TargetUserOrGroupName, '@', 2)) <> lower(split_part(UserId, '@', 2)) THEN 'shared with another domain'

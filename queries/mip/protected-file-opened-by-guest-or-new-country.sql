@@ -138,7 +138,7 @@ people AS (
     e.Action,
     e.UserId,
     lower(e.UserId) AS UserKey,
-    coalesce(e.UserType, 0) = 10 OR coalesce(e.UserId, '') ILIKE '%#ext#%' AS IsGuest,
+    coalesce(e.UserType, 0) = 10 OR lower(coalesce(e.UserId, '')) LIKE '%#ext#%' AS IsGuest,
     upper(nullif(e.CountryCode, '')) AS RecordCountry,
     e.FileName,
     e.FilePath,

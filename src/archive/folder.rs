@@ -22,6 +22,8 @@ pub struct Lock {
 
 /// Folder of the watchlists.
 pub const WATCHLISTS: &str = "watchlists";
+/// Folder of the list of notices that were sent.
+pub const NOTICES: &str = "_notices";
 /// File with the commit that is under way, below [`STAGING`](store::STAGING).
 pub(super) const PLAN: &str = "commit.json";
 /// File that keeps other ingests out.
@@ -233,6 +235,15 @@ impl Archive {
         Ok(commits::of(&self.root.join(table))?.pop())
     }
 
+    /// Puts the names of what lies in the folder of notices, and its own, on the disk.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub fn sync_notices(&self) -> Result<()> {
+        store::sync_folder(&self.root.join(NOTICES))?;
+        store::sync_folder(&self.root)
+    }
+
     /// Files that are being written go here.
     pub fn staging(&self) -> PathBuf {
         self.root.join(store::STAGING)
@@ -253,6 +264,7 @@ pub fn is_known(name: &str) -> bool {
             store::ASIDE,
             store::KEYS,
             WATCHLISTS,
+            NOTICES,
         ]
         .contains(&name)
         || catalog().stored_table(name).is_some_and(|t| t.name == name)

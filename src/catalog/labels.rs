@@ -77,8 +77,13 @@ const OPERATIONS: [(&str, &str, Alone); 29] = [
     ("Remove label from group.", "removed", Alone::Yes),
 ];
 
+/// What happened where somebody was not let to a document.
+pub const DENIED: &str = "AccessDenied";
+
 /// Ends of operations that are not in the table, and what happened. Retention labels are other labels.
-const ENDINGS: [(&str, &str); 5] = [
+const ENDINGS: [(&str, &str); 7] = [
+    (DENIED, DENIED),
+    ("Access Denied", DENIED),
     ("Failed", FAILED),
     ("SensitivityLabelRemoved", "removed"),
     ("SensitivityLabelApplied", "applied"),
@@ -86,12 +91,21 @@ const ENDINGS: [(&str, &str); 5] = [
     ("SensitivityLabelChanged", "changed"),
 ];
 
-/// Results, in lower case, of what did not succeed. Any other says nothing, as does one that is not there.
-const FAILURES: [&str; 4] = ["failed", "failure", "fail", "false"];
+/// Results, in lower case and without blanks, of what did not succeed. Any other says nothing, as does one that is not there.
+const FAILURES: [&str; 8] = [
+    "failed",
+    "failure",
+    "fail",
+    "false",
+    "accessdenied",
+    "denied",
+    "unauthorized",
+    "forbidden",
+];
 
 /// Activity of Azure Information Protection's analytics, what happened, and the type of the event.
 static ACTIVITIES: [Activity; 11] = [
-    ("accessdenied", "AccessDenied", None),
+    ("accessdenied", DENIED, None),
     ("access", "FileOpened", None),
     ("discover", "FileDiscovered", None),
     ("newlabel", "applied", None),
@@ -188,7 +202,7 @@ pub fn is_label(record_type: Option<i32>, operation: Option<&str>) -> bool {
 
 /// What happened where a record's result says that it did not succeed; nothing where it says anything else.
 pub fn failure(result: &str) -> Option<&'static str> {
-    let result = result.trim().to_lowercase();
+    let result = bare(result.trim());
     FAILURES.contains(&result.as_str()).then_some(FAILED)
 }
 
@@ -368,6 +382,9 @@ mod tests {
         assert_eq!(happened(Some(95), Some("Protect")), PROTECTION);
         assert_eq!(happened(Some(83), Some("Protect")), OTHER);
         assert_eq!(happened(Some(71), Some("Access")), "FileOpened");
+        for denied in ["AccessDenied", "Access Denied", "FileAccessDenied"] {
+            assert_eq!(happened(Some(95), Some(denied)), DENIED, "{denied}");
+        }
         assert_eq!(
             happened(None, Some("ContainerSensitivityLabelRemoved")),
             "removed"
@@ -393,7 +410,14 @@ mod tests {
     #[test]
     fn what_failed_did_not_happen() {
         let removed = Some("SensitivityLabelRemoved");
-        for result in ["Failed", "failed ", "Failure", "False"] {
+        for result in [
+            "Failed",
+            "failed ",
+            "Failure",
+            "False",
+            "Access Denied",
+            "Unauthorized",
+        ] {
             assert_eq!(
                 what_happened(Some(83), removed, Some(result)),
                 FAILED,

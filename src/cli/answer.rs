@@ -388,7 +388,10 @@ pub(super) fn text_into_file(path: &Path, text: &str) -> Result<()> {
 }
 
 /// Writes a file whole or not at all. A device or a pipe is written to, and stays what it is.
-fn into_file(path: &Path, write: impl FnOnce(BufWriter<File>) -> Result<()>) -> Result<()> {
+pub(super) fn into_file(
+    path: &Path,
+    write: impl FnOnce(BufWriter<File>) -> Result<()>,
+) -> Result<()> {
     let create = |path: &Path| File::create(path).map_err(Error::io("create", path));
     if path.exists() && !path.is_file() {
         return write(BufWriter::new(create(path)?));

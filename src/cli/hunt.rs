@@ -125,7 +125,7 @@ pub(super) struct Hunting {
 
 impl Hunting {
     /// How long a rule may take.
-    fn patience(&self) -> Duration {
+    pub(super) fn patience(&self) -> Duration {
         let said = self.rule_timeout.or(self.patience.timeout);
         said.unwrap_or(RULE_TIME)
     }
@@ -172,7 +172,7 @@ pub(super) fn sweep(
     global: &Global,
     ui: &Ui,
 ) -> Result<(Session, Hunt)> {
-    let pack = rules::load(&hunting.rules)?;
+    let pack = rules::load_to_run(&hunting.rules)?;
     let odd = || pack.diagnostics().filter(|d| d.level == Level::Warning);
     for said in odd().take(MOST_WARNINGS) {
         ui.warn(&format!("`{}`: {}", said.place(), said.message));

@@ -12,14 +12,17 @@ mod analyze;
 mod answer;
 mod archive;
 mod cell;
+mod cost;
 mod exit;
 mod gaps;
 mod global;
 mod hunt;
+mod indicators;
 mod ingest;
 mod kql;
 mod layout;
 mod machine;
+mod notify;
 mod pipe;
 mod raised;
 mod remarks;
@@ -28,6 +31,7 @@ mod rules;
 mod sql;
 mod summary;
 mod tables;
+mod timeline;
 mod ui;
 mod verify;
 mod when;
@@ -61,11 +65,15 @@ enum Command {
     Gaps(gaps::Args),
     Verify(verify::Args),
     Archive(archive::Args),
+    Cost(cost::Args),
     Sql(sql::Args),
     Kql(kql::Args),
     Hunt(hunt::Args),
+    Indicators(indicators::Args),
     Alerts(alerts::Args),
+    Notify(notify::Args),
     Rules(rules::Args),
+    Timeline(timeline::Args),
 }
 
 /// Runs the command line, on a stack that takes whatever a query nests.
@@ -122,11 +130,15 @@ fn command(arguments: Vec<OsString>) -> ExitCode {
         Command::Gaps(args) => gaps::run(&args, global, &ui),
         Command::Verify(args) => verify::run(&args, &ui),
         Command::Archive(args) => archive::run(&args, &ui),
+        Command::Cost(args) => cost::run(&args, global, &ui),
         Command::Sql(args) => sql::run(&args, global, &ui),
         Command::Kql(args) => kql::run(&args, global, &ui),
         Command::Hunt(args) => hunt::run(&args, global, &ui),
+        Command::Indicators(args) => indicators::run(&args, global, &ui),
         Command::Alerts(args) => alerts::run(&args, global, &ui),
+        Command::Notify(args) => notify::run(&args, global, &ui),
         Command::Rules(args) => rules::run(&args, global, &ui),
+        Command::Timeline(args) => timeline::run(&args, global, &ui),
     };
     match result {
         Ok(exit) => exit.into(),

@@ -114,7 +114,7 @@ struct Replay<'a> {
 
 impl Replay<'_> {
     fn pack(&self, paths: &[PathBuf]) -> Result<Pack> {
-        let pack = rules::load(paths)?;
+        let pack = rules::load_to_run(paths)?;
         for entry in &pack.entries {
             if let Some(reason) = entry.refusal() {
                 let name = entry.name();
@@ -252,13 +252,18 @@ impl Replay<'_> {
                     self.ui.warn(&format!("{rule} did not run: {why}"));
                 }
                 Status::NoRuns(why) => without.entry(why).or_default().push(outcome.rule),
-                Status::Replayed => self.ui.tell(&output::visible(&format!(
-                    "{rule}: {}, {} asked, {}, {:.1} s",
-                    counted(outcome.runs, "run"),
-                    count(outcome.asked),
-                    counted(outcome.alerts.len() as u64, "alert"),
-                    outcome.took.as_secs_f64()
-                ))),
+                Status::Replayed => {
+                    let by_itself = outcome.each_run.as_ref();
+                    let by_itself = by_itself.map(|why| format!("; each by itself: {why}"));
+                    self.ui.tell(&output::visible(&format!(
+                        "{rule}: {}, {} asked, {}, {:.1} s{}",
+                        counted(outcome.runs, "run"),
+                        count(outcome.asked),
+                        counted(outcome.alerts.len() as u64, "alert"),
+                        outcome.took.as_secs_f64(),
+                        by_itself.unwrap_or_default()
+                    )));
+                }
             }
             if outcome.dropped > 0 {
                 self.ui.warn(&format!(

@@ -31,6 +31,11 @@ impl Window {
         self.at.unwrap_or_else(|| *MOMENT.get_or_init(now))
     }
 
+    /// The moment that --at names.
+    pub(super) fn at(&self) -> Option<i64> {
+        self.at
+    }
+
     /// The first time that is asked for.
     pub(super) fn from(&self) -> Option<i64> {
         self.begins_at(self.now())
@@ -101,7 +106,7 @@ fn time(text: &str) -> Result<i64, String> {
 }
 
 /// Microseconds of a duration.
-fn duration(text: &str) -> Result<i64, String> {
+pub(super) fn duration(text: &str) -> Result<i64, String> {
     crate::rules::seconds(text)
         .filter(|seconds| *seconds > 0)
         .and_then(|seconds| i64::try_from(seconds).ok()?.checked_mul(1_000_000))

@@ -29,6 +29,8 @@ use crate::fault::Result;
 pub(super) struct Again {
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
+    /// The rows of each slot, which stand in the plan.
+    given: Vec<Arc<Exchanged>>,
 }
 
 /// Rows that can be exchanged, as a table.
@@ -81,11 +83,12 @@ impl PartitionStream for Exchanged {
 }
 
 impl Again {
-    /// Plans an optimised query to the end; nothing where it reads more than rows that are held in memory.
+    /// Plans an optimised query to the end, in which these rows stand; nothing where it reads more than rows that are held in memory.
     pub(super) fn of(
         session: &Session,
         mut state: SessionState,
         plan: &LogicalPlan,
+        given: Vec<Arc<Exchanged>>,
     ) -> PlanResult<Option<Again>> {
         // A filter that a node hands down while it runs is not put back.
         let options = &mut state.config_mut().options_mut().optimizer;
@@ -102,16 +105,23 @@ impl Again {
         Ok(is_held.then(|| Again {
             plan,
             context: state.task_ctx(),
+            given,
         }))
     }
 
-    /// Runs it over the rows that there are now.
-    pub(super) fn run(&mut self, session: &Session) -> Result<Held> {
+    /// Runs it over rows, of each slot.
+    pub(super) fn run(&mut self, session: &Session, rows: &[Option<RecordBatch>]) -> Result<Held> {
         self.plan = reset_plan_states(Arc::clone(&self.plan))?;
+        for (slot, given) in self.given.iter().enumerate() {
+            given.put(rows.get(slot).cloned().flatten());
+        }
         let (plan, context) = (Arc::clone(&self.plan), Arc::clone(&self.context));
         let room = session.room().reserve("the rows of a rule");
         // Nodes start tasks when the stream is made.
-        session.run_here(async { memory::held(execute_stream(plan, context)?, room).await })
+        let held =
+            session.run_here(async { memory::held(execute_stream(plan, context)?, room).await });
+        self.given.iter().for_each(|given| given.put(None));
+        held
     }
 }
 

@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Int32Type};
 use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
 
+use crate::archive::app_id;
 use crate::catalog::{audit, labels};
 use crate::fault::Result;
 use crate::text::address;
@@ -36,6 +37,7 @@ pub fn register(context: &SessionContext) -> Result<()> {
             .and_then(|i| audit::USER_TYPES.get(i))
             .map(|s| (*s).to_string())
     });
+    app_record_id(context);
     text_to_text(context, "clean_ip", address::clean);
     text_to_text(context, "event_key", audit::event_key);
     text_to_text(context, "user_spelling", |user| Some(user_spelling(user)));
@@ -43,6 +45,24 @@ pub fn register(context: &SessionContext) -> Result<()> {
     number_of_name(context, "user_type_number", audit::user_type);
     label_spellings(context);
     Ok(())
+}
+
+/// Registers `app_record_id(RawEventData_Id, ReportId)`: the id of the audit record of a CloudAppEvents row.
+fn app_record_id(context: &SessionContext) {
+    let udf = create_udf(
+        "app_record_id",
+        vec![DataType::Utf8, DataType::Utf8],
+        DataType::Utf8,
+        Volatility::Immutable,
+        Arc::new(|args: &[ColumnarValue]| {
+            let arrays = ColumnarValue::values_to_arrays(args)?;
+            let (ids, reports) = (arrays[0].as_string::<i32>(), arrays[1].as_string::<i32>());
+            let of_row = |(id, report)| app_id(id, report);
+            let out: StringArray = ids.iter().zip(reports).map(of_row).collect();
+            Ok(ColumnarValue::Array(Arc::new(out) as ArrayRef))
+        }),
+    );
+    context.register_udf(udf);
 }
 
 /// What the catalog knows of the spellings of label actions.

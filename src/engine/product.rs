@@ -1,7 +1,9 @@
-//! What `*` brings in SQL: the columns that the product has. Those that coldtrail keeps beside them come to queries that name them.
+//! What a query in SQL sees of a table: the columns that it names, and with `*` those that the product has. Those that coldtrail keeps beside
+//! them come to queries that name them.
 //!
 //! Each query is planned over tables of its own, cut to what it can see: a session plans many, and what one of them names is no other's
-//! business. Schemas other than that of the views stay whole.
+//! business. A view has two hundred columns, and to plan them takes longer than to run most queries. Schemas other than that of the views stay
+//! whole.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -12,16 +14,19 @@ use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
     SchemaProvider,
 };
-use datafusion::common::TableReference;
+use datafusion::common::{DFSchema, TableReference};
 use datafusion::datasource::{TableProvider, ViewTable, provider_as_source};
 use datafusion::error::Result as PlanResult;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{
+    Expr as Planned, LogicalPlan, LogicalPlanBuilder, Projection, SubqueryAlias, Union,
+};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    ExceptSelectItem, Expr, Ident, Select, SelectItem, SelectItemQualifiedWildcardKind, VisitMut,
-    VisitorMut, WildcardAdditionalOptions,
+    ExceptSelectItem, Expr, Ident, JoinConstraint, JoinOperator, Query, Select, SelectFlavor,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement as SqlStatement, TableFactor,
+    VisitMut, VisitorMut, WildcardAdditionalOptions,
 };
 
 use super::depth;
@@ -37,18 +42,34 @@ pub(super) async fn plan(
     files: &[String],
 ) -> PlanResult<LogicalPlan> {
     depth::bounded(&mut statement)?;
+    if names_columns(&mut statement) {
+        let named = cut(state, sql, files, Cut::Named)?;
+        // What is not there is told with all that is there.
+        if let Ok(plan) = named.statement_to_plan(statement.clone()).await {
+            return Ok(plan);
+        }
+    }
     name_once(&mut statement);
     match columns {
         Columns::All => state.statement_to_plan(statement).await,
         Columns::Product => {
-            let state = cut(state, sql, files)?;
+            let state = cut(state, sql, files, Cut::Product)?;
             state.statement_to_plan(statement).await
         }
     }
 }
 
+/// Which columns of a table a query sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// Those that stand in its text.
+    Named,
+    /// Those of the product, and those that stand in its text.
+    Product,
+}
+
 /// The same state, with the columns that a query can see.
-fn cut(state: &SessionState, sql: &str, files: &[String]) -> PlanResult<SessionState> {
+fn cut(state: &SessionState, sql: &str, files: &[String], cut: Cut) -> PlanResult<SessionState> {
     let schemas = MemoryCatalogProvider::new();
     if let Some(all) = state.catalog_list().catalog(CATALOG) {
         for name in all.schema_names() {
@@ -58,8 +79,9 @@ fn cut(state: &SessionState, sql: &str, files: &[String]) -> PlanResult<SessionS
             let schema: Arc<dyn SchemaProvider> = match name == PUBLIC {
                 true => Arc::new(Seen {
                     all: schema,
-                    named: names::words(sql).map(str::to_string).collect(),
+                    sql: sql.to_string(),
                     files: files.to_vec(),
+                    cut,
                 }),
                 false => schema,
             };
@@ -81,8 +103,9 @@ fn cut(state: &SessionState, sql: &str, files: &[String]) -> PlanResult<SessionS
 #[derive(Debug)]
 struct Seen {
     all: Arc<dyn SchemaProvider>,
-    named: HashSet<String>,
+    sql: String,
     files: Vec<String>,
+    cut: Cut,
 }
 
 #[async_trait]
@@ -108,20 +131,154 @@ impl Seen {
             return Ok(table);
         }
         let schema = table.schema();
+        let words: HashSet<&str> = match self.cut {
+            Cut::Named => HashSet::new(),
+            Cut::Product => names::words(&self.sql).collect(),
+        };
+        let is_seen = |column: &str| match self.cut {
+            Cut::Named => self.sql.contains(column),
+            Cut::Product => !names::is_beside(name, column) || words.contains(column),
+        };
         let fields = schema.fields().iter().enumerate();
-        let seen: Vec<usize> = fields
-            .filter(|(_, f)| {
-                !names::is_beside(name, f.name()) || self.named.contains(f.name().as_str())
-            })
-            .map(|(at, _)| at)
-            .collect();
+        let seen = fields.filter(|(_, f)| is_seen(f.name()));
+        let mut seen: Vec<usize> = seen.map(|(at, _)| at).collect();
+        if seen.is_empty() {
+            // Its rows are counted.
+            seen.push(0);
+        }
         if seen.len() == schema.fields().len() {
             return Ok(table);
         }
-        let source = provider_as_source(table);
-        let plan = LogicalPlanBuilder::scan(TableReference::bare(name), source, Some(seen))?;
-        Ok(Arc::new(ViewTable::new(plan.build()?, None)))
+        let plan = match table.get_logical_plan() {
+            Some(view) => narrowed(&view, &seen)?,
+            None => {
+                let source = provider_as_source(table);
+                LogicalPlanBuilder::scan(TableReference::bare(name), source, Some(seen))?.build()?
+            }
+        };
+        Ok(Arc::new(ViewTable::new(plan, None)))
     }
+}
+
+/// A plan with these of its columns. What makes the others is left out where they are made.
+fn narrowed(plan: &LogicalPlan, seen: &[usize]) -> PlanResult<LogicalPlan> {
+    match plan {
+        LogicalPlan::Projection(made) => {
+            let made_of = seen.iter().map(|at| made.expr[*at].clone()).collect();
+            let cut = Projection::try_new(made_of, Arc::clone(&made.input))?;
+            Ok(LogicalPlan::Projection(cut))
+        }
+        LogicalPlan::Union(union) => {
+            let parts = union.inputs.iter().map(|part| narrowed(part, seen));
+            let parts: Vec<Arc<LogicalPlan>> = parts
+                .map(|part| part.map(Arc::new))
+                .collect::<PlanResult<_>>()?;
+            let schema = Arc::new(cut_schema(&union.schema, seen)?);
+            Ok(LogicalPlan::Union(Union {
+                inputs: parts,
+                schema,
+            }))
+        }
+        LogicalPlan::SubqueryAlias(alias) => {
+            let input = Arc::new(narrowed(&alias.input, seen)?);
+            let alias = SubqueryAlias::try_new(input, alias.alias.clone())?;
+            Ok(LogicalPlan::SubqueryAlias(alias))
+        }
+        other => {
+            let columns = seen
+                .iter()
+                .map(|at| Planned::from(other.schema().qualified_field(*at)));
+            let columns: Vec<Planned> = columns.collect();
+            LogicalPlanBuilder::from(other.clone())
+                .project(columns)?
+                .build()
+        }
+    }
+}
+
+fn cut_schema(schema: &DFSchema, seen: &[usize]) -> PlanResult<DFSchema> {
+    let fields = seen.iter().map(|at| {
+        let (of, field) = schema.qualified_field(*at);
+        (of.cloned(), Arc::clone(field))
+    });
+    DFSchema::new_with_metadata(fields.collect(), schema.metadata().clone())
+}
+
+/// Whether a query names all columns that it takes. A join by names that it does not say takes others, and so does a star.
+fn names_columns(statement: &mut Statement) -> bool {
+    let Statement::Statement(statement) = statement else {
+        return false;
+    };
+    let query = matches!(statement.as_ref(), SqlStatement::Query(_));
+    query && statement.visit(&mut Unnamed).is_continue()
+}
+
+/// Stops at what takes columns without naming them.
+struct Unnamed;
+
+impl VisitorMut for Unnamed {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        fn is_named(body: &SetExpr) -> bool {
+            match body {
+                SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) => true,
+                SetExpr::SetOperation { left, right, .. } => is_named(left) && is_named(right),
+                _ => false,
+            }
+        }
+        match is_named(&query.body) && query.pipe_operators.is_empty() {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        let is_star = |item: &SelectItem| {
+            matches!(
+                item,
+                SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)
+            )
+        };
+        let joins = || select.from.iter().flat_map(|table| &table.joins);
+        let unnamed = select.flavor != SelectFlavor::Standard
+            || select.projection.iter().any(is_star)
+            || joins().any(|join| joins_by_all(&join.join_operator));
+        match unnamed {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<()> {
+        // Parentheses around joins, and whatever else has columns of its own making.
+        match table {
+            TableFactor::Table { .. } | TableFactor::Derived { .. } => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        }
+    }
+}
+
+fn joins_by_all(join: &JoinOperator) -> bool {
+    use JoinOperator as J;
+    let by = match join {
+        J::Join(by)
+        | J::Inner(by)
+        | J::Left(by)
+        | J::LeftOuter(by)
+        | J::Right(by)
+        | J::RightOuter(by)
+        | J::FullOuter(by)
+        | J::Semi(by)
+        | J::LeftSemi(by)
+        | J::RightSemi(by)
+        | J::Anti(by)
+        | J::LeftAnti(by)
+        | J::RightAnti(by) => by,
+        J::CrossJoin(by) => by,
+        _ => return true,
+    };
+    matches!(by, JoinConstraint::Natural)
 }
 
 /// `SELECT *, _Source` names a column that `*` brings because it is named: it stands where it is written, and there only.

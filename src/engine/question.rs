@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::LogicalPlan;
 
-use super::kql::{self, Planned};
+use super::kql::{self, Opening, Planned};
 use super::options::TimeRange;
 use super::output;
 use super::session::Session;
@@ -92,11 +92,11 @@ impl Session {
                 let is_ordered = kql::is_sorted(&plan);
                 Some((plan, is_ordered))
             }
-            Language::Kql(options) => self.kql_open(text, options),
+            Language::Kql(options) => self.kql_open(text, options, Opening::Whole),
         };
         let is_ordered = open.as_ref().is_some_and(|(_, is_ordered)| *is_ordered);
         let joined = match (&open, language) {
-            (None, Language::Kql(options)) => self.kql_joined(text, options),
+            (None, Language::Kql(options)) => self.kql_open(text, options, Opening::Joined),
             _ => None,
         };
         Ok(Prepared {
@@ -111,29 +111,38 @@ impl Session {
 }
 
 impl<'q> Prepared<'q> {
-    /// The query over rows that are given to it; nothing where it must be lowered for each question, or where its plan leaves no place for them.
-    pub fn slotted(&self) -> Option<Slotted<'q>> {
+    /// The query over rows that are given to it; nothing where it must be lowered for each question.
+    ///
+    /// # Errors
+    /// When its plan leaves no place for them.
+    pub fn slotted(&self) -> Result<Option<Slotted<'q>>> {
         let joined = || self.joined.as_ref().map(|(plan, _)| plan);
-        let plan = self.plan.as_ref().or_else(joined)?.clone();
+        let Some(plan) = self.plan.as_ref().or_else(joined) else {
+            return Ok(None);
+        };
         let language = match self.language {
             Language::Sql => None,
             Language::Kql(_) => Some(ticks as fn(i64) -> i64),
         };
-        // What DataFusion refuses here is asked window by window, and told there.
-        Slotted::of(self.session, language, plan).ok()
+        Ok(Some(Slotted::of(self.session, language, plan.clone())?))
     }
 
     /// Places for the rows that a query can read that must be lowered for each question. They say which rows can matter, and what it gives
     /// over none; nothing else is to be had from them.
-    pub fn scans(&self) -> Option<Slotted<'q>> {
-        let Language::Kql(options) = self.language else {
-            return None;
+    ///
+    /// # Errors
+    /// When a plan leaves no place for them.
+    pub fn scans(&self) -> Result<Option<Slotted<'q>>> {
+        let open = match (self.language, &self.plan) {
+            (Language::Kql(options), None) => {
+                self.session.kql_open(self.text, options, Opening::Scans)
+            }
+            _ => None,
         };
-        let plan = match self.plan {
-            Some(_) => None,
-            None => self.session.kql_scans(self.text, options),
+        let Some((plan, _)) = open else {
+            return Ok(None);
         };
-        Slotted::of(self.session, Some(ticks), plan?).ok()
+        Ok(Some(Slotted::of(self.session, Some(ticks), plan)?))
     }
 
     /// Whether one lowering serves all times and moments.

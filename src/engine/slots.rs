@@ -42,9 +42,10 @@ pub struct Slotted<'s> {
     nothing: Nothing,
     /// Whether its answer depends on the moment beyond the rows that pass what slots ask of it.
     moves: bool,
-    /// The rows of each slot, and the query over them where all of them matter and no more depends on the moment.
-    given: Vec<Arc<Exchanged>>,
+    /// The query over rows of the slots all of which matter, where no more depends on the moment.
     again: Option<Again>,
+    /// Why there is none although there could be.
+    unplanned: Option<String>,
     /// Whether rows are made when it runs.
     makes_rows: bool,
     /// Where it is run over few rows: by one thread.
@@ -93,8 +94,8 @@ impl<'s> Slotted<'s> {
             slots,
             nothing: Nothing::Depends,
             moves: true,
-            given: Vec::new(),
             again: None,
+            unplanned: None,
             makes_rows: false,
             alone,
         };
@@ -144,14 +145,17 @@ impl<'s> Slotted<'s> {
         self.moves = moves;
         if let (false, Some(plan), true) = (moves, best.pop(), best.is_empty()) {
             let plan = self.where_all_matter(plan)?;
-            // What cannot be planned so is planned for each run, which says what is wrong with it.
-            self.again = self.planned_once(plan).unwrap_or_default();
+            match self.planned_once(plan) {
+                Ok(again) => self.again = again,
+                // What cannot be planned so is planned for each run, which says what is wrong with it.
+                Err(e) => self.unplanned = Some(e.strip_backtrace()),
+            }
         }
         Ok(())
     }
 
     /// The query that this optimised plan is, over the rows that are given to the slots; nothing where it reads others too.
-    fn planned_once(&mut self, plan: LogicalPlan) -> PlanResult<Option<Again>> {
+    fn planned_once(&self, plan: LogicalPlan) -> PlanResult<Option<Again>> {
         let given = self.slots.iter().map(Slot::held);
         let given: Vec<Arc<Exchanged>> = given
             .map(|schema| Ok(Exchanged::new(schema?)))
@@ -166,13 +170,12 @@ impl<'s> Slotted<'s> {
             };
             Ok(Transformed::yes(filled))
         })?;
-        self.given = given;
         // It was optimised, and once more would not help.
         let bare = SessionStateBuilder::new_from_existing(self.alone.clone())
             .with_analyzer_rules(Vec::new())
             .with_optimizer_rules(Vec::new())
             .build();
-        Again::of(self.session, bare, &plan.data)
+        Again::of(self.session, bare, &plan.data, given)
     }
 
     /// A plan without the conditions that rows meet all of which matter at a moment.
@@ -319,6 +322,11 @@ impl<'s> Slotted<'s> {
         self.moves
     }
 
+    /// Why it is planned anew for each run although no run needs that.
+    pub fn unplanned(&self) -> Option<&str> {
+        self.unplanned.as_deref()
+    }
+
     /// Reads the rows of a slot that can matter, of these times. Of more than so many bytes only their times are kept.
     ///
     /// # Errors
@@ -384,15 +392,10 @@ impl<'s> Slotted<'s> {
     /// # Errors
     /// When it fails.
     pub fn of_few(&mut self, rows: &[Option<RecordBatch>]) -> Result<Option<Held>> {
-        let Some(again) = self.again.as_mut().filter(|_| is_few(rows)) else {
-            return Ok(None);
-        };
-        for (slot, given) in self.given.iter().enumerate() {
-            given.put(rows.get(slot).cloned().flatten());
+        match &mut self.again {
+            Some(again) if is_few(rows) => again.run(self.session, rows).map(Some),
+            _ => Ok(None),
         }
-        let held = again.run(self.session);
-        self.given.iter().for_each(|given| given.put(None));
-        held.map(Some)
     }
 
     /// The query over these rows, of each slot, at a moment in microseconds.

@@ -13,6 +13,7 @@ use datafusion::datasource::{MemTable, source_as_provider};
 use datafusion::error::Result as PlanResult;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::{EmptyRelation, LogicalPlan, Projection, TableScan, Union};
+use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::propagate_empty_relation::PropagateEmptyRelation;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use datafusion::prelude::Expr;
@@ -37,11 +38,27 @@ const NEEDED: [&str; 6] = [
 /// # Errors
 /// When the plan cannot be gone through.
 pub(crate) fn fitted(frame: DataFrame) -> PlanResult<DataFrame> {
+    if has_none(&frame)? {
+        // Neither analysed nor optimised.
+        let (state, plan) = frame.into_parts();
+        let none = EmptyRelation {
+            produce_one_row: false,
+            schema: Arc::clone(plan.schema()),
+        };
+        return Ok(DataFrame::new(state, LogicalPlan::EmptyRelation(none)));
+    }
     let size = Size::of(frame.logical_plan())?;
     let is_small = size.rows.is_some_and(|rows| rows <= FEW);
     let (state, plan) = frame.into_parts();
     let mut logical = state.optimizers().to_vec();
-    logical.insert(0, Arc::new(NoRows));
+    // A view has two hundred columns, of which a query names a few: all rules go over them.
+    logical.splice(
+        0..0,
+        [
+            Arc::new(NoRows) as Arc<dyn OptimizerRule + Send + Sync>,
+            Arc::new(OptimizeProjections::new()),
+        ],
+    );
     let mut physical = state.physical_optimizers().to_vec();
     // The catalog is there: it is not to be made anew.
     let config = state.config().clone();
@@ -60,6 +77,16 @@ pub(crate) fn fitted(frame: DataFrame) -> PlanResult<DataFrame> {
         .with_physical_optimizer_rules(physical)
         .build();
     Ok(DataFrame::new(state, plan))
+}
+
+/// Whether a query finds nothing because none of its tables has rows.
+///
+/// # Errors
+/// When the plan cannot be gone through.
+pub(super) fn has_none(frame: &DataFrame) -> PlanResult<bool> {
+    let (state, plan) = frame.clone().into_parts();
+    let plan = NoRows.rewrite(plan, &state)?.data;
+    Ok(matches!(plan, LogicalPlan::EmptyRelation(none) if !none.produce_one_row))
 }
 
 /// What a plan has to do.

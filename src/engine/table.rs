@@ -17,7 +17,9 @@ use datafusion::catalog::Session;
 use datafusion::common::Statistics;
 use datafusion::common::stats::Precision;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
+use datafusion::datasource::physical_plan::parquet::{
+    CachedParquetFileReaderFactory, ParquetFileReaderFactory as _,
+};
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::{MemTable, TableProvider, TableType};
@@ -27,12 +29,14 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{BinaryExpr, Operator, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::prelude::Expr;
 use datafusion::scalar::ScalarValue;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Deserializer as _;
 use serde::de::{SeqAccess, Visitor};
 
+use super::values::{Condition, Values};
 use crate::archive::delta::FileEntry;
 use crate::catalog::{TIME, Table};
 use crate::fault::{Error, Result};
@@ -49,6 +53,7 @@ pub struct ArchiveTable {
     /// Other tables have no bounds, whatever times are in them.
     by_day: bool,
     files: Arc<[FileEntry]>,
+    values: Values,
 }
 
 /// Under which the archive's folder is registered as an object store.
@@ -67,7 +72,20 @@ impl ArchiveTable {
             name: table.name,
             by_day: table.by_day,
             files,
+            values: Values::default(),
         }
+    }
+
+    fn meta(&self, file: &FileEntry) -> PlanResult<object_store::ObjectMeta> {
+        let path = object_store::path::Path::parse(format!("{}/{}", self.name, file.path))
+            .map_err(|e| datafusion::error::DataFusionError::External(Box::new(e)))?;
+        Ok(object_store::ObjectMeta {
+            location: path,
+            last_modified: chrono::DateTime::UNIX_EPOCH,
+            size: file.size,
+            e_tag: None,
+            version: None,
+        })
     }
 
     /// How many rows it has, by the archive's log.
@@ -102,20 +120,31 @@ impl TableProvider for ArchiveTable {
         limit: Option<usize>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let window = filters.iter().fold(Window::default(), Window::narrow);
+        let url = store_url()?;
+        // A query over several views reads a file several times: its footer, which may have two hundred columns, is read once a session.
+        let runtime = state.runtime_env();
+        let footers = runtime.cache_manager.get_file_metadata_cache();
+        let readers = CachedParquetFileReaderFactory::new(runtime.object_store(&url)?, footers);
+        let conditions = Condition::among(filters, &self.schema, state);
         let mut rows = 0;
         let mut group = Vec::new();
         let touched = |f: &&FileEntry| !self.by_day || !f.bounded || window.touches(f.times);
         for file in self.files.iter().filter(touched) {
-            let path = object_store::path::Path::parse(format!("{}/{}", self.name, file.path))
-                .map_err(|e| datafusion::error::DataFusionError::External(Box::new(e)))?;
-            let meta = object_store::ObjectMeta {
-                location: path,
-                last_modified: chrono::DateTime::UNIX_EPOCH,
-                size: file.size,
-                e_tag: None,
-                version: None,
-            };
-            group.push(PartitionedFile::new_from_meta(meta));
+            let mut part = PartitionedFile::new_from_meta(self.meta(file)?);
+            if !conditions.is_empty() && file.size >= SMALL_FILE {
+                let unmeasured = ExecutionPlanMetricsSet::new();
+                let mut reader = readers.create_reader(0, part.clone(), None, &unmeasured)?;
+                let chosen = self
+                    .values
+                    .chosen(&file.path, &mut *reader, &conditions)
+                    .await;
+                match chosen {
+                    Some(chosen) if chosen.row_group_index_iter().next().is_none() => continue,
+                    Some(chosen) => part = part.with_extension(chosen),
+                    None => {}
+                }
+            }
+            group.push(part);
             rows += file.rows as usize;
         }
         if group.is_empty() {
@@ -130,11 +159,6 @@ impl TableProvider for ArchiveTable {
         options.bloom_filter_on_read &= self.files.iter().any(|f| f.size >= SMALL_FILE);
         let source =
             ParquetSource::new(self.schema()).with_table_parquet_options(options.into_table());
-        let url = store_url()?;
-        // A query over several views reads a file several times: its footer, which may have two hundred columns, is read once a session.
-        let runtime = state.runtime_env();
-        let footers = runtime.cache_manager.get_file_metadata_cache();
-        let readers = CachedParquetFileReaderFactory::new(runtime.object_store(&url)?, footers);
         let source = source.with_parquet_file_reader_factory(Arc::new(readers));
         let mut statistics = Statistics::new_unknown(&self.schema);
         statistics.num_rows = Precision::Inexact(rows);

@@ -282,7 +282,7 @@ fn is_called(name: &str, called: &str) -> bool {
 }
 
 /// A range of addresses: one of them, and how many of its first bits all have.
-fn range(text: &str) -> Option<(IpAddr, u32)> {
+pub(crate) fn range(text: &str) -> Option<(IpAddr, u32)> {
     let (address, bits) = text.split_once('/')?;
     let (address, bits) = (address.parse::<IpAddr>().ok()?, bits.parse::<u32>().ok()?);
     let most = match address {
@@ -292,7 +292,7 @@ fn range(text: &str) -> Option<(IpAddr, u32)> {
     (bits <= most).then_some((address, bits))
 }
 
-fn is_in(address: IpAddr, (of, bits): (IpAddr, u32)) -> bool {
+pub(crate) fn is_in(address: IpAddr, (of, bits): (IpAddr, u32)) -> bool {
     let (one, other, all) = match (address, of) {
         (IpAddr::V4(one), IpAddr::V4(other)) => {
             (u128::from(one.to_bits()), u128::from(other.to_bits()), 32)
@@ -306,7 +306,7 @@ fn is_in(address: IpAddr, (of, bits): (IpAddr, u32)) -> bool {
 }
 
 /// Whether a text is like a pattern in which `*` stands for any letters.
-fn is_like(pattern: &str, text: &str) -> bool {
+pub(crate) fn is_like(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
         return false;

@@ -120,6 +120,10 @@ const APPLIED: &str = "AppliedConditionalAccessPolicies";
 
 /// Where values under this name go in this table; nothing where it is no spelling of a column.
 pub fn find(table: &Table, name: &str) -> Option<Found> {
+    // `_ResourceId` of Log Analytics, `_id` of a store: no spelling of `Resource ID` or `Id`, which is compared without its `_`.
+    if name.starts_with('_') {
+        return None;
+    }
     let kind = spellings::of(table.name)?;
     if kind.kind == "risky" && name.eq_ignore_ascii_case("type") {
         // The portal writes there whether a user is a member or a guest.

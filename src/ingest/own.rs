@@ -3,14 +3,26 @@
 //! Names are not enough: a `findings.json` may be evidence, and findings may have any name.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::path::Path;
+
+use flate2::read::DeflateDecoder;
+use zip::result::{ZipError, ZipResult};
+use zip::{CompressionMethod, ZipArchive};
 
 /// First line of findings as CSV. No product writes it.
 pub const FINDINGS_HEADER: &str =
     "number,severity,rule,title,first,last,entities,details,records,evidence,tactics,techniques";
 
-/// The maker of findings and reports: the value of the first key `generator` in JSON, of the `<meta>` of that name in HTML.
+/// First line of a timeline as CSV. No product writes it either.
+pub const TIMELINE_HEADER: &str = "datetime,timestamp_desc,message,user,address,place,application,device,session,object,action,result,count,\
+    table,event_id,ingest,record,file";
+
+/// The column `mode` of each line of a timeline as a body file.
+pub const BODY_MODE: &str = "coldtrail";
+
+/// The maker of findings and reports: the value of the first key `generator` in JSON, of the `<meta>` of that name in HTML,
+/// the author of a workbook.
 pub const GENERATOR: &str = concat!("coldtrail ", env!("CARGO_PKG_VERSION"));
 
 /// Whether a folder is an archive: every version keeps its ledger there. (`archive` is above this layer.)
@@ -32,18 +44,47 @@ pub fn is_result(file: &Path) -> bool {
     const MARK_BYTES: u64 = 4096;
     let mut head = Vec::new();
     let read = File::open(file).and_then(|file| file.take(MARK_BYTES).read_to_end(&mut head));
-    read.is_ok() && has_mark(&head)
+    read.is_ok() && (has_mark(&head) || (head.starts_with(b"PK") && is_own_workbook(file)))
+}
+
+/// Whether a workbook names its maker as its author, who stays when somebody saves it again. A zip archive that cannot be read names nobody.
+fn is_own_workbook(file: &Path) -> bool {
+    const AUTHOR: &[u8] = b"<dc:creator>coldtrail ";
+    properties(file).is_ok_and(|text| memchr::memmem::find(&text, AUTHOR).is_some())
+}
+
+/// What a workbook says of itself.
+fn properties(file: &Path) -> ZipResult<Vec<u8>> {
+    const MOST_BYTES: u64 = 64 << 10;
+    let mut archive = ZipArchive::new(BufReader::new(File::open(file)?))?;
+    let number = archive.index_for_name("docProps/core.xml");
+    let member = archive.by_index_raw(number.ok_or(ZipError::FileNotFound)?)?;
+    let mut text = Vec::new();
+    match member.compression() == CompressionMethod::Stored {
+        true => member.take(MOST_BYTES).read_to_end(&mut text)?,
+        false => DeflateDecoder::new(member)
+            .take(MOST_BYTES)
+            .read_to_end(&mut text)?,
+    };
+    Ok(text)
 }
 
 fn has_mark(head: &[u8]) -> bool {
     const META: &[u8] = b"<meta name=\"generator\" content=\"coldtrail ";
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let mut rest = text.trim_ascii_start();
-    if let Some(behind) = rest.strip_prefix(FINDINGS_HEADER.as_bytes()) {
-        return matches!(behind.first(), None | Some(b'\n' | b'\r'));
+    for header in [FINDINGS_HEADER, TIMELINE_HEADER] {
+        if let Some(behind) = rest.strip_prefix(header.as_bytes()) {
+            return matches!(behind.first(), None | Some(b'\n' | b'\r'));
+        }
     }
     if rest.starts_with(b"<") {
         return memchr::memmem::find(rest, META).is_some();
+    }
+    if rest.starts_with(b"0|") {
+        // None of the parts of a line before this one has the separator.
+        let mode = rest.split(|b| *b == b'|' || *b == b'\n').nth(3);
+        return mode == Some(BODY_MODE.as_bytes());
     }
     for part in [&b"{"[..], b"\"generator\"", b":"] {
         match rest.strip_prefix(part) {
@@ -65,6 +106,7 @@ mod tests {
             (with_header("\n"), true),
             (with_header(""), true),
             (with_header(",more\n"), false),
+            (format!("{TIMELINE_HEADER}\r\n"), true),
             (format!("{{\n  \"generator\": \"{GENERATOR}\"}}"), true),
             (format!("\u{feff}{{\"generator\":\"{GENERATOR}\"}}"), true),
             (
@@ -76,6 +118,15 @@ mod tests {
                 format!("<!doctype html>\n<meta name=\"generator\" content=\"{GENERATOR}\">"),
                 true,
             ),
+            (
+                format!("0|ann read mail (T)|1-1|{BODY_MODE}|0|0|0|1|1|1|1\n"),
+                true,
+            ),
+            (
+                "0|/etc/coldtrail|7|r/rrw-r--r--|0|0|9|1|1|1|1\n".into(),
+                false,
+            ),
+            (format!("0|{BODY_MODE}"), false),
             ("<html></html>".into(), false),
             (String::new(), false),
         ] {

@@ -16,6 +16,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use super::csv::{self, Fields, Next};
 use super::input;
 use crate::fault::Error;
+use crate::text::noun;
 
 mod labels;
 mod list;
@@ -133,7 +134,7 @@ impl Watchlist {
                     }
                     let width = fields.len() - before;
                     if width != header.len() {
-                        let columns = if width == 1 { "column" } else { "columns" };
+                        let columns = noun(width as u64, "column");
                         return Err(format!(
                             "{} has {width} {columns}, the header {}",
                             place(start),

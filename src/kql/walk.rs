@@ -1,9 +1,11 @@
-//! The pipelines of a query, wherever they stand in it.
+//! The pipelines of a query, wherever they stand in it, and what is written before it.
+
+use std::collections::HashSet;
 
 use super::ast::operator::JoinCondition;
 use super::ast::{
     Expr, ExprKind, LetValue, NamedExpr, Operator, OperatorKind, Pipeline, Query, Source,
-    StatementKind, Step,
+    Statement, StatementKind, Step,
 };
 
 /// A pipeline, and where it stands.
@@ -25,6 +27,27 @@ pub fn pipelines(query: &Query) -> Vec<Found<'_>> {
         walk.kind(&statement.kind);
     }
     walk.found
+}
+
+/// The statements before a query, as they are written: those that give no rows themselves.
+pub fn written_before(statements: &[Statement], text: &str) -> String {
+    let meant = statements
+        .iter()
+        .filter(|statement| !matches!(statement.kind, StatementKind::Query(_)));
+    meant
+        .map(|statement| format!("{};\n", statement.span.of(text)))
+        .collect()
+}
+
+/// Names that statements give.
+pub fn names_given(statements: &[Statement]) -> HashSet<&str> {
+    let names = statements
+        .iter()
+        .filter_map(|statement| match &statement.kind {
+            StatementKind::Let { name, .. } => Some(name.text.as_str()),
+            _ => None,
+        });
+    names.collect()
 }
 
 /// What stands directly in an expression.

@@ -12,6 +12,8 @@ pub(super) struct Notes<'f> {
     file: &'f str,
     /// Lines of the file before the tree.
     pub skipped: usize,
+    /// Whether the tests of rules are read.
+    pub tests: bool,
     pub list: Vec<Diagnostic>,
 }
 
@@ -20,6 +22,7 @@ impl<'f> Notes<'f> {
         Notes {
             file,
             skipped: 0,
+            tests: true,
             list: Vec::new(),
         }
     }

@@ -29,6 +29,8 @@ pub(super) struct Candidate {
 pub(super) enum Holds {
     /// This text.
     Text(String),
+    /// The same, of a rule to be run whose tests were run when it was built: they are not read.
+    Proven(String),
     /// What will be read when its turn comes: a folder of exports is larger than any memory.
     File(PathBuf),
     /// Nothing that could be a rule, and why.
@@ -54,7 +56,7 @@ impl From<String> for Unread {
 impl Candidate {
     pub(super) fn text(&self) -> Result<Cow<'_, str>, Unread> {
         match &self.holds {
-            Holds::Text(text) => Ok(Cow::Borrowed(text)),
+            Holds::Text(text) | Holds::Proven(text) => Ok(Cow::Borrowed(text)),
             Holds::File(path) => text_of(path).map(Cow::Owned),
             Holds::Nothing(why) => Err(why.clone().into()),
             Holds::Folder => Err(String::from("it is a folder").into()),
@@ -83,16 +85,17 @@ pub(super) fn name_of(path: &Path) -> String {
 }
 
 /// The files of the packs inside the binary.
-pub(super) fn built_in(files: &mut Vec<Candidate>) {
-    below(&BUILT_IN, files);
+pub(super) fn built_in(tests: bool, files: &mut Vec<Candidate>) {
+    below(&BUILT_IN, tests, files);
 }
 
-fn below(dir: &Dir<'_>, files: &mut Vec<Candidate>) {
+fn below(dir: &Dir<'_>, tests: bool, files: &mut Vec<Candidate>) {
     for file in dir.files() {
         let name = format!("queries/{}", file.path().display()).replace('\\', "/");
         let text = file.contents_utf8();
         let holds = match text {
-            Some(text) => Holds::Text(text.into()),
+            Some(text) if tests => Holds::Text(text.into()),
+            Some(text) => Holds::Proven(text.into()),
             None => Holds::Nothing("it is not UTF-8".into()),
         };
         files.push(Candidate {
@@ -102,7 +105,7 @@ fn below(dir: &Dir<'_>, files: &mut Vec<Candidate>) {
         });
     }
     for dir in dir.dirs() {
-        below(dir, files);
+        below(dir, tests, files);
     }
 }
 

@@ -43,14 +43,15 @@ pub fn may_hold_rules(ending: &str) -> bool {
     matches!(ending, "sql" | "kql" | "csl" | "yaml" | "yml" | "json")
 }
 
-/// Reads a file of which this is the text.
-pub(super) fn read(name: &str, text: &str) -> Held {
+/// Reads a file of which this is the text; a rule's own tests where they are wanted.
+pub(super) fn read(name: &str, text: &str, tests: bool) -> Held {
     let base = name.rsplit('/').next().unwrap_or(name);
     let (stem, ending) = base.rsplit_once('.').unwrap_or((base, ""));
     if text.trim().is_empty() {
         return Held::Nothing("it is empty".into());
     }
     let mut notes = Notes::new(name);
+    notes.tests = tests;
     let rule = match ending.to_ascii_lowercase().as_str() {
         "sql" => own::sql(text, &mut notes),
         "kql" | "csl" => own::kql(text, stem, &mut notes),

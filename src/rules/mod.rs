@@ -162,13 +162,25 @@ impl Pack {
 /// When a path does not exist or a folder cannot be read, or when no file holds a rule. What is wrong with a file or a rule is a diagnostic, not
 /// an error.
 pub fn load(paths: &[PathBuf]) -> Result<Pack> {
+    loaded(paths, true)
+}
+
+/// The same for rules that are to run: those of the built-in packs come without their tests, which are most of what they say.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_to_run(paths: &[PathBuf]) -> Result<Pack> {
+    loaded(paths, false)
+}
+
+fn loaded(paths: &[PathBuf], tests: bool) -> Result<Pack> {
     let mut files: Vec<Candidate> = Vec::new();
     if paths.is_empty() {
-        built_in(&mut files);
+        built_in(tests, &mut files);
     }
     for path in paths {
         if path.as_os_str() == BUILT_IN_NAME && !path.exists() {
-            built_in(&mut files);
+            built_in(tests, &mut files);
         } else {
             from_path(path, &mut files)?;
         }
@@ -251,7 +263,8 @@ fn read(file: &Candidate, pack: &mut Pack) {
         Ok(text) => text,
         Err(unread) => return refuse(unread),
     };
-    let found = match formats::read(&file.name, &text) {
+    let tests = !matches!(file.holds, Holds::Proven(_));
+    let found = match formats::read(&file.name, &text, tests) {
         Held::Rules(found) => found,
         Held::Nothing(why) if file.is_meant => return refuse(why.into()),
         Held::Nothing(why) => {
@@ -411,6 +424,19 @@ mod test {
     }
 
     const RULE: &str = "id: a\nname: A\nseverity: Low\nkind: NRT\nquery: T\n";
+
+    #[test]
+    fn rules_to_run_are_the_same_without_their_tests() {
+        let whole = load(&[]).expect("the pack is inside the binary");
+        let to_run = load_to_run(&[]).expect("the pack is inside the binary");
+        assert!(to_run.diagnostics().next().is_none());
+        assert!(to_run.rules.iter().all(|rule| rule.tests.is_empty()));
+        let without_tests = whole.rules.into_iter().map(|mut rule| {
+            rule.tests.clear();
+            rule
+        });
+        assert_eq!(without_tests.collect::<Vec<_>>(), to_run.rules);
+    }
 
     #[test]
     fn every_file_is_listed_with_what_became_of_it() {

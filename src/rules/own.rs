@@ -96,6 +96,18 @@ fn slashed(text: &str) -> Option<Parts> {
     })
 }
 
+/// A header without its tests, where these are the last that it says.
+fn before_tests(header: &str) -> &str {
+    let Some((before, tests)) = header.split_once("\ntests:") else {
+        return header;
+    };
+    let is_inside = |line: &str| line.is_empty() || line.starts_with([' ', '-']);
+    match tests.lines().skip(1).all(is_inside) {
+        true => before,
+        false => header,
+    }
+}
+
 fn rule(parts: Parts, notes: &mut Notes<'_>) -> Option<Rule> {
     let Parts {
         header,
@@ -103,7 +115,11 @@ fn rule(parts: Parts, notes: &mut Notes<'_>) -> Option<Rule> {
         query,
     } = parts;
     notes.skipped = line - 1;
-    let documents = match document::read(&header) {
+    let header = match notes.tests {
+        true => header.as_str(),
+        false => before_tests(&header),
+    };
+    let documents = match document::read(header) {
         Ok(documents) => documents,
         Err(Broken { at, message }) => {
             notes.broken(at, format!("header: {message}"));
@@ -137,7 +153,7 @@ fn rule(parts: Parts, notes: &mut Notes<'_>) -> Option<Rule> {
     rule.unjudged = unjudged(&mut fields, notes);
     rule.false_positives = fields.texts("falsePositives", notes);
     rule.tests = examples::read(fields.list("tests", notes), notes);
-    if rule.tests.is_empty() && notes.errors() == before {
+    if notes.tests && rule.tests.is_empty() && notes.errors() == before {
         notes.warning(At::default(), "the rule has no tests");
     }
     let places: Vec<(&str, At)> = LIMITED.map(|key| (key, fields.place(key))).into();

@@ -12,8 +12,8 @@ use crate::engine::{self, Question, Session, TimeRange};
 use crate::fault::{Error, Result};
 use crate::function::value::Value;
 use crate::kql::ast::operator::OperatorKind;
-use crate::kql::ast::{Expr, ExprKind, Pipeline, Query, Source, Statement, StatementKind};
-use crate::kql::walk::{Found, conjuncts, parts, pipelines};
+use crate::kql::ast::{Expr, ExprKind, Pipeline, Query, Source};
+use crate::kql::walk::{Found, conjuncts, names_given, parts, pipelines, written_before};
 use crate::text::counted;
 
 /// Conditions of a pipeline that are counted: each costs two queries.
@@ -274,21 +274,18 @@ impl Counts<'_> {
             let Some(begun) = Begun::of(found.pipeline, text) else {
                 continue;
             };
-            match self.scan(&query, found, &begun, text) {
-                Ok(scan) if scans.contains(&scan) => {}
-                Ok(scan) => scans.push(scan),
-                // What cannot stand alone, as a table that a fuzzy union passes over, is left out.
-                Err(Error::Query(_) | Error::NoTable { .. } | Error::NoColumn { .. }) => {}
-                Err(e) => return Err(e),
-            }
+            // What cannot stand alone, as a table that a fuzzy union passes over, is left out.
+            let scan = standing(self.scan(&query, found, &begun, text))?;
+            let new = scan.filter(|scan| !scans.contains(scan));
+            scans.extend(new);
         }
         Ok(scans)
     }
 
     fn scan(&self, query: &Query, found: Found<'_>, begun: &Begun<'_>, text: &str) -> Result<Scan> {
         let before = &query.statements[..found.statement];
-        let lets = names(before);
-        let base = format!("{}{}", written(before, text), begun.table);
+        let lets = names_given(before);
+        let base = format!("{}{}", written_before(before, text), begun.table);
         let mut scan = Scan {
             table: begun.table.to_string(),
             rows: self.count(&base)?,
@@ -323,7 +320,7 @@ impl Counts<'_> {
                 }
                 // What is no field of the table, as the name of another table, cannot be counted.
                 let has = format!("{all}\n| where isnotempty(tostring({field}))");
-                if let Ok(rows) = self.count(&has) {
+                if let Some(rows) = standing(self.count(&has))? {
                     scan.fields.push((field.to_string(), rows));
                 }
             }
@@ -331,7 +328,8 @@ impl Counts<'_> {
         let is_missed = scan.conditions.last().is_some_and(|c| c.together == 0);
         if is_missed && scan.conditions.len() > 1 {
             // Some conditions, such as `* has "x"`, stand in a `where` alone.
-            scan.nearest = self.nearest(&base, begun, &scan, text).unwrap_or_default();
+            let nearest = self.nearest(&base, begun, &scan, text);
+            scan.nearest = standing(nearest)?.flatten();
         }
         Ok(scan)
     }
@@ -396,30 +394,19 @@ impl Counts<'_> {
     }
 }
 
+/// What a piece of a query gives; nothing where it cannot stand as it was taken out. That the archive cannot be read, or that there is no memory or
+/// time for it, is told.
+fn standing<T>(answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(Error::Query(_) | Error::NoTable { .. } | Error::NoColumn { .. }) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
 /// Whether the flag of a condition is set.
 fn is_met(flag: &Value) -> bool {
     flag.to_long() == Some(1)
-}
-
-/// The statements before a query, as they are written: those that give no rows themselves.
-fn written(statements: &[Statement], text: &str) -> String {
-    let meant = statements
-        .iter()
-        .filter(|statement| !matches!(statement.kind, StatementKind::Query(_)));
-    meant
-        .map(|statement| format!("{};\n", statement.span.of(text)))
-        .collect()
-}
-
-/// Names that statements give.
-fn names(statements: &[Statement]) -> HashSet<&str> {
-    let names = statements
-        .iter()
-        .filter_map(|statement| match &statement.kind {
-            StatementKind::Let { name, .. } => Some(name.text.as_str()),
-            _ => None,
-        });
-    names.collect()
 }
 
 /// Columns and paths that an expression names, as they are written.

@@ -4,7 +4,7 @@
 //! - [`csv`]: the one cutter of comma-separated values; [`address`]: addresses of the internet, made clean.
 //! - [`safe`]: text from logs made harmless for each medium.
 //! - [`swar`]: searches and comparisons that end early.
-//! - [`count`], [`counted`]: numbers as people read them.
+//! - [`count`], [`counted`], [`noun`]: numbers as people read them.
 //!
 //! Knows nothing of Microsoft and nothing of Arrow.
 
@@ -29,10 +29,40 @@ pub fn count(n: u64) -> String {
 
 /// `1 file`, `2 files`.
 pub fn counted(n: u64, one: &str) -> String {
-    let n_of = count(n);
-    match (n, one.strip_suffix('y')) {
-        (1, _) => format!("{n_of} {one}"),
-        (_, Some(stem)) => format!("{n_of} {stem}ies"),
-        (_, None) => format!("{n_of} {one}s"),
+    format!("{} {}", count(n), noun(n, one))
+}
+
+/// The word for so many: `file`, and for 2 `files`.
+pub fn noun(n: u64, one: &str) -> String {
+    if n == 1 {
+        return one.to_string();
+    }
+    let hisses = ["s", "x", "z", "ch", "sh"];
+    match one.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'i', 'o', 'u']) => format!("{stem}ies"),
+        None if hisses.iter().any(|end| one.ends_with(*end)) => format!("{one}es"),
+        _ => format!("{one}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_have_the_plural_that_they_are_spelled_with() {
+        for (one, many) in [
+            ("file", "files"),
+            ("query", "queries"),
+            ("day", "days"),
+            ("oddity", "oddities"),
+            ("match", "matches"),
+            ("box", "boxes"),
+            ("address", "addresses"),
+        ] {
+            assert_eq!(noun(1, one), one);
+            assert_eq!(noun(0, one), many);
+            assert_eq!(counted(26, one), format!("26 {many}"));
+        }
     }
 }

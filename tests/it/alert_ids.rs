@@ -7,31 +7,7 @@ use serde_json::{Value, json};
 
 use crate::command_line::run;
 use crate::durable::{ingest, quick_folder, text};
-
-const RULE: &str = "id: 15000000-0000-4000-8000-000000000061
-name: Failed sign-in
-description: Somebody failed.
-severity: Medium
-kind: Scheduled
-queryFrequency: 1h
-queryPeriod: 1h
-triggerOperator: gt
-triggerThreshold: 0
-tactics: [CredentialAccess]
-query: |
-  SigninLogs
-  | where ResultType == '50126'
-  | project TimeGenerated, UserPrincipalName
-entityMappings:
-  - entityType: Account
-    fieldMappings:
-      - identifier: FullName
-        columnName: UserPrincipalName
-incidentConfiguration:
-  createIncident: true
-  groupingConfiguration: {enabled: true, reopenClosedIncident: false, lookbackDuration: 5h, matchingMethod: AllEntities}
-version: 1.0.0
-";
+use crate::raised::grouped;
 
 struct Case {
     folder: tempfile::TempDir,
@@ -101,7 +77,7 @@ fn an_earlier_event_or_another_evening_does_not_move_the_runs() {
         ("2026-05-04T08:10:07Z", "ada"),
         ("2026-05-04T10:59:31Z", "bob"),
     ]);
-    let times = |more: &[&str]| case.column("TimeGenerated", RULE, more);
+    let times = |more: &[&str]| case.column("TimeGenerated", &grouped(), more);
     let new = ["--replay", "--store", "--new-only"];
     assert_eq!(
         times(&new),
@@ -130,7 +106,7 @@ fn a_finding_without_a_time_is_new_once() {
         ("2026-05-04T10:59:31Z", "bob"),
     ]);
     let query = "| project TimeGenerated, UserPrincipalName";
-    let rule = RULE.replace(query, "| distinct UserPrincipalName");
+    let rule = grouped().replace(query, "| distinct UserPrincipalName");
     let rule = text(&case.write("distinct.yaml", &rule));
     let hunt = || {
         let (_, said) = case.hunt(&["-r", &rule, "--store", "--new-only", "--incidents"]);
@@ -160,7 +136,11 @@ fn incidents_are_numbered_by_their_creation() {
         ("2026-05-04T09:10:00Z", "bob"),
         ("2026-05-04T10:10:00Z", "ada"),
     ]);
-    let shown = case.column("CreatedTime", RULE, &["--replay", "--store", "--incidents"]);
+    let shown = case.column(
+        "CreatedTime",
+        &grouped(),
+        &["--replay", "--store", "--incidents"],
+    );
     assert_eq!(shown, ["2026-05-04T09:05:00Z", "2026-05-04T10:05:00Z"]);
     let archive = text(&case.archive);
     let list = [
@@ -186,9 +166,9 @@ fn a_rule_over_alerts_sees_the_last_of_them() {
         ("2026-05-04T08:10:07Z", "ada"),
         ("2026-05-04T10:59:31Z", "bob"),
     ]);
-    case.column("TimeGenerated", RULE, &["--replay", "--store"]);
-    let over = RULE
-        .replace("000061", "000062")
+    case.column("TimeGenerated", &grouped(), &["--replay", "--store"]);
+    let over = grouped()
+        .replace("000001", "000002")
         .replace("SigninLogs", "SecurityAlert")
         .replace(
             "ResultType == '50126'",
@@ -208,9 +188,9 @@ fn of_two_folders_of_rules_each_is_held_against_its_partner() {
         ("2026-05-04T08:10:07Z", "ada"),
         ("2026-05-04T10:59:31Z", "bob"),
     ]);
-    case.write("first/failed.yaml", RULE);
-    let other = RULE
-        .replace("000061", "000062")
+    case.write("first/failed.yaml", &grouped());
+    let other = grouped()
+        .replace("000001", "000002")
         .replace("Failed sign-in", "Sign-in");
     case.write("first/other.yaml", &other);
     let detection = json!({
@@ -233,7 +213,7 @@ fn of_two_folders_of_rules_each_is_held_against_its_partner() {
         .filter(|line| line.contains("only in the first"))
         .collect();
     assert_eq!(only.len(), 2, "{shown}");
-    assert!(only.iter().all(|line| line.contains("000062")), "{shown}");
+    assert!(only.iter().all(|line| line.contains("000002")), "{shown}");
     let verdict = "4 alerts and 2 alerts: 0 the same, 2 only in the first, 0 only in the second, 2 at another time or with other rows\n";
     assert!(said.ends_with(verdict), "{said}");
 }

@@ -420,6 +420,37 @@ fn one_sign_in_in_two_spellings_is_one_event() {
 }
 
 #[test]
+fn the_resource_of_a_log_analytics_row_is_no_resource_of_the_sign_in() {
+    let of = "/tenants/x/providers/Microsoft.aadiam";
+    let line = |id: &str, more: &str| {
+        format!(
+            r#"{{"TimeGenerated":"2026-05-08T06:31:04Z","Type":"SigninLogs","_ResourceId":"{of}","_id":"66b1","Id":"{id}"{more}}}"#
+        )
+    };
+    // Of the first, an older export or a projection, the column of the sign-in's own resource is not there.
+    let lines = [
+        line("s1", ""),
+        line(
+            "s2",
+            &format!(r#","ResourceId":"{of}","ResourceIdentity":"r2""#),
+        ),
+    ];
+    let csv = "TimeGenerated,Type,_ResourceId,Id\n2026-05-08T06:31:04Z,SigninLogs,/tenants/x,s3\n";
+    let read = read(&[("a.jsonl", &lines.join("\n")), ("b.csv", csv)]);
+    assert_eq!(
+        ask(
+            &read.archive,
+            "SELECT Id, ResourceId, ResourceIdentity, ExtraColumns->>'_ResourceId' FROM SigninLogs ORDER BY Id"
+        ),
+        [
+            format!("s1|||{of}"),
+            format!("s2|{of}|r2|{of}"),
+            "s3|||/tenants/x".to_string()
+        ]
+    );
+}
+
+#[test]
 fn a_risky_sign_in_from_the_portal_raises_what_a_line_of_log_analytics_raises() {
     let sign_in = sign_in(71, SUCCESS)
         .replace("2026-05-08T06:31:04Z", "2026-06-26T03:05:00Z")

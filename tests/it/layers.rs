@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::project;
 
 /// Lowest first; modules of one line do not name each other.
-const LAYERS: [&[&str]; 12] = [
+const LAYERS: [&[&str]; 13] = [
     &["fault", "progress"],
     &["text"],
     &["catalog"],
@@ -16,7 +16,8 @@ const LAYERS: [&[&str]; 12] = [
     &["proof"],
     &["rules"],
     &["hunt"],
-    &["report"],
+    &["case"],
+    &["cost", "indicators", "notify", "report", "timeline"],
     &["cli"],
 ];
 

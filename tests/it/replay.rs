@@ -453,7 +453,8 @@ fn ingestion_time_is_that_of_the_delay() {
     assert_eq!(said, [eleven, noon]);
 }
 
-const RULE: &str = "id: 15000000-0000-4000-8000-000000000001
+/// Failed sign-ins, hour by hour.
+pub(crate) const FAILED_SIGN_IN: &str = "id: 15000000-0000-4000-8000-000000000001
 name: Failed sign-in
 description: Somebody failed.
 severity: Medium
@@ -496,7 +497,7 @@ fn failures(folder: &Path) -> (String, String) {
     let archive = folder.join("archive");
     ingest(&archive, &[export]);
     let rule = folder.join("rule.yaml");
-    std::fs::write(&rule, RULE).expect("a rule");
+    std::fs::write(&rule, FAILED_SIGN_IN).expect("a rule");
     let text = |path: &Path| path.to_string_lossy().into_owned();
     (text(&archive), text(&rule))
 }
@@ -561,7 +562,7 @@ fn two_sets_of_rules_are_compared() {
     let folder = tempfile::tempdir().expect("a folder");
     let (archive, rule) = failures(folder.path());
     let other = folder.path().join("other.yaml");
-    let twice = RULE.replace("triggerThreshold: 0", "triggerThreshold: 1");
+    let twice = FAILED_SIGN_IN.replace("triggerThreshold: 0", "triggerThreshold: 1");
     std::fs::write(&other, twice).expect("a rule");
     let out = run(&[
         "hunt",

@@ -82,6 +82,35 @@ fn a_replay_tells_apart_what_is_not_there() {
 }
 
 #[test]
+fn a_replay_says_why_each_run_was_planned_by_itself() {
+    let case = Case::of(
+        "sample-data/signin",
+        &[
+            ("once", "SigninLogs | where ResultType == '50126'"),
+            (
+                "moved",
+                "SigninLogs | make-series n = count() on TimeGenerated from ago(1h) to now() step 10m",
+            ),
+        ],
+    );
+    let (_, said) = case.replay(&[
+        "-v",
+        "--from",
+        "2026-05-20T08:00",
+        "--to",
+        "2026-05-20T10:00",
+    ]);
+    let of = |rule: &str| {
+        let mut lines = said.lines();
+        let line = lines.find(|line| line.contains(rule) && line.contains(" asked, "));
+        line.unwrap_or_else(|| panic!("{rule}: {said}"))
+    };
+    let why = "; each by itself: its plan depends on the time of the run";
+    assert!(of("`moved`").ends_with(why), "{said}");
+    assert!(!of("`once`").contains("by itself"), "{said}");
+}
+
+#[test]
 fn a_rule_beyond_its_time_ends_in_a_replay_as_in_a_sweep() {
     let slow = "range x from 1 to 3000 step 1 | extend k = 1 | join kind=inner (range y from 1 to 300000 step 1 | extend k = 1) on k \
                 | where hash_md5(strcat(x, y)) startswith 'abcdef' | summarize count()";

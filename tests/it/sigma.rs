@@ -552,13 +552,17 @@ fn what_was_found_leads_back_to_its_records() {
     assert_eq!(listed, ["2"]);
 }
 
-#[test]
-fn public_rules_load_and_plan() {
-    let folder = match std::env::var_os("COLDTRAIL_SIGMA_RULES") {
+/// The folder of SigmaHQ's rules, where there is one.
+pub(crate) fn published() -> Option<PathBuf> {
+    match std::env::var_os("COLDTRAIL_SIGMA_RULES") {
         Some(folder) => Some(PathBuf::from(folder)),
         None => shared("sigma"),
-    };
-    let Some(folder) = folder else {
+    }
+}
+
+#[test]
+fn public_rules_load_and_plan() {
+    let Some(folder) = published() else {
         return;
     };
     let mut collection = Collection::default();

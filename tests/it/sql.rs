@@ -43,6 +43,50 @@ fn queries_can_read_and_nothing_else() {
 }
 
 #[test]
+fn columns_that_a_query_does_not_name_count_where_it_takes_them() {
+    let (_folder, path) = archive();
+    // Each question twice: so that all columns are there, and as people ask.
+    for (whole, asked) in [
+        (
+            "SELECT count(*) FROM (SELECT * FROM LabelEvents)",
+            "SELECT count(*) FROM LabelEvents",
+        ),
+        (
+            "SELECT count(*) FROM (SELECT DISTINCT EventId, Action FROM LabelEvents) AS a \
+             JOIN (SELECT * FROM LabelEvents) AS b ON a.EventId = b.EventId AND a.Action = b.Action",
+            "SELECT count(*) FROM (SELECT DISTINCT EventId, Action FROM LabelEvents) AS a NATURAL JOIN LabelEvents AS b",
+        ),
+        (
+            "SELECT count(*), count(DISTINCT b.AccountObjectId) FROM (SELECT * FROM LabelEvents) AS a \
+             JOIN (SELECT * FROM CloudAppEvents) AS b ON a.TimeGenerated = b.TimeGenerated",
+            "SELECT count(*), count(DISTINCT b.AccountObjectId) FROM LabelEvents AS a JOIN CloudAppEvents AS b USING (TimeGenerated)",
+        ),
+        (
+            "SELECT max(TimeGenerated), 'a' FROM (SELECT * FROM CloudAppEvents) \
+             UNION ALL SELECT min(TimeGenerated), 'b' FROM (SELECT * FROM LabelEvents) ORDER BY 2",
+            "SELECT max(TimeGenerated), 'a' FROM CloudAppEvents \
+             UNION ALL SELECT min(TimeGenerated), 'b' FROM LabelEvents ORDER BY 2",
+        ),
+        (
+            "SELECT count(*) FROM (SELECT * FROM LabelEvents) AS e WHERE EXISTS \
+             (SELECT 1 FROM (SELECT * FROM CloudAppEvents) AS c WHERE c.AccountObjectId IS NOT NULL AND c.TimeGenerated = e.TimeGenerated)",
+            "SELECT count(*) FROM LabelEvents AS e WHERE EXISTS \
+             (SELECT 1 FROM CloudAppEvents AS c WHERE c.AccountObjectId IS NOT NULL AND c.TimeGenerated = e.TimeGenerated)",
+        ),
+    ] {
+        let rows = ask(&path, whole);
+        assert!(!rows[0].starts_with('0'), "{whole}: {rows:?}");
+        assert_eq!(ask(&path, asked), rows, "{asked}");
+    }
+    let archive = Archive::open(&path).expect("the archive");
+    let session = Session::open(Source::Archive(&archive), &Options::default()).expect("a session");
+    let error = session
+        .collect("SELECT UsrId FROM LabelEvents")
+        .expect_err("no such column");
+    assert_eq!(error.hint().as_deref(), Some("did you mean `UserId`?"));
+}
+
+#[test]
 fn json_is_asked_by_path() {
     let (_folder, path) = archive();
     let got = ask(

@@ -12,7 +12,7 @@
 //! - `operator`, `sort`, `union`, `join`, `group`, `expand`, `parts`, `materialise`, `parse`, `plugin`, `search`, `series`, `window`, `external`: the
 //!   tabular operators; `later`: rows that are made when the query runs, as nodes of its plan; `newest`: whole rows by `arg_max`, found by keys and
 //!   times first.
-//! - `deferred`: expressions that wait for the instant of the question; `scans`: what a query reads whatever the instant.
+//! - `deferred`: expressions that wait for the instant of the question; `open`: queries whose instant is left open.
 //! - `state`: values of aggregates on their way between threads.
 //! - `library`, `places`: saved functions of a folder, and where addresses are; `missing`, `needs`: what a query asks for and is not there.
 //! - `shown`: an answer as an output has it; `explain`: what a query is in SQL.
@@ -64,6 +64,7 @@ mod missing;
 mod native;
 mod needs;
 mod newest;
+mod open;
 mod operator;
 mod options;
 mod outside;
@@ -77,7 +78,6 @@ mod prune;
 mod relation;
 mod row;
 mod scalar;
-mod scans;
 mod search;
 mod series;
 mod several;
@@ -102,6 +102,7 @@ pub(super) use materialise::row_by_row;
 
 pub(super) use deferred::{condition_at, settle, waits};
 pub(super) use later::{plans_within, state_of, turned, with_threads};
+pub(super) use open::Opening;
 pub(super) use shown::is_sorted;
 
 /// Runs a query that reads no archive.

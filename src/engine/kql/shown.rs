@@ -119,20 +119,6 @@ impl Session {
         let frame = DataFrame::new(lowered.state.clone(), plan);
         Ok((frame, lowered))
     }
-
-    /// The plan of a query with its times left open, and whether it puts its rows in an order of their own; nothing where only a lowering for
-    /// each question is certain to be right, or says what is wrong.
-    pub(in crate::engine) fn kql_open(
-        &self,
-        query: &str,
-        options: &Options,
-    ) -> Option<(LogicalPlan, bool)> {
-        let (frame, lowered) = self.shown(query, &options.at(Env::OPEN)).ok()?;
-        let plan = frame.into_parts().1;
-        // Operators sort rows for themselves, too, by places that are other ones each time.
-        let is_ordered = lowered.relation.ordered && is_sorted(&plan);
-        (!lowered.needs_times).then_some((plan, is_ordered))
-    }
 }
 
 /// Whether a plan puts its rows in an order of their own.

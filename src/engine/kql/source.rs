@@ -267,16 +267,7 @@ impl Lower<'_> {
             true => views::with_type(frame, name)?,
             false => frame,
         };
-        let time = frame.schema().field_with_unqualified_name(TIME);
-        let is_timed = time.is_ok_and(|f| matches!(f.data_type(), DataType::Timestamp(..)));
-        let ingested = match is_timed && self.mentions.has("ingestion_time") {
-            true => self.ingested(&frame, name)?,
-            false => None,
-        };
-        let frame = match ingested {
-            Some(ingested) => frame.with_column(INGESTED, ingested)?,
-            None => frame,
-        };
+        let frame = self.with_ingestion(frame, name)?;
         let mut exprs: Vec<PlanExpr> = Vec::new();
         let mut fields: Vec<Field> = Vec::new();
         let mut columns = Vec::new();
@@ -345,14 +336,21 @@ impl Lower<'_> {
         })
     }
 
-    /// When the rows of a table were ingested, where that is another time than the one at which they happened.
-    fn ingested(&self, rows: &DataFrame, name: &str) -> Result<Option<PlanExpr>, Failure> {
-        if self.session.recorded {
-            return Ok(recorded::column(rows, TIME)?);
+    /// The rows of a table with when they were ingested, where the query asks for it and it is another time than the one at which they happened.
+    fn with_ingestion(&self, rows: DataFrame, name: &str) -> Result<DataFrame, Failure> {
+        let time = rows.schema().field_with_unqualified_name(TIME);
+        let is_timed = time.is_ok_and(|f| matches!(f.data_type(), DataType::Timestamp(..)));
+        if !is_timed || !self.mentions.has("ingestion_time") {
+            return Ok(rows);
         }
-        Ok(match self.session.late.of(name) {
-            0 => None,
-            late => Some(ident(TIME) + lit(ScalarValue::DurationMicrosecond(Some(late)))),
+        let ingested = match (self.session.recorded, self.session.late.of(name)) {
+            (true, _) => recorded::column(&rows, TIME)?,
+            (false, 0) => None,
+            (false, late) => Some(ident(TIME) + lit(ScalarValue::DurationMicrosecond(Some(late)))),
+        };
+        Ok(match ingested {
+            Some(ingested) => rows.with_column(INGESTED, ingested)?,
+            None => rows,
         })
     }
 

@@ -161,10 +161,8 @@ pub(super) fn has_audit(session: &Session) -> bool {
     AUDITED.iter().any(|name| session.has(name))
 }
 
-/// Id of the audit record of a CloudAppEvents row: its own, else the end of `ReportId` (`<n>_<application>_<Id>`), for rows that
-/// were exported without RawEventData.
-const APP_ID: &str = "CASE WHEN trim(c.\"RawEventData_Id\") <> '' THEN c.\"RawEventData_Id\" \
-    ELSE (regexp_match(c.\"ReportId\", '^[0-9]+_[0-9]+_(.{36})$'))[1] END";
+/// Id of the audit record of a CloudAppEvents row: its own, else the end of `ReportId`, for rows that were exported without RawEventData.
+const APP_ID: &str = "app_record_id(c.\"RawEventData_Id\", c.\"ReportId\")";
 
 pub(super) fn app_key() -> String {
     format!("event_key({APP_ID})")
@@ -175,7 +173,7 @@ const HAS_RECORD: &str =
     "(c.\"RawEventData_Id\" IS NOT NULL AND c.\"RawEventData_Operation\" IS NOT NULL)";
 
 /// Whether a record is about labels, as a condition on its type and its operation.
-pub(super) fn is_label(record_type: &str, operation: &str) -> String {
+pub(crate) fn is_label(record_type: &str, operation: &str) -> String {
     let types: Vec<String> = labels::RECORD_TYPES.iter().map(i32::to_string).collect();
     let operations: Vec<String> = labels::operations().map(|o| format!("'{o}'")).collect();
     format!(

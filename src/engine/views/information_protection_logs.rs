@@ -155,7 +155,8 @@ fn names(session: &Session) -> String {
     let recorded = RECORDED.iter().filter(|(table, ..)| session.has(table));
     for (table, record, name, record_type, operation) in recorded {
         sources.push(format!(
-            "SELECT event_key(json_as_text(d.\"{record}\", 'IrmContentId')) AS \"Id\", d.\"{name}\" AS \"Name\", 1 AS \"Rank\", \
+            "SELECT event_key(json_as_text(d.\"{record}\", 'IrmContentId')) AS \"Id\", \
+               coalesce(nullif(d.\"{name}\", ''), json_as_text(d.\"{record}\", 'EmailInfo', 'Subject')) AS \"Name\", 1 AS \"Rank\", \
                d.\"TimeGenerated\" AS \"At\" \
              FROM stored.\"{table}\" AS d WHERE {}",
             is_label(&format!("d.\"{record_type}\""), &format!("d.\"{operation}\""))

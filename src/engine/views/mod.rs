@@ -16,12 +16,15 @@
 //! null. Names of people are those that the archive knows from its other tables.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
+use datafusion::datasource::{MemTable, TableProvider};
 use datafusion::prelude::lit;
 
 use super::session::Session;
+use super::small;
 use crate::catalog::audit::{self, APPLICATION_OTHERWISE, APPLICATIONS};
 use crate::catalog::{DATE, EXTRA, Kusto, Origin, TIME, TYPE, Table, catalog, table};
 use crate::fault::Result;
@@ -31,11 +34,13 @@ use audit_records::{APP_LABELS, APP_RECORDS, AUDIT, LABEL_RECORDS, RECORDS, apar
 use information_protection_logs::{REQUESTS, has_requests};
 use select::{columns, from_extra, lineage, rows, stored};
 
+pub(crate) use audit_records::is_label;
 pub(super) use information_protection_logs::has_rows as has_protection_logs;
 pub(super) use names::is_beside;
 pub use names::{
     INFORMATION_PROTECTION_EVENTS, INFORMATION_PROTECTION_LOGS, LABEL_EVENTS, SOURCE, exists,
 };
+pub(crate) use people::known as people_of;
 
 pub mod alerts;
 mod audit_records;
@@ -97,7 +102,15 @@ async fn make_whole(session: &Session, name: &str) -> Result<()> {
         alerts::ALERTS | alerts::INCIDENTS => alerts::sql(session, name),
         _ => either_name(session, described(name)),
     };
-    let view = session.whole.sql(&sql).await?.into_view();
+    let rows = session.whole.sql(&sql).await?;
+    // A table that no export has filled is planned in no time.
+    let view: Arc<dyn TableProvider> = match small::has_none(&rows)? {
+        true => {
+            let schema = Arc::new(rows.schema().as_arrow().clone());
+            Arc::new(MemTable::try_new(schema, vec![Vec::new()])?)
+        }
+        false => rows.into_view(),
+    };
     session.whole.register_table(reference(), view)?;
     Ok(())
 }
@@ -263,7 +276,7 @@ fn cloud_app_events(session: &Session) -> String {
             "RawEventData" => "u.\"AuditData\"".into(),
             "AdditionalFields" => "'{}'".into(),
             "IsExternalUser" => {
-                "coalesce(u.\"UserType\" = 10 OR u.\"UserId\" ILIKE '%#EXT#%', false)".into()
+                "coalesce(u.\"UserType\" = 10 OR lower(u.\"UserId\") LIKE '%#ext#%', false)".into()
             }
             "IsImpersonated" => "false".into(),
             "OAuthAppId" => {

@@ -135,7 +135,7 @@ pub(super) fn actors(session: &Session) -> Actors {
 ///
 /// Each table is gone through once: a common table expression would be worked out wherever it is named. The columns have names that no record
 /// has: DataFusion 55.2 pushes a filter over columns of both sides of a join into one of them by their names alone.
-fn known(session: &Session) -> Option<String> {
+pub(crate) fn known(session: &Session) -> Option<String> {
     let mut sources = String::new();
     for (table, upn, id, name) in NAMED.iter().filter(|(table, ..)| session.has(table)) {
         // Writing to a String cannot fail.

@@ -47,6 +47,8 @@ pub(super) struct Answers<'s> {
     schema: Option<SchemaRef>,
     /// … and whether the query puts them in order then.
     is_ordered: bool,
+    /// Why each run is planned by itself, where not all are answered from rows that are read once.
+    each_run: Option<String>,
     /// The memory of the rows of a run.
     room: MemoryReservation,
     asked: u64,
@@ -147,7 +149,18 @@ impl<'s> Answers<'s> {
         let query = match (manner, is_whole) {
             (Manner::Once, true) => prepared.slotted(),
             (Manner::Once, false) => prepared.scans(),
-            (Manner::EachRun, _) => None,
+            (Manner::EachRun, _) => Ok(None),
+        };
+        // What is wrong with it is told run by run.
+        let (query, refused) = match query {
+            Ok(query) => (query, None),
+            Err(e) => (None, Some(e.to_string())),
+        };
+        let each_run = match (manner, is_whole, &query) {
+            (Manner::EachRun, ..) => None,
+            (Manner::Once, false, _) => Some("its plan depends on the time of the run".into()),
+            (Manner::Once, true, Some(query)) => query.unplanned().map(String::from),
+            (Manner::Once, true, None) => refused,
         };
         // Where each run must be asked, it does not help to know which see something.
         let query = query.filter(|query| is_whole || query.nothing() != Nothing::Depends);
@@ -159,6 +172,7 @@ impl<'s> Answers<'s> {
             once: None,
             schema,
             is_ordered,
+            each_run,
             room: session.reserve("rows of a run"),
             asked: 0,
         })
@@ -205,9 +219,16 @@ impl<'s> Answers<'s> {
         self.once = match candidates.and_then(|all| self.once(query, all, timetable)) {
             Ok(once) => Some(once),
             // What cannot be taken apart can still be asked run by run; what is wrong with it is told there.
-            Err(Error::Query(_) | Error::Arrow(_)) => None,
+            Err(e @ (Error::Query(_) | Error::Arrow(_))) => {
+                self.each_run.get_or_insert_with(|| e.to_string());
+                None
+            }
             Err(e) => return Err(e),
         };
+        if self.once.as_ref().is_some_and(Once::is_too_much) && self.is_whole {
+            let why = "more rows matter to its runs than are kept";
+            self.each_run.get_or_insert_with(|| why.to_string());
+        }
         Ok(())
     }
 
@@ -269,6 +290,11 @@ impl<'s> Answers<'s> {
     pub(super) fn nothing(&self) -> Arc<[ResultRow]> {
         let known = self.once.as_ref().and_then(|once| once.nothing.clone());
         known.unwrap_or_default()
+    }
+
+    /// Why each run is planned by itself, where the manner of the replay does not say so.
+    pub(super) fn each_run(&self) -> Option<&str> {
+        self.each_run.as_deref()
     }
 
     /// How many queries were asked.

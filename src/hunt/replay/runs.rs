@@ -92,6 +92,8 @@ pub struct Outcome<'p> {
     pub runs: u64,
     /// How many queries were asked for them: of all others the answer was known.
     pub asked: u64,
+    /// Why each run that had to be asked was planned by itself, where not all were answered from rows that were read once.
+    pub each_run: Option<String>,
     /// Runs that did not take place because an alert had silenced the rule.
     pub suppressed: u64,
     /// Rows that got no alert, because their run had too many.
@@ -116,6 +118,7 @@ impl<'p> Outcome<'p> {
             status,
             runs: 0,
             asked: 0,
+            each_run: None,
             suppressed: 0,
             dropped: 0,
             alerts: Vec::new(),
@@ -507,6 +510,7 @@ impl<'p> Ready<'p, '_> {
         Ok(Outcome {
             runs: timetable.count(),
             asked: answers.asked(),
+            each_run: answers.each_run().map(String::from),
             suppressed: raised.suppressed,
             dropped: raised.dropped,
             alerts: raised.alerts,

@@ -298,6 +298,9 @@ mod tests {
         );
         assert_eq!(target(t, "TimeGenerated [UTC]"), Target::Time(2));
         assert_eq!(target(t, "_IngestId"), Target::Extra("_IngestId".into()));
+        for own in ["_ResourceId", "_id"] {
+            assert_eq!(target(t, own), Target::Extra(own.into()));
+        }
         assert_eq!(
             target(t, "TimeGenerated [Local Time]"),
             Target::Local(Box::new(Target::Time(2)))

@@ -7,8 +7,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::command_line::run;
-use crate::sigma::{ALERTS, AUDIT, alert, record};
-use crate::{ingest, shared};
+use crate::ingest;
+use crate::sigma::{ALERTS, AUDIT, alert, published, record};
 
 /// One event for each rule; two rules are about the same one.
 fn events() -> Vec<(&'static str, Value)> {
@@ -107,9 +107,10 @@ fn found(folder: &Path, events: &[(&str, Value)]) -> (u64, BTreeMap<String, usiz
 
 #[test]
 fn each_published_rule_finds_its_event_and_no_ordinary_one() {
-    let Some(folder) = shared("sigma/rules/cloud/m365") else {
+    let Some(folder) = published() else {
         return;
     };
+    let folder = folder.join("rules/cloud/m365");
     let (rules, suspicious) = found(&folder, &events());
     assert!(rules >= 19, "{rules} rules");
     assert_eq!(suspicious.len() as u64, rules, "{suspicious:?}");

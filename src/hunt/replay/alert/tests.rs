@@ -68,48 +68,14 @@ fn the_alert_of_2023_is_written_as_recorded() {
     let rows = rows(&times);
     let alert = Alert::raise(&rule, &run, (AlertRows::All, &rows), 12, 0);
     let row = alert.row(&rule, &workspace());
-    let said = extended(&row);
-    let names: Vec<&str> = said.keys().map(String::as_str).collect();
-    assert_eq!(
-        names,
-        [
-            "Query Period",
-            "Trigger Operator",
-            "Trigger Threshold",
-            "Correlation Id",
-            "Search Query Results Overall Count",
-            "Data Sources",
-            "Query",
-            "Query Start Time UTC",
-            "Query End Time UTC",
-            "Analytic Rule Ids",
-            "Event Grouping",
-            "Analytic Rule Name",
-            "ProcessedBySentinel",
-            "Alert generation status",
-        ]
-    );
-    let mut said = said;
+    let mut said = extended(&row);
+    let mut recorded: Map<String, Value> =
+        serde_json::from_str(include_str!("recorded-2023.json")).expect("an object");
+    assert!(said.keys().eq(recorded.keys()), "{said:?}");
     assert_eq!(said["Correlation Id"].as_str().map(str::len), Some(36));
     said.remove("Correlation Id");
-    assert_eq!(
-        Value::Object(said),
-        json!({
-            "Query Period": "05:00:00",
-            "Trigger Operator": "GreaterThan",
-            "Trigger Threshold": "0",
-            "Search Query Results Overall Count": "12",
-            "Data Sources": "[\"contoso-sentinel\"]",
-            "Query": "// The query_now parameter represents the time (in UTC) at which the scheduled analytics rule ran to produce this alert.\nset query_now = datetime(2023-07-24T20:23:59.1070000Z);\nunion AzureActivity",
-            "Query Start Time UTC": "2023-07-24 15:23:59Z",
-            "Query End Time UTC": "2023-07-24 20:24:00Z",
-            "Analytic Rule Ids": "[\"11111111-58a9-4d66-af3a-b054778b4aa2\"]",
-            "Event Grouping": "SingleAlert",
-            "Analytic Rule Name": "Test alert",
-            "ProcessedBySentinel": "True",
-            "Alert generation status": "Full alert created",
-        })
-    );
+    recorded.remove("Correlation Id");
+    assert_eq!(said, recorded);
     // Recorded are 20:29:01.801 and 20:29:01.761, that is, two and a half seconds of work.
     let executed = json!("2023-07-24T20:28:59.107Z");
     let recorded = [

@@ -1,5 +1,4 @@
-//! What a query reads at any moment, where only a lowering for each question is certain to be right: a plan that is never run. Where it must be
-//! lowered for its lists alone, a plan that joins them.
+//! A query whose instant is left open: lowered once for all times, with joins in the place of lists, or for what it reads alone.
 
 use std::sync::Arc;
 
@@ -15,52 +14,62 @@ use crate::engine::Session;
 use crate::function::Env;
 use crate::function::value::Type;
 
-impl Session {
-    /// A plan that has all scans of a query, under the conditions that their rows must meet at any moment; nothing where that is not certain.
-    /// It is not to be run: values that the query is planned with may be others.
-    pub(in crate::engine) fn kql_scans(
-        &self,
-        query: &str,
-        options: &Options,
-    ) -> Option<LogicalPlan> {
-        let options = Options {
-            purpose: Purpose::Plan,
-            ..options.at(Env::OPEN)
-        };
-        let (frame, lowered) = self.shown(query, &options).ok()?;
-        let plan = frame.into_parts().1;
-        let is_all = !lowered.needs_times && has_all(&plan, &lowered).ok()?;
-        is_all.then_some(plan)
-    }
+/// For what a query is lowered whose instant is left open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Opening {
+    /// To be bound to times as it is.
+    Whole,
+    /// The same, with joins in the place of the lists that subqueries give: nothing where a list must be there before the query is planned, or
+    /// where the join could give other rows.
+    Joined,
+    /// For all its scans, under the conditions that their rows must meet at any moment. It is not to be run: values that the query is planned with
+    /// may be others.
+    Scans,
+}
 
-    /// The plan of a query with its times left open, and whether it puts its rows in an order of their own, with joins in the place of the lists
-    /// that subqueries give; nothing where a list must be there before the query is planned, or where the join could give other rows.
-    pub(in crate::engine) fn kql_joined(
+impl Session {
+    /// The plan of a query with its times left open, and whether it puts its rows in an order of their own; nothing where only a lowering for
+    /// each question is certain to be right, or says what is wrong.
+    pub(in crate::engine) fn kql_open(
         &self,
         query: &str,
         options: &Options,
+        opening: Opening,
     ) -> Option<(LogicalPlan, bool)> {
-        let options = Options {
-            joins_lists: true,
-            ..options.at(Env::OPEN)
+        let open = options.at(Env::OPEN);
+        let options = match opening {
+            Opening::Whole => open,
+            Opening::Joined => Options {
+                joins_lists: true,
+                ..open
+            },
+            Opening::Scans => Options {
+                purpose: Purpose::Plan,
+                ..open
+            },
         };
         let (frame, lowered) = self.shown(query, &options).ok()?;
         let plan = frame.into_parts().1;
-        let mut joined = Vec::new();
-        for plan in plans_within(&plan)
-            .ok()?
-            .iter()
-            .map(Arc::as_ref)
-            .chain([&plan])
-        {
-            lists(plan, &mut joined).ok()?;
-        }
-        // Texts are never null, and of those alone a join is certain to give what the list gives.
-        let is_joined = |one: &Awaited| one.ty == Type::String && joined.contains(&one.plan);
-        let is_whole = !lowered.needs_times && lowered.awaited.iter().all(is_joined);
+        let is_certain = match opening {
+            Opening::Whole => true,
+            Opening::Joined => is_joined(&plan, &lowered).ok()?,
+            Opening::Scans => has_all(&plan, &lowered).ok()?,
+        };
+        // Operators sort rows for themselves, too, by places that are other ones each time.
         let is_ordered = lowered.relation.ordered && is_sorted(&plan);
-        is_whole.then_some((plan, is_ordered))
+        (is_certain && !lowered.needs_times).then_some((plan, is_ordered))
     }
+}
+
+/// Whether each list of a query is joined, and the join gives what the list gives.
+fn is_joined(plan: &LogicalPlan, lowered: &Lowered) -> Result<bool> {
+    let mut joined = Vec::new();
+    for plan in plans_within(plan)?.iter().map(Arc::as_ref).chain([plan]) {
+        lists(plan, &mut joined)?;
+    }
+    // Texts are never null, and of those alone a join is certain to give what the list gives.
+    let is_joined = |one: &Awaited| one.ty == Type::String && joined.contains(&one.plan);
+    Ok(lowered.awaited.iter().all(is_joined))
 }
 
 /// Adds the subqueries of a plan that are lists; fails where one is anything else.

@@ -1,0 +1,39 @@
+use super::exit::Exit;
+use super::global::Global;
+use super::ui::Ui;
+use crate::fault::Result;
+
+mod asked;
+mod changes;
+mod denied;
+mod findings;
+mod login;
+mod sending;
+mod sent;
+
+/// Write mails to owners of documents, to managers and to the security team
+///
+/// Mails are files in an outbox, or go to a server with --smtp. What was sent is noted in the archive: nobody is told the same twice, and a run that
+/// was cut off is completed by the next. Mails to owners and managers hold no address, place, device, session or application of anybody.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    AccessDenied(denied::Args),
+    Findings(findings::Args),
+    LabelChanges(changes::Args),
+    Sent(sent::Args),
+}
+
+pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
+    match &args.command {
+        Command::AccessDenied(args) => denied::run(args, global, ui),
+        Command::Findings(args) => findings::run(args, global, ui),
+        Command::LabelChanges(args) => changes::run(args, global, ui),
+        Command::Sent(args) => sent::run(args, ui),
+    }
+}
