@@ -16,11 +16,12 @@
 //! | [`proof`] | what is missing in an archive, and whether it is still what was written |
 //! | [`rules`] | detections as coldtrail, Sentinel, Defender XDR and Sigma write them: loaded, checked, tested, explained |
 //! | [`hunt`] | rules run over an archive, once or at each time of their schedules: findings with evidence, alerts, incidents |
-//! | [`case`] | what documents are made of: denials, label changes, what findings are about |
+//! | [`case`] | what documents are made of: denials, label changes, figures, what findings are about |
 //! | [`notify`] | mails to owners, managers and the security team, and what was sent |
 //! | [`cost`] | what records weigh as Log Analytics bills them, and what they would cost at somebody's prices |
-//! | [`report`] | findings as HTML, JSON, CSV and Markdown; alerts and incidents as data |
+//! | [`report`] | all that an archive shows as one page, as sheets and as data; findings, alerts and incidents for programs |
 //! | [`indicators`] | what findings and denials name, as STIX 2.1, tiIndicator and CSV |
+//! | [`labels`] | the labels of an archive: their names and ranks, how often events name them, what happened to those of a document |
 //! | [`timeline`] | events of all tables in the order of time, each with a line for people |
 //! | [`cli`] | the only place that knows arguments, the terminal, the clock and exit codes |
 //!
@@ -81,6 +82,7 @@ pub mod hunt;
 pub mod indicators;
 pub mod ingest;
 pub mod kql;
+pub mod labels;
 pub mod notify;
 pub mod progress;
 pub mod proof;

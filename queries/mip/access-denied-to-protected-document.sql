@@ -4,7 +4,7 @@ name: Access to a protected document denied
 version: 1.0.0
 kind: Scheduled
 description: |
-  Someone tried to open an encrypted document and the rights management service refused. The audit log never holds
+  Someone tried to open an encrypted document and the rights management service refused. The audit log hardly ever holds
   these attempts: they come from the service's usage log (Get-AipServiceUserLog) or from an archive of
   InformationProtectionLogs_CL. They show that a document is in hands it was not meant for. One finding a user,
   document and hour.

@@ -5,8 +5,8 @@ version: 1.0.0
 kind: Scheduled
 description: |
   One user, or several users from one address, were refused ten or more times within an hour on at least three
-  protected documents. Somebody holds a collection of documents and tries which of them open. The audit log never
-  holds these attempts: they come from the rights management service's usage log or an archive of
+  protected documents. Somebody holds a collection of documents and tries which of them open. The audit log hardly
+  ever holds these attempts: they come from the rights management service's usage log or an archive of
   InformationProtectionLogs_CL. One finding a burst; one that goes on for days is a finding a day.
 severity: High
 queryFrequency: 1h

@@ -24,7 +24,7 @@ use crate::progress::Progress;
 use crate::text::counted;
 
 /// Version of the derivation: another one makes the rows of older ones be made again.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Derived rows that wait for their files, in bytes.
 const WAITING_BYTES: usize = 64 << 20;

@@ -1,8 +1,9 @@
 //! Labels that were lowered, removed or otherwise changed, and to whom those report who did it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::denial::{Lineage, Trace};
+use super::denials::{ASKED, numbered};
 use super::documents::{file_of, label};
 use super::label::Label;
 use super::reference;
@@ -133,5 +134,72 @@ pub(super) fn of(
             Ok(())
         },
     )?;
+    follow(session, &mut changes, window)?;
     Ok(changes)
+}
+
+/// What a log says of its changes beside what `LabelEvents` has: process, session and city, as expressions over the row `s`.
+const BESIDE: [(&str, [&str; 3]); 4] = [
+    (
+        "UnifiedAuditLog",
+        [
+            "json_as_text(s.\"AuditData\", 'Common', 'ProcessName')",
+            "json_as_text(s.\"AuditData\", 'AppAccessContext', 'AADSessionId')",
+            NONE,
+        ],
+    ),
+    (
+        "CloudAppEvents",
+        [
+            "json_as_text(s.\"RawEventData\", 'Common', 'ProcessName')",
+            "json_as_text(s.\"RawEventData\", 'AppAccessContext', 'AADSessionId')",
+            "s.\"City\"",
+        ],
+    ),
+    (
+        "MicrosoftPurviewInformationProtection",
+        ["json_as_text(s.\"Common\", 'ProcessName')", NONE, NONE],
+    ),
+    (
+        "InformationProtectionLogs_CL",
+        ["s.\"ProcessName_s\"", NONE, NONE],
+    ),
+];
+
+const NONE: &str = "CAST(NULL AS VARCHAR)";
+
+/// Adds what the records of changes say of where somebody was and with what, which `LabelEvents` has no columns for.
+fn follow(session: &Session, changes: &mut [LabelChange], window: Window) -> Result<()> {
+    let records = changes.iter().map(|c| (c.lineage.ingest, c.lineage.record));
+    let records: Vec<(i64, i64)> = records.collect();
+    let places: HashMap<(i64, i64), usize> = records.iter().copied().zip(0..).collect();
+    for (table, [process, key, city]) in BESIDE {
+        if !session.has(table) {
+            continue;
+        }
+        for asked in records.chunks(ASKED) {
+            let sql = format!(
+                "SELECT arrow_cast(s.\"_IngestId\", 'Int64') AS \"Ingest\", arrow_cast(s.\"_Record\", 'Int64') AS \"Number\", \
+                   {process} AS \"Process\", {key} AS \"Session\", {city} AS \"City\" \
+                 FROM stored.\"{table}\" AS s WHERE {} AND {}",
+                numbered(asked),
+                within(window, "s")
+            );
+            each(
+                session,
+                &sql,
+                |_| Ok(()),
+                |row| {
+                    if let Some(at) = places.get(&row.record(0)?) {
+                        let trace = &mut changes[*at].trace;
+                        trace.process = row.text(2)?;
+                        trace.session = row.text(3)?;
+                        trace.city = row.text(4)?;
+                    }
+                    Ok(())
+                },
+            )?;
+        }
+    }
+    Ok(())
 }

@@ -155,6 +155,7 @@ const RECORDS: [Log; 3] = [
         content: "json_as_text(s.\"AuditData\", 'IrmContentId')",
         result: "s.\"ResultStatus\"",
         session: "json_as_text(s.\"AuditData\", 'AppAccessContext', 'AADSessionId')",
+        process: "json_as_text(s.\"AuditData\", 'Common', 'ProcessName')",
         ..SILENT
     },
     Log {
@@ -162,6 +163,7 @@ const RECORDS: [Log; 3] = [
         content: "json_as_text(s.\"RawEventData\", 'IrmContentId')",
         result: "json_as_text(s.\"RawEventData\", 'ResultStatus')",
         session: "json_as_text(s.\"RawEventData\", 'AppAccessContext', 'AADSessionId')",
+        process: "json_as_text(s.\"RawEventData\", 'Common', 'ProcessName')",
         city: "s.\"City\"",
         platform: "s.\"OSPlatform\"",
         ..SILENT
@@ -170,12 +172,13 @@ const RECORDS: [Log; 3] = [
         table: "MicrosoftPurviewInformationProtection",
         content: "s.\"IrmContentId\"",
         result: "s.\"ResultStatus\"",
+        process: "json_as_text(s.\"Common\", 'ProcessName')",
         ..SILENT
     },
 ];
 
 /// Audit records that one query asks for by their numbers.
-const ASKED: usize = 10_000;
+pub(super) const ASKED: usize = 10_000;
 
 /// Tables whose denials are openings that failed, whatever the log of the service says of them.
 fn is_audit(table: &str) -> bool {
@@ -203,7 +206,7 @@ fn particulars_of_records(session: &Session, denials: &[Denial], window: Window)
 }
 
 /// A condition on a row `s` that holds for all of these records, and for few others: numbers of ingests and of records, each by itself.
-fn numbered(records: &[(i64, i64)]) -> String {
+pub(super) fn numbered(records: &[(i64, i64)]) -> String {
     let ingests: BTreeSet<i64> = records.iter().map(|(ingest, _)| *ingest).collect();
     let numbers: BTreeSet<i64> = records.iter().map(|(_, number)| *number).collect();
     let list = |numbers: &BTreeSet<i64>| {

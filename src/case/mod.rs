@@ -8,6 +8,8 @@
 //! - [`changes`], [`label`]: labels that were lowered or removed, and to whom those report who did it.
 //! - [`owner`]: persons, services, and what is neither.
 //! - [`mod@things`]: what a finding is about.
+//! - [`figures`]: what a report counts and draws; [`iso`](mod@iso), [`shortened`](mod@shortened): times and long
+//!   texts as documents say them.
 //! - `reference`: watchlists and names of accounts; `rows`: rows of answers.
 
 use crate::archive::ledger::Ledger;
@@ -18,9 +20,11 @@ use crate::hunt::Window;
 pub use allowed::{ALLOWLIST, Allowed};
 pub use changes::{Change, LOWERED, LabelChange, by_manager};
 pub use denial::{Denial, Lineage, Owner, Refusal, Trace};
+pub use iso::iso;
 pub use label::Label;
 pub use owner::{SERVICE_ACCOUNTS, is_address};
 pub use reference::MANAGERS;
+pub use shortened::{LONG, shortened};
 pub use things::{Thing, things};
 
 pub mod allowed;
@@ -28,10 +32,13 @@ pub mod changes;
 pub mod denial;
 mod denials;
 mod documents;
+pub mod figures;
+pub mod iso;
 pub mod label;
 pub mod owner;
 mod reference;
 mod rows;
+pub mod shortened;
 pub mod things;
 
 /// A snapshot of an archive, to make documents of.
@@ -62,6 +69,14 @@ impl<'a> Case<'a> {
     /// When the archive or a watchlist cannot be read, or there is no memory for so many.
     pub fn label_changes(&self, window: Window, actions: &[&str]) -> Result<Vec<LabelChange>> {
         changes::of(self.session, self.ledger, window, actions)
+    }
+
+    /// What a report counts and draws.
+    ///
+    /// # Errors
+    /// When the archive or a watchlist cannot be read, or there is no memory for what is counted.
+    pub fn figures(&self, asked: &figures::Asked<'_>) -> Result<figures::Counted> {
+        figures::of(self.session, self.ledger, asked)
     }
 
     /// What the organisation says to be its own, or to be left alone.

@@ -75,7 +75,10 @@ pub fn things(finding: &Finding) -> Vec<Thing> {
         }
         of_mapping(kind, &values, &mut all);
     }
-    all.into_iter().collect()
+    let mut things: Vec<Thing> = all.into_iter().collect();
+    // Who collects what these become keeps their room.
+    things.shrink_to_fit();
+    things
 }
 
 /// The things of one mapping, by the values of its identifiers.

@@ -20,8 +20,15 @@ pub const OTHER: &str = "Other";
 pub const PROTECTION: &str = "ProtectionChanged";
 /// An action that its source says did not succeed: nothing happened to the label.
 pub const FAILED: &str = "AttemptFailed";
-/// Types of audit records that are about labels, whatever their operation. From 206 on those of Teams and of Planner's rosters and plans.
-pub const RECORD_TYPES: [i32; 14] = [43, 71, 72, 75, 82, 83, 84, 93, 94, 95, 96, 206, 231, 418];
+/// The operation of a record of an interaction with Copilot.
+pub const COPILOT: &str = "CopilotInteraction";
+/// What happened to a document with a label that Copilot read for an answer.
+pub const READ_BY_COPILOT: &str = "ReadByCopilot";
+/// Types of audit records that are about labels, whatever their operation. From 206 on those of Teams, of Planner's rosters
+/// and plans, and of Viva Amplify.
+pub const RECORD_TYPES: [i32; 15] = [
+    43, 71, 72, 75, 82, 83, 84, 93, 94, 95, 96, 206, 231, 381, 418,
+];
 /// Signs of life of the clients, which are among the records of labels.
 pub const HEARTBEAT: &str = "HeartBeat";
 /// The operation of records about labels of mails.
@@ -30,6 +37,12 @@ pub const MAIL: &str = "MipLabel";
 pub const SECOND_OF_MAIL: i32 = 13;
 /// Type of records about protection.
 const PROTECTED: i32 = 95;
+/// Types of the records of the service that labels by itself.
+pub const BY_SERVICE: [i32; 4] = [71, 72, 75, 82];
+/// Type of the record of a labelled mail that says how it was labelled.
+pub const FIRST_OF_MAIL: i32 = 43;
+/// Type of the directory's records, which name what they are about in `Target`.
+pub const OF_DIRECTORY: i32 = 8;
 
 /// Whether a record of this operation is about a label whatever its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +52,7 @@ enum Alone {
 }
 
 /// Operation, what happened, and whether the operation says so by itself.
-const OPERATIONS: [(&str, &str, Alone); 29] = [
+const OPERATIONS: [(&str, &str, Alone); 30] = [
     ("SensitivityLabelApplied", "applied", Alone::Yes),
     ("FileSensitivityLabelApplied", "applied", Alone::Yes),
     ("SiteSensitivityLabelApplied", "applied", Alone::Yes),
@@ -75,6 +88,8 @@ const OPERATIONS: [(&str, &str, Alone); 29] = [
     ("RosterSensitivityLabelUpdated", "changed", Alone::Yes),
     ("Assign label to group.", "applied", Alone::Yes),
     ("Remove label from group.", "removed", Alone::Yes),
+    // One record for all that was read; those without a label are left out.
+    (COPILOT, READ_BY_COPILOT, Alone::Yes),
 ];
 
 /// What happened where somebody was not let to a document.
@@ -151,6 +166,12 @@ const REMOVED: &str = "LabelRemoved";
 
 /// What set a label, by number.
 const ACTION_SOURCES: [&str; 5] = ["None", "Default", "Auto", "Manual", "Recommended"];
+/// How the labelling client's analytics call the third of these.
+const AUTOMATIC: &str = "Automatic";
+/// What set the label of a mail, by the mode of its application.
+const MODES: [(&str, &str); 2] = [("Privileged", "Manual"), ("Standard", "Auto")];
+/// What Office for the web calls itself to SharePoint, whose records name no application.
+const WEB_CLIENT: &str = "MSWAC";
 
 /// Labels that Microsoft makes in a new tenant, by the fourth group of their ids. A tenant may have renamed them.
 const DEFAULTS: [&str; 12] = [
@@ -240,7 +261,8 @@ pub fn request(name: &str) -> Option<&'static str> {
 pub fn secured(name: &str) -> Option<&'static str> {
     let said = activity_of(name).map(|row| row.1);
     said.or_else(|| {
-        let known = BY_NAME.get(name);
+        // An interaction with Copilot is about labels where its record lists what was read, and this table has none.
+        let known = BY_NAME.get(name).filter(|_| name != COPILOT);
         let known = known.filter(|row| row.1 == Alone::Yes || name == MAIL);
         known.map(|row| row.0)
     })
@@ -287,13 +309,29 @@ pub fn event_type(text: &str) -> Option<&str> {
     (!name.is_empty()).then_some(name)
 }
 
-/// What set a label, by its name where a record has its number.
+/// What set a label, by its name where a record has its number or another spelling.
 pub fn action_source(text: &str) -> &str {
     let number = text.parse::<usize>().ok();
     let found = number.filter(|n| n.to_string() == text);
-    found
-        .and_then(|n| ACTION_SOURCES.get(n).copied())
-        .unwrap_or(text)
+    let numbered = found.and_then(|n| ACTION_SOURCES.get(n).copied());
+    let mut spelled = ACTION_SOURCES.into_iter();
+    let spelled = spelled.find(|name| name.eq_ignore_ascii_case(text));
+    let other = text.eq_ignore_ascii_case(AUTOMATIC);
+    let other = other.then_some(ACTION_SOURCES[2]);
+    numbered.or(spelled).or(other).unwrap_or(text)
+}
+
+/// What set the label of a mail, by the mode of the application that its record says.
+pub fn mode(text: &str) -> Option<&'static str> {
+    let found = MODES
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(text));
+    found.map(|(_, source)| *source)
+}
+
+/// The application that a record of SharePoint tells by its client only.
+pub fn web_application(agent: &str) -> Option<&'static str> {
+    agent.contains(WEB_CLIENT).then_some("Office for the web")
 }
 
 /// The id of a label as a record has it, in lower case and without braces; nothing where there is none, or a list of several.
@@ -351,6 +389,17 @@ fn changed(properties: &str, value: &str) -> Option<String> {
         Some(_) => None,
         None => label(0),
     })
+}
+
+/// The id of a label where a source may have its name instead.
+pub fn guid(text: &str) -> Option<Cow<'_, str>> {
+    id(text).filter(|id| is_guid(id))
+}
+
+/// The name of a label there.
+pub fn name_instead(text: &str) -> Option<&str> {
+    let name = text.trim();
+    (id(text).is_some() && guid(text).is_none()).then_some(name)
 }
 
 fn is_guid(text: &str) -> bool {
@@ -511,6 +560,13 @@ mod tests {
         assert_eq!(action_source("3"), "Manual");
         assert_eq!(action_source("03"), "03");
         assert_eq!(action_source("Manual"), "Manual");
+        assert_eq!(action_source("automatic"), "Auto");
+        assert_eq!(action_source("recommended"), "Recommended");
+        assert_eq!(action_source("Mandatory"), "Mandatory");
+        assert_eq!(mode("standard"), Some("Auto"));
+        assert_eq!(mode(""), None);
+        assert_eq!(name_instead(" Public "), Some("Public"));
+        assert_eq!(name_instead(NO_LABEL), None);
         let id = |group: &str| format!("DEFA4170-0d19-0005-{group}-bc88714345d2");
         assert_eq!(
             default_name(&id("000B")),

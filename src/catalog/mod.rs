@@ -7,11 +7,14 @@
 
 pub mod audit;
 mod column;
+pub mod copilot;
 mod described;
 mod enumeration;
+pub mod explorer;
 pub mod labels;
 mod lake;
 mod matching;
+pub mod places;
 mod published;
 mod side_tables;
 pub mod spellings;

@@ -119,7 +119,7 @@ const LABELS: &[Described] = &[
     (
         "Kind",
         String,
-        "What happened, before ranks of labels are asked: applied, changed, removed, AttemptFailed, FileOpened, AccessDenied, …",
+        "What happened, before ranks of labels are asked: applied, changed, removed, AttemptFailed, FileOpened, ReadByCopilot, AccessDenied, …",
     ),
     (
         "LabelEventType",
@@ -143,6 +143,16 @@ const LABELS: &[Described] = &[
     ("Owner", String, "Owner of the protection"),
     ("Application", String, "Application"),
     ("DeviceName", String, "Device"),
+    (
+        "SiteUrl",
+        String,
+        "Site of SharePoint or OneDrive in which it lies",
+    ),
+    (
+        "SiteLabelId",
+        String,
+        "Label of the site, where the source says it",
+    ),
     ("IPAddress", String, "Address of the client"),
     ("CountryCode", String, "Country, where Defender XDR says it"),
     ("Workload", String, "Workload"),

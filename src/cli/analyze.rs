@@ -7,7 +7,8 @@ use super::answer::text_into_file;
 use super::exit::Exit;
 use super::global::Global;
 use super::raised::refuse_existing;
-use super::ui::{self, Ui, answer, bytes_text};
+use super::report::{Found, heading, put_with};
+use super::ui::{self, Ui, answer};
 use super::zone::zone;
 use super::{hunt, ingest};
 use crate::archive::Archive;
@@ -15,6 +16,7 @@ use crate::convert::Choice;
 use crate::fault::{Error, Result};
 use crate::ingest::input;
 use crate::report;
+use crate::report::html::html;
 
 /// Ingest, hunt and report in one go
 ///
@@ -62,6 +64,8 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     // Nothing is stored, but what is excluded from a hunt is excluded here.
     let window = &args.hunting.window;
     Keep::default().swept(&archive, &session, &mut hunt, window, ui)?;
+    // The report is made of another one, and both would hold memory.
+    drop(session);
     let zone = args.show_tz.or(args.reading.zone());
     if let Some(zone) = zone {
         hunt.show_in(zone);
@@ -69,21 +73,18 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     answer(&format!("\n{}", hunt::describe(&hunt, ui::columns())))?;
     text_into_file(&results[0], &report::findings_json(&hunt))?;
     text_into_file(&results[1], &report::findings_csv(&hunt))?;
-    let report = report::html(
-        &session,
-        &archive,
-        &archive.ledger()?,
-        &hunt,
-        &report::Heading {
-            archive: path("archive").display().to_string(),
-            now: args.hunting.window.now(),
-            from: args.hunting.window.from(),
-            to: args.hunting.window.to(),
-            zone,
-            bytes_text,
-        },
-    )?;
-    text_into_file(&results[2], &report)?;
+    let heading = heading(&path("archive"), window, zone);
+    let found = Found {
+        archive: &archive,
+        hunt: &hunt,
+        hunting: &args.hunting,
+        users: &[],
+        inside: &[],
+    };
+    let data = found.data(&heading, global)?;
+    put_with(Some(&results[2]), |out, place| {
+        html(&data, None, out, place)
+    })?;
     ui.say(&format!("\nreport: {}", results[2].display()));
     Ok(ingest::exit(&summary).and(hunt::exit(&hunt, &args.hunting)))
 }

@@ -24,6 +24,7 @@ use crate::engine::{Session, Source};
 use crate::fault::{Level, Result};
 use crate::function::value::UNIX_EPOCH_TICKS;
 use crate::hunt::{self, Choice, Finding, Hunt, Status, Unjudged};
+use crate::progress::Silent;
 use crate::report;
 use crate::rules::{self, Severity};
 
@@ -151,6 +152,38 @@ impl Hunting {
             geography: self.geoip.as_deref().map(geography).transpose()?,
             ..Options::default()
         })
+    }
+}
+
+impl Hunting {
+    /// What there is in another time than the one that is asked for, without a word.
+    pub(super) fn found_in(
+        &self,
+        archive: &Archive,
+        window: hunt::Window,
+        global: &Global,
+    ) -> Result<Hunt> {
+        let pack = rules::load_to_run(&self.rules)?;
+        let ledger = archive.ledger()?;
+        let choice = Choice {
+            level: self.min_level,
+            window,
+        };
+        let reach = hunt::reach(&pack, &choice);
+        let mut options = global.engine(None)?;
+        options.timeout = Some(self.patience());
+        options.now = Some(self.window.now());
+        options.seen = self.window.seen();
+        (options.from, options.to) = (reach.from, reach.to);
+        let mut how = self.asking(&ledger)?;
+        if let Some(to) = window.to {
+            how.now = to.saturating_mul(10).saturating_add(UNIX_EPOCH_TICKS);
+        }
+        let mut session = Session::open(Source::Archive(archive), &options)?;
+        let mut hunt = hunt::sweep_with(&mut session, &pack, &choice, &how, &ledger, &Silent)?;
+        let ui = Ui::silent();
+        Keep::default().swept(archive, &session, &mut hunt, &self.window, &ui)?;
+        Ok(hunt)
     }
 }
 

@@ -20,6 +20,7 @@ mod hunt;
 mod indicators;
 mod ingest;
 mod kql;
+mod labels;
 mod layout;
 mod machine;
 mod notify;
@@ -27,6 +28,7 @@ mod pipe;
 mod raised;
 mod remarks;
 mod replay;
+mod report;
 mod rules;
 mod sql;
 mod summary;
@@ -68,10 +70,12 @@ enum Command {
     Cost(cost::Args),
     Sql(sql::Args),
     Kql(kql::Args),
+    Labels(labels::Args),
     Hunt(hunt::Args),
     Indicators(indicators::Args),
     Alerts(alerts::Args),
     Notify(notify::Args),
+    Report(report::Args),
     Rules(rules::Args),
     Timeline(timeline::Args),
 }
@@ -133,10 +137,12 @@ fn command(arguments: Vec<OsString>) -> ExitCode {
         Command::Cost(args) => cost::run(&args, global, &ui),
         Command::Sql(args) => sql::run(&args, global, &ui),
         Command::Kql(args) => kql::run(&args, global, &ui),
+        Command::Labels(args) => labels::run(&args, global, &ui),
         Command::Hunt(args) => hunt::run(&args, global, &ui),
         Command::Indicators(args) => indicators::run(&args, global, &ui),
         Command::Alerts(args) => alerts::run(&args, global, &ui),
         Command::Notify(args) => notify::run(&args, global, &ui),
+        Command::Report(args) => report::run(&args, global, &ui),
         Command::Rules(args) => rules::run(&args, global, &ui),
         Command::Timeline(args) => timeline::run(&args, global, &ui),
     };

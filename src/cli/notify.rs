@@ -11,6 +11,8 @@ mod login;
 mod sending;
 mod sent;
 
+pub(super) use sending::{Sending, Subject, Wanted};
+
 /// Write mails to owners of documents, to managers and to the security team
 ///
 /// Mails are files in an outbox, or go to a server with --smtp. What was sent is noted in the archive: nobody is told the same twice, and a run that

@@ -346,12 +346,12 @@ const OURS: [(&str, &str); 2] = [
 ];
 
 /// What the columns of `LabelEvents` are.
-const LABEL_COLUMNS: [(&str, &str); 32] = [
+const LABEL_COLUMNS: [(&str, &str); 34] = [
     ("TimeGenerated", "When it happened, UTC"),
     ("Timestamp", "The same, under its name in Defender XDR"),
     (
         "Action",
-        "LabelApplied, LabelUpgraded, LabelDowngraded, LabelChanged, LabelRemoved, AttemptFailed, FileOpened, AccessDenied, …",
+        "LabelApplied, LabelUpgraded, LabelDowngraded, LabelChanged, LabelRemoved, AttemptFailed, FileOpened, ReadByCopilot, AccessDenied, …",
     ),
     (
         "LabelEventType",
@@ -385,6 +385,11 @@ const LABEL_COLUMNS: [(&str, &str); 32] = [
     ("Owner", "Owner of the protection"),
     ("Application", "Application in which it was done"),
     ("DeviceName", "Device on which it was done"),
+    (
+        "SiteUrl",
+        "Site of SharePoint or OneDrive in which it lies, or that it was done to",
+    ),
+    ("SiteLabelId", "Label of the site, where the source says it"),
     ("IPAddress", "Address without a port"),
     (
         "CountryCode",

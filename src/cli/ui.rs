@@ -39,6 +39,15 @@ impl Ui {
         }
     }
 
+    /// One that says only what went wrong.
+    pub(super) fn silent() -> Self {
+        Ui {
+            quiet: true,
+            verbose: false,
+            color: false,
+        }
+    }
+
     fn paint(&self, code: &str, text: &str) -> String {
         if self.color {
             format!("\u{1b}[{code}m{text}\u{1b}[0m")

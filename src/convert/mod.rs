@@ -40,7 +40,9 @@ pub use recognise::Planned;
 pub use store::identity;
 pub use summary::{Choice, Fault, Options, ReadBefore, Summary};
 pub use tally::Tally;
-pub use watchlists::{Planned as PlannedList, notes as watchlist_notes, plan as plan_watchlists};
+pub use watchlists::{
+    Made as MadeList, Planned as PlannedList, notes as watchlist_notes, plan as plan_watchlists,
+};
 
 use blocks::Pieces;
 use caught::caught;
@@ -50,6 +52,7 @@ use read::Reader;
 use spoiled::Failing;
 use steps::Steps;
 use store::Store;
+use watchlists::{Stored, Taken};
 
 /// Blocks in flight, for each core.
 const BLOCKS_PER_CORE: usize = 2;
@@ -114,6 +117,47 @@ fn ingest_with(
         summary.known.retain(|known| !own.contains(&known.ingest));
     }
     Ok(summary)
+}
+
+/// Puts a watchlist that is made of the archive's own into its place, as one commit: `make` is given the list as it is while nobody else writes,
+/// and says what it is to be, or nothing where it stays. The ledger keeps the hash of the one that goes. `name` is that of the file, such as
+/// `Labels.csv`.
+///
+/// # Errors
+/// When the archive's list cannot be read, the archive cannot be written, and what `make` says.
+pub fn change_list(
+    archive: &Archive,
+    name: &str,
+    now: i64,
+    progress: &dyn Progress,
+    make: impl FnOnce(Option<&[u8]>) -> Result<Option<MadeList>>,
+) -> Result<bool> {
+    let lock = archive.lock(|| progress.step("waiting for another ingest into this archive"))?;
+    let snapshot = derived::begin(archive, now, &lock, progress)?;
+    let own = stored_list(archive, name)?;
+    let content = own.as_ref().map(|list| list.content.as_slice());
+    let Some(made) = make(content)? else {
+        return Ok(false);
+    };
+    let mut store = Store::new(archive, &lock, Arc::new(snapshot), now, STEPS);
+    store.take(vec![Taken::made(name, made, own)]);
+    store.commit(&mut Vec::new())?;
+    Ok(true)
+}
+
+/// The content of an archive's watchlist, by the name of its file in whatever case; nothing where it has none.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn list_of(archive: &Archive, name: &str) -> Result<Option<Vec<u8>>> {
+    Ok(stored_list(archive, name)?.map(|list| list.content))
+}
+
+fn stored_list(archive: &Archive, name: &str) -> Result<Option<Stored>> {
+    watchlists::stored(archive.root(), name).map_err(|reason| Error::Unusable {
+        path: archive.root().to_path_buf(),
+        reason,
+    })
 }
 
 /// The inputs are read and what is in them is committed, or read until coldtrail fails on blocks of them.

@@ -449,6 +449,9 @@ impl<'a> Store<'a> {
         };
         let mut id = self.next_id;
         let mut note = format!("{} rows", taken.rows);
+        if let Some(origin) = &taken.origin {
+            note.push_str(&format!(" from {origin}"));
+        }
         if let Some(old) = &taken.replaces {
             let hash = hex::encode(Sha256::digest(&old.content));
             let lists = self.snapshot.ledger.watchlists();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::archive::Archive;
 use crate::ingest::input::{Found, Input};
-use crate::ingest::watchlist::{self, Watchlist};
+use crate::ingest::watchlist::{self, Form, Watchlist};
 
 /// The archive's folder of watchlists.
 const FOLDER: &str = "watchlists";
@@ -27,8 +27,37 @@ pub(super) struct Taken {
     pub rows: u64,
     /// What is to be said of how it was read.
     pub remarks: Vec<String>,
+    /// What the ledger is to say of where it is from, where it is more than a file of its name.
+    pub origin: Option<String>,
     /// The archive's list that it replaces.
     pub replaces: Option<Stored>,
+}
+
+/// A list that was made, and not read as it is.
+#[derive(Debug)]
+pub struct Made {
+    /// The list as CSV.
+    pub content: Vec<u8>,
+    /// How many rows it has.
+    pub rows: u64,
+    /// What it was made of, for the ledger.
+    pub origin: String,
+}
+
+impl Taken {
+    /// A list that was made, in the place of the archive's own.
+    pub(super) fn made(name: &str, made: Made, replaces: Option<Stored>) -> Taken {
+        let own = replaces.as_ref().map(|own| own.name.clone());
+        Taken {
+            name: own.unwrap_or_else(|| name.to_string()),
+            source: PathBuf::new(),
+            content: made.content,
+            rows: made.rows,
+            remarks: Vec::new(),
+            origin: Some(made.origin),
+            replaces,
+        }
+    }
 }
 
 /// What becomes of the lists among the inputs. Those that the archive has already are in neither.
@@ -241,11 +270,12 @@ fn read(file: &Path) -> Outcome<Taken> {
         name: format!("{name}.csv"),
         source: file.to_path_buf(),
         rows: list.rows() as u64,
-        content: match list.is_json() {
-            true => list.to_csv(),
-            false => content,
+        content: match list.form() {
+            Form::Csv => content,
+            _ => list.to_csv(),
         },
         remarks,
+        origin: None,
         replaces: None,
     })
 }

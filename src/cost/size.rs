@@ -173,8 +173,11 @@ fn is_counted(table: &Table, column: &Column, is_product: bool) -> bool {
         // The other columns are parts of the audit record.
         return table.columns[record].name == name;
     }
-    // coldtrail's own clean form of an address stands in tables of its own only.
-    let is_own = !is_product && name == "IPAddress" && table.position("ClientIP").is_some();
+    // coldtrail's own clean form of an address stands in tables of its own only, beside the columns it is taken from.
+    let beside = ["ClientIP", "RequesterLocation"];
+    let is_own = !is_product
+        && name == "IPAddress"
+        && beside.iter().any(|from| table.position(from).is_some());
     !FREE.contains(&name) && !STANDARD.contains(&name) && !is_own
 }
 
@@ -325,6 +328,10 @@ mod tests {
         assert!(bytes.contains("AuditData"), "{bytes}");
         assert!(!bytes.contains("RecordTypeName"), "{bytes}");
         assert!(!bytes.contains(EXTRA), "{bytes}");
+        for table in ["AipServiceUserLog", "AipServiceTrackingLog"] {
+            let bytes = record(catalog().get(table).expect("a table")).bytes;
+            assert!(!bytes.contains("\"IPAddress\""), "{table}: {bytes}");
+        }
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringArray};
-use arrow::datatypes::{DataType, Int32Type};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, ListBuilder, StringArray, StringBuilder};
+use arrow::datatypes::{DataType, Field, Int32Type};
 use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
 
 use crate::archive::app_id;
-use crate::catalog::{audit, labels};
+use crate::catalog::{audit, copilot, explorer, labels, places};
 use crate::fault::Result;
 use crate::text::address;
 
@@ -93,6 +93,28 @@ fn label_spellings(context: &SessionContext) {
     text_to_text(context, "label_event_type", |t| {
         owned(labels::event_type(t))
     });
+    text_to_text(context, "label_mode", |t| owned(labels::mode(t)));
+    text_to_text(context, "label_web_application", |t| {
+        owned(labels::web_application(t))
+    });
+    text_to_text(context, "label_guid", |t| {
+        labels::guid(t).map(Cow::into_owned)
+    });
+    text_to_text(context, "label_name_instead", |t| {
+        owned(labels::name_instead(t))
+    });
+    text_to_text(context, "label_explored", |t| owned(explorer::activity(t)));
+    text_to_text(context, "label_explored_file", |t| {
+        owned(explorer::of_labelled(t))
+    });
+    text_to_text(context, "label_site", places::site);
+    text_to_text(context, "label_site_of", places::site_of);
+    text_to_text(context, "label_group_of", places::group_of);
+    text_to_text(context, "copilot_host", copilot::host);
+    text_to_text(context, "copilot_name", copilot::name);
+    text_to_text(context, "copilot_path", copilot::path);
+    text_to_text(context, "copilot_label", copilot::label);
+    text_to_texts(context, "copilot_reads", copilot::reads);
 }
 
 /// A user in one spelling: the address of an account (UPN) in lower case, without blanks around it. What is no address stays as it is.
@@ -155,6 +177,29 @@ fn text_to_text(context: &SessionContext, name: &str, of: fn(&str) -> Option<Str
                 .map(|i| texts.is_valid(i).then(|| texts.value(i)).and_then(of))
                 .collect();
             Ok(ColumnarValue::Array(Arc::new(out) as ArrayRef))
+        }),
+    );
+    context.register_udf(udf);
+}
+
+fn text_to_texts(context: &SessionContext, name: &str, of: fn(&str) -> Vec<String>) {
+    let udf = create_udf(
+        name,
+        vec![DataType::Utf8],
+        DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))),
+        Volatility::Immutable,
+        Arc::new(move |args: &[ColumnarValue]| {
+            let arrays = ColumnarValue::values_to_arrays(args)?;
+            let texts = arrays[0].as_string::<i32>();
+            let mut out = ListBuilder::new(StringBuilder::new());
+            for i in 0..texts.len() {
+                let found = texts.is_valid(i).then(|| of(texts.value(i)));
+                for text in found.unwrap_or_default() {
+                    out.values().append_value(text);
+                }
+                out.append(true);
+            }
+            Ok(ColumnarValue::Array(Arc::new(out.finish()) as ArrayRef))
         }),
     );
     context.register_udf(udf);

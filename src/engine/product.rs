@@ -253,6 +253,10 @@ impl VisitorMut for Unnamed {
     fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<()> {
         // Parentheses around joins, and whatever else has columns of its own making.
         match table {
+            // `AS t(a, b)` names all columns of a table, in their order.
+            TableFactor::Table {
+                alias: Some(alias), ..
+            } if !alias.columns.is_empty() => ControlFlow::Break(()),
             TableFactor::Table { .. } | TableFactor::Derived { .. } => ControlFlow::Continue(()),
             _ => ControlFlow::Break(()),
         }

@@ -165,12 +165,14 @@ impl Finding {
         let text = |name: &str| -> Result<String> {
             column(name).map_or(Ok(String::new()), |c| output::cell(c, row))
         };
-        // A map that grows ends twice as large, and there are many.
-        let mut details = Map::with_capacity(schema.fields().len());
+        // What grows ends larger than it needs to be, and there are many findings.
+        let is_beside = |name: &str| name.starts_with('_') || name == TIME || name == END_TIME;
+        let names = schema.fields().iter().map(|field| field.name());
+        let mut details = Map::with_capacity(names.filter(|name| !is_beside(name)).count());
         let mut times = Vec::new();
         for (i, field) in schema.fields().iter().enumerate() {
             let name = field.name();
-            if name.starts_with('_') || name == TIME || name == END_TIME {
+            if is_beside(name) {
                 continue;
             }
             let value = output::json_of(field, batch.column(i), row)?;
@@ -194,13 +196,17 @@ impl Finding {
             }
         }
         let last = text(END_TIME)?;
+        let mut entities = entities(rule, schema, batch, row)?;
+        entities.shrink_to_fit();
+        let mut evidence = evidence(sources);
+        evidence.shrink_to_fit();
         let mut finding = Finding {
             last: (!last.is_empty() && last != first).then_some(last),
             first,
-            entities: entities(rule, schema, batch, row)?,
+            entities,
             details,
             times,
-            evidence: evidence(sources),
+            evidence,
             ..Finding::bare(rule)
         };
         if rule.alert_details != AlertDetails::default() || !rule.custom_details.is_empty() {

@@ -235,6 +235,7 @@ pub fn sweep_with(
     sweep.trace(&mut found);
     hunt.outcomes.extend(outcomes);
     hunt.findings = found.into_iter().flatten().collect();
+    hunt.findings.shrink_to_fit();
     hunt.events = summary::events(ledger, &reads);
     put_in_order(&mut hunt);
     if hunt.findings.iter().any(|f| f.severity < choice.level) {

@@ -18,6 +18,44 @@ pub const FINDINGS_HEADER: &str =
 pub const TIMELINE_HEADER: &str = "datetime,timestamp_desc,message,user,address,place,application,device,session,object,action,result,count,\
     table,event_id,ingest,record,file";
 
+/// First lines of label changes as CSV, and of the figures of a report. No product writes them.
+const FIGURES: [&str; 21] = [
+    "time,action,user,file,label_before,label_after,justification",
+    "time,action,user,file,label_before,label_after,justification,manager,application,device,address,ingest,record",
+    "figure,value,now,before,change_percent",
+    "from,high,medium,low,informational",
+    "day,users,devices",
+    "label,id,name_is,rank,applied,upgraded,downgraded,removed,opened,denied",
+    "from,from_rank,to,to_rank,action,count,users",
+    "of,name,day,events,usual,times",
+    "time,action,user,manager,file,label_before,label_after,justification,application,device,address,ingest,record",
+    "day,inside,outside,unknown",
+    "user,denials",
+    "time,user,side,result,document,label,owner,address,country,device,application,ingest,record",
+    "day,lowered,sign_ins,failed,risky",
+    "user,day,lowered,time,result,reason,risk,address,country,application,device",
+    "time,what,why,findings,severity,user,address,action,object,application,table,ingest,record",
+    "rule,name,severity,status,reason,findings,tactics,techniques,not_judged,version,sha256",
+    "ingest,file,sha256,bytes,kind,container,tables,records,events,duplicates,revisions,quarantined,first,last,status,note",
+    "kind,table,where,from,to,expected,found,explanation",
+    "table,rows,first,last",
+    "reason,records,example",
+    "exclusion,alerts",
+];
+/// The same of people; label actions stand behind.
+const PEOPLE: &str = "user,name,manager,high,medium,low,informational,denied,denied_to_others,sign_ins,failed_sign_ins,risky_sign_ins,first,last";
+/// What a report ranks by label events, whose actions stand behind, and by denials.
+const RANKED_BY_EVENTS: [&str; 7] = [
+    "user",
+    "label",
+    "application",
+    "site",
+    "extension",
+    "how",
+    "justification",
+];
+const RANKED_BY_DENIALS: [&str; 5] = ["owner", "domain", "label", "document", "result"];
+
 /// The column `mode` of each line of a timeline as a body file.
 pub const BODY_MODE: &str = "coldtrail";
 
@@ -78,6 +116,10 @@ fn has_mark(head: &[u8]) -> bool {
             return matches!(behind.first(), None | Some(b'\n' | b'\r'));
         }
     }
+    let line = rest.split(|b| matches!(*b, b'\n' | b'\r')).next();
+    if is_figure(line.unwrap_or_default()) {
+        return true;
+    }
     if rest.starts_with(b"<") {
         return memchr::memmem::find(rest, META).is_some();
     }
@@ -93,6 +135,40 @@ fn has_mark(head: &[u8]) -> bool {
         }
     }
     rest.starts_with(b"\"coldtrail ")
+}
+
+/// Whether a line is the first of a figure as CSV.
+fn is_figure(line: &[u8]) -> bool {
+    let Ok(line) = std::str::from_utf8(line) else {
+        return false;
+    };
+    let over_time = line.strip_prefix("from");
+    let over_time = over_time.and_then(|rest| rest.strip_suffix(",users,devices"));
+    let with_actions = [
+        ranked(line, &RANKED_BY_EVENTS, "label_events"),
+        line.strip_prefix(PEOPLE),
+        over_time,
+    ];
+    FIGURES.contains(&line)
+        || with_actions.into_iter().flatten().any(are_actions)
+        || ranked(line, &RANKED_BY_DENIALS, "denials") == Some(",inside,outside,unknown")
+}
+
+/// What stands behind one of these names and the column of its sums.
+fn ranked<'l>(line: &'l str, names: &[&str], sums: &str) -> Option<&'l str> {
+    let (name, rest) = line.split_once(',')?;
+    let rest = rest.strip_prefix(sums)?;
+    names.contains(&name).then_some(rest)
+}
+
+/// Whether columns are label actions, or there are none.
+fn are_actions(columns: &str) -> bool {
+    let is_action = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.chars().all(|c| c.is_ascii_alphanumeric())
+    };
+    let names = columns.strip_prefix(',');
+    columns.is_empty() || names.is_some_and(|names| names.split(',').all(is_action))
 }
 
 #[cfg(test)]
@@ -127,6 +203,19 @@ mod tests {
                 false,
             ),
             (format!("0|{BODY_MODE}"), false),
+            (
+                "user,label_events,LabelApplied,FileOpened\nann,2,1,1\n".into(),
+                true,
+            ),
+            ("user,label_events\r\n".into(), true),
+            ("user,label_events,comment\n".into(), false),
+            ("from,LabelApplied,users,devices\n".into(), true),
+            ("from,to,users,devices\n".into(), false),
+            (format!("{PEOPLE},LabelApplied\n"), true),
+            ("owner,denials,inside,outside,unknown\n".into(), true),
+            ("owner,denials\n".into(), false),
+            ("exclusion,alerts\n".into(), true),
+            ("exclusion,alerts,notes\n".into(), false),
             ("<html></html>".into(), false),
             (String::new(), false),
         ] {

@@ -1,5 +1,5 @@
 //! Watchlists: CSV files of reference data with a header, all columns text. Read here for the ingest, which takes them, and for
-//! queries, which ask them. A list may come as JSON; the archive has it as CSV.
+//! queries, which ask them. A list may come as JSON, CLIXML or Format-List text; the archive has it as CSV.
 //!
 //! The list of sensitivity labels may be in the spelling of `Get-Label` or Graph; here its columns have one name.
 //!
@@ -18,11 +18,13 @@ use super::input;
 use crate::fault::Error;
 use crate::text::noun;
 
+mod clixml;
 mod labels;
 mod list;
 mod pages;
+mod paragraphs;
 
-pub use list::Watchlist;
+pub use list::{Form, Watchlist};
 use list::{MAX_COLUMNS, Result};
 
 /// The watchlist of sensitivity labels, which the label views read.
@@ -30,6 +32,13 @@ pub const LABELS: &str = "Labels";
 
 /// Lists that the built-in rules name.
 const KNOWN: [&str; 3] = [LABELS, "CriticalFiles", "SuperUsers"];
+
+/// What is said of what PowerShell shows where nobody says how.
+const CONSOLE: &str = "it is a table of PowerShell's console, which leaves out what does not fit: \
+    `Format-List`, `Export-Csv` or `ConvertTo-Json` write all of it";
+
+/// What is said of pages after which more would come.
+const GOES_ON: &str = "it is not the whole list: the rest is behind its @odata.nextLink";
 
 /// Longest list that is read; Sentinel takes 500 MB.
 const MAX_BYTES: u64 = 512 << 20;
@@ -47,15 +56,21 @@ impl Watchlist {
             return Err(what.into());
         }
         let (text, remark) = text_of(content)?;
-        let mut list = match pages::is_json(&text) {
-            true => Watchlist::of_rows(pages::read(&text, name == LABELS)?),
-            false => Watchlist::of_csv(&text)?,
+        let mut list = if pages::is_json(&text) {
+            Watchlist::of_rows(pages::read(&text, name == LABELS)?, Form::Json)
+        } else if clixml::is_clixml(&text) {
+            Watchlist::of_rows(clixml::read(&text)?, Form::Clixml)
+        } else if paragraphs::is_paragraphs(&text) {
+            Watchlist::of_rows(paragraphs::read(&text)?, Form::FormatList)
+        } else {
+            Watchlist::of_csv(&text).map_err(|why| explained(why, &text))?
         };
         list.remarks.extend(remark);
         check_header(&list.header)?;
         if name == LABELS {
             let first = |column| list.column(column).flatten().next();
-            let header = labels::rename(&list.header, &first)?;
+            let header = labels::rename(&list.header, &first);
+            let header = header.map_err(|why| explained(why, &text))?;
             let renamed: Vec<String> = list
                 .header
                 .iter()
@@ -74,7 +89,7 @@ impl Watchlist {
         Ok(list)
     }
 
-    fn of_rows(rows: pages::Rows) -> Watchlist {
+    fn of_rows(rows: pages::Rows, form: Form) -> Watchlist {
         let width = rows.header.len();
         let (mut text, mut ends) = (String::new(), Vec::new());
         for row in &rows.cells {
@@ -88,8 +103,12 @@ impl Watchlist {
             rows: rows.cells.len(),
             text,
             ends,
-            json: true,
-            remarks: Vec::new(),
+            form,
+            remarks: rows
+                .goes_on
+                .then(|| GOES_ON.to_string())
+                .into_iter()
+                .collect(),
         }
     }
 
@@ -161,7 +180,7 @@ impl Watchlist {
             rows,
             text,
             ends,
-            json: false,
+            form: Form::Csv,
             remarks: Vec::new(),
         })
     }
@@ -190,6 +209,17 @@ pub fn name_of_other(file: &Path) -> Option<String> {
     name_of(&file.with_extension("csv")).filter(|_| is_other)
 }
 
+/// Why a text is no list; a table of the console is said to be one.
+fn explained(why: String, text: &str) -> String {
+    /// Lines among which the one below its header stands.
+    const LINES: usize = 5;
+    let is_rule = |line: &str| line.contains("--") && line.chars().all(|c| matches!(c, '-' | ' '));
+    match text.lines().take(LINES).any(|line| is_rule(line.trim())) {
+        true => CONSOLE.into(),
+        false => why,
+    }
+}
+
 /// What a file is that is no list of text, and what to do.
 fn foreign(content: &[u8]) -> Option<&'static str> {
     const WORKBOOK: &str = "it is an Excel workbook: save its sheet as CSV";
@@ -211,9 +241,8 @@ fn foreign(content: &[u8]) -> Option<&'static str> {
     Some(match content {
         [b'P', b'K', 3, 4, ..] | [0xd0, 0xcf, 0x11, 0xe0, ..] => WORKBOOK,
         [0x1f, 0x8b, ..] => "it is packed with gzip: unpack it",
-        _ if has(b"<Objs ") => {
-            "it is PowerShell's Export-Clixml: export it with Export-Csv or ConvertTo-Json"
-        }
+        // Objects of PowerShell are lists.
+        _ if has(b"<Objs") => return None,
         _ if bare.starts_with(b"<") || is_utf16 => "it is XML or HTML, no list",
         _ if bare.starts_with(b"{\"error\"") => "it is an error answer of an interface, no list",
         _ => return None,
@@ -439,12 +468,12 @@ mod tests {
     fn a_list_out_of_json_is_the_same_as_csv() {
         let json = br#"[{"Guid":"22222222-0000-4000-8000-000000000001","DisplayName":"a, \"b\"\nc"},{"DisplayName":null,"Priority":2}]"#;
         let list = Watchlist::parse(LABELS, json).expect("a list");
-        assert!(list.is_json());
+        assert_eq!(list.form(), Form::Json);
         assert_eq!(list.header(), ["Id", "Name", "Rank"]);
         assert!(list.has_labels());
         let csv = list.to_csv();
         let again = Watchlist::parse(LABELS, &csv).expect("a list");
-        assert!(!again.is_json());
+        assert_eq!(again.form(), Form::Csv);
         assert_eq!(again.header(), list.header());
         for column in 0..3 {
             let cells: Vec<_> = again.column(column).collect();

@@ -5,14 +5,15 @@
 //! name with a gap than a place that is told.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
 
 use super::known::Known;
-use super::redact::without;
-use super::spelled::folded;
+use super::redact::{replaced, without};
+use super::spelled::{Spelled, folded};
 use crate::case::Trace;
 use crate::text::safe::seen;
 
@@ -60,9 +61,12 @@ impl Hidden {
             if hidden.addresses.add(text) {
                 continue;
             }
-            let (word, _) = folded(text);
-            if word.len() >= SHORTEST {
-                words.insert(word);
+            let (word, _) = folded(&Spelled::of(text));
+            let bare = word.iter().skip_while(|c| **c == '-');
+            let bare: Vec<char> = bare.copied().collect();
+            let bare = bare.strip_suffix(&['-']).unwrap_or(&bare);
+            if bare.len() >= SHORTEST {
+                words.insert(bare.to_vec());
             }
         }
         for word in words {
@@ -76,34 +80,35 @@ impl Hidden {
 
     /// The text with [`WITHHELD`] in the place of each of these, where it stands as a word of its own.
     fn removed_from(&self, text: &str) -> String {
-        let (chars, places) = folded(text);
+        let spellings = [Some(Spelled::of(text)), Spelled::decoded(text)];
+        let found = spellings.into_iter().flatten();
+        let found = found.flat_map(|plain| self.found_in(&plain));
+        replaced(text, found.collect(), WITHHELD)
+    }
+
+    /// Where they stand in the text that was spelled out.
+    fn found_in(&self, plain: &Spelled) -> Vec<Range<usize>> {
+        let (chars, places) = folded(plain);
         let joins = |at: usize| chars.get(at).is_some_and(|c| c.is_alphanumeric());
-        let (mut out, mut from, mut at) = (String::with_capacity(text.len()), 0, 0);
+        let (mut found, mut at) = (Vec::new(), 0);
         while at < chars.len() {
-            let begins = at == 0 || !joins(at - 1) || !joins(at);
+            let begins = at == 0 || !joins(at - 1);
             let words = self.words.get(&chars[at]).filter(|_| begins);
-            let found = words.into_iter().flatten().find(|word| {
+            let word = words.into_iter().flatten().find(|word| {
                 let end = at + word.len();
-                chars[at..].starts_with(word) && !(joins(end - 1) && joins(end))
+                chars[at..].starts_with(word) && !joins(end)
             });
-            let Some(word) = found else {
+            let Some(word) = word else {
                 at += 1;
                 continue;
             };
-            let (start, last) = (places[at], places[at + word.len() - 1]);
+            // To the end of the last character, not of what parts it from the next.
+            let last = places[at + word.len() - 1];
+            let long = plain.text[last..].chars().next().map_or(0, char::len_utf8);
+            found.push(plain.written(&(places[at]..last + long)));
             at += word.len();
-            // A character of which a part is meant goes whole.
-            while places.get(at).is_some_and(|place| *place <= last) {
-                at += 1;
-            }
-            if start >= from {
-                out.push_str(&text[from..start]);
-                out.push_str(WITHHELD);
-            }
-            from = places.get(at).copied().unwrap_or(text.len());
         }
-        out.push_str(&text[from..]);
-        out
+        found
     }
 }
 
@@ -238,6 +243,12 @@ mod tests {
             ),
             ("opened by Reader 9", "opened by [removed] 9"),
             ("Ko\u{308}ln.docx", "[removed].docx"),
+            ("K%C3%B6ln, K&#246;ln.docx", "[removed], [removed].docx"),
+            (
+                "WS - PASSER, WS%2DPASSER, WS%20PASSER, WS--PASSER and WS(PASSER)",
+                "[removed], [removed], [removed], [removed] and [removed])",
+            ),
+            ("READER[.]EXE, {Reader}", "[removed], {[removed]}"),
             ("WS-Passers", "WS-Passers"),
             ("DE plan.docx", "DE plan.docx"),
             ("Patent Draft.docx", "Patent Draft.docx"),

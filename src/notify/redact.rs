@@ -4,6 +4,7 @@
 //! place of what the file system forbids; a hostile name hides zeros of no width or digits of other scripts. What is left must not tell where somebody was, so in doubt
 //! a text loses too much: `1.2.3.4` goes, whether it was an address or a version.
 
+use std::cmp::Reverse;
 use std::net::Ipv6Addr;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -31,7 +32,7 @@ static OTHERS: LazyLock<Regex> = LazyLock::new(|| {
     regex(concat!(
         r"(?i)[0-9A-F]{2}(?:[:\-][0-9A-F]{2}){5,7}",
         r"|[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4}",
-        r"|0x[0-9A-F]{8}",
+        r"|0x(?:[0-9A-F]{32}|[0-9A-F]{8})",
         r"|://[0-9]{8,10}\b",
         r"|\b(?:[0-9A-F]\.){8,}ip6\.arpa\b",
     ))
@@ -64,13 +65,18 @@ pub(super) fn without(text: &str, known: &Known) -> String {
         ranges.extend(known.found_in(&plain.text));
         found.extend(ranges.iter().map(|range| plain.written(range)));
     }
-    found.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
+    replaced(text, found, REMOVED)
+}
+
+/// The text with a mark in the place of each of these parts, or of several that overlap.
+pub(super) fn replaced(text: &str, mut found: Vec<Range<usize>>, mark: &str) -> String {
+    found.sort_by_key(|range| (range.start, Reverse(range.end)));
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
     for range in found {
         if range.start >= from {
             out.push_str(&text[from..range.start]);
-            out.push_str(REMOVED);
+            out.push_str(mark);
         }
         from = from.max(range.end);
     }
@@ -230,6 +236,9 @@ mod tests {
             "1\u{ad}92.0.2.7",
             "192·0·2·7",
             "0xC0000207",
+            "0x20010db8000000000000000000000007",
+            "1\u{332}92.0.2.7",
+            "192%EF%BC%8E0%EF%BC%8E2%EF%BC%8E7",
             "2001:db8::7",
             "2001:DB8:0:0:0:0:0:7",
             "2001:0db8:0000:0000:0000:0000:0000:0007",

@@ -60,20 +60,29 @@ impl Spelled {
         while let Some(c) = text[from..].chars().next() {
             if let Some((mark, long)) = written(&text.as_bytes()[from..]) {
                 match mark {
-                    Mark::One(c) => plain.push(c, from),
+                    Mark::One(c) => plain.show(c, from),
                     Mark::Colons => "::".chars().for_each(|c| plain.push(c, from)),
                 }
                 from += long;
                 continue;
             }
-            // What nobody sees parts no number.
-            if !is_unsafe(c) || c.is_ascii_whitespace() {
-                each_simple(c, |c| plain.push(c, from));
-            }
+            plain.show(c, from);
             from += c.len_utf8();
         }
         plain.at.push(text.len());
         plain
+    }
+
+    /// Takes a character in its plain form.
+    fn show(&mut self, c: char, at: usize) {
+        // What nobody sees parts no number, and what stands above or below a digit is none of it.
+        if !is_unsafe(c) || c.is_ascii_whitespace() {
+            each_simple(c, |c| {
+                if !has(&ACCENT, c) {
+                    self.push(c, at);
+                }
+            });
+        }
     }
 
     fn push(&mut self, c: char, at: usize) {
@@ -112,14 +121,14 @@ fn spelled_out(text: &[u8]) -> Option<(Mark, usize)> {
     Some((Mark::Colons, double.len()))
 }
 
-/// The character of ASCII that a text begins with in percent-encoding, be it encoded several times, or as an entity by its number.
+/// The character that a text begins with in percent-encoding, be it encoded several times, or as an entity by its number.
 fn decoded(text: &[u8]) -> Option<(Mark, usize)> {
     let number = |digits: &[u8], radix| {
         let digits = std::str::from_utf8(digits).ok()?;
         let digits = digits.trim_start_matches('0');
         u32::from_str_radix(digits, radix).ok()
     };
-    let (code, long) = match text.first()? {
+    let (c, long) = match text.first()? {
         b'%' => {
             let mut from = 1;
             // `%252e`
@@ -128,7 +137,22 @@ fn decoded(text: &[u8]) -> Option<(Mark, usize)> {
             {
                 from += 2;
             }
-            (number(text.get(from..from + 2)?, 16)?, from + 2)
+            let byte = |at: usize| u8::try_from(number(text.get(at..at + 2)?, 16)?).ok();
+            let mut bytes = vec![byte(from)?];
+            let mut end = from + 2;
+            // The other bytes of a character in UTF-8: `%C3%B6`
+            let more = match bytes[0] {
+                0xc2..=0xdf => 1,
+                0xe0..=0xef => 2,
+                0xf0..=0xf4 => 3,
+                _ => 0,
+            };
+            for _ in 0..more {
+                let next = text.get(end).filter(|mark| **mark == b'%');
+                bytes.push(next.and_then(|_| byte(end + 1))?);
+                end += 3;
+            }
+            (std::str::from_utf8(&bytes).ok()?.chars().next()?, end)
         }
         b'&' if text.get(1) == Some(&b'#') => {
             /// The longest entity that is looked for.
@@ -138,12 +162,11 @@ fn decoded(text: &[u8]) -> Option<(Mark, usize)> {
                 (b'x' | b'X', digits) => number(digits, 16)?,
                 _ => number(&text[2..end], 10)?,
             };
-            (code, end + 1)
+            (char::from_u32(code)?, end + 1)
         }
         _ => return None,
     };
-    let c = char::from_u32(code).filter(char::is_ascii_graphic)?;
-    Some((Mark::One(c), long))
+    (!c.is_control()).then_some((Mark::One(c), long))
 }
 
 /// Shows a character in its plain form.
@@ -174,21 +197,18 @@ fn digit(c: char) -> Option<char> {
     char::from_digit(u32::try_from(row % 10).ok()?, 10)
 }
 
-/// Small letters without accents, with one mark for all that parts the words of a name, and where each stands.
-pub(super) fn folded(text: &str) -> (Vec<char>, Vec<usize>) {
-    let (mut chars, mut places) = (Vec::with_capacity(text.len()), Vec::new());
-    let seen = |c: char| c.is_whitespace() || !is_unsafe(c);
-    for (at, c) in text.char_indices().filter(|(_, c)| seen(*c)) {
-        each_simple(c, |c| {
-            let c = match c {
-                c if c == '_' || c == '.' || c.is_whitespace() => '-',
-                c => c.to_lowercase().next().unwrap_or(c),
-            };
-            if !has(&ACCENT, c) {
-                chars.push(c);
-                places.push(at);
-            }
-        });
+/// Small letters without accents, with one mark for whatever parts the words of a name, and where each stands in the plain text.
+pub(super) fn folded(plain: &Spelled) -> (Vec<char>, Vec<usize>) {
+    let mut chars: Vec<char> = Vec::with_capacity(plain.text.len());
+    let mut places: Vec<usize> = Vec::new();
+    for (at, c) in plain.text.char_indices() {
+        let c = match c {
+            c if c.is_alphanumeric() => c.to_lowercase().next().unwrap_or(c),
+            _ if chars.last() == Some(&'-') => continue,
+            _ => '-',
+        };
+        chars.push(c);
+        places.push(at);
     }
     (chars, places)
 }
@@ -212,6 +232,8 @@ mod tests {
             "๑๙๘",
             "១៩៨",
             "1\u{200b}98",
+            "1\u{332}9\u{332}8\u{332}",
+            "1\u{fe0f}\u{20e3}98",
         ] {
             assert_eq!(Spelled::of(text).text, "198", "{text}");
         }
@@ -227,13 +249,16 @@ mod tests {
             "1&#46;2",
             "1&#x2e;2",
             "&#0049;.2",
+            "1%EF%BC%8E2",
+            "1&#xFF0E;2",
+            "1%E2%80%8B.2",
         ] {
             let plain = Spelled::decoded(text).expect("it is encoded");
             assert_eq!(plain.text, "1.2", "{text}");
             assert_eq!(plain.written(&(0..3)), 0..text.len(), "{text}");
         }
         for text in [
-            "100 %", "%", "%2", "%zz", "&", "&#", "&#;", "&#x;", "%ff", "&#46",
+            "100 %", "%", "%2", "%zz", "&", "&#", "&#;", "&#x;", "%ff", "&#46", "%C3%", "%C3%4",
         ] {
             let plain = Spelled::decoded(text).expect("it may be encoded");
             assert_eq!(plain.text, text);
@@ -252,8 +277,9 @@ mod tests {
 
     #[test]
     fn accents_and_what_parts_words_do_not_count() {
-        let letters = |text| folded(text).0.into_iter().collect::<String>();
+        let letters = |text| folded(&Spelled::of(text)).0.into_iter().collect::<String>();
         assert_eq!(letters("KÖLN_Ｗ 1"), "koln-w-1");
         assert_eq!(letters("Ko\u{308}ln"), "koln");
+        assert_eq!(letters("köln -- (1)"), "koln-1-");
     }
 }

@@ -13,6 +13,9 @@ use serde_json::Value;
 
 use crate::fault::{Error, Result};
 
+/// Steps that a template may take: a digest of hundreds of findings takes less than a hundredth of it, one that repeats itself without end is ended.
+const STEPS: u64 = 50_000_000;
+
 /// The files of a folder of templates.
 pub const FILES: [&str; 3] = ["subject.txt", "body.txt", "body.html"];
 
@@ -37,6 +40,13 @@ pub const LOWERED: BuiltIn = BuiltIn([
     include_str!("templates/label-changes.subject.txt"),
     include_str!("templates/label-changes.txt"),
     include_str!("templates/label-changes.html"),
+]);
+
+/// The same for changes of all people, which somebody gets who is not their manager.
+pub const LOWERED_BY_ALL: BuiltIn = BuiltIn([
+    include_str!("templates/label-changes-all.subject.txt"),
+    include_str!("templates/label-changes-all.txt"),
+    include_str!("templates/label-changes-all.html"),
 ]);
 
 /// What a notice reads like.
@@ -70,6 +80,7 @@ impl Templates {
         examples: &[impl Serialize; 2],
     ) -> Result<Templates> {
         let mut environment = Environment::new();
+        environment.set_fuel(Some(STEPS));
         environment.set_auto_escape_callback(|name| match name.ends_with(".html") {
             true => AutoEscape::Html,
             false => AutoEscape::None,

@@ -103,7 +103,7 @@ pub fn findings_markdown(hunt: &Hunt) -> String {
 }
 
 /// The cells of a finding, in the order of [`FINDINGS_HEADER`].
-fn cells(f: &Finding) -> [String; 12] {
+pub(super) fn cells(f: &Finding) -> [String; 12] {
     let entities: Vec<String> = f
         .entities
         .iter()

@@ -16,8 +16,6 @@ pub struct Heading {
     pub to: Option<i64>,
     /// The zone of its times; UTC where none is given. Those of the findings are in it already.
     pub zone: Option<Tz>,
-    /// How sizes are said.
-    pub bytes_text: fn(u64) -> String,
 }
 
 impl Heading {
@@ -30,13 +28,5 @@ impl Heading {
             Some(zone) => output::in_zone(&utc, zone).into_owned(),
             None => utc,
         }
-    }
-
-    /// The day, week or month of an event, in SQL: the first day of it, as text.
-    pub(super) fn cut(&self, unit: &str) -> String {
-        let zone = self.zone.map_or(String::new(), |zone| {
-            format!(" AT TIME ZONE '{}'", zone.name())
-        });
-        format!("CAST(CAST(date_trunc('{unit}', TimeGenerated{zone}) AS DATE) AS VARCHAR)")
     }
 }

@@ -4,15 +4,17 @@
 //! - [`csv`]: the one cutter of comma-separated values; [`address`]: addresses of the internet, made clean.
 //! - [`safe`]: text from logs made harmless for each medium.
 //! - [`swar`]: searches and comparisons that end early.
+//! - [`workbook`]: sheets for Excel.
 //! - [`count`], [`counted`], [`noun`]: numbers as people read them.
 //!
-//! Knows nothing of Microsoft and nothing of Arrow.
+//! Knows nothing of Microsoft 365 and nothing of Arrow.
 
 pub mod address;
 pub mod csv;
 pub mod json;
 pub mod safe;
 pub mod swar;
+pub mod workbook;
 
 /// `1234567` → `1,234,567`.
 pub fn count(n: u64) -> String {

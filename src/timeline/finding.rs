@@ -84,6 +84,14 @@ pub fn records_of(json: &str, named: &[String]) -> Result<Records, String> {
 }
 
 impl Records {
+    /// Those of these places: ingest and number.
+    pub fn of(places: impl IntoIterator<Item = (i64, i64)>) -> Records {
+        Records {
+            places: places.into_iter().collect(),
+            ..Records::default()
+        }
+    }
+
     /// A file that findings rest on and that the archive has not read, or as another ingest: they are those of another archive, in which other records
     /// have these numbers.
     pub fn foreign(&self, ledger: &Ledger) -> Option<&str> {

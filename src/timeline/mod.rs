@@ -12,7 +12,7 @@
 
 pub use finding::{Records, records_of};
 pub use named::Names;
-pub use query::{Asked, Counts, run};
+pub use query::{Asked, Counts, Told, run, tell};
 pub use span::Spans;
 pub use subject::Subject;
 pub use write::{Format, Writer};

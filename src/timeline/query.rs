@@ -41,6 +41,57 @@ pub struct Counts {
     pub untimed: u64,
 }
 
+/// An event as the timeline tells it. What is not known is empty.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// When, in microseconds since 1970.
+    pub time: i64,
+    /// What happened: a sentence.
+    pub said: &'a str,
+    /// Who did it.
+    pub user: &'a str,
+    /// From which address.
+    pub address: &'a str,
+    /// What was done, as logged.
+    pub action: &'a str,
+    /// To what, by its name.
+    pub object: &'a str,
+    /// With which application.
+    pub application: &'a str,
+    /// Table or view that has it.
+    pub table: &'a str,
+    /// Number of the ingest.
+    pub ingest: &'a str,
+    /// Number of the record in its file.
+    pub record: &'a str,
+}
+
+/// Tells the events that are asked for, in the order of time.
+///
+/// # Errors
+/// When the archive cannot be asked, or what `tell` returns.
+pub fn tell(
+    session: &mut Session,
+    asked: &Asked<'_>,
+    mut tell: impl FnMut(&Told<'_>) -> Result<()>,
+) -> Result<Counts> {
+    each(session, asked, |line| {
+        let event = &line.event;
+        tell(&Told {
+            time: line.time,
+            said: line.message,
+            user: event.get(Field::User),
+            address: event.get(Field::Address),
+            action: event.get(Field::Action),
+            object: event.first(&[Field::Name, Field::Object]),
+            application: event.get(Field::Application),
+            table: event.get(Field::Table),
+            ingest: event.get(Field::Ingest),
+            record: event.get(Field::Record),
+        })
+    })
+}
+
 /// Writes the events that are asked for.
 ///
 /// # Errors
@@ -49,6 +100,15 @@ pub fn run<W: std::io::Write + Send>(
     session: &mut Session,
     asked: &Asked<'_>,
     writer: &mut Writer<W>,
+) -> Result<Counts> {
+    each(session, asked, |line| writer.write(line))
+}
+
+/// Shows the events that are asked for.
+fn each(
+    session: &mut Session,
+    asked: &Asked<'_>,
+    mut show: impl FnMut(&Line<'_>) -> Result<()>,
 ) -> Result<Counts> {
     let mut counts = Counts::default();
     let parts = parts(session, asked)?;
@@ -69,37 +129,25 @@ pub fn run<W: std::io::Write + Send>(
         session.stream(frame, |batch| {
             let rows = Rows::of(batch)?;
             for row in 0..rows.count() {
-                put(&rows.event(row), asked.names, &files, writer, &mut counts)?;
+                let event = rows.event(row);
+                let Some(time) = event.time else {
+                    counts.untimed += 1;
+                    continue;
+                };
+                let file = files.get(event.get(Field::Ingest)).copied();
+                show(&Line {
+                    time,
+                    message: &sentence(&event, asked.names),
+                    kind: kind(&event),
+                    file: file.unwrap_or_default(),
+                    event,
+                })?;
+                counts.events += 1;
             }
             Ok(())
         })?;
     }
     Ok(counts)
-}
-
-/// Writes an event, or counts that it has no time.
-fn put<W: std::io::Write + Send>(
-    event: &Event<'_>,
-    names: &Names,
-    files: &HashMap<String, &str>,
-    writer: &mut Writer<W>,
-    counts: &mut Counts,
-) -> Result<()> {
-    let Some(time) = event.time else {
-        counts.untimed += 1;
-        return Ok(());
-    };
-    let file = files.get(event.get(Field::Ingest)).copied();
-    let line = Line {
-        time,
-        message: &sentence(event, names),
-        kind: kind(event),
-        file: file.unwrap_or_default(),
-        event: *event,
-    };
-    writer.write(&line)?;
-    counts.events += 1;
-    Ok(())
 }
 
 /// What the time of an event is the time of, as Timesketch wants it said.

@@ -182,6 +182,8 @@ fn requests_are_named_as_label_events_name_them() {
         "/*\nid: opened\nname: Opened\nseverity: Low\n*/\nSELECT * FROM \"LabelEvents\" WHERE \"Operation\" = 'Track'\n",
     );
     let answer = answered(&archive, &["-r", &opened]);
+    // 344 and 345 by hand: the id of the workspace, a time, and the ten columns of the export.
+    assert_eq!(answer["tables"][0]["bytes"], 689);
     let operation = &answer["operations"][0];
     assert_eq!(operation["operation"], "Track");
     assert_eq!(operation["rules"], json!(["opened"]));

@@ -17,7 +17,14 @@ const LAYERS: [&[&str]; 13] = [
     &["rules"],
     &["hunt"],
     &["case"],
-    &["cost", "indicators", "notify", "report", "timeline"],
+    &[
+        "cost",
+        "indicators",
+        "labels",
+        "notify",
+        "report",
+        "timeline",
+    ],
     &["cli"],
 ];
 

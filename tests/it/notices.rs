@@ -294,6 +294,39 @@ fn managers_are_told_of_their_own_people_and_of_nobodys_place() {
     assert!(said.contains("`Managers` does not name"), "{said}");
 }
 
+#[test]
+fn a_reason_tells_no_manager_the_city_the_session_or_the_program() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lists = folder.path().join("watchlists");
+    std::fs::create_dir_all(&lists).expect("a folder");
+    let managers = lists.join("Managers.csv");
+    let text = "UserPrincipalName,Manager\nfrank@contoso.com,alice@contoso.com\n";
+    std::fs::write(&managers, text).expect("a file");
+    let app = folder.path().join("app.json");
+    let text = r#"{"Timestamp":"2026-05-01T09:00:40Z","ActionType":"SensitivityLabelRemoved","Application":"Microsoft 365","ReportId":"1_20892_0a0a0a0a-0000-4000-8000-000000000005","City":"Vila Exemplo","IPAddress":"203.0.113.9","ActivityObjects":[],"RawEventData":{"Id":"0a0a0a0a-0000-4000-8000-000000000005","CreationTime":"2026-05-01T09:00:40","RecordType":83,"Operation":"SensitivityLabelRemoved","UserId":"frank@contoso.com","UserType":0,"ObjectId":"C:/Work/Plan.docx","ClientIP":"203.0.113.9","Common":{"ApplicationName":"Spy Labeler","ProcessName":"spyproc","DeviceName":"WS-FRANK"},"AppAccessContext":{"AADSessionId":"9b1c7f10-2d6a-4f0e-8f77-0c1a2b3c4d5e"},"SensitivityLabelEventData":{"OldSensitivityLabelId":"7ef293e1-e854-42fa-b47d-597b6cad843f","LabelEventType":3,"JustificationText":"vila_exemplo, spyproc.exe, Spy%20Labeler, WS - FRANK, 9B1C7F10-2D6A-4F0E-8F77-0C1A2B3C4D5E"}}}"#;
+    std::fs::write(&app, format!("{text}\n")).expect("a file");
+    let archive = folder.path().join("archive");
+    ingest(&archive, &[app, managers]);
+    let archive = archive.to_string_lossy().into_owned();
+    let outbox = folder.path().join("outbox");
+    let place = outbox.to_string_lossy().into_owned();
+    let arguments = [
+        "notify",
+        "label-changes",
+        "-a",
+        &archive,
+        "--outbox",
+        &place,
+    ];
+    let out = run(&[&arguments[..], &["--domain", "contoso.com"]].concat());
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(0), "{said}");
+    let mails = mails(&outbox);
+    let mail = read(to(&mails, "alice@contoso.com"));
+    let reason = "Reason given: [removed], [removed].exe, [removed], [removed], [removed]\n";
+    assert!(mail.contains(reason), "{mail}");
+}
+
 /// Everything that an archive knows of where the denied were, and with what.
 fn secrets(archive: &str) -> Vec<String> {
     let archive = Archive::open(Path::new(archive)).expect("an archive");
@@ -478,6 +511,7 @@ fn a_template_that_names_anything_else_sends_nothing() {
         "{% for d in documents %}{% for p in d.denied %}{{ p.device }}{% endfor %}{% endfor %}",
         "{% include '/etc/passwd' %}",
         "{{ documents",
+        "{% for a in range(10000) %}{% for b in range(10000) %}{% for c in range(10000) %}{% endfor %}{% endfor %}{% endfor %}",
     ]
     .into_iter()
     .enumerate()

@@ -84,6 +84,9 @@ fn columns_that_a_query_does_not_name_count_where_it_takes_them() {
         .collect("SELECT UsrId FROM LabelEvents")
         .expect_err("no such column");
     assert_eq!(error.hint().as_deref(), Some("did you mean `UserId`?"));
+    session
+        .collect("SELECT x FROM LabelEvents AS l(x)")
+        .expect_err("it has more columns than one");
 }
 
 #[test]

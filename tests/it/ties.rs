@@ -459,11 +459,22 @@ fn lists_of_other_shapes_are_read_or_said_to_be_what_they_are() {
     let sentinel = format!(
         "\"Id\",\"Name\",\"Rank\",\"SearchKey\",\"_DTItemId\",\"LastUpdatedTimeUTC\"\n\"{PUBLIC}\",\"Public\",\"0\",\"{PUBLIC}\",\"x\",\"{T}\"\n\"{SECRET}\",\"Secret\",\"2\",\"{SECRET}\",\"y\",\"{T}\"\n"
     );
+    let object = |id: &str, name: &str, rank: u8| {
+        format!(
+            r#"<Obj><TN><T>Label</T></TN><Props><G N="Guid">{id}</G><S N="DisplayName">{name}</S><I32 N="Priority">{rank}</I32></Props></Obj>"#
+        )
+    };
+    let objects = format!(
+        "<Objs Version=\"1.1.0.1\" xmlns=\"http://schemas.microsoft.com/powershell/2004/04\">{}{}</Objs>",
+        object(PUBLIC, "Public", 0),
+        object(SECRET, "Secret", 2)
+    );
     for (name, list) in [
         ("Labels.csv", wide),
         ("Labels.csv", padded.into_bytes()),
         ("Labels.csv", sentinel.into_bytes()),
         ("Labels.tsv", rows.replace(',', "\t").into_bytes()),
+        ("Labels.clixml", objects.into_bytes()),
         // As programs write numbers of which some are missing.
         (
             "Labels.csv",
@@ -490,7 +501,7 @@ fn lists_of_other_shapes_are_read_or_said_to_be_what_they_are() {
         (
             "Labels.xml",
             b"<Objs Version=\"1.1.0.1\"><Obj/></Objs>",
-            "Export-Clixml: export it with Export-Csv or ConvertTo-Json",
+            "Export-Clixml and has no objects",
         ),
         (
             "Labels.json",

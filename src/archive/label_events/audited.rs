@@ -1,4 +1,4 @@
-//! Label actions of audit records, whichever table they are in, and of Defender XDR's data security events.
+//! Label actions of audit records, whichever table they are in.
 
 use std::borrow::Cow;
 
@@ -7,12 +7,14 @@ use chrono::{DateTime, SecondsFormat};
 
 use super::event::Event;
 use crate::archive::fields::{Fields, Text, file_name, first, lower, truth};
-use crate::catalog::{FINGERPRINT, INGEST_ID, RECORD, TIME, audit, labels};
+use crate::catalog::{FINGERPRINT, INGEST_ID, RECORD, TIME, audit, copilot, labels, places};
 use crate::text::address;
 use crate::text::json::{Place, Raw, find};
 
 /// Where a record has what it says of a mail.
 const MAIL_INFO: &str = "EmailInfo";
+/// Where a record that is about a document in a site has the site's label.
+const SITE_LABEL: &str = "SiteSensitivityLabelId";
 
 /// What sources of audit records have under names of their own.
 struct Head<'b> {
@@ -29,11 +31,46 @@ struct Head<'b> {
     rank: String,
 }
 
-/// What an audit record about a label says.
-fn recorded<'b>(fields: &Fields<'b>, row: usize, head: Head<'b>) -> Option<Event<'b>> {
-    if head.operation == Some(labels::HEARTBEAT) {
-        return None;
+/// What an audit record about a label says: an event, or one for each document with a label that Copilot read.
+fn told<'b>(fields: &Fields<'b>, row: usize, head: Head<'b>, out: &mut Vec<Event<'b>>) {
+    match head.operation {
+        Some(labels::HEARTBEAT) => {}
+        Some(labels::COPILOT) => read_by_copilot(fields, row, &head, out),
+        _ => out.push(recorded(fields, row, head)),
     }
+}
+
+/// The documents with labels that Copilot read. All are of one record, and so of one key.
+fn read_by_copilot<'b>(fields: &Fields<'b>, row: usize, head: &Head<'b>, out: &mut Vec<Event<'b>>) {
+    let Some(record) = head.record else {
+        return;
+    };
+    for read in copilot::reads(record) {
+        let path = copilot::path(&read);
+        out.push(Event {
+            time: fields.time(TIME, row),
+            kind: labels::READ_BY_COPILOT,
+            operation: head.operation.map(Cow::Borrowed),
+            user: head.user.map(Cow::Borrowed),
+            user_type: head.user_type,
+            file: copilot::name(&read).map(Cow::Owned),
+            site: path.as_deref().and_then(places::site_of).map(Cow::Owned),
+            path: path.map(Cow::Owned),
+            new_label: copilot::label(&read).map(Cow::Owned),
+            application: copilot::host(record).map(Cow::Owned),
+            address: head.address.clone(),
+            workload: fields.recorded("Workload", row).map(Cow::Borrowed),
+            record_type: head.record_type,
+            source: "UnifiedAuditLog",
+            id: head.id.map(Cow::Borrowed),
+            key: head.id.and_then(audit::event_key),
+            rank: head.rank.clone(),
+            ..Event::default()
+        });
+    }
+}
+
+fn recorded<'b>(fields: &Fields<'b>, row: usize, head: Head<'b>) -> Event<'b> {
     let text = |name: &str| fields.recorded(name, row);
     let said = |names: &[&str]| first(names.iter().map(|name| text(name)));
     let either = |one: &str, other: &str| text(one).or_else(|| text(other));
@@ -57,14 +94,17 @@ fn recorded<'b>(fields: &Fields<'b>, row: usize, head: Head<'b>) -> Option<Event
         head.source_file,
         text("DestinationFileName"),
     ]);
-    Some(Event {
+    let site = said(&["SiteUrl", "Site_Url"]).and_then(places::site);
+    Event {
         time: fields.time(TIME, row),
         kind: labels::what_happened(head.record_type, head.operation, text("ResultStatus")),
         event_type: event_type.and_then(labels::event_type).map(Cow::Borrowed),
         operation: head.operation.map(Cow::Borrowed),
         user: head.user.map(Cow::Borrowed),
         user_type: head.user_type,
-        file: file_of(named, &head),
+        file: group_of(&head, either("Target", "AADTarget"))
+            .or_else(|| file_of(named, &head))
+            .or_else(|| said(&["TeamName"]).map(Cow::Borrowed)),
         path: head.path.map(Cow::Borrowed),
         previous_file: text("PreviousFileName").map(Cow::Borrowed),
         old_label: old_label.or_else(|| labels::old_of(changed?).map(Cow::Owned)),
@@ -75,8 +115,10 @@ fn recorded<'b>(fields: &Fields<'b>, row: usize, head: Head<'b>) -> Option<Event
             "SensitivityLabelJustificationText",
         ])
         .map(Cow::Borrowed),
-        action_source: text("SensitivityLabelEventData_ActionSource")
-            .map(|source| Cow::Borrowed(labels::action_source(source))),
+        action_source: said(&["SensitivityLabelEventData_ActionSource"])
+            .map(labels::action_source)
+            .or_else(|| set_by(&head))
+            .map(Cow::Borrowed),
         protected: truth(either(
             "ProtectionEventData_IsProtected",
             "CurrentProtectionType_documentEncrypted",
@@ -92,13 +134,10 @@ fn recorded<'b>(fields: &Fields<'b>, row: usize, head: Head<'b>) -> Option<Event
             "SensitivityLabelOwnerEmail",
         ])
         .map(Cow::Borrowed),
-        application: said(&[
-            "Common_ApplicationName",
-            "Application",
-            "ApplicationDisplayName",
-        ])
-        .map(Cow::Borrowed),
+        application: application_of(fields, row).map(Cow::Borrowed),
         device: said(&["Common_DeviceName", "DeviceName"]).map(Cow::Borrowed),
+        site: site.or_else(|| places::site_of(head.path?)).map(Cow::Owned),
+        site_label: site_label_of(&head),
         address: head.address,
         workload: text("Workload").map(Cow::Borrowed),
         record_type: head.record_type,
@@ -107,7 +146,46 @@ fn recorded<'b>(fields: &Fields<'b>, row: usize, head: Head<'b>) -> Option<Event
         key: head.id.and_then(audit::event_key),
         rank: head.rank,
         ..Event::default()
-    })
+    }
+}
+
+/// The application that a record names, else its process, else what its client is known for.
+fn application_of<'b>(fields: &Fields<'b>, row: usize) -> Option<&'b str> {
+    let names = [
+        "Common_ApplicationName",
+        "Application",
+        "ApplicationDisplayName",
+        "Common_ProcessName",
+    ];
+    let text = |name: &str| fields.recorded(name, row);
+    let named = first(names.iter().map(|name| text(name)));
+    named.or_else(|| labels::web_application(text("UserAgent")?))
+}
+
+/// What set the label, of records that say it by what they are or by the mode of an application.
+fn set_by(head: &Head<'_>) -> Option<&'static str> {
+    match head.record_type? {
+        labels::FIRST_OF_MAIL => {
+            let mode = head
+                .record
+                .filter(|record| record.contains("ApplicationMode"))?;
+            labels::mode(&string(mode, &[Place::Member("ApplicationMode".into())])?)
+        }
+        number => labels::BY_SERVICE.contains(&number).then_some("Auto"),
+    }
+}
+
+/// The group that a directory record is about.
+fn group_of<'b>(head: &Head<'b>, target: Option<&'b str>) -> Text<'b> {
+    let target = target.filter(|_| head.record_type == Some(labels::OF_DIRECTORY));
+    target.and_then(places::group_of).map(Cow::Owned)
+}
+
+/// The label of the site of which a record says that it is another than the document's.
+fn site_label_of<'b>(head: &Head<'b>) -> Text<'b> {
+    let record = head.record.filter(|record| record.contains(SITE_LABEL))?;
+    let label = string(record, &[Place::Member(SITE_LABEL.into())])?;
+    labels::id(&label).map(|id| Cow::Owned(id.into_owned()))
 }
 
 /// The label that a rule gave to a mail, in the second record of the mail.
@@ -156,7 +234,7 @@ fn lowered(text: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-pub(super) fn audited<'b>(fields: &Fields<'b>, row: usize) -> Option<Event<'b>> {
+pub(super) fn audited<'b>(fields: &Fields<'b>, row: usize, out: &mut Vec<Event<'b>>) {
     let text = |name: &str| fields.text(name, row);
     let head = Head {
         record_type: fields.int("RecordType", row),
@@ -170,15 +248,15 @@ pub(super) fn audited<'b>(fields: &Fields<'b>, row: usize) -> Option<Event<'b>> 
         record: text("AuditData"),
         rank: "0".into(),
     };
-    recorded(fields, row, head)
+    told(fields, row, head, out);
 }
 
 /// A row of OfficeActivity has the fields of its record, not the record itself.
-pub(super) fn office<'b>(fields: &Fields<'b>, row: usize) -> Option<Event<'b>> {
+pub(super) fn office<'b>(fields: &Fields<'b>, row: usize, out: &mut Vec<Event<'b>>) {
     let text = |name: &str| fields.text(name, row);
     let record_type = text("RecordType").and_then(audit::record_type);
     if !labels::is_label(record_type, text("Operation")) {
-        return None;
+        return;
     }
     let addresses = ["ClientIP", "Client_IPAddress", "ActorIpAddress"];
     let mut addresses = addresses
@@ -196,11 +274,11 @@ pub(super) fn office<'b>(fields: &Fields<'b>, row: usize) -> Option<Event<'b>> {
         record: None,
         rank: "1".into(),
     };
-    recorded(fields, row, head)
+    told(fields, row, head, out);
 }
 
 /// A row of CloudAppEvents, which may have a record or speak for itself.
-pub(super) fn app<'b>(fields: &Fields<'b>, row: usize) -> Option<Event<'b>> {
+pub(super) fn app<'b>(fields: &Fields<'b>, row: usize, out: &mut Vec<Event<'b>>) {
     let text = |name: &str| fields.text(name, row);
     let has_record = text("RawEventData_Id").is_some() && text("RawEventData_Operation").is_some();
     let said = |recorded: &str, instead: &[&str]| {
@@ -228,11 +306,11 @@ pub(super) fn app<'b>(fields: &Fields<'b>, row: usize) -> Option<Event<'b>> {
         record: text("RawEventData"),
         rank: format!("2{}{rank}", if has_record { '0' } else { '1' }),
     };
-    let event = recorded(fields, row, head)?;
-    Some(Event {
-        country: text("CountryCode").map(Cow::Borrowed),
-        ..event
-    })
+    let before = out.len();
+    told(fields, row, head, out);
+    for event in &mut out[before..] {
+        event.country = text("CountryCode").map(Cow::Borrowed);
+    }
 }
 
 /// Id of the audit record of a CloudAppEvents row: its own, else the end of `ReportId` (`<n>_<application>_<Id>`).
@@ -270,110 +348,4 @@ fn place_of(fields: &Fields<'_>, row: usize) -> String {
         number(INGEST_ID),
         number(RECORD)
     )
-}
-
-/// A row of Sentinel's table of the same records. Of the two of a mail it has one that another source may lack.
-pub(super) fn purview<'b>(fields: &Fields<'b>, row: usize) -> Option<Event<'b>> {
-    /// Type of signs of life.
-    const ALIVE: i32 = 97;
-    let text = |name: &str| fields.text(name, row);
-    let said = |name: &str| text(name).filter(|t| !t.is_empty());
-    let below = |name: &str, key: &str| fields.below(name, key, row);
-    let record_type = fields.int("RecordType", row);
-    let operation = text("Operation");
-    let passed_over = matches!(record_type, Some(labels::SECOND_OF_MAIL | ALIVE));
-    if passed_over || operation == Some(labels::HEARTBEAT) {
-        return None;
-    }
-    let truth_of = |one: (&str, &str), other: (&str, &str)| {
-        let found = below(one.0, one.1).or_else(|| below(other.0, other.1));
-        truth(found.as_deref())
-    };
-    let owners = [
-        below("ProtectionEventData", "ProtectionOwner"),
-        below("CurrentProtectionType", "owner"),
-        below("PreviousProtectionType", "owner"),
-        text("SensitivityLabelOwnerEmail").map(Cow::Borrowed),
-    ];
-    let path = text("ObjectId");
-    // Records of the labelling client say both below `Common`.
-    let common = |key: &str| below("Common", key).filter(|t| !t.is_empty());
-    Some(Event {
-        time: fields.time(TIME, row),
-        kind: labels::what_happened(record_type, operation, text("ResultStatus")),
-        event_type: text("LabelEventType")
-            .and_then(labels::event_type)
-            .map(Cow::Borrowed),
-        operation: operation.map(Cow::Borrowed),
-        user: text("UserId").map(Cow::Borrowed),
-        user_type: text("UserType").and_then(audit::user_type),
-        file: said("ItemName")
-            .map(Cow::Borrowed)
-            .or_else(|| below(MAIL_INFO, "Subject").filter(|t| !t.is_empty()))
-            .or(path.map(|path| Cow::Borrowed(file_name(path)))),
-        path: path.map(Cow::Borrowed),
-        old_label: text("OldSensitivityLabelId").and_then(labels::id),
-        new_label: text("SensitivityLabelId").and_then(labels::id),
-        new_name: said("LabelName").map(Cow::Borrowed),
-        justification: said("JustificationText").map(Cow::Borrowed),
-        action_source: text("ActionSource")
-            .map(|source| Cow::Borrowed(labels::action_source(source))),
-        protected: truth_of(
-            ("ProtectionEventData", "IsProtected"),
-            ("CurrentProtectionType", "documentEncrypted"),
-        ),
-        protected_before: truth_of(
-            ("ProtectionEventData", "IsProtectedBefore"),
-            ("PreviousProtectionType", "documentEncrypted"),
-        ),
-        owner: owners.into_iter().flatten().find(|owner| !owner.is_empty()),
-        application: common("ApplicationName").or_else(|| said("Application").map(Cow::Borrowed)),
-        device: common("DeviceName").or_else(|| said("DeviceName").map(Cow::Borrowed)),
-        address: text("ClientIP").and_then(address::clean).map(Cow::Owned),
-        workload: text("Workload").map(Cow::Borrowed),
-        record_type,
-        source: "MicrosoftPurviewInformationProtection",
-        id: text("Id").map(Cow::Borrowed),
-        key: text("Id").and_then(audit::event_key),
-        rank: "3".into(),
-        ..Event::default()
-    })
-}
-
-/// A row of Defender XDR's data security events, where its activity is about a label. One row may be of files with several labels, which are no
-/// label that a list could name.
-pub(super) fn secured<'b>(fields: &Fields<'b>, row: usize) -> Option<Event<'b>> {
-    let text = |name: &str| fields.text(name, row);
-    let said = |name: &str| text(name).filter(|t| !t.is_empty());
-    let mut spelled = ["Operation", "ActionType"].into_iter().filter_map(said);
-    let operation = spelled.find(|name| labels::secured(name).is_some())?;
-    let one = |name: &str| labels::id(said(name).filter(|ids| !ids.contains(','))?);
-    let path = first([text("ObjectId"), text("TargetFilePath")]);
-    let kind = labels::secured(operation).unwrap_or(labels::OTHER);
-    let old_label = one("PreviousSensitivityLabelId");
-    // Of a label that was removed both columns may have the id.
-    let new_label = one("SensitivityLabelId");
-    let new_label = new_label.filter(|new| kind != "removed" || old_label.as_ref() != Some(new));
-    Some(Event {
-        time: fields.time(TIME, row),
-        kind,
-        event_type: labels::secured_type(operation).map(Cow::Borrowed),
-        operation: Some(Cow::Borrowed(operation)),
-        user: said("AccountUpn").map(Cow::Borrowed),
-        file: said("ObjectName")
-            .or(path.map(file_name))
-            .map(Cow::Borrowed),
-        path: path.map(Cow::Borrowed),
-        old_label,
-        new_label,
-        application: said("ApplicationNames").map(Cow::Borrowed),
-        device: said("DeviceName").map(Cow::Borrowed),
-        address: text("IPAddress").and_then(address::clean).map(Cow::Owned),
-        workload: text("Workload").map(Cow::Borrowed),
-        source: "DataSecurityEvents",
-        id: text("ActivityId").map(Cow::Borrowed),
-        key: text("ActivityId").and_then(audit::event_key),
-        rank: "4".into(),
-        ..Event::default()
-    })
 }

@@ -1,6 +1,6 @@
 //! Rows of `LabelEvents` from rows of their sources: every label action, and every request for a protected document, in one shape.
 //!
-//! Says what one row says. Which of the rows of one event counts is asked by `Key` and `Rank`; names and ranks of labels are
+//! Says what one row says; one of Copilot tells of several documents. Which of the rows of one event counts is asked by `Key` and `Rank`; names and ranks of labels are
 //! joined by queries. The view works the same out of the sources, in SQL, where an archive has no such rows.
 
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
@@ -15,14 +15,17 @@ use crate::fault::Result;
 mod audited;
 mod event;
 mod requests;
+mod rows;
 
 /// The tables that have label actions.
-pub(super) const SOURCES: [&str; 10] = [
+pub(super) const SOURCES: [&str; 12] = [
     "UnifiedAuditLog",
     "OfficeActivity",
     "CloudAppEvents",
     "MicrosoftPurviewInformationProtection",
     "DataSecurityEvents",
+    "ActivityExplorer",
+    "CopilotActivity",
     "InformationProtectionLogs_CL",
     "AipServiceUserLog",
     "RMSData_CL",
@@ -85,34 +88,37 @@ pub(super) fn derive(
         return Ok(None);
     }
     let fields = Fields::of(table, batch);
-    let events = rows.iter().filter_map(|row| {
-        let event = event(table.name, &fields, *row)?;
-        Some(Event {
-            ingest: fields.long(INGEST_ID, *row),
-            record: fields.long(RECORD, *row),
-            ..event
-        })
-    });
-    let events: Vec<Event<'_>> = events.collect();
+    let mut events: Vec<Event<'_>> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let before = events.len();
+        say(table.name, &fields, row, &mut events);
+        for event in &mut events[before..] {
+            event.ingest = fields.long(INGEST_ID, row);
+            event.record = fields.long(RECORD, row);
+        }
+    }
     match events.as_slice() {
         [] => Ok(None),
         events => batch_of(events).map(Some),
     }
 }
 
-/// What a row says; nothing where it is about no label.
-fn event<'b>(table: &str, fields: &Fields<'b>, row: usize) -> Option<Event<'b>> {
-    match table {
-        "UnifiedAuditLog" => audited::audited(fields, row),
-        "OfficeActivity" => audited::office(fields, row),
-        "CloudAppEvents" => audited::app(fields, row),
-        "MicrosoftPurviewInformationProtection" => audited::purview(fields, row),
-        "DataSecurityEvents" => audited::secured(fields, row),
+/// Adds what a row says: an event, several where it tells of several documents, nothing where it is about no label.
+fn say<'b>(table: &str, fields: &Fields<'b>, row: usize, out: &mut Vec<Event<'b>>) {
+    let event = match table {
+        "UnifiedAuditLog" => return audited::audited(fields, row, out),
+        "OfficeActivity" => return audited::office(fields, row, out),
+        "CloudAppEvents" => return audited::app(fields, row, out),
+        "CopilotActivity" => return rows::copilot(fields, row, out),
+        "MicrosoftPurviewInformationProtection" => rows::purview(fields, row),
+        "DataSecurityEvents" => rows::secured(fields, row),
+        "ActivityExplorer" => rows::explored(fields, row),
         "InformationProtectionLogs_CL" => Some(requests::protection(fields, row)),
         "AipServiceUserLog" => requests::usage(fields, row),
         "RMSData_CL" => requests::collected_usage(fields, row),
         "AipServiceTrackingLog" => requests::tracking(fields, row),
         "RMSDataDetails_CL" => requests::collected_tracking(fields, row),
         _ => None,
-    }
+    };
+    out.extend(event);
 }

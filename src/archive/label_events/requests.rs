@@ -7,13 +7,16 @@ use chrono::Utc;
 
 use super::event::Event;
 use crate::archive::fields::{Fields, Text, file_name, first, lower};
-use crate::catalog::{EXTRA, TIME, audit, labels};
+use crate::catalog::{EXTRA, TIME, audit, labels, places};
 use crate::text::address;
 
 /// Services of Microsoft that ask for themselves.
 const SERVICE: &str = "microsoftrmsonline@";
 /// Devices that ask without a user.
 const NOBODY: &str = "Aadrm_S-1-7-0";
+
+/// Columns that exports of the analytics have for what a user wrote, where they have one.
+const JUSTIFICATIONS: [&str; 2] = ["UserJustification_s", "Justification_s"];
 
 /// What is the same request in every log. They have no id in common; each is true to the second.
 fn request(
@@ -57,12 +60,17 @@ pub(super) fn protection<'b>(fields: &Fields<'b>, row: usize) -> Event<'b> {
         old_name: first([text("LabelNameBefore_s")]).map(Cow::Borrowed),
         new_label: text("LabelId_g").and_then(labels::id),
         new_name: first([text("LabelName_s")]).map(Cow::Borrowed),
-        action_source: own("ActionSource_s"),
+        justification: JUSTIFICATIONS
+            .iter()
+            .find_map(|name| fields.below(EXTRA, name, row).filter(|t| !t.is_empty())),
+        action_source: first([text("ActionSource_s")])
+            .map(|source| Cow::Borrowed(labels::action_source(source))),
         protected: fields.bool("Protected_b", row),
         protected_before: fields.bool("ProtectedBeforeAction_b", row),
         owner: own("ProtectionOwner_s"),
-        application: own("ApplicationName_s"),
+        application: first([text("ApplicationName_s"), text("ProcessName_s")]).map(Cow::Borrowed),
         device: own("MachineName_s"),
+        site: text("ObjectId_s").and_then(places::site_of).map(Cow::Owned),
         address: text("IPv4_s").and_then(address::clean).map(Cow::Owned),
         workload: own("Workload_s"),
         source: "InformationProtectionLogs_CL",

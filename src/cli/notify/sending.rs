@@ -23,7 +23,7 @@ use crate::notify::template::Templates;
 /// From whom, to whom, and by which way.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Mail")]
-pub(super) struct Sending {
+pub(in crate::cli) struct Sending {
     /// A domain of the tenant; mails go to addresses of these only. May be given several times
     #[arg(long, value_name = "DOMAIN", value_parser = domain)]
     domain: Vec<String>,
@@ -33,7 +33,8 @@ pub(super) struct Sending {
     /// From whom the mails are, such as 'Security <security@contoso.com>'. In an outbox no-reply@ the first --domain when not given
     #[arg(long, value_name = "ADDRESS", value_parser = mailbox)]
     sender: Option<Mailbox>,
-    /// Folder with subject.txt, body.txt and body.html for the built-in ones; they can name the fields of the notice and nothing else
+    /// Folder with subject.txt, body.txt and body.html for the built-in ones; they can name the fields of the notice and nothing else. The HTML page
+    /// of `report` takes title.txt, style.css and logo.svg or logo.png from it
     #[arg(long, value_name = "DIR")]
     template: Option<PathBuf>,
     /// Folder for the mails, as .eml files
@@ -80,29 +81,29 @@ fn mailbox(text: &str) -> std::result::Result<Mailbox, String> {
 }
 
 /// A kind of notice: what it is called, and what its mails say.
-pub(super) struct Subject {
-    pub(super) name: &'static str,
+pub(in crate::cli) struct Subject {
+    pub(in crate::cli) name: &'static str,
     /// What it tells of, such as `denial`.
-    pub(super) of: &'static str,
-    pub(super) templates: Templates,
+    pub(in crate::cli) of: &'static str,
+    pub(in crate::cli) templates: Templates,
 }
 
 /// What a command wants to tell.
-pub(super) struct Wanted<N> {
-    pub(super) notices: Vec<Addressed<N>>,
+pub(in crate::cli) struct Wanted<N> {
+    pub(in crate::cli) notices: Vec<Addressed<N>>,
     /// How many events were told before.
-    pub(super) told: usize,
+    pub(in crate::cli) told: usize,
     /// How many events there are that have nobody who could be told.
-    pub(super) unaddressed: usize,
+    pub(in crate::cli) unaddressed: usize,
 }
 
 impl Sending {
-    pub(super) fn template(&self) -> Option<&Path> {
+    pub(in crate::cli) fn template(&self) -> Option<&Path> {
         self.template.as_deref()
     }
 
     /// Refuses what cannot be, before the archive is asked.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(in crate::cli) fn check(&self) -> Result<()> {
         if self.smtp.is_some() && self.sender.is_none() && !self.dry_run {
             return Err(Error::Usage(
                 "--smtp: servers want to know from whom a mail is: name it with --sender".into(),
@@ -114,7 +115,7 @@ impl Sending {
         Ok(())
     }
 
-    pub(super) fn open(&self, path: &Path) -> Result<Archive> {
+    pub(in crate::cli) fn open(&self, path: &Path) -> Result<Archive> {
         match self.dry_run {
             true => Archive::open_to_ask(path),
             false => Archive::open(path),
@@ -122,7 +123,7 @@ impl Sending {
     }
 
     /// Makes all mails, then hands them over one by one. `plan` says what is not told yet, by a ledger.
-    pub(super) fn send<N: Serialize>(
+    pub(in crate::cli) fn send<N: Serialize>(
         &self,
         archive: &Archive,
         subject: &Subject,

@@ -13,9 +13,10 @@ use datafusion::common::TableReference;
 
 use super::audit_records::{LABEL_RECORDS, app_key, is_app_label, is_label, label_keys, without};
 use super::information_protection_logs::{REQUESTS, has_requests};
+use super::label_sources::{COPILOT_ROWS, COPILOT_TABLE, EXPLORED, EXPLORED_ROWS, READ_BY_COPILOT};
 use crate::archive::derived::is_made_of;
 use crate::catalog::catalog;
-use crate::catalog::labels::{HEARTBEAT, MAIL, SECOND_OF_MAIL};
+use crate::catalog::labels::{COPILOT, HEARTBEAT, MAIL, SECOND_OF_MAIL};
 use crate::engine::session::Session;
 use crate::fault::{Error, Result};
 
@@ -63,7 +64,41 @@ fn events(session: &Session) -> String {
     if session.has("DataSecurityEvents") {
         parts.push(secured(session));
     }
+    if session.has("ActivityExplorer") {
+        let rows = without(
+            &known_keys(session),
+            EXPLORED_ROWS,
+            "event_key(x.\"RecordIdentity\")",
+        );
+        parts.push(format!(
+            "{EXPLORED} FROM {rows} WHERE x.\"Kind\" IS NOT NULL"
+        ));
+    }
+    if session.has("CopilotActivity") {
+        let rows = without(
+            &label_keys(session),
+            COPILOT_TABLE,
+            "event_key(r.\"EventId\")",
+        );
+        parts.push(format!(
+            "{READ_BY_COPILOT} FROM {rows} WHERE r.\"Read\" IS NOT NULL"
+        ));
+    }
     parts.join(" UNION ALL ")
+}
+
+/// The keys of the events of all sources that say more of one than the activity explorer does.
+fn known_keys(session: &Session) -> Vec<String> {
+    let mut keys = label_keys(session);
+    if session.has("MicrosoftPurviewInformationProtection") {
+        keys.push(purview_keys());
+    }
+    if session.has("DataSecurityEvents") {
+        keys.push(format!(
+            "SELECT event_key(d.\"ActivityId\") AS \"Key\" FROM {SECURED_ROWS} WHERE d.\"Label\" IS NOT NULL"
+        ));
+    }
+    keys
 }
 
 /// The watchlist with one row a label; the names of its columns may be in any case.
@@ -172,7 +207,8 @@ fn audit(session: &Session) -> String {
         ),
     };
     format!(
-        "{AUDIT} FROM {rows} WHERE {} AND (u.\"Operation\" IS DISTINCT FROM '{HEARTBEAT}')",
+        "{AUDIT} FROM {rows} WHERE {} AND (u.\"Operation\" IS DISTINCT FROM '{HEARTBEAT}') AND (u.\"Operation\" IS DISTINCT FROM '{COPILOT}') \
+         UNION ALL {READ_BY_COPILOT} FROM {COPILOT_ROWS} WHERE r.\"Read\" IS NOT NULL",
         is_label("u.\"RecordType\"", "u.\"Operation\"")
     )
 }
@@ -190,14 +226,19 @@ fn purview(session: &Session) -> String {
     format!("{PURVIEW} FROM {rows} WHERE {PURVIEW_ROWS}")
 }
 
+/// The keys of the events there.
+fn purview_keys() -> String {
+    format!(
+        "SELECT event_key(m.\"Id\") AS \"Key\" FROM stored.\"MicrosoftPurviewInformationProtection\" AS m \
+         WHERE {PURVIEW_ROWS}"
+    )
+}
+
 /// Data security events of Defender XDR that are about a label, those that no other source has.
 fn secured(session: &Session) -> String {
     let mut keys = label_keys(session);
     if session.has("MicrosoftPurviewInformationProtection") {
-        keys.push(format!(
-            "SELECT event_key(m.\"Id\") AS \"Key\" FROM stored.\"MicrosoftPurviewInformationProtection\" AS m \
-             WHERE {PURVIEW_ROWS}"
-        ));
+        keys.push(purview_keys());
     }
     let rows = without(&keys, SECURED_ROWS, "event_key(d.\"ActivityId\")");
     format!("{SECURED} FROM {rows} WHERE d.\"Label\" IS NOT NULL")
@@ -213,8 +254,9 @@ SELECT
   u."Operation",
   u."UserId",
   u."UserType",
-  coalesce(nullif(u."ItemName", ''), nullif(u."SourceFileName", ''), nullif(u."DestinationFileName", ''),
-    nullif(json_get_str(u."AuditData", 'EmailInfo', 'Subject'), ''), regexp_replace(u."ObjectId", '^.*[/\\]', '')) AS "FileName",
+  coalesce(CASE WHEN u."RecordType" = 8 THEN label_group_of(u."Target") END,
+    nullif(u."ItemName", ''), nullif(u."SourceFileName", ''), nullif(u."DestinationFileName", ''),
+    nullif(json_get_str(u."AuditData", 'EmailInfo', 'Subject'), ''), regexp_replace(u."ObjectId", '^.*[/\\]', ''), nullif(u."TeamName", '')) AS "FileName",
   u."ObjectId" AS "FilePath",
   u."PreviousFileName",
   coalesce(label_id(u."SensitivityLabelEventData_OldSensitivityLabelId"), label_id(u."OldSensitivityLabelId"), label_id(u."SourceLabel"),
@@ -225,15 +267,20 @@ SELECT
     CASE WHEN u."RecordType" = 13 THEN lower(json_get_str(u."AuditData", 'PolicyDetails', 0, 'Rules', 0, 'RuleId')) END) AS "NewLabelId",
   nullif(u."LabelName", '') AS "NewLabelText",
   coalesce(nullif(u."SensitivityLabelEventData_JustificationText", ''), nullif(u."SensitivityLabelJustificationText", '')) AS "Justification",
-  label_action_source(u."SensitivityLabelEventData_ActionSource") AS "ActionSource",
+  coalesce(label_action_source(nullif(u."SensitivityLabelEventData_ActionSource", '')),
+    CASE WHEN u."RecordType" IN (71, 72, 75, 82) THEN 'Auto'
+      WHEN u."RecordType" = 43 THEN label_mode(json_get_str(u."AuditData", 'ApplicationMode')) END) AS "ActionSource",
   CASE lower(coalesce(u."ProtectionEventData_IsProtected", u."CurrentProtectionType_documentEncrypted"))
     WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' THEN false WHEN '0' THEN false END AS "Protected",
   CASE lower(coalesce(u."ProtectionEventData_IsProtectedBefore", u."PreviousProtectionType_documentEncrypted"))
     WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' THEN false WHEN '0' THEN false END AS "ProtectedBefore",
   coalesce(nullif(u."ProtectionEventData_ProtectionOwner", ''), nullif(u."CurrentProtectionType_owner", ''), nullif(u."PreviousProtectionType_owner", ''),
     nullif(u."SensitivityLabelOwnerEmail", '')) AS "Owner",
-  coalesce(nullif(u."Common_ApplicationName", ''), nullif(u."Application", ''), nullif(u."ApplicationDisplayName", '')) AS "Application",
+  coalesce(nullif(u."Common_ApplicationName", ''), nullif(u."Application", ''), nullif(u."ApplicationDisplayName", ''),
+    nullif(u."Common_ProcessName", ''), label_web_application(u."UserAgent")) AS "Application",
   coalesce(nullif(u."Common_DeviceName", ''), nullif(u."DeviceName", '')) AS "DeviceName",
+  coalesce(label_site(u."SiteUrl"), label_site_of(u."ObjectId")) AS "SiteUrl",
+  label_id(json_get_str(u."AuditData", 'SiteSensitivityLabelId')) AS "SiteLabelId",
   u."IPAddress",
   u."Workload",
   u."RecordType",
@@ -260,13 +307,15 @@ SELECT
   nullif(p."LabelNameBefore_s", ''),
   label_id(p."LabelId_g"),
   nullif(p."LabelName_s", ''),
-  CAST(NULL AS VARCHAR),
-  p."ActionSource_s",
+  coalesce(nullif(json_as_text(p."ExtraColumns", 'UserJustification_s'), ''), nullif(json_as_text(p."ExtraColumns", 'Justification_s'), '')),
+  label_action_source(nullif(p."ActionSource_s", '')),
   p."Protected_b",
   p."ProtectedBeforeAction_b",
   p."ProtectionOwner_s",
-  p."ApplicationName_s",
+  coalesce(nullif(p."ApplicationName_s", ''), nullif(p."ProcessName_s", '')),
   p."MachineName_s",
+  label_site_of(p."ObjectId_s"),
+  CAST(NULL AS VARCHAR),
   clean_ip(p."IPv4_s"),
   p."Workload_s",
   CAST(NULL AS INT),
@@ -300,6 +349,8 @@ SELECT
   r."Owner",
   CAST(NULL AS VARCHAR),
   CAST(NULL AS VARCHAR),
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS VARCHAR),
   r."IPAddress",
   'RightsManagement',
   CAST(NULL AS INT),
@@ -327,15 +378,19 @@ SELECT
   label_id(m."SensitivityLabelId"),
   nullif(m."LabelName", ''),
   nullif(m."JustificationText", ''),
-  label_action_source(m."ActionSource"),
+  coalesce(label_action_source(nullif(m."ActionSource", '')),
+    CASE WHEN m."RecordType" IN (71, 72, 75, 82) THEN 'Auto' WHEN m."RecordType" = 43 THEN label_mode(m."ApplicationMode") END),
   CASE lower(coalesce(json_as_text(m."ProtectionEventData", 'IsProtected'), json_as_text(m."CurrentProtectionType", 'documentEncrypted')))
     WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' THEN false WHEN '0' THEN false END,
   CASE lower(coalesce(json_as_text(m."ProtectionEventData", 'IsProtectedBefore'), json_as_text(m."PreviousProtectionType", 'documentEncrypted')))
     WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' THEN false WHEN '0' THEN false END,
   coalesce(nullif(json_as_text(m."ProtectionEventData", 'ProtectionOwner'), ''), nullif(json_as_text(m."CurrentProtectionType", 'owner'), ''),
     nullif(json_as_text(m."PreviousProtectionType", 'owner'), ''), nullif(m."SensitivityLabelOwnerEmail", '')),
-  coalesce(nullif(json_as_text(m."Common", 'ApplicationName'), ''), nullif(m."Application", '')),
+  coalesce(nullif(json_as_text(m."Common", 'ApplicationName'), ''), nullif(m."Application", ''),
+    nullif(json_as_text(m."Common", 'ProcessName'), '')),
   coalesce(nullif(json_as_text(m."Common", 'DeviceName'), ''), nullif(m."DeviceName", '')),
+  coalesce(label_site(json_as_text(m."SharePointMetaData", 'SiteCollectionUrl')), label_site_of(m."ObjectId")),
+  CAST(NULL AS VARCHAR),
   clean_ip(m."ClientIP"),
   m."Workload",
   m."RecordType",
@@ -377,6 +432,8 @@ SELECT
   CAST(NULL AS VARCHAR),
   nullif(d."ApplicationNames", ''),
   nullif(d."DeviceName", ''),
+  coalesce(label_site(d."SiteUrl"), label_site_of(d."Path")),
+  CASE WHEN strpos(d."SharepointSiteSensitivityLabelIds", ',') = 0 THEN label_id(d."SharepointSiteSensitivityLabelIds") END,
   clean_ip(d."IPAddress"),
   d."Workload",
   CAST(NULL AS INT),
@@ -414,6 +471,8 @@ SELECT
   u."Owner",
   u."Application",
   u."DeviceName",
+  u."SiteUrl",
+  u."SiteLabelId",
   u."IPAddress",
   u."Workload",
   u."RecordType",
@@ -475,6 +534,8 @@ SELECT
   user_spelling(e."Owner") AS "Owner",
   e."Application",
   e."DeviceName",
+  e."SiteUrl",
+  e."SiteLabelId",
   e."IPAddress",
   c."CountryCode",
   e."Workload",

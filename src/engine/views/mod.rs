@@ -9,7 +9,7 @@
 //! The time of an event is that of the row that counts, and which row counts does not depend on the order of the ingests. In a view that is the row
 //! of its own table; else that of the audit exports (`CreationTime`), then of OfficeActivity, then of CloudAppEvents, of several there the first by
 //! ReportId, else by time and content. `LabelEvents` asks the audit exports first, then OfficeActivity, CloudAppEvents,
-//! MicrosoftPurviewInformationProtection and DataSecurityEvents. Of two contents of one event in one table the one that came first counts, and the
+//! MicrosoftPurviewInformationProtection, DataSecurityEvents, ActivityExplorer and CopilotActivity. Of two contents of one event in one table the one that came first counts, and the
 //! other is in `Revisions`: the archive takes nothing back that a finding may stand on.
 //!
 //! The mappings follow public rows of the same event in several tables; where a product enriches (countries), a view over audit records says
@@ -49,6 +49,7 @@ pub(super) mod found;
 mod information_protection_events;
 mod information_protection_logs;
 mod label_events;
+mod label_sources;
 pub(super) mod names;
 mod people;
 mod select;

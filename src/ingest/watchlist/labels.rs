@@ -6,6 +6,7 @@
 //! (<https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/sensitivitylabel>) `parentsensitivitylabelid`.
 
 use super::list::{Result, Watchlist};
+use crate::catalog::labels as known;
 use crate::ingest::json;
 use crate::ingest::rows::guid;
 
@@ -96,6 +97,11 @@ fn bare(text: &str) -> &str {
     inner.unwrap_or(text)
 }
 
+/// Whether a cell has the id of no label, which some tools write as the parent of a label that has none.
+fn is_nothing(text: &str) -> bool {
+    is_guid(text) && known::id(text).is_none()
+}
+
 /// Whether a cell says of which type an object was, and nothing of it.
 fn is_type(text: &str) -> bool {
     let text = text.trim();
@@ -124,7 +130,7 @@ pub(super) fn settle(list: &mut Watchlist) {
     if let Some(parent) = place(list, "Parent") {
         let types = list.column(parent).flatten().filter(|c| is_type(c)).count();
         list.change(parent, |cell| match cell {
-            _ if is_type(cell) => "",
+            _ if is_type(cell) || is_nothing(cell) => "",
             _ if is_guid(cell) => bare(cell),
             _ => cell,
         });

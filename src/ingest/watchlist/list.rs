@@ -6,6 +6,31 @@ pub(super) const MAX_COLUMNS: usize = 1000;
 /// Why a list is refused; the caller knows its file.
 pub(super) type Result<T> = std::result::Result<T, String>;
 
+/// How a list came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Rows of cells.
+    Csv,
+    /// Objects, as interfaces and `ConvertTo-Json` write them.
+    Json,
+    /// Objects, as `Export-Clixml` writes them.
+    Clixml,
+    /// Objects, as `Format-List` prints them.
+    FormatList,
+}
+
+impl Form {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Form::Csv => "CSV",
+            Form::Json => "JSON",
+            Form::Clixml => "CLIXML",
+            Form::FormatList => "Format-List",
+        }
+    }
+}
+
 /// The rows of a list.
 #[derive(Debug)]
 pub struct Watchlist {
@@ -15,8 +40,8 @@ pub struct Watchlist {
     pub(super) text: String,
     /// Where each cell ends in the text.
     pub(super) ends: Vec<usize>,
-    /// It came as JSON.
-    pub(super) json: bool,
+    /// How it came.
+    pub(super) form: Form,
     /// What is to be said of how it was read.
     pub(super) remarks: Vec<String>,
 }
@@ -27,9 +52,9 @@ impl Watchlist {
         &self.remarks
     }
 
-    /// Whether it came as JSON, which the archive has as CSV.
-    pub fn is_json(&self) -> bool {
-        self.json
+    /// How it came. The archive has all lists as CSV.
+    pub fn form(&self) -> Form {
+        self.form
     }
 
     /// The list as CSV in UTF-8.

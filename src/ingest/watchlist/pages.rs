@@ -17,6 +17,8 @@ const MAX_LEVELS: usize = 8;
 pub(super) struct Rows {
     pub header: Vec<String>,
     pub cells: Vec<Vec<String>>,
+    /// The last page says that there is a further one.
+    pub goes_on: bool,
 }
 
 /// Whether a list is JSON and no CSV.
@@ -37,8 +39,9 @@ pub(super) fn read(text: &str, labels: bool) -> Result<Rows> {
     let mut rows = Rows::default();
     for value in values(text)? {
         match page(value)? {
-            Some(list) => {
-                for value in elements(list)? {
+            Some(page) => {
+                rows.goes_on = page.goes_on;
+                for value in elements(page.list)? {
                     rows.add(value, labels, "", 0)?;
                 }
             }
@@ -83,17 +86,25 @@ fn elements(list: &str) -> Result<Vec<&str>> {
     }
 }
 
-/// The list of a page: an object with nothing but `value` and what the transport says.
-fn page(object: &str) -> Result<Option<&str>> {
+/// What an interface answers of a list that it does not give at once.
+struct Page<'t> {
+    list: &'t str,
+    goes_on: bool,
+}
+
+/// A page: an object with nothing but `value` and what the transport says.
+fn page(object: &str) -> Result<Option<Page<'_>>> {
     let mut list = None;
-    let mut others = false;
+    let (mut others, mut goes_on) = (false, false);
     entries(object, |key, value| match (key.as_ref(), value) {
         ("value", Raw::Other(text)) if text.starts_with('[') => list = Some(text),
         ("Count" | "count", _) => {}
+        ("@odata.nextLink", Raw::Text { .. }) => goes_on = true,
         (key, _) if key.contains("@odata.") => {}
         _ => others = true,
     })?;
-    Ok(list.filter(|_| !others))
+    let list = list.filter(|_| !others);
+    Ok(list.map(|list| Page { list, goes_on }))
 }
 
 fn entries<'t>(object: &'t str, each: impl FnMut(Cow<'t, str>, Raw<'t>)) -> Result<()> {
@@ -101,6 +112,18 @@ fn entries<'t>(object: &'t str, each: impl FnMut(Cow<'t, str>, Raw<'t>)) -> Resu
 }
 
 impl Rows {
+    /// The column of a property, which is a new one where no object before had it.
+    pub(super) fn column(&mut self, name: &str) -> Result<usize> {
+        if let Some(column) = self.header.iter().position(|own| own == name) {
+            return Ok(column);
+        }
+        if self.header.len() == MAX_COLUMNS {
+            return Err(format!("it has more than {MAX_COLUMNS} columns"));
+        }
+        self.header.push(name.to_string());
+        Ok(self.header.len() - 1)
+    }
+
     /// Adds an object, and the labels below it.
     fn add(&mut self, object: &str, labels: bool, parent: &str, level: usize) -> Result<()> {
         if level > MAX_LEVELS {
@@ -139,16 +162,7 @@ impl Rows {
             .map(|(_, id)| id.clone());
         let mut row = Vec::new();
         for (key, text) in found {
-            let column = match self.header.iter().position(|name| *name == key) {
-                Some(column) => column,
-                None if self.header.len() == MAX_COLUMNS => {
-                    return Err(format!("it has more than {MAX_COLUMNS} columns"));
-                }
-                None => {
-                    self.header.push(key.into_owned());
-                    self.header.len() - 1
-                }
-            };
+            let column = self.column(&key)?;
             if row.len() <= column {
                 row.resize(column + 1, String::new());
             }

@@ -1,0 +1,262 @@
+//! `report --label-changes`: labels that were lowered or removed, for the tenant or for each manager.
+
+use std::path::Path;
+
+use super::asked::{Args, Format, put, put_with};
+use crate::archive::Archive;
+use crate::case::figures::picture::Lowered;
+use crate::case::{Case, LOWERED as ACTIONS, LabelChange, MANAGERS, by_manager, figures};
+use crate::cli::exit::Exit;
+use crate::cli::global::Global;
+use crate::cli::notify::{Subject, Wanted};
+use crate::cli::raised::refuse_existing;
+use crate::cli::ui::{self, Ui, counted};
+use crate::engine::{Session, Source};
+use crate::fault::{Error, Result};
+use crate::hunt::Window;
+use crate::notify::lowered::{self, KIND};
+use crate::notify::plain::{Hidden, Plain};
+use crate::notify::sent::Sent;
+use crate::notify::template::{LOWERED, LOWERED_BY_ALL, Templates};
+use crate::report::{Changes, Reader};
+
+/// Name of the file of changes by people whose manager nobody knows.
+const UNMANAGED: &str = "without-manager";
+
+pub(super) fn run(args: &Args, format: Format, global: &Global, ui: &Ui) -> Result<Exit> {
+    if matches!(format, Format::Markdown | Format::Json) {
+        return Err(Error::Usage(
+            "--label-changes: one of html, csv, xlsx, mail".into(),
+        ));
+    }
+    if format == Format::Mail {
+        return mail(args, global, ui);
+    }
+    // Only mails have clothes here.
+    args.brand(format)?;
+    if !args.mail_to.is_empty() {
+        return Err(Error::Usage(
+            "--mail-to: only -f mail is sent to somebody".into(),
+        ));
+    }
+    if args.by_manager && args.output.is_none() {
+        return Err(Error::Usage(
+            "--by-manager: name a folder for the documents with -o".into(),
+        ));
+    }
+    if let Some(path) = &args.output {
+        refuse_existing(path, args.clobber)?;
+    } else if format == Format::Xlsx && ui::columns().is_some() {
+        return Err(Error::Usage(
+            "a workbook is not for a terminal: name a file with -o".into(),
+        ));
+    }
+    let archive = Archive::open_to_ask(&args.archive)?;
+    let changes = changes(args, &archive, global)?;
+    match (&args.output, args.by_manager) {
+        (Some(folder), true) => for_managers(args, format, folder, &changes, (global, ui))?,
+        (file, _) => {
+            let rows = changes
+                .iter()
+                .map(|change| figures::lowered(change, args.tz));
+            let of_all = Changes {
+                rows: rows.collect(),
+                reader: Reader::Team,
+            };
+            write(args, format, file.as_deref(), &of_all, global)?;
+        }
+    }
+    ui.say(&counted(changes.len() as u64, "change"));
+    Ok(Exit::Done)
+}
+
+/// The changes of the users that are asked for, by time.
+fn changes(args: &Args, archive: &Archive, global: &Global) -> Result<Vec<LabelChange>> {
+    let window = &args.hunting.window;
+    let mut options = global.engine(None)?;
+    options.now = Some(window.now());
+    options.seen = window.seen();
+    let session = Session::open(Source::Archive(archive), &options)?;
+    let ledger = archive.ledger()?;
+    let window = Window {
+        from: window.from(),
+        to: window.to(),
+    };
+    let mut changes = Case::of(&session, &ledger).label_changes(window, &ACTIONS)?;
+    let users = args.users.iter().map(|user| user.trim().to_lowercase());
+    let users: Vec<String> = users.collect();
+    let is_asked = |user: &str| users.is_empty() || users.contains(&user.to_lowercase());
+    changes.retain(|change| is_asked(&change.change.user));
+    Ok(changes)
+}
+
+fn write(
+    args: &Args,
+    format: Format,
+    file: Option<&Path>,
+    changes: &Changes,
+    global: &Global,
+) -> Result<()> {
+    match format {
+        Format::Html => put(file, &changes.html(&args.heading())?),
+        Format::Xlsx => {
+            let temp = global.engine(None)?.temp;
+            put_with(file, |out, place| {
+                let written = changes.workbook(out, temp.as_deref());
+                written.map_err(Error::io("write", place))
+            })
+        }
+        _ => put(file, &changes.csv()),
+    }
+}
+
+/// A document for each manager, and one for the security team of those whose manager nobody knows.
+fn for_managers(
+    args: &Args,
+    format: Format,
+    folder: &Path,
+    changes: &[LabelChange],
+    (global, ui): (&Global, &Ui),
+) -> Result<()> {
+    let hidden = Hidden::of(changes.iter().map(|change| &change.trace));
+    let extension = match format {
+        Format::Html => "html",
+        Format::Xlsx => "xlsx",
+        _ => "csv",
+    };
+    let mut documents = Vec::new();
+    for (manager, changes) in by_manager(changes) {
+        let rows = changes
+            .iter()
+            .map(|change| figures::lowered(change, args.tz));
+        let (name, changes) = match manager {
+            Some(manager) => (
+                plain_name(manager),
+                Changes {
+                    rows: rows.map(|row| withheld(row, &hidden)).collect(),
+                    reader: Reader::Manager(manager.to_string()),
+                },
+            ),
+            None => (
+                UNMANAGED.to_string(),
+                Changes {
+                    rows: rows.collect(),
+                    reader: Reader::Team,
+                },
+            ),
+        };
+        let path = folder.join(format!("label-changes-{name}.{extension}"));
+        refuse_existing(&path, args.clobber)?;
+        documents.push((path, changes));
+    }
+    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    for (path, changes) in &documents {
+        write(args, format, Some(path), changes, global)?;
+    }
+    ui.say(&format!(
+        "{} written",
+        counted(documents.len() as u64, "document")
+    ));
+    let unmanaged = documents
+        .iter()
+        .find(|(_, changes)| changes.reader == Reader::Team);
+    if let Some((path, changes)) = unmanaged {
+        ui.warn(&format!(
+            "{} by people whose manager the watchlist `{MANAGERS}` does not name: `{}`",
+            counted(changes.rows.len() as u64, "change"),
+            path.display()
+        ));
+    }
+    Ok(())
+}
+
+/// A change as a manager may learn it.
+fn withheld(row: Lowered, hidden: &Hidden) -> Lowered {
+    let plain = |text: &str| Plain::of(text, hidden).as_str().to_string();
+    Lowered {
+        user: plain(&row.user),
+        file: row.file.as_deref().map(plain),
+        old: row.old.as_deref().map(plain),
+        new: row.new.as_deref().map(plain),
+        justification: row.justification.as_deref().map(plain),
+        application: None,
+        device: None,
+        address: None,
+        ..row
+    }
+}
+
+/// A manager as the name of a file.
+fn plain_name(manager: &str) -> String {
+    /// File systems take 255 bytes.
+    const LONGEST: usize = 150;
+    let plain = |c: char| match c {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '@' | '.' | '-' => c,
+        _ => '_',
+    };
+    manager.chars().take(LONGEST).map(plain).collect()
+}
+
+/// The changes as mails: to those who are named all, else to each manager those of the own people.
+fn mail(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
+    if let Some(path) = &args.output {
+        return Err(Error::Usage(format!(
+            "-o {}: mails go into the folder of --outbox, or to --smtp",
+            path.display()
+        )));
+    }
+    args.sending.check()?;
+    let built_in = match args.mail_to.is_empty() {
+        true => LOWERED,
+        false => LOWERED_BY_ALL,
+    };
+    let templates = Templates::load(built_in, args.sending.template(), &lowered::examples())?;
+    let archive = args.sending.open(&args.archive)?;
+    let changes = changes(args, &archive, global)?;
+    let subject = Subject {
+        name: KIND,
+        of: "change",
+        templates,
+    };
+    let mut unmanaged = 0;
+    let plan = |sent: &Sent| {
+        let mut wanted = Wanted {
+            notices: Vec::new(),
+            told: 0,
+            unaddressed: 0,
+        };
+        let mut add = |changes: &[LabelChange]| {
+            let plan = lowered::plan(changes, sent, args.tz);
+            wanted.unaddressed += plan.unmanaged.values().sum::<usize>();
+            wanted.notices.extend(plan.notices);
+            wanted.told += plan.told;
+        };
+        match args.mail_to.as_slice() {
+            [] => add(&changes),
+            readers => {
+                for reader in readers {
+                    add(&told_to(&changes, reader));
+                }
+            }
+        }
+        unmanaged = wanted.unaddressed;
+        wanted
+    };
+    let window = &args.hunting.window;
+    let moment = (window.now(), window.at());
+    let exit = args.sending.send(&archive, &subject, plan, moment, ui)?;
+    if unmanaged > 0 {
+        let changes = counted(unmanaged as u64, "change");
+        ui.warn(&format!("{changes} by people whose manager the watchlist `{MANAGERS}` does not name: nobody is told of them"));
+    }
+    Ok(exit)
+}
+
+/// The changes as if all people reported to this reader.
+fn told_to(changes: &[LabelChange], reader: &str) -> Vec<LabelChange> {
+    let mut all = changes.to_vec();
+    for change in &mut all {
+        change.change.manager = Some(reader.trim().to_lowercase());
+    }
+    all
+}
