@@ -30,6 +30,9 @@ falsePositives:
   - A colleague or partner got the document without the rights to it. The owner knows the person and gives access.
   - A person with two accounts opens it with the wrong one. A successful opening from the same address follows within minutes.
   - Results other than AccessDenied can be a fault of the service or an expired right. Results has the service's own word.
+references:
+  - https://learn.microsoft.com/azure/information-protection/log-analyze-usage
+  - https://learn.microsoft.com/purview/data-classification-activity-explorer-available-events
 tests:
   - name: an outsider's attempts within the hour are one finding
     events:
@@ -84,7 +87,7 @@ WITH denied AS (
   WHERE e.Action = 'AccessDenied'
     -- Microsoft's own services and the connector; an empty user is an anonymous call.
     AND coalesce(e.UserId, '') <> ''
-    AND NOT regexp_like(e.UserId, '^(microsoftrmsonline@|aadrm_)', 'i')
+    AND NOT (starts_with(lower(e.UserId), 'microsoftrmsonline@') OR starts_with(lower(e.UserId), 'aadrm_'))
 )
 SELECT
   min(TimeGenerated) AS TimeGenerated,

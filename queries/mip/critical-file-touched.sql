@@ -31,6 +31,9 @@ customDetails: {Operations: Operations, Patterns: Patterns, Events: Events}
 falsePositives:
   - The people who work with the file every day. Compare UserId with those who should have access; nobody else is the interesting case.
   - A pattern that is too wide, such as one on a common word. Patterns shows which entry matched.
+references:
+  - https://learn.microsoft.com/purview/audit-log-activities
+  - https://learn.microsoft.com/azure/sentinel/watchlists
 tests:
   - name: a wildcard matches the name in any case, and a day's actions are one finding
     watchlists:
@@ -117,8 +120,7 @@ events AS (
     IPAddress,
     _Source
   FROM touched
-  WHERE coalesce(UserType, 0) NOT IN (4, 5, 6, 7, 8)  -- system, application, service principal, policies
-    AND NOT regexp_like(coalesce(UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_|microsoftrmsonline@|aadrm_)', 'i')
+  WHERE NOT is_service(UserType, UserId)
 ),
 -- Each file is compared with the list once, not each of its events.
 critical AS (

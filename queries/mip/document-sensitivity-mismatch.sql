@@ -30,6 +30,9 @@ entityMappings:
 customDetails: {DocumentLabel: DocumentLabelName, SiteLabel: SiteLabelName, Site: SiteUrl}
 falsePositives:
   - The site's label was never set with care. Many documents of many people differ from it; the site needs another label, not the documents another place.
+references:
+  - https://learn.microsoft.com/purview/sensitivity-labels-teams-groups-sites
+  - https://learn.microsoft.com/purview/audit-log-activities
 tests:
   - name: a mismatch is found, with both labels
     watchlists:

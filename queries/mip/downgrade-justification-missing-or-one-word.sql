@@ -27,8 +27,9 @@ unjudged:
       AND (e.OldLabelRank IS NULL OR e.NewLabelRank IS NULL)
       AND coalesce(e.LabelEventType, '') <> 'LabelChangedSameOrder'
       AND coalesce(e.ActionSource, 'Manual') NOT IN ('Auto', 'Default')
-      AND coalesce(e.UserType, 0) NOT IN (4, 5, 6, 7, 8)
-      AND NOT regexp_like(coalesce(e.UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i')
+      AND NOT is_service(e.UserType, e.UserId)
+parameters:
+  MinCharacters: {default: 10, description: A justification with fewer letters and digits explains nothing}
 entityMappings:
   - entityType: Account
     fieldMappings:
@@ -44,6 +45,9 @@ customDetails: {Verdict: Verdict, Justification: Justification, Files: Files, Ol
 falsePositives:
   - The label policy asks for no justification, so that every text is missing. Then all users have this finding; leave the rule out.
   - A word that says enough in this organisation, such as a project's name. Ticket numbers are let through already.
+references:
+  - https://learn.microsoft.com/purview/data-classification-activity-explorer-available-events
+  - https://learn.microsoft.com/azure/azure-monitor/reference/tables/microsoftpurviewinformationprotection
 tests:
   - name: no text, spaces and an unanswered "other" are one finding
     watchlists:
@@ -84,7 +88,7 @@ tests:
 */
 WITH params AS (
   -- Letters and digits: "for the client" has 12, "is fine" 6. Below ten a text explains nothing.
-  SELECT 10 AS MinCharacters
+  SELECT $MinCharacters AS MinCharacters
 ),
 lowered AS (
   SELECT
@@ -107,8 +111,7 @@ lowered AS (
   WHERE Action IN ('LabelRemoved', 'LabelDowngraded')
     -- SharePoint does not always say how; a person it was all the same.
     AND coalesce(ActionSource, 'Manual') NOT IN ('Auto', 'Default')
-    AND coalesce(UserType, 0) NOT IN (4, 5, 6, 7, 8)  -- system, application, service principal, policies
-    AND NOT regexp_like(coalesce(UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i')
+    AND NOT is_service(UserType, UserId)
 ),
 letters AS (
   SELECT *, regexp_replace(Reason, '[^\p{L}]', '', 'g') AS L0

@@ -17,6 +17,11 @@ tactics: [DefenseEvasion, Collection]
 relevantTechniques: [T1562, T1074]
 watchlists:
   Labels: {required: false, columns: [Id, Name, Rank, Parent]}
+parameters:
+  MinPastDays: {default: 7, description: Days with label actions that a person must have for a comparison}
+  LookBack: {default: 13d, description: 'How far back the past reaches; with the day itself no longer than the queryPeriod of 14 days'}
+  Sigmas: {default: 3, description: How many standard deviations above the mean a day must lie}
+  MinActions: {default: 20, description: A day with fewer label actions is no peak}
 entityMappings:
   - entityType: Account
     fieldMappings:
@@ -28,6 +33,9 @@ customDetails: {Actions: Actions, Usual: Usual, PastDays: PastDays, Removed: Rem
 falsePositives:
   - A new label or policy was rolled out and everybody relabels. Many users have a peak on the same day, and most actions are LabelApplied or LabelUpgraded.
   - The user archives a project. The files lie in one place and their labels go up rather than down.
+references:
+  - https://learn.microsoft.com/purview/data-classification-activity-explorer-available-events
+  - https://learn.microsoft.com/office/office-365-management-api/office-365-management-activity-api-schema
 tests:
   - name: thirty actions after a week of three a day are a peak
     events:
@@ -83,13 +91,13 @@ tests:
 WITH params AS (
   SELECT
     -- Days with label actions, not calendar days: about a week and a half of work. With fewer the deviation is chance.
-    7 AS MinPastDays,
+    $MinPastDays AS MinPastDays,
     -- How far back the past reaches: with the day itself the 14 days of the queryPeriod, which is the most that Sentinel has.
-    INTERVAL '13 days' AS LookBack,
+    $LookBack AS LookBack,
     -- One day in several hundred lies above this by chance.
-    3 AS Sigmas,
+    $Sigmas AS Sigmas,
     -- A peak below this is a busy afternoon.
-    20 AS MinActions
+    $MinActions AS MinActions
 ),
 actions AS (
   SELECT
@@ -106,8 +114,8 @@ actions AS (
     -- MipLabel is Exchange seeing a labelled mail pass; automatic labels are the policy's work, not the user's.
     AND lower(coalesce(Operation, '')) <> 'miplabel'
     AND coalesce(ActionSource, 'Manual') NOT IN ('Auto', 'Default')
-    AND coalesce(UserType, 0) NOT IN (4, 5, 6, 7, 8)  -- system, application, service principal, policies
-    AND NOT regexp_like(coalesce(UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_|$)', 'i')
+    AND NOT is_service(UserType, UserId)
+    AND UserId <> ''
 ),
 days AS (
   SELECT UserKey, Day, count(*) AS Actions

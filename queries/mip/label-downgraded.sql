@@ -26,8 +26,7 @@ unjudged:
       AND e.OldLabelId <> e.NewLabelId
       AND (e.OldLabelRank IS NULL OR e.NewLabelRank IS NULL)
       AND coalesce(e.LabelEventType, '') <> 'LabelChangedSameOrder'
-      AND coalesce(e.UserType, 0) NOT IN (4, 5, 6, 7, 8)
-      AND NOT regexp_like(coalesce(e.UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i')
+      AND NOT is_service(e.UserType, e.UserId)
 entityMappings:
   - entityType: Account
     fieldMappings:
@@ -46,6 +45,9 @@ customDetails: {OldLabel: OldLabelName, NewLabel: NewLabelName, Justification: J
 falsePositives:
   - The first label was too high and the author puts it right. The justification says so and the two labels are close in rank.
   - A document reached its release date. The new label is the one for public documents and others of the same set follow.
+references:
+  - https://learn.microsoft.com/purview/data-classification-activity-explorer-available-events
+  - https://learn.microsoft.com/azure/azure-monitor/reference/tables/microsoftpurviewinformationprotection
 tests:
   - name: a downgrade that the record names is found
     watchlists:
@@ -117,5 +119,4 @@ SELECT
 FROM LabelEvents
 WHERE Action = 'LabelDowngraded'
   -- 4 System, 5 Application, 6 ServicePrincipal, 7 and 8 policies; label-removed-by-app has those.
-  AND coalesce(UserType, 0) NOT IN (4, 5, 6, 7, 8)
-  AND NOT regexp_like(coalesce(UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i')
+  AND NOT is_service(UserType, UserId)

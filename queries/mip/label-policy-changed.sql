@@ -24,6 +24,9 @@ entityMappings:
 customDetails: {Operation: Operation, Target: Target, Change: Change, ResultStatus: ResultStatus}
 falsePositives:
   - Planned work on labels. A change request names the label or policy, and the administrator is one of the few who do this.
+references:
+  - https://learn.microsoft.com/purview/audit-log-activities
+  - https://learn.microsoft.com/powershell/module/exchangepowershell/new-autosensitivitylabelpolicy
 tests:
   - name: a changed auto-labelling policy is found
     events:

@@ -26,8 +26,7 @@ unjudged:
       AND e.OldLabelId <> e.NewLabelId
       AND (e.OldLabelRank IS NULL OR e.NewLabelRank IS NULL)
       AND coalesce(e.LabelEventType, '') <> 'LabelChangedSameOrder'
-      AND (coalesce(e.UserType, 0) IN (4, 5, 6, 7, 8)
-        OR regexp_like(coalesce(e.UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i'))
+      AND is_service(e.UserType, e.UserId)
 entityMappings:
   - entityType: Account
     fieldMappings:
@@ -41,6 +40,9 @@ entityMappings:
 customDetails: {Files: Files, Removed: Removed, Downgraded: Downgraded, OldLabels: OldLabelNames, NewLabels: NewLabelNames}
 falsePositives:
   - An automatic labelling policy, a default label of a library or a migration tool. A change to that policy or tool on the same day explains it, and the same identity does it to all files of a place.
+references:
+  - https://learn.microsoft.com/purview/data-classification-activity-explorer-available-events
+  - https://learn.microsoft.com/office/office-365-management-api/office-365-management-activity-api-schema
 tests:
   - name: an app that takes labels off ten files is one finding
     watchlists:
@@ -78,9 +80,5 @@ SELECT
   array_agg(_Source ORDER BY TimeGenerated, _Source) AS _Sources
 FROM LabelEvents
 WHERE Action IN ('LabelRemoved', 'LabelDowngraded')
-  AND (
-    -- 4 System, 5 Application, 6 ServicePrincipal, 7 and 8 policies.
-    coalesce(UserType, 0) IN (4, 5, 6, 7, 8)
-    OR regexp_like(coalesce(UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i')
-  )
+  AND is_service(UserType, UserId)
 GROUP BY lower(UserId), date_trunc('day', TimeGenerated)

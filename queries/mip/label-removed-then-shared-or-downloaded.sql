@@ -26,8 +26,9 @@ unjudged:
       AND e.OldLabelId <> e.NewLabelId
       AND (e.OldLabelRank IS NULL OR e.NewLabelRank IS NULL)
       AND coalesce(e.LabelEventType, '') <> 'LabelChangedSameOrder'
-      AND coalesce(e.UserType, 0) NOT IN (4, 5, 6, 7, 8)
-      AND NOT regexp_like(coalesce(e.UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i')
+      AND NOT is_service(e.UserType, e.UserId)
+parameters:
+  Span: {default: 24h, description: How long after the label action a share or download belongs to it}
 entityMappings:
   - entityType: Account
     fieldMappings:
@@ -44,6 +45,9 @@ falsePositives:
   - A document is released on purpose, lowered first and then sent out. The justification says so, and the recipient is a known partner.
   - FileSyncDownloadedFull comes from the sync client of every colleague who keeps the library on disk. Then the downloads are by several people, in their own offices, and nothing is shared.
   - A link for named people (SecureLinkCreated) does not say for whom. AddedToSecureLink beside it does; members only means that the file stayed inside.
+references:
+  - https://learn.microsoft.com/purview/audit-log-activities
+  - https://learn.microsoft.com/purview/data-classification-activity-explorer-available-events
 tests:
   - name: a lowered file shared with a guest is found
     watchlists:
@@ -94,7 +98,7 @@ tests:
 */
 WITH params AS (
   -- A working day and the night after it: who lowers a label in order to send the file seldom waits longer.
-  SELECT INTERVAL '24 hours' AS Span
+  SELECT $Span AS Span
 ),
 lowered AS (
   SELECT
@@ -116,8 +120,7 @@ lowered AS (
   FROM LabelEvents AS e
   CROSS JOIN params AS p
   WHERE e.Action IN ('LabelRemoved', 'LabelDowngraded')
-    AND coalesce(e.UserType, 0) NOT IN (4, 5, 6, 7, 8)  -- system, application, service principal, policies
-    AND NOT regexp_like(coalesce(e.UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i')
+    AND NOT is_service(e.UserType, e.UserId)
 ),
 exits AS (
   SELECT *
@@ -147,8 +150,7 @@ exits AS (
         'FileDownloaded', 'FileSyncDownloadedFull', 'AnonymousLinkCreated', 'SharingInvitationCreated',
         'SecureLinkCreated', 'AddedToSecureLink', 'SharingSet'
       )
-      AND coalesce(UserType, 0) NOT IN (4, 5, 6, 7, 8)
-      AND NOT regexp_like(coalesce(UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i')
+      AND NOT is_service(UserType, UserId)
   )
   WHERE Exit IS NOT NULL
 ),

@@ -34,6 +34,9 @@ customDetails: {OldLabel: OldLabelName, Justification: Justification, Applicatio
 falsePositives:
   - A document was published or its label was set by mistake. The justification says so, and the file soon carries another label or lies in a place meant for the public.
   - A template with a label became a file that needs none. The old label is a low one and the file is new.
+references:
+  - https://learn.microsoft.com/purview/data-classification-activity-explorer-available-events
+  - https://learn.microsoft.com/azure/azure-monitor/reference/tables/microsoftpurviewinformationprotection
 tests:
   - name: a removed label is found
     watchlists:
@@ -83,6 +86,7 @@ SELECT
   _Source
 FROM LabelEvents
 WHERE Action = 'LabelRemoved'
+  -- Labels of groups are group-label-changed-or-removed's.
+  AND Operation NOT ILIKE 'Remove label from group%'
   -- 4 System, 5 Application, 6 ServicePrincipal, 7 and 8 policies: nobody there can be asked why.
-  AND coalesce(UserType, 0) NOT IN (4, 5, 6, 7, 8)
-  AND NOT regexp_like(coalesce(UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i')
+  AND NOT is_service(UserType, UserId)

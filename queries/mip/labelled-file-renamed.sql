@@ -34,6 +34,9 @@ customDetails: {PreviousFileName: PreviousFileName, Reason: Reason, Label: Label
 falsePositives:
   - An application renames while it saves. The names that Word, Excel and PowerPoint use for that are left out; another program's would show as many renames by one Application.
   - A user archives or versions by name (report.docx.old). The file stays where it is and nothing else happens to it.
+references:
+  - https://learn.microsoft.com/purview/data-classification-activity-explorer-available-events
+  - https://learn.microsoft.com/purview/audit-log-activities
 tests:
   - name: a document renamed to a picture is found
     events:
@@ -125,8 +128,7 @@ names AS (
     lower(trim(regexp_replace(FileName, '^.*[/\\]', ''))) AS NewName
   FROM renames
   WHERE coalesce(PreviousFileName, '') <> '' AND coalesce(FileName, '') <> ''
-    AND coalesce(UserType, 0) NOT IN (4, 5, 6, 7, 8)  -- system, application, service principal, policies
-    AND NOT regexp_like(coalesce(UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i')
+    AND NOT is_service(UserType, UserId)
 ),
 extensions AS (
   SELECT

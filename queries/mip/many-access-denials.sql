@@ -15,6 +15,10 @@ triggerOperator: gt
 triggerThreshold: 0
 tactics: [Collection, Discovery]
 relevantTechniques: [T1213, T1083]
+parameters:
+  MinDenials: {default: 10, description: Refusals within the span}
+  MinDocuments: {default: 3, description: Different documents among them}
+  Span: {default: 1h, description: The time in which the refusals must lie}
 entityMappings:
   - entityType: Account
     fieldMappings:
@@ -26,6 +30,9 @@ customDetails: {Denials: Denials, Documents: Documents, Users: Users, Owners: Ow
 falsePositives:
   - A new colleague or a partner got a folder before the rights to it. All documents have one owner, who knows the person.
   - A search indexer or a backup runs under a person's account. The attempts come at machine speed, at night, again and again.
+references:
+  - https://learn.microsoft.com/azure/information-protection/log-analyze-usage
+  - https://learn.microsoft.com/purview/data-classification-activity-explorer-available-events
 tests:
   - name: twelve refusals on four documents are one finding
     events:
@@ -76,11 +83,11 @@ tests:
 WITH params AS (
   SELECT
     -- Office asks two or three times for one double click; three documents opened by mistake stay below this.
-    10 AS MinDenials,
+    $MinDenials AS MinDenials,
     -- A single document that does not open is a matter of rights, not of searching.
-    3 AS MinDocuments,
+    $MinDocuments AS MinDocuments,
     -- Somebody who tries document after document by hand needs minutes, not hours.
-    INTERVAL '1 hour' AS Span
+    $Span AS Span
 ),
 denied AS (
   SELECT
@@ -96,16 +103,14 @@ denied AS (
   LEFT JOIN AipServiceUserLog AS r ON r._Source = e._Source
   WHERE e.Action = 'AccessDenied'
     AND coalesce(e.UserId, '') <> ''
-    AND NOT regexp_like(e.UserId, '^(microsoftrmsonline@|aadrm_)', 'i')
+    AND NOT (starts_with(lower(e.UserId), 'microsoftrmsonline@') OR starts_with(lower(e.UserId), 'aadrm_'))
 ),
 -- Each refusal is looked at twice: as its user's and as its address's.
 attempts AS (
-  SELECT 'user' AS Kind, UserKey AS Who, *
-  FROM denied
-  UNION ALL
-  SELECT 'address' AS Kind, IPAddress AS Who, *
-  FROM denied
-  WHERE IPAddress IS NOT NULL
+  SELECT k.Kind, CASE k.Kind WHEN 'user' THEN d.UserKey ELSE d.IPAddress END AS Who, d.*
+  FROM denied AS d
+  CROSS JOIN (VALUES ('user'), ('address')) AS k(Kind)
+  WHERE k.Kind = 'user' OR d.IPAddress IS NOT NULL
 ),
 -- A sliding window without a fixed grid: refusal n and refusal n + MinDenials - 1 no further apart than the span.
 full_windows AS (
@@ -122,7 +127,7 @@ full_windows AS (
       Who,
       TimeGenerated,
       CAST(row_number() OVER (PARTITION BY Kind, Who ORDER BY TimeGenerated) AS BIGINT) AS Number,
-      lead(TimeGenerated, 9) OVER (PARTITION BY Kind, Who ORDER BY TimeGenerated) AS LastTime  -- MinDenials - 1, which has to be a number
+      lead(TimeGenerated, $MinDenials - 1) OVER (PARTITION BY Kind, Who ORDER BY TimeGenerated) AS LastTime  -- no column: it has to be a constant
     FROM attempts
   ) AS a
   CROSS JOIN params AS p

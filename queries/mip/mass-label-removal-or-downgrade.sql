@@ -26,8 +26,10 @@ unjudged:
       AND e.OldLabelId <> e.NewLabelId
       AND (e.OldLabelRank IS NULL OR e.NewLabelRank IS NULL)
       AND coalesce(e.LabelEventType, '') <> 'LabelChangedSameOrder'
-      AND coalesce(e.UserType, 0) NOT IN (4, 5, 6, 7, 8)
-      AND NOT regexp_like(coalesce(e.UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i')
+      AND NOT is_service(e.UserType, e.UserId)
+parameters:
+  MinFiles: {default: 20, description: Different files within the span}
+  Span: {default: 30m, description: The time in which the files must lie}
 entityMappings:
   - entityType: Account
     fieldMappings:
@@ -42,6 +44,9 @@ customDetails: {Files: Files, Removed: Removed, Downgraded: Downgraded, OldLabel
 falsePositives:
   - A label was retired or a project was released and its owner relabels the whole folder. The files lie in one place, the justification is always the same true sentence, and a ticket or announcement exists.
   - A migration runs under a person's account. The address and device are the migration server's.
+references:
+  - https://learn.microsoft.com/purview/data-classification-activity-explorer-available-events
+  - https://learn.microsoft.com/office/office-365-management-api/office-365-management-activity-api-schema
 tests:
   - name: forty downgrades in ten minutes are one finding
     watchlists:
@@ -115,9 +120,9 @@ tests:
 WITH params AS (
   SELECT
     -- Files: people who tidy up stay below it; one folder selected in Explorer or SharePoint is above it.
-    20 AS MinFiles,
+    $MinFiles AS MinFiles,
     -- Long enough for someone who opens file after file, short enough not to add up a day's ordinary corrections.
-    INTERVAL '30 minutes' AS Span
+    $Span AS Span
 ),
 lowered AS (
   SELECT
@@ -126,8 +131,7 @@ lowered AS (
     lower(coalesce(nullif(e.FilePath, ''), nullif(e.FileName, ''), e.EventId)) AS FileKey
   FROM LabelEvents AS e
   WHERE e.Action IN ('LabelRemoved', 'LabelDowngraded')
-    AND coalesce(e.UserType, 0) NOT IN (4, 5, 6, 7, 8)  -- system, application, service principal, policies
-    AND NOT regexp_like(coalesce(e.UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_)', 'i')
+    AND NOT is_service(e.UserType, e.UserId)
 ),
 -- A file whose label goes up and down counts once in a span, and so does an action that two services both logged.
 files AS (
@@ -155,7 +159,7 @@ full_windows AS (
       UserKey,
       TimeGenerated,
       CAST(row_number() OVER (PARTITION BY UserKey ORDER BY TimeGenerated) AS BIGINT) AS Number,
-      lead(TimeGenerated, 19) OVER (PARTITION BY UserKey ORDER BY TimeGenerated) AS LastTime  -- MinFiles - 1, which has to be a number
+      lead(TimeGenerated, $MinFiles - 1) OVER (PARTITION BY UserKey ORDER BY TimeGenerated) AS LastTime  -- no column: it has to be a constant
     FROM files
   ) AS f
   CROSS JOIN params AS p

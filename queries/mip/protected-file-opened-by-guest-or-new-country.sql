@@ -17,6 +17,10 @@ tactics: [InitialAccess, Collection]
 relevantTechniques: [T1078, T1213]
 watchlists:
   Labels: {required: false, columns: [Id, Name, Rank, Parent]}
+parameters:
+  LookBack: {default: 13d, description: 'How long a country stays known; with the day itself no longer than the queryPeriod of 14 days'}
+  Visit: {default: 1d, description: What happened this short a time before belongs to the same visit and is no history}
+  MinRank: {default: 2, description: Labels of a lower rank are meant to be read by others}
 entityMappings:
   - entityType: Account
     fieldMappings:
@@ -32,6 +36,9 @@ customDetails: {Reason: Reason, Country: Country, Files: Files, Labels: LabelNam
 falsePositives:
   - A guest of a joint project reads what was shared with that project. The files lie in its site and the guest belongs to its partner.
   - The user travels, or the company's internet exit moved. Several users with the same new country and address at once speak for the latter.
+references:
+  - https://learn.microsoft.com/azure/information-protection/log-analyze-usage
+  - https://learn.microsoft.com/purview/data-classification-activity-explorer-available-events
 tests:
   - name: a guest's openings of one day are one finding
     events:
@@ -121,11 +128,11 @@ WITH params AS (
   SELECT
     -- How long a country stays known; longer hides a second visit by an intruder, shorter reports every holiday twice. With the day itself it is
     -- the 14 days of the queryPeriod, which is the most that Sentinel has.
-    INTERVAL '13 days' AS LookBack,
+    $LookBack AS LookBack,
     -- What happened this short a time before belongs to the same visit and is no history.
-    INTERVAL '1 day' AS Visit,
+    $Visit AS Visit,
     -- Labels ranked lower (public, general) are meant to be read by others. A label of unknown rank counts.
-    2 AS MinRank
+    $MinRank AS MinRank
 ),
 signins AS (
   SELECT TimeGenerated, lower(UserPrincipalName) AS UserKey, IPAddress, upper(Location) AS Country, _Source
@@ -154,8 +161,8 @@ people AS (
     e._Source
   FROM LabelEvents AS e
   CROSS JOIN params AS p
-  WHERE coalesce(e.UserType, 0) NOT IN (4, 5, 6, 7, 8)  -- system, application, service principal, policies
-    AND NOT regexp_like(coalesce(e.UserId, ''), '^(app@sharepoint$|sharepoint\\system$|nt authority|serviceprincipal_|microsoftrmsonline@|aadrm_|$)', 'i')
+  WHERE NOT is_service(e.UserType, e.UserId)
+    AND e.UserId <> ''
 ),
 -- Where each user was, by day: small enough to compare every opening with.
 history AS (
@@ -202,26 +209,32 @@ located AS (
   FROM opened AS o
   LEFT JOIN visits AS v ON v.OpenedSource = o._Source AND v.SignedIn >= o.HistoryFrom
 ),
-seen AS (
-  SELECT
-    o._Source,
-    -- A day that only partly reaches into the window counts.
-    count(*) FILTER (WHERE h.Country = o.Country) AS Here,
-    count(*) AS Anywhere
-  FROM located AS o
-  JOIN history AS h ON h.UserKey = o.UserKey
-  WHERE o.Country IS NOT NULL AND h.LastSeen >= o.HistoryFrom AND h.FirstSeen <= o.HistoryTo
-  GROUP BY o._Source
-),
 judged AS (
   SELECT
-    o.*,
+    o._Source,
+    -- All that is said of an opening is the same in each of its rows.
+    min(o.TimeGenerated) AS TimeGenerated,
+    min(o.UserId) AS UserId,
+    min(o.UserKey) AS UserKey,
+    min(o.FileName) AS FileName,
+    min(o.FilePath) AS FilePath,
+    min(o.FileKey) AS FileKey,
+    min(o.LabelName) AS LabelName,
+    min(o.Owner) AS Owner,
+    min(o.IPAddress) AS IPAddress,
+    min(o.Country) AS Country,
     CASE
-      WHEN o.IsGuest THEN 'guest'
-      WHEN s.Anywhere > 0 AND s.Here = 0 THEN 'new country'
+      WHEN bool_or(o.IsGuest) THEN 'guest'
+      -- A day that only partly reaches into the window counts.
+      WHEN count(h.Country) > 0 AND count(*) FILTER (WHERE h.Country = o.Country) = 0 THEN 'new country'
     END AS Reason
   FROM located AS o
-  LEFT JOIN seen AS s ON s._Source = o._Source
+  LEFT JOIN history AS h
+    ON h.UserKey = o.UserKey
+    AND h.LastSeen >= o.HistoryFrom
+    AND h.FirstSeen <= o.HistoryTo
+    AND o.Country IS NOT NULL
+  GROUP BY o._Source
 )
 SELECT
   min(TimeGenerated) AS TimeGenerated,

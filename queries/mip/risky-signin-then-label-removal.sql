@@ -27,6 +27,8 @@ unjudged:
       AND e.OldLabelId <> e.NewLabelId
       AND (e.OldLabelRank IS NULL OR e.NewLabelRank IS NULL)
       AND coalesce(e.LabelEventType, '') <> 'LabelChangedSameOrder'
+parameters:
+  Span: {default: 8h, description: How long after the sign-in a label action belongs to it; half the queryPeriod at most}
 entityMappings:
   - entityType: Account
     fieldMappings:
@@ -37,6 +39,9 @@ entityMappings:
 customDetails: {RiskLevel: RiskLevel, RiskState: RiskState, Location: Location, Files: Files, SameIPAddress: SameIPAddress}
 falsePositives:
   - The user travels or changed the VPN, and Entra rated that as risky. The user confirms the sign-in, and the label actions fit the work and come from the usual device.
+references:
+  - https://learn.microsoft.com/entra/id-protection/concept-identity-protection-risks
+  - https://learn.microsoft.com/purview/data-classification-activity-explorer-available-events
 tests:
   - name: a high risk sign-in and two removals within the hour are one finding
     watchlists:
@@ -85,7 +90,7 @@ tests:
 WITH params AS (
   -- A working day: a stolen session is used soon, and a token lives longer than its first hour. Twice as long is the queryPeriod: the last
   -- action may be that far behind the sign-in, and an earlier sign-in as far before it.
-  SELECT INTERVAL '8 hours' AS Span
+  SELECT $Span AS Span
 ),
 risky AS (
   SELECT

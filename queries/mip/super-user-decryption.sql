@@ -26,7 +26,7 @@ unjudged:
       AND coalesce(e.Protected, e.SourceTable = 'AipServiceUserLog')
       AND coalesce(e.Owner, '') <> ''
       AND lower(e.Owner) <> lower(e.UserId)
-      AND NOT regexp_like(coalesce(e.UserId, ''), '^(microsoftrmsonline@|aadrm_|nt authority)', 'i')
+      AND NOT is_service(NULL, e.UserId)
       AND (SELECT count(*) FROM watchlists.SuperUsers) = 0
 entityMappings:
   - entityType: Account
@@ -46,6 +46,9 @@ customDetails: {Owner: Owner, SuperUser: SuperUser, ProtectionRemoved: Protectio
 falsePositives:
   - eDiscovery, a data loss prevention scanner or a migration uses a super user account. Then the account is a known one, works from its own server, and a case or change number exists.
   - A colleague with full control over a shared document lowers its label. The two work together and the justification fits.
+references:
+  - https://learn.microsoft.com/azure/information-protection/configure-super-users
+  - https://learn.microsoft.com/azure/information-protection/log-analyze-usage
 tests:
   - name: a super user who decrypts somebody else's file is found
     watchlists:
@@ -132,7 +135,7 @@ judged AS (
   FROM LabelEvents AS e
   LEFT JOIN super_users AS s ON s.UserKey = lower(e.UserId)
   LEFT JOIN AipServiceUserLog AS r ON r._Source = e._Source
-  WHERE NOT regexp_like(coalesce(e.UserId, ''), '^(microsoftrmsonline@|aadrm_|nt authority)', 'i')
+  WHERE NOT is_service(NULL, e.UserId)
 )
 SELECT
   min(TimeGenerated) AS TimeGenerated,

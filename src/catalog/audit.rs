@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use crate::text::json;
+
 /// A path of the audit record that is kept as a column.
 #[derive(Debug)]
 pub struct Path {
@@ -126,6 +128,62 @@ pub fn user_type(text: &str) -> Option<i32> {
         .map(|i| i as i32)
 }
 
+/// Beginnings of the names, in small letters, under which Microsoft's services and applications act; the first two are whole names.
+/// (Seen in audit records and usage logs of rights management.)
+const SERVICE_NAMES: [&str; 2] = ["app@sharepoint", "sharepoint\\system"];
+const SERVICE_PREFIXES: [&str; 4] = [
+    "nt authority",
+    "serviceprincipal_",
+    "microsoftrmsonline@",
+    "aadrm_",
+];
+
+/// Whether no person acted: the user type is System, Application, ServicePrincipal, CustomPolicy or SystemPolicy, or the name is a service's.
+pub fn is_service(user_type: Option<i32>, user: &str) -> bool {
+    let starts_with = |prefix: &&str| {
+        let start = user.as_bytes().get(..prefix.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+    };
+    matches!(user_type, Some(4..=8))
+        || SERVICE_NAMES
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(user))
+        || SERVICE_PREFIXES.iter().any(starts_with)
+}
+
+/// The value of a name in a list of `{"Name": …, "Value": …}`, as audit records have their `ExtendedProperties`: the first that is a text.
+pub fn named_value(list: &str, name: &str) -> Option<String> {
+    let mut from = 0;
+    while let Some(at) = list[from..].find(name) {
+        let (begun, end) = (from + at, from + at + name.len());
+        from = end;
+        let is_name = list[..begun]
+            .strip_suffix('"')
+            .is_some_and(|before| before.trim_end().ends_with("\"Name\":"));
+        if !is_name {
+            continue;
+        }
+        let value = list[end..].strip_prefix("\",").map(str::trim_start);
+        let value = value.and_then(|rest| rest.strip_prefix("\"Value\":"));
+        let value = value.and_then(|rest| rest.trim_start().strip_prefix('"'));
+        if let Some(inner) = value.and_then(quoted) {
+            return Some(json::unescape(inner));
+        }
+    }
+    None
+}
+
+/// What stands before the quote that ends a text of JSON.
+fn quoted(rest: &str) -> Option<&str> {
+    let mut is_escaped = false;
+    let end = rest.bytes().position(|byte| {
+        let ends = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        ends
+    });
+    end.map(|end| &rest[..end])
+}
+
 /// What Defender for Cloud Apps calls a workload: (Workload, Application, ApplicationId).
 pub const APPLICATIONS: [(&str, &str, i32); 4] = [
     ("Exchange", "Microsoft Exchange Online", 20893),
@@ -140,6 +198,51 @@ pub const APPLICATION_OTHERWISE: (&str, i32) = ("Microsoft 365", 11161);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_found_by_their_names() {
+        let agent = |list: &str| named_value(list, "UserAgent");
+        let one = r#"[{"Name":"ResultStatusDetail","Value":"Success"},{"Name":"UserAgent","Value":"curl/8.1"}]"#;
+        assert_eq!(agent(one).as_deref(), Some("curl/8.1"));
+        let spaced = "[{ \"Name\": \"UserAgent\",\r\n  \"Value\": \"a \\\"b\\\" \\/ \\u00e4\" }]";
+        assert_eq!(agent(spaced).as_deref(), Some("a \"b\" / \u{e4}"));
+        let second = r#"[{"Name":"UserAgent","Value":null},{"Name":"x","Value":"UserAgent"},{"Name":"UserAgent","Value":""}]"#;
+        assert_eq!(agent(second).as_deref(), Some(""));
+        for none in [
+            "",
+            "UserAgent",
+            r#"[{"Name":"UserAgents","Value":"x"}]"#,
+            r#"[{"Name":"UserAgent","Value":"cut"#,
+            r#"[{"Name":"UserAgent","Value":"cut\"#,
+            r#"[{"Value":"x","Name":"UserAgent"}]"#,
+        ] {
+            assert_eq!(agent(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn services_are_told_from_people() {
+        for user_type in 4..=8 {
+            assert!(is_service(Some(user_type), "bob@contoso.com"));
+        }
+        for name in [
+            "App@SharePoint",
+            "SHAREPOINT\\system",
+            "NT AUTHORITY\\SYSTEM (Microsoft.Exchange.Servicehost)",
+            "ServicePrincipal_21b0e9c5-6e8f-4e6f-9b0a-5c1f6c5d8f11",
+            "microsoftrmsonline@e9cbacdb-0fc0-494b-812c-72633621e419.rms.eu.aadrm.com",
+            "Aadrm_S-1-7-0",
+        ] {
+            assert!(is_service(None, name), "{name}");
+        }
+        for name in ["", "app@sharepoint.contoso.com", "aadrm", "äadrm_", "n"] {
+            assert!(!is_service(Some(0), name), "{name}");
+        }
+        assert!(!is_service(
+            Some(10),
+            "guest_fabrikam.com#EXT#@contoso.onmicrosoft.com"
+        ));
+    }
 
     #[test]
     fn record_types_are_read_as_number_text_and_name() {

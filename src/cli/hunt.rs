@@ -10,8 +10,9 @@ use super::exit::Exit;
 use super::global::{Global, Patience, patience};
 use super::layout;
 use super::raised::Place;
-use super::remarks::{is_guid, named, outside};
+use super::remarks::{is_guid, named, outside, tell_slow};
 use super::replay;
+use super::set::{self, Settings};
 use super::summary;
 use super::ui::{self, Ui, count, counted};
 use super::when::Window;
@@ -26,7 +27,7 @@ use crate::function::value::UNIX_EPOCH_TICKS;
 use crate::hunt::{self, Choice, Finding, Hunt, Status, Unjudged};
 use crate::progress::Silent;
 use crate::report;
-use crate::rules::{self, Severity};
+use crate::rules::Severity;
 
 /// So many oddities of rules' texts are said before a hunt.
 const MOST_WARNINGS: usize = 20;
@@ -36,7 +37,7 @@ const RULE_TIME: Duration = Duration::from_secs(600);
 /// Run detections over an archive
 ///
 /// Runs each rule once (a sweep), all cores at once: coldtrail's own, Sentinel's, Defender's and those in Sigma, as `coldtrail rules` reads
-/// them. Without -r the built-in pack runs. --from, --to and --since choose findings, by the time of their last event; each rule sees as far
+/// them. Without -r the built-in packs run. --from, --to and --since choose findings, by the time of their last event; each rule sees as far
 /// around them as it looks back (its queryPeriod), so that days hunted one by one give what all of them give together. A rule that counts back
 /// from now() sees what lies before that: --at, else --to, else the archive's last event.
 #[derive(Debug, clap::Args)]
@@ -77,6 +78,7 @@ impl Args {
         let asked = replay::Asked {
             archive,
             rules: &hunting.rules,
+            set: &hunting.set,
             level: hunting.min_level,
             fail_on: hunting.fail_on,
             ignore_missing: hunting.ignore_missing,
@@ -86,6 +88,7 @@ impl Args {
             keep: &self.keep,
             place,
         };
+        tell_slow(archive, ui);
         self.replay.run(&asked, global, ui)
     }
 }
@@ -93,9 +96,11 @@ impl Args {
 /// Which rules run, and on what.
 #[derive(Debug, clap::Args)]
 pub(super) struct Hunting {
-    /// Rules: files or folders; `builtin` is the built-in pack. May be given several times
+    /// Rules: files or folders; `builtin` is the built-in packs, `builtin:NAME` one of them. May be given several times
     #[arg(short, long, value_name = "RULES")]
     rules: Vec<PathBuf>,
+    #[command(flatten)]
+    set: Settings,
     /// Only what is of at least this severity: informational, low, medium, high. Rules that can only give less do not run
     #[arg(short, long, value_name = "LEVEL", default_value = "informational", value_parser = severity)]
     min_level: Severity,
@@ -163,7 +168,7 @@ impl Hunting {
         window: hunt::Window,
         global: &Global,
     ) -> Result<Hunt> {
-        let pack = rules::load_to_run(&self.rules)?;
+        let pack = self.set.load_to_run(&self.rules)?;
         let ledger = archive.ledger()?;
         let choice = Choice {
             level: self.min_level,
@@ -205,7 +210,9 @@ pub(super) fn sweep(
     global: &Global,
     ui: &Ui,
 ) -> Result<(Session, Hunt)> {
-    let pack = rules::load_to_run(&hunting.rules)?;
+    let pack = hunting.set.load_to_run(&hunting.rules)?;
+    set::tell(&pack, ui);
+    tell_slow(archive, ui);
     let odd = || pack.diagnostics().filter(|d| d.level == Level::Warning);
     for said in odd().take(MOST_WARNINGS) {
         ui.warn(&format!("`{}`: {}", said.place(), said.message));
@@ -295,7 +302,11 @@ fn tell(hunt: &Hunt, ui: &Ui) {
 
 /// Says why rules that ran found less than they might.
 fn hints(hunt: &Hunt, how: &Options, ui: &Ui) {
-    summary::absent(hunt.outcomes.iter().flat_map(|o| &o.absent), ui);
+    let absent = hunt.outcomes.iter().map(|o| {
+        let are_all = matches!(o.status, Status::Absent(_));
+        (o.absent.as_slice(), are_all)
+    });
+    summary::absent(absent, ui);
     let back = hunt.outcomes.iter().filter(|o| o.counts_back);
     let back = back.filter(|o| o.status.reason().is_none()).count();
     if back > 0 {

@@ -43,7 +43,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "from_denials")]
     from_findings: bool,
     /// Of denied access to protected documents, from all logs that know of it
-    #[arg(long, conflicts_with_all = ["rules", "min_level", "fail_on", "ignore_missing", "rule_timeout"])]
+    #[arg(long, conflicts_with_all = ["rules", "set", "min_level", "fail_on", "ignore_missing", "rule_timeout"])]
     from_denials: bool,
     /// Write to a file
     #[arg(short, long, value_name = "FILE")]

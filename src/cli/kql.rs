@@ -9,7 +9,7 @@ use super::when::Window;
 use crate::archive::Archive;
 use crate::engine::kql::{Options, Purpose, functions, geography};
 use crate::engine::output::visible;
-use crate::engine::{Language, Question, Session, Source};
+use crate::engine::{Language, Question, Session, Source, TimeRange};
 use crate::fault::Result;
 use crate::function::value::UNIX_EPOCH_TICKS;
 use crate::function::{self, aggregate};
@@ -141,21 +141,43 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         answer(&lines.collect::<String>())?;
         return Ok(Exit::Done);
     }
-    session.begin();
-    let planned = session.ask(&Question {
-        language: Language::Kql(&how),
-        text: &query,
+    let put = Put {
+        session: &session,
+        how: &how,
         window: args.window.range(),
         now,
-    })?;
-    let asked = Asked {
-        query: &query,
-        now,
-        reads: &planned.reads,
-        notes: &planned.notes,
     };
-    args.answer.write(&session, planned.frame, &asked, ui)?;
-    Ok(Exit::Done)
+    put.query(&query, &args.answer, ui)
+}
+
+/// What a query is put to, and when.
+pub(super) struct Put<'a> {
+    pub(super) session: &'a Session,
+    pub(super) how: &'a Options,
+    pub(super) window: TimeRange,
+    /// What `now()` says, in microseconds.
+    pub(super) now: i64,
+}
+
+impl Put<'_> {
+    /// Runs a query and writes its answer.
+    pub(super) fn query(&self, query: &str, answer: &Answer, ui: &Ui) -> Result<Exit> {
+        self.session.begin();
+        let planned = self.session.ask(&Question {
+            language: Language::Kql(self.how),
+            text: query,
+            window: self.window,
+            now: self.now,
+        })?;
+        let asked = Asked {
+            query,
+            now: self.now,
+            reads: &planned.reads,
+            notes: &planned.notes,
+        };
+        answer.write(self.session, planned.frame, &asked, ui)?;
+        Ok(Exit::Done)
+    }
 }
 
 /// Everything of the language that is supported, by kind, each with an example.

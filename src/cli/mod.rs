@@ -11,6 +11,7 @@ mod alerts;
 mod analyze;
 mod answer;
 mod archive;
+mod ask;
 mod cell;
 mod cost;
 mod exit;
@@ -30,6 +31,7 @@ mod remarks;
 mod replay;
 mod report;
 mod rules;
+mod set;
 mod sql;
 mod summary;
 mod tables;
@@ -70,6 +72,7 @@ enum Command {
     Cost(cost::Args),
     Sql(sql::Args),
     Kql(kql::Args),
+    Ask(ask::Args),
     Labels(labels::Args),
     Hunt(hunt::Args),
     Indicators(indicators::Args),
@@ -137,6 +140,7 @@ fn command(arguments: Vec<OsString>) -> ExitCode {
         Command::Cost(args) => cost::run(&args, global, &ui),
         Command::Sql(args) => sql::run(&args, global, &ui),
         Command::Kql(args) => kql::run(&args, global, &ui),
+        Command::Ask(args) => ask::run(&args, global, &ui),
         Command::Labels(args) => labels::run(&args, global, &ui),
         Command::Hunt(args) => hunt::run(&args, global, &ui),
         Command::Indicators(args) => indicators::run(&args, global, &ui),

@@ -1,8 +1,11 @@
-//! What is said of rules and of the time that was asked for, of a sweep as of a replay.
+//! What is said of rules, of the time that was asked for, and of an archive that answers slowly, of a sweep as of a replay.
 
-use super::ui::time_text;
+use super::ui::{Ui, time_text};
 use super::when::Window;
+use crate::archive::Archive;
 use crate::archive::ledger::Ledger;
+use crate::engine::output::visible;
+use crate::engine::views::LABEL_EVENTS;
 use crate::rules::Rule;
 
 /// Whether an id is a GUID, which tells people nothing.
@@ -43,4 +46,23 @@ pub(super) fn outside(ledger: &Ledger, window: &Window) -> Option<String> {
             "the events of this archive lie between {first} and {last}, outside the time asked for"
         )
     })
+}
+
+/// What is said of an archive whose label events are not stored, or were derived by another version: every question after them takes longer.
+pub(super) fn slow(archive: &Archive) -> Option<String> {
+    let is_derived = archive.pinned().and_then(|pinned| pinned.is_derived());
+    // What cannot be read is told by who asks it.
+    matches!(is_derived, Ok(false)).then(|| {
+        format!(
+            "{LABEL_EVENTS} is worked out of its events each time that it is asked; `coldtrail archive rebuild -a {}` stores it",
+            archive.root().display()
+        )
+    })
+}
+
+/// Says it, before the work begins.
+pub(super) fn tell_slow(archive: &Archive, ui: &Ui) {
+    if let Some(told) = slow(archive) {
+        ui.say(&visible(&told));
+    }
 }

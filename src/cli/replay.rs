@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::global::Global;
 use super::raised::{Place, laid_out};
 use super::remarks::{named, outside, pointed};
+use super::set::{self, Settings};
 use super::summary;
 use super::ui::{Ui, count, counted};
 use super::when::Window;
@@ -29,7 +30,7 @@ use crate::hunt::replay::delay::Delay;
 use crate::hunt::replay::incident::Incident;
 use crate::hunt::replay::runs::{self, Options, Replayed, Status};
 use crate::report;
-use crate::rules::{self, Pack, Rule, Severity};
+use crate::rules::{Pack, Rule, Severity};
 
 /// Rules of which one thing is to be said and that are named.
 const NAMED: usize = 5;
@@ -52,7 +53,7 @@ pub(super) struct Args {
         value_name = "RULES",
         num_args = 2,
         requires = "replay",
-        conflicts_with_all = ["rules", "delay", "store", "new_only", "incidents"]
+        conflicts_with_all = ["rules", "set", "delay", "store", "new_only", "incidents"]
     )]
     compare: Vec<PathBuf>,
     /// Ask the archive for each run
@@ -64,6 +65,7 @@ pub(super) struct Args {
 pub(super) struct Asked<'a> {
     pub(super) archive: &'a Archive,
     pub(super) rules: &'a [PathBuf],
+    pub(super) set: &'a Settings,
     pub(super) level: Severity,
     pub(super) fail_on: Option<Severity>,
     pub(super) ignore_missing: bool,
@@ -114,7 +116,8 @@ struct Replay<'a> {
 
 impl Replay<'_> {
     fn pack(&self, paths: &[PathBuf]) -> Result<Pack> {
-        let pack = rules::load_to_run(paths)?;
+        let pack = self.asked.set.load_to_run(paths)?;
+        set::tell(&pack, self.ui);
         for entry in &pack.entries {
             if let Some(reason) = entry.refusal() {
                 let name = entry.name();
@@ -286,7 +289,8 @@ impl Replay<'_> {
             };
             self.ui.say(&output::visible(&told));
         }
-        let absent = replayed.outcomes.iter().flat_map(|o| &o.tables.absent);
+        let absent = replayed.outcomes.iter();
+        let absent = absent.map(|o| (o.tables.absent.as_slice(), o.is_absent()));
         summary::absent(absent, self.ui);
     }
 

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -6,15 +7,16 @@ use super::exit::Exit;
 use super::global::Global;
 use super::ui::{Ui, answer, table};
 use crate::engine::output::{harmless, visible};
-use crate::fault::Result;
-use crate::rules::{self, Pack, State};
+use crate::fault::{Error, Result, did_you_mean};
+use crate::rules::{self, Pack, Rule, State};
 
 mod check;
 mod complaints;
 mod convert;
 mod coverage;
-mod described;
+pub(super) mod described;
 mod named;
+mod page;
 mod show;
 mod test;
 mod why;
@@ -43,24 +45,21 @@ enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-struct Which {
-    /// Rules: files or folders; the built-in pack when not given
+struct List {
+    /// Rules: files or folders, `builtin:NAME` for a built-in pack; the built-in packs when not given
     #[arg(value_name = "RULES")]
     rules: Vec<PathBuf>,
-}
-
-#[derive(Debug, clap::Args)]
-struct List {
-    #[command(flatten)]
-    which: Which,
-    /// table, or json with everything that a rule says
-    #[arg(short, long, value_name = "FORMAT", value_parser = ["table", "json"], default_value = "table")]
+    /// Only the rules of this pack: the folder of their files. May be given several times
+    #[arg(long, value_name = "NAME")]
+    pack: Vec<String>,
+    /// table, json with everything that a rule says, or markdown: a page of it to read
+    #[arg(short, long, value_name = "FORMAT", value_parser = ["table", "json", "markdown"], default_value = "table")]
     format: String,
 }
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     match &args.command {
-        Command::List(args) => list(&rules::load(&args.which.rules)?, &args.format, ui),
+        Command::List(args) => list(args, global, ui),
         Command::Show(args) => show::run(args, ui),
         Command::Check(args) => check::run(args, global),
         Command::Test(args) => test::run(args, ui),
@@ -70,35 +69,76 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     }
 }
 
-fn list(pack: &Pack, format: &str, ui: &Ui) -> Result<Exit> {
-    let bad = complaints::tell(pack, ui);
+fn list(args: &List, global: &Global, ui: &Ui) -> Result<Exit> {
+    let mut pack = rules::load(&args.rules)?;
+    let format = args.format.as_str();
+    let bad = complaints::tell(&pack, ui);
     for entry in &pack.entries {
         if let State::NoRule(why) = &entry.state {
             ui.tell(&visible(&format!("`{}`: {why}", entry.name())));
         }
     }
+    leave(&mut pack.rules, &args.pack)?;
     if format == "json" {
         let list: serde_json::Value = pack.rules.iter().map(described::rule).collect();
         answer(&harmless(&format!("{list:#}\n")))?;
+    } else if format == "markdown" {
+        // The built-in questions stand beside the built-in packs.
+        let questions = match args.rules.is_empty() && args.pack.is_empty() {
+            true => rules::questions(),
+            false => Pack::default(),
+        };
+        answer(&page::page(&pack.rules, &questions.rules, global)?)?;
     } else {
-        let rows: Vec<Vec<String>> = pack
-            .rules
-            .iter()
-            .map(|r| {
-                vec![
-                    r.id.clone(),
-                    r.severity.to_string(),
-                    r.tactics.join(", "),
-                    r.techniques.join(", "),
-                    r.name.clone(),
-                ]
-            })
-            .collect();
-        answer(&table(
-            &["rule", "severity", "tactics", "techniques", "name"],
-            &rows,
-            &[],
-        ))?;
+        answer(&text(&pack.rules))?;
     }
     Ok(if bad > 0 { Exit::Usage } else { Exit::Done })
+}
+
+/// Leaves the rules of some packs, where any are named.
+///
+/// # Errors
+/// When one of them has no rule. It says which one may be meant.
+fn leave(rules: &mut Vec<Rule>, packs: &[String]) -> Result<()> {
+    if packs.is_empty() {
+        return Ok(());
+    }
+    let known: BTreeSet<String> = rules.iter().map(|rule| rule.pack().to_string()).collect();
+    if let Some(name) = packs.iter().find(|name| !known.contains(*name)) {
+        let known: Vec<String> = known.into_iter().collect();
+        let near = did_you_mean(name, &known).map_or_else(String::new, |near| format!("; {near}"));
+        return Err(Error::Usage(format!(
+            "--pack: no rule is of a pack `{name}`{near} (there are {})",
+            known.join(", ")
+        )));
+    }
+    rules.retain(|rule| packs.iter().any(|name| name == rule.pack()));
+    Ok(())
+}
+
+/// Rules as a table, those of a pack together.
+fn text(rules: &[Rule]) -> String {
+    let mut header = vec!["rule", "pack", "severity", "tactics", "techniques", "name"];
+    let mut rules: Vec<&Rule> = rules.iter().collect();
+    rules.sort_by_key(|rule| rule.pack());
+    let mut rows: Vec<Vec<String>> = rules
+        .iter()
+        .map(|rule| {
+            vec![
+                rule.id.clone(),
+                rule.pack().to_string(),
+                rule.severity.to_string(),
+                rule.tactics.join(", "),
+                rule.techniques.join(", "),
+                rule.name.clone(),
+            ]
+        })
+        .collect();
+    let first = rules.first().map(|rule| rule.pack());
+    // Of one pack it says nothing.
+    if rules.iter().all(|rule| Some(rule.pack()) == first) {
+        header.remove(1);
+        rows.iter_mut().for_each(|row| drop(row.remove(1)));
+    }
+    table(&header, &rows, &[])
 }

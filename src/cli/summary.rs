@@ -1,5 +1,6 @@
 //! What a hunt was in numbers, as people read it: a sweep and a replay alike.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::ui::{Ui, count, counted};
@@ -8,25 +9,42 @@ use crate::hunt::Summary;
 
 /// Rules with most findings that are named.
 const MOST_NAMED: usize = 10;
+/// Tables without rows that are named.
+const MOST_TABLES: usize = 5;
 /// A hunt of more rules is told in numbers, too.
 const FEW_RULES: usize = 25;
 
-/// Says of which tables the archive has no rows; each is named once for each rule that asks it.
-pub(super) fn absent<'t>(tables: impl Iterator<Item = &'t String>, ui: &Ui) {
+/// Says of which tables the archive has no rows, by the rules that ran: the tables of each of which it has none, and whether these are all that it
+/// asks. One that asks others, too, may well find something: only who wants to know more is told of it.
+pub(super) fn absent<'t>(rules: impl Iterator<Item = (&'t [String], bool)>, ui: &Ui) {
     let mut absent: BTreeMap<&str, u64> = BTreeMap::new();
-    for table in tables {
-        *absent.entry(table).or_default() += 1;
+    for (tables, are_all) in rules {
+        if !are_all && !ui.verbose {
+            continue;
+        }
+        for table in tables {
+            *absent.entry(table).or_default() += 1;
+        }
     }
     if absent.is_empty() {
         return;
     }
-    let tables: Vec<String> = absent
+    let mut tables: Vec<(&str, u64)> = absent.into_iter().collect();
+    let mut more = String::new();
+    if !ui.verbose && tables.len() > MOST_TABLES {
+        // Those that most rules ask; equals by name.
+        tables.sort_by_key(|(_, rules)| Reverse(*rules));
+        let left = counted((tables.len() - MOST_TABLES) as u64, "other");
+        more = format!(" and {left} (-v names them)");
+        tables.truncate(MOST_TABLES);
+    }
+    let tables: Vec<String> = tables
         .iter()
         .map(|(table, rules)| format!("`{table}` ({})", counted(*rules, "rule")))
         .collect();
     let tables = visible(&tables.join(", "));
     ui.say(&format!(
-        "the archive has no rows of tables that rules ask: {tables}"
+        "the archive has no rows of tables that rules ask: {tables}{more}"
     ));
 }
 

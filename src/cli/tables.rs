@@ -4,6 +4,7 @@ use arrow::datatypes::DataType;
 
 use super::exit::Exit;
 use super::global::Global;
+use super::remarks::slow;
 use super::ui::{Ui, answer, count, table, time_text};
 use crate::archive::Archive;
 use crate::catalog::{self, Origin, TIME, Table, catalog};
@@ -87,11 +88,8 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         }
     }
     answer(&text)?;
-    if !archive.pinned()?.is_derived()? {
-        ui.hint(&format!(
-            "{LABEL_EVENTS} is worked out of its events each time that it is asked; `coldtrail archive rebuild -a {}` stores it",
-            path.display()
-        ));
+    if let Some(told) = slow(&archive) {
+        ui.hint(&told);
     }
     Ok(exit)
 }

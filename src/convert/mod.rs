@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, mpsc};
 
 use crate::archive::{Archive, Lock, derived, part};
-use crate::catalog::Table;
+use crate::catalog::{self, Table};
 use crate::fault::{Error, Result};
 use crate::ingest::block::{self, Block, Pool};
 use crate::ingest::format::{self, Format, Hints};
@@ -304,12 +304,19 @@ pub fn in_memory(
 ) -> Result<Vec<(&'static Table, Vec<arrow::array::RecordBatch>)>> {
     let mut out: Vec<(&'static Table, Vec<arrow::array::RecordBatch>)> = Vec::new();
     for (i, (name, record)) in records.iter().enumerate() {
-        let table = crate::catalog::catalog()
-            .get(name)
-            .ok_or_else(|| Error::NoTable {
-                name: name.clone(),
-                known: Vec::new(),
-            })?;
+        let (table, called) = match catalog::catalog().get(name) {
+            Some(table) => (table, None),
+            // As in an export: rows of a table that is not stored are kept under its name.
+            None if format::is_unknown_table(name, false) => {
+                (catalog::table(format::OTHER), Some(name.clone()))
+            }
+            None => {
+                return Err(Error::NoTable {
+                    name: name.clone(),
+                    known: Vec::new(),
+                });
+            }
+        };
         let kind = match table.name {
             "UnifiedAuditLog" => format::Kind::Audit,
             _ => format::Kind::Objects { table },
@@ -323,7 +330,7 @@ pub fn in_memory(
             zone: None,
             time_column: None,
             header: Vec::new(),
-            called: None,
+            called,
         });
         let block = Block {
             bytes: record.to_string().into_bytes(),

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, ListBuilder, StringArray, StringBuilder};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int32Array, ListBuilder, StringArray, StringBuilder,
+};
 use arrow::datatypes::{DataType, Field, Int32Type};
 use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
@@ -38,8 +40,12 @@ pub fn register(context: &SessionContext) -> Result<()> {
             .map(|s| (*s).to_string())
     });
     app_record_id(context);
+    is_service(context);
     text_to_text(context, "clean_ip", address::clean);
     text_to_text(context, "event_key", audit::event_key);
+    text_to_text(context, "user_agent_among", |list| {
+        audit::named_value(list, "UserAgent")
+    });
     text_to_text(context, "user_spelling", |user| Some(user_spelling(user)));
     number_of_name(context, "record_type_number", audit::record_type);
     number_of_name(context, "user_type_number", audit::user_type);
@@ -59,6 +65,29 @@ fn app_record_id(context: &SessionContext) {
             let (ids, reports) = (arrays[0].as_string::<i32>(), arrays[1].as_string::<i32>());
             let of_row = |(id, report)| app_id(id, report);
             let out: StringArray = ids.iter().zip(reports).map(of_row).collect();
+            Ok(ColumnarValue::Array(Arc::new(out) as ArrayRef))
+        }),
+    );
+    context.register_udf(udf);
+}
+
+/// Registers `is_service(UserType, UserId)`: whether a service or an application acted, and no person.
+fn is_service(context: &SessionContext) {
+    let udf = create_udf(
+        "is_service",
+        vec![DataType::Int32, DataType::Utf8],
+        DataType::Boolean,
+        Volatility::Immutable,
+        Arc::new(|args: &[ColumnarValue]| {
+            let arrays = ColumnarValue::values_to_arrays(args)?;
+            let (types, users) = (
+                arrays[0].as_primitive::<Int32Type>(),
+                arrays[1].as_string::<i32>(),
+            );
+            let of_row = |(kind, user): (_, Option<&str>)| {
+                Some(audit::is_service(kind, user.unwrap_or_default()))
+            };
+            let out: BooleanArray = types.iter().zip(users).map(of_row).collect();
             Ok(ColumnarValue::Array(Arc::new(out) as ArrayRef))
         }),
     );

@@ -123,7 +123,7 @@ impl Size {
 }
 
 /// How many rows a table has, by the archive's log or in memory; nothing of any other.
-fn rows_of(scan: &TableScan) -> Option<u64> {
+pub(super) fn rows_of(scan: &TableScan) -> Option<u64> {
     let table = source_as_provider(&scan.source).ok()?;
     if let Some(table) = table.downcast_ref::<ArchiveTable>() {
         return Some(table.rows());

@@ -26,6 +26,7 @@ use datafusion::datasource::{MemTable, TableProvider, TableType};
 use datafusion::error::Result as PlanResult;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{BinaryExpr, Operator, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -36,11 +37,22 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Deserializer as _;
 use serde::de::{SeqAccess, Visitor};
 
-use super::values::{Condition, Values};
+use super::values::{Condition, Values, Whole};
 use crate::archive::delta::FileEntry;
 use crate::catalog::{TIME, Table};
 use crate::fault::{Error, Result};
 use crate::ingest::input;
+
+/// Columns that say what happened: they have few values, and each rule asks for some of them.
+const WHAT_HAPPENED: [&str; 7] = [
+    "Operation",
+    "ActionType",
+    "OperationName",
+    "Workload",
+    "OfficeWorkload",
+    "RawEventData_Operation",
+    "RawEventData_Workload",
+];
 
 /// Files of fewer bytes are small.
 const SMALL_FILE: u64 = 1 << 20;
@@ -88,10 +100,59 @@ impl ArchiveTable {
         })
     }
 
+    /// Whether no row meets all of these conditions, by the values that its files list of a column that says what happened.
+    pub(super) async fn has_none(&self, conditions: &[Expr], state: &SessionState) -> bool {
+        let conditions = Condition::among(conditions, &self.schema, state);
+        for condition in conditions {
+            let of = condition.column();
+            if !WHAT_HAPPENED.contains(&of) {
+                continue;
+            }
+            let Ok(Some(values)) = self.listed(of, state).await else {
+                continue;
+            };
+            if condition.holds_for_none(values) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// All values of a column; nothing where a file does not list them.
+    async fn listed(&self, column: &str, state: &dyn Session) -> PlanResult<Option<ArrayRef>> {
+        if let Some(known) = self.values.whole(column) {
+            return Ok(known);
+        }
+        let readers = readers(state)?;
+        let mut all = Whole::default();
+        for file in self.files.iter() {
+            let part = PartitionedFile::new_from_meta(self.meta(file)?);
+            let unmeasured = ExecutionPlanMetricsSet::new();
+            let mut reader = readers.create_reader(0, part, None, &unmeasured)?;
+            if !self
+                .values
+                .gather(&file.path, &mut *reader, column, &mut all)
+                .await
+            {
+                break;
+            }
+        }
+        Ok(self.values.keep(column, &all))
+    }
+
     /// How many rows it has, by the archive's log.
     pub(super) fn rows(&self) -> u64 {
         self.files.iter().map(|file| file.rows).sum()
     }
+}
+
+/// Readers of the archive's files. A query over several views reads a file several times: its footer, which may have two hundred columns, is read
+/// once a session.
+fn readers(state: &dyn Session) -> PlanResult<CachedParquetFileReaderFactory> {
+    let runtime = state.runtime_env();
+    let footers = runtime.cache_manager.get_file_metadata_cache();
+    let store = runtime.object_store(&store_url()?)?;
+    Ok(CachedParquetFileReaderFactory::new(store, footers))
 }
 
 #[async_trait]
@@ -121,10 +182,7 @@ impl TableProvider for ArchiveTable {
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let window = filters.iter().fold(Window::default(), Window::narrow);
         let url = store_url()?;
-        // A query over several views reads a file several times: its footer, which may have two hundred columns, is read once a session.
-        let runtime = state.runtime_env();
-        let footers = runtime.cache_manager.get_file_metadata_cache();
-        let readers = CachedParquetFileReaderFactory::new(runtime.object_store(&url)?, footers);
+        let readers = readers(state)?;
         let conditions = Condition::among(filters, &self.schema, state);
         let mut rows = 0;
         let mut group = Vec::new();

@@ -4,10 +4,10 @@
 //! filters help `=` and `IN` only, and rules look for patterns or mind no case. A file without a row is not opened, which takes longer than to
 //! look at its lists: DataFusion makes filters ready for each file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringBuilder};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StringBuilder};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::{Buf, Bytes};
@@ -30,9 +30,33 @@ const LIST_MOST: u64 = 16 << 10;
 /// Lists that a table keeps for its next query.
 const KEPT: usize = 1024;
 
-/// Lists of values that were read, by file, row group and column.
+/// Values of a whole table that are kept: more are no words for what happens.
+const WORDS: usize = 8192;
+
+/// Lists of values that were read.
 #[derive(Debug, Default)]
-pub(super) struct Values(Mutex<HashMap<(String, usize, usize), ArrayRef>>);
+pub(super) struct Values {
+    /// By file, row group and column.
+    groups: Mutex<HashMap<(String, usize, usize), ArrayRef>>,
+    /// By column, of all files; nothing where one does not list them.
+    whole: Mutex<HashMap<String, Option<ArrayRef>>>,
+}
+
+/// The values of a column, gathered file by file.
+#[derive(Debug)]
+pub(super) struct Whole {
+    words: BTreeSet<Option<String>>,
+    is_complete: bool,
+}
+
+impl Default for Whole {
+    fn default() -> Whole {
+        Whole {
+            words: BTreeSet::new(),
+            is_complete: true,
+        }
+    }
+}
 
 /// A condition on one column of texts.
 pub(super) struct Condition {
@@ -71,6 +95,16 @@ impl Condition {
             // What cannot be tried by itself, such as a subquery, is tried on the rows.
             holds: state.create_physical_expr(filter.clone(), &named).ok()?,
         })
+    }
+
+    /// The column.
+    pub(super) fn column(&self) -> &str {
+        &self.column
+    }
+
+    /// Whether it holds for none of these values. Where it fails, that is not known.
+    pub(super) fn holds_for_none(&self, values: ArrayRef) -> bool {
+        !self.without(&[(0, values)]).is_empty()
     }
 
     /// Those of the row groups with these values for none of which it holds. Where it fails, the rows are to fail: they name the query.
@@ -129,6 +163,57 @@ impl Values {
         Some(plan)
     }
 
+    /// All values of a column, where it was found out before whether they are listed.
+    pub(super) fn whole(&self, column: &str) -> Option<Option<ArrayRef>> {
+        let known = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(column).cloned()
+    }
+
+    /// Adds the values of a column in one file; false where that cannot be done, and all of them are not to be had.
+    pub(super) async fn gather(
+        &self,
+        file: &str,
+        reader: &mut dyn AsyncFileReader,
+        column: &str,
+        all: &mut Whole,
+    ) -> bool {
+        let gathered = self.gathered(file, reader, column, all).await;
+        all.is_complete &= gathered.is_some() && all.words.len() <= WORDS;
+        all.is_complete
+    }
+
+    async fn gathered(
+        &self,
+        file: &str,
+        reader: &mut dyn AsyncFileReader,
+        column: &str,
+        all: &mut Whole,
+    ) -> Option<()> {
+        let footer = reader.get_metadata(None).await.ok()?;
+        let Some(column) = position(&footer, column) else {
+            all.words.insert(None);
+            return Some(());
+        };
+        for group in 0..footer.num_row_groups() {
+            let values = self.of(file, reader, &footer, (group, column)).await?;
+            let values = values.as_string::<i32>();
+            all.words
+                .extend(values.iter().map(|value| value.map(str::to_string)));
+        }
+        Some(())
+    }
+
+    /// Keeps what was gathered of a column.
+    pub(super) fn keep(&self, column: &str, all: &Whole) -> Option<ArrayRef> {
+        let values = all.is_complete.then(|| {
+            let words = all.words.iter().map(Option::as_deref);
+            Arc::new(words.collect::<StringArray>()) as ArrayRef
+        });
+        let mut known = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(column.to_string(), values.clone());
+        values
+    }
+
     /// The values of a column in a row group, with a null where a row may have none; nothing where they are not listed.
     async fn of(
         &self,
@@ -138,7 +223,7 @@ impl Values {
         (group, column): (usize, usize),
     ) -> Option<ArrayRef> {
         let place = (file.to_string(), group, column);
-        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = || self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(values) = known().get(&place) {
             return Some(Arc::clone(values));
         }
@@ -234,7 +319,6 @@ mod tests {
     use super::*;
     use std::ops::Range;
 
-    use arrow::array::StringArray;
     use datafusion::prelude::{SessionContext, col, lit};
     use futures::FutureExt;
     use futures::executor::block_on;

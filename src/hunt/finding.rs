@@ -95,6 +95,9 @@ pub struct Finding {
     /// Further properties that the row says: `AlertLink`, `ProductName`, …
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, String>,
+    /// Parameters of its rule that were set for this hunt, with their values.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, Value>,
     /// The records it rests on.
     pub evidence: Vec<Evidence>,
     /// Why these are not known, where they are not.
@@ -150,6 +153,7 @@ impl Finding {
             times: Vec::new(),
             custom_details: BTreeMap::new(),
             properties: BTreeMap::new(),
+            set: rule.set(),
             evidence: Vec::new(),
             no_evidence: None,
         }

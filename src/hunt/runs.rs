@@ -196,7 +196,7 @@ impl<'a> Runs<'a> {
             return Ok(Plan {
                 schema: output::schema(&frame),
                 reads: session.reads(frame.logical_plan())?,
-                frame: engine::fitted(frame)?,
+                frame: engine::fitted(session.unless_none(frame))?,
                 held: None,
             });
         }
@@ -212,7 +212,7 @@ impl<'a> Runs<'a> {
         Ok(Plan {
             schema: output::schema(&planned.frame),
             reads: planned.reads.clone(),
-            frame: planned.frame.clone(),
+            frame: engine::fitted(self.product.unless_none(planned.frame.clone()))?,
             held: Some(planned),
         })
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::finding::Finding;
 use super::outcome::{Outcome, Status};
@@ -49,6 +50,9 @@ pub struct Summary {
     pub by_severity: BTreeMap<Severity, usize>,
     /// Findings by rule; those of which there are some.
     pub by_rule: BTreeMap<String, usize>,
+    /// Parameters that were set for this hunt, by rule and name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, BTreeMap<String, Value>>,
     /// The rules that took longest, with their times. No two runs agree on that.
     #[serde(skip)]
     pub slowest: Vec<(String, Duration)>,
@@ -67,6 +71,8 @@ impl Summary {
         slowest.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         slowest.truncate(SLOWEST);
         let absent = count(|s| matches!(s, Status::Absent(_)));
+        let rules = outcomes.iter().filter_map(|o| o.rule.as_ref());
+        let set = rules.map(|rule| (rule.id.clone(), rule.set()));
         Summary {
             loaded: outcomes.len(),
             ran: absent + count(|s| matches!(s, Status::Found | Status::Nothing)),
@@ -81,6 +87,7 @@ impl Summary {
             events,
             by_severity,
             by_rule,
+            set: set.filter(|(_, set)| !set.is_empty()).collect(),
             slowest,
         }
     }

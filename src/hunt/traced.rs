@@ -144,6 +144,8 @@ impl Edits {
             | OperatorKind::Parse { .. }
             | OperatorKind::ParseKv { .. }
             | OperatorKind::MvExpand { .. }
+            // Whatever is done with the items of a row, the row's own columns stand beside it.
+            | OperatorKind::MvApply { .. }
             | OperatorKind::ProjectAway(_)
             | OperatorKind::ProjectRename(_)
             | OperatorKind::ProjectReorder(_) => {}
@@ -233,6 +235,10 @@ mod tests {
             ),
             ("T | summarize by a", format!("T | summarize {SET}  by a")),
             ("T | distinct a, b", format!("T | summarize {SET} by a, b")),
+            (
+                "T | mv-apply p = Items on (summarize b = make_set(p.Name)) | project b",
+                "T | mv-apply p = Items on (summarize b = make_set(p.Name)) | project b, _Source = HERE".to_string(),
+            ),
             (
                 "T | summarize arg_max(t, *) by a",
                 "T | summarize arg_max(t, *) by a".to_string(),

@@ -288,6 +288,7 @@ mod tests {
             times: Vec::new(),
             custom_details: std::collections::BTreeMap::new(),
             properties: std::collections::BTreeMap::new(),
+            set: std::collections::BTreeMap::new(),
             evidence: Vec::new(),
             no_evidence: None,
         }

@@ -287,6 +287,10 @@ pub struct Rule {
     pub techniques: Vec<String>,
     /// When it fires for good reasons.
     pub false_positives: Vec<String>,
+    /// Addresses of pages that have its facts.
+    pub references: Vec<String>,
+    /// What its parameters were in this hunt, a sentence each.
+    pub parameters: Vec<String>,
     /// What it could not judge, where there is something: a sentence.
     pub unjudged: Option<String>,
     /// Its own version, as it writes that.

@@ -34,6 +34,13 @@ pub fn findings_json(hunt: &Hunt) -> String {
                 rule.extend(status);
             }
             rule.insert("findings".into(), o.findings.into());
+            let parameters = o.rule.iter().flat_map(|rule| &rule.parameters);
+            let parameters: Map<String, Value> = parameters
+                .map(|parameter| (parameter.name.clone(), parameter.value().json()))
+                .collect();
+            if !parameters.is_empty() {
+                rule.insert("parameters".into(), parameters.into());
+            }
             if let Some(unjudged) = &o.unjudged {
                 rule.insert("unjudged".into(), json!(unjudged));
             }

@@ -81,6 +81,12 @@ impl<'f> Notes<'f> {
         self.add(at, said);
     }
 
+    /// What is wrong with the query, at its line and column in the file.
+    pub(super) fn error_in_query(&mut self, at: (usize, usize), message: impl Into<String>) {
+        let said = Diagnostic::error(self.file, message);
+        self.list.push(said.at(at.0, at.1));
+    }
+
     fn add(&mut self, at: At, said: Diagnostic) {
         self.list.push(match at.line {
             0 => said,

@@ -9,10 +9,13 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, include_dir};
 
 use super::formats;
-use crate::fault::{Error, Result};
+use crate::fault::{Error, Result, did_you_mean};
 
 /// The packs inside the binary.
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/queries");
+
+/// The folder of the questions, beside the packs.
+const QUESTIONS: &str = "ask";
 
 /// Larger files are exports, and no rules.
 const MOST_BYTES: u64 = 16 << 20;
@@ -86,7 +89,38 @@ pub(super) fn name_of(path: &Path) -> String {
 
 /// The files of the packs inside the binary.
 pub(super) fn built_in(tests: bool, files: &mut Vec<Candidate>) {
-    below(&BUILT_IN, tests, files);
+    packs().for_each(|dir| below(dir, tests, files));
+}
+
+/// The files of one pack inside the binary.
+///
+/// # Errors
+/// When there is none of that name. It says which one may be meant, and which there are.
+pub(super) fn built_in_pack(name: &str, tests: bool, files: &mut Vec<Candidate>) -> Result<()> {
+    if let Some(dir) = packs().find(|dir| dir.path() == Path::new(name)) {
+        below(dir, tests, files);
+        return Ok(());
+    }
+    let names = packs().map(|dir| name_of(dir.path()));
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    let near = did_you_mean(name, &names).map_or_else(String::new, |near| format!("; {near}"));
+    Err(Error::Usage(format!(
+        "no built-in pack `{name}`{near} (there are {})",
+        names.join(", ")
+    )))
+}
+
+fn packs() -> impl Iterator<Item = &'static Dir<'static>> {
+    let all = BUILT_IN.dirs();
+    all.filter(|dir| dir.path() != Path::new(QUESTIONS))
+}
+
+/// The files of the questions inside the binary.
+pub(super) fn questions(files: &mut Vec<Candidate>) {
+    if let Some(dir) = BUILT_IN.get_dir(QUESTIONS) {
+        below(dir, true, files);
+    }
 }
 
 fn below(dir: &Dir<'_>, tests: bool, files: &mut Vec<Candidate>) {

@@ -27,6 +27,9 @@
 //!   empty list stands in for any other.
 //! - `unjudged`: what the rule would judge if somebody said more, see [`Unjudged`].
 //! - `falsePositives`: when it fires for good reasons.
+//! - `references`: addresses of pages that have its facts.
+//! - `parameters`: values in the query that a user may set ([`set`]), `NAME: {description: …}`. In KQL the value is that of the query's own
+//!   `let NAME = 10;`; in SQL it is `default`, and stands wherever the query says `$NAME`.
 //! - `tests`: events, and how many findings they must give, see [`Test`].
 
 use std::path::{Path, PathBuf};
@@ -34,7 +37,7 @@ use std::path::{Path, PathBuf};
 use crate::fault::{Diagnostic, Error, Level, Result};
 use document::At;
 use fields::Notes;
-use files::{Candidate, Holds, Unread, built_in, from_path, name_of};
+use files::{Candidate, Holds, Unread, built_in, built_in_pack, from_path, name_of};
 use formats::Held;
 use ids::Ids;
 
@@ -50,6 +53,8 @@ pub use model::{
     Kind, Language, Lines, Matching, Operator, Place, Query, Repeat, Rule, Schedule, Severity,
     Test, TestEvent, Trigger, Unjudged, WatchlistNeed,
 };
+pub use parameter::{ParameterValue, RuleParameter};
+pub use settable::{Assignment, set, set_one};
 pub use settings::{is_technique, severity_of, tactic};
 pub use span::{seconds, short};
 pub use written::as_kql;
@@ -68,8 +73,11 @@ mod impossible;
 mod limits;
 mod model;
 mod own;
+mod parameter;
 mod sentinel;
+mod settable;
 mod settings;
+mod severity;
 mod shares;
 mod sigma;
 mod span;
@@ -156,11 +164,11 @@ impl Pack {
     }
 }
 
-/// Loads rules from files and folders; `builtin` names the packs inside the binary, and so does an empty list.
+/// Loads rules from files and folders; `builtin` names the packs inside the binary, and so does an empty list, `builtin:mip` one of them.
 ///
 /// # Errors
-/// When a path does not exist or a folder cannot be read, or when no file holds a rule. What is wrong with a file or a rule is a diagnostic, not
-/// an error.
+/// When a path does not exist, there is no such pack, or a folder cannot be read, or when no file holds a rule. What is wrong with a file or a
+/// rule is a diagnostic, not an error.
 pub fn load(paths: &[PathBuf]) -> Result<Pack> {
     loaded(paths, true)
 }
@@ -179,10 +187,10 @@ fn loaded(paths: &[PathBuf], tests: bool) -> Result<Pack> {
         built_in(tests, &mut files);
     }
     for path in paths {
-        if path.as_os_str() == BUILT_IN_NAME && !path.exists() {
-            built_in(tests, &mut files);
-        } else {
-            from_path(path, &mut files)?;
+        match built_in_named(path) {
+            Some("") => built_in(tests, &mut files),
+            Some(pack) => built_in_pack(pack, tests, &mut files)?,
+            None => from_path(path, &mut files)?,
         }
     }
     files::once(&mut files);
@@ -193,6 +201,23 @@ fn loaded(paths: &[PathBuf], tests: bool) -> Result<Pack> {
         return Err(Error::Usage(format!("no rules in {}", named.join(", "))));
     }
     Ok(pack)
+}
+
+/// The pack inside the binary that a path names, empty where it names all: `builtin:mip`, `builtin`. A file of that name goes before.
+fn built_in_named(path: &Path) -> Option<&str> {
+    let rest = path.to_str()?.strip_prefix(BUILT_IN_NAME)?;
+    let pack = match rest {
+        "" => rest,
+        _ => rest.strip_prefix(':')?,
+    };
+    (!path.exists()).then_some(pack)
+}
+
+/// The ready questions inside the binary. They are written as rules and are none: nobody hunts with them, they are asked by their names.
+pub fn questions() -> Pack {
+    let mut files = Vec::new();
+    files::questions(&mut files);
+    pack(files)
 }
 
 /// What one file holds, by itself: for what asks its queries, whatever else is wrong with the rules around them.
@@ -390,18 +415,40 @@ mod test {
     /// The longest queryPeriod that Sentinel takes: 14 days.
     const LONGEST_PERIOD: u64 = 14 * 86_400;
 
+    /// The folders of the built-in rules.
+    const PACKS: [&str; 9] = [
+        "copilot",
+        "entra",
+        "exchange",
+        "mip",
+        "power-platform",
+        "purview",
+        "service",
+        "sharepoint",
+        "teams",
+    ];
+
+    /// The folder and the name of a file of a pack, without its ending.
+    fn parts(rule: &Rule) -> (&str, &str) {
+        let inside = rule.place.file.strip_prefix("queries/");
+        let parts = inside.and_then(|file| file.split_once('/'));
+        let (pack, file) = parts.unwrap_or_else(|| panic!("{}", rule.place.file));
+        let name = file.strip_suffix(".kql").or(file.strip_suffix(".sql"));
+        (pack, name.unwrap_or_default())
+    }
+
     #[test]
     fn the_built_in_pack_loads_without_a_word() {
         let pack = load(&[]).expect("the pack is inside the binary");
         let said: Vec<String> = pack.diagnostics().map(ToString::to_string).collect();
         assert!(said.is_empty(), "{said:#?}");
-        assert!(pack.rules.len() >= 14, "{} rules", pack.rules.len());
+        assert!(pack.rules.len() >= 16, "{} rules", pack.rules.len());
         for rule in &pack.rules {
-            assert!(
-                rule.place.file.ends_with(&format!("{}.sql", rule.id)),
-                "{}",
-                rule.id
-            );
+            let (folder, name) = parts(rule);
+            assert!(PACKS.contains(&folder), "{}", rule.place.file);
+            assert_eq!(name, rule.id);
+            assert!(!rule.name.is_empty(), "{}", rule.id);
+            assert!(!rule.references.is_empty(), "{}", rule.id);
             assert!(!rule.description.is_empty(), "{}", rule.id);
             assert!(!rule.tactics.is_empty(), "{}", rule.id);
             assert!(!rule.techniques.is_empty(), "{}", rule.id);
@@ -411,6 +458,24 @@ mod test {
             assert!(period.is_some_and(|p| p <= LONGEST_PERIOD), "{}", rule.id);
             assert!(rule.tests.iter().any(|t| t.finds > 0), "{}", rule.id);
             assert!(rule.tests.iter().any(|t| t.finds == 0), "{}", rule.id);
+        }
+    }
+
+    #[test]
+    fn questions_are_no_rules_of_the_pack() {
+        let pack = load(&[]).expect("the pack is inside the binary");
+        let questions = questions();
+        let said: Vec<String> = questions.diagnostics().map(ToString::to_string).collect();
+        assert!(said.is_empty(), "{said:#?}");
+        assert!(!questions.rules.is_empty());
+        for question in &questions.rules {
+            assert_eq!(parts(question), ("ask", question.id.as_str()));
+            assert_eq!(question.query.language, Language::Kql, "{}", question.id);
+            assert!(!question.description.is_empty(), "{}", question.id);
+            let finds = question.tests.iter().any(|t| t.finds > 0);
+            assert!(finds, "{}", question.id);
+            let same = pack.rules.iter().any(|rule| rule.id == question.id);
+            assert!(!same, "{} is a rule, too", question.id);
         }
     }
 

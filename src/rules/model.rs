@@ -8,6 +8,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::parameter::RuleParameter;
+pub use super::severity::Severity;
+
 /// A rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
@@ -59,6 +62,10 @@ pub struct Rule {
     pub unjudged: Option<Unjudged>,
     /// When it fires for good reasons.
     pub false_positives: Vec<String>,
+    /// Addresses of pages that have its facts.
+    pub references: Vec<String>,
+    /// Values in its query that a user may set, in the order of its header.
+    pub parameters: Vec<RuleParameter>,
     /// Its tests.
     pub tests: Vec<Test>,
     /// Where it was read.
@@ -93,9 +100,23 @@ impl Rule {
             watchlists: BTreeMap::new(),
             unjudged: None,
             false_positives: Vec::new(),
+            references: Vec::new(),
+            parameters: Vec::new(),
             tests: Vec::new(),
             place: Place::default(),
         }
+    }
+
+    /// The pack that it is of: the folder of its file.
+    pub fn pack(&self) -> &str {
+        let mut parts = self.place.file.rsplit('/').skip(1);
+        parts.next().unwrap_or_default()
+    }
+
+    /// What its parameters are where somebody set them, by their names.
+    pub fn set(&self) -> BTreeMap<String, serde_json::Value> {
+        let set = self.parameters.iter().filter(|p| p.set.is_some());
+        set.map(|p| (p.name.clone(), p.value().json())).collect()
     }
 }
 
@@ -228,45 +249,6 @@ pub struct Place {
     pub number: Option<usize>,
     /// Line on which it begins, from 1.
     pub line: usize,
-}
-
-/// How bad a finding is, as Sentinel says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub enum Severity {
-    /// Worth knowing.
-    Informational,
-    /// Low
-    Low,
-    /// Medium
-    Medium,
-    /// High
-    High,
-}
-
-impl Severity {
-    /// All, the worst first.
-    pub const ALL: [Severity; 4] = [
-        Severity::High,
-        Severity::Medium,
-        Severity::Low,
-        Severity::Informational,
-    ];
-
-    /// Name as Sentinel spells it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Severity::Informational => "Informational",
-            Severity::Low => "Low",
-            Severity::Medium => "Medium",
-            Severity::High => "High",
-        }
-    }
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// When a rule runs, and how far it looks back.
@@ -540,7 +522,7 @@ pub struct Test {
 /// An event of a test.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TestEvent {
-    /// Its table; audit records when not given.
+    /// Its table, whichever Sentinel, Defender XDR or a workspace has; audit records when not given.
     pub table: String,
     /// The record.
     pub record: serde_json::Value,

@@ -10,6 +10,7 @@ use super::examples;
 use super::fields::{Fields, Notes};
 use super::limits::{self, Strictness};
 use super::model::{Kind, Language, Lines, Query, Rule, Unjudged, WatchlistNeed};
+use super::settable;
 use super::settings;
 
 /// A header, and the query behind it.
@@ -152,6 +153,8 @@ fn rule(parts: Parts, notes: &mut Notes<'_>) -> Option<Rule> {
     rule.watchlists = watchlists(&mut fields, notes);
     rule.unjudged = unjudged(&mut fields, notes);
     rule.false_positives = fields.texts("falsePositives", notes);
+    rule.references = references(&mut fields, notes);
+    settable::of_header(&mut rule, &mut fields, notes);
     rule.tests = examples::read(fields.list("tests", notes), notes);
     if notes.tests && rule.tests.is_empty() && notes.errors() == before {
         notes.warning(At::default(), "the rule has no tests");
@@ -177,6 +180,23 @@ pub(super) const LIMITED: [&str; 7] = [
     "alertDetailsOverride",
     "incidentConfiguration",
 ];
+
+/// Addresses of pages. What is no address is said and left out.
+fn references(fields: &mut Fields<'_>, notes: &mut Notes<'_>) -> Vec<String> {
+    let at = fields.place("references");
+    let mut addresses = fields.texts("references", notes);
+    addresses.retain(|address| {
+        let begins = address.starts_with("https://");
+        let is_address = begins && !address.contains(|c: char| c.is_whitespace() || c.is_control());
+        if !is_address {
+            let message =
+                format!("`references`: `{address}` is no address that begins with https://");
+            notes.warning(at, message);
+        }
+        is_address
+    });
+    addresses
+}
 
 fn watchlists(fields: &mut Fields<'_>, notes: &mut Notes<'_>) -> BTreeMap<String, WatchlistNeed> {
     let mut needs = BTreeMap::new();

@@ -89,6 +89,8 @@ fn header(rule: &Rule, conversion: Option<&Conversion>) -> Vec<(&'static str, Va
         ("watchlists", watchlists(rule)),
         ("unjudged", unjudged(rule)),
         ("falsePositives", json!(rule.false_positives)),
+        ("references", json!(rule.references)),
+        ("parameters", parameters(rule)),
         ("tests", rule.tests.iter().map(test).collect()),
     ];
     let settings = settings.into_iter();
@@ -152,6 +154,15 @@ fn watchlists(rule: &Rule) -> Value {
         (name.clone(), need)
     });
     Value::Object(needs.collect())
+}
+
+/// Their values stand in the query.
+fn parameters(rule: &Rule) -> Value {
+    let parameters = rule.parameters.iter().map(|parameter| {
+        let said = json!({"description": parameter.description});
+        (parameter.name.clone(), said)
+    });
+    Value::Object(parameters.collect())
 }
 
 fn unjudged(rule: &Rule) -> Value {
@@ -243,6 +254,7 @@ watchlists:
   Labels: {required: false, columns: [Id, Name]}
 unjudged: {what: "change{s}", watchlist: Labels, query: SELECT 1}
 falsePositives: [Administrators]
+references: ["https://learn.microsoft.com/purview"]
 tests:
   - name: one
     watchlists: {Labels: [{Id: a, Name: b}]}

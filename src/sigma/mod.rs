@@ -40,6 +40,7 @@ mod yaml;
 use std::collections::HashSet;
 
 pub use conversion::{Conversion, Entity};
+pub(crate) use quote::quoted;
 pub use refusal::{At, Refusal};
 pub use rule::About;
 

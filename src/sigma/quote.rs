@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// A string as a literal: verbatim where that saves escapes.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let has_controls = text.chars().any(char::is_control);
     if text.contains('\\') && !has_controls {
         return format!("@\"{}\"", text.replace('"', "\"\""));

@@ -135,7 +135,11 @@ fn write(path: &Path, records: &[Value]) {
 fn the_report_of_the_story_is_filtered_sorted_read_and_printed() {
     let Some(browser) = browser() else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let report = report(folder.path(), &project("sample-data"), &[]);
+    let report = report(
+        folder.path(),
+        &project("sample-data"),
+        &[Path::new("builtin:mip")],
+    );
     drive(&browser, "story.py", &[&report]);
 }
 

@@ -42,7 +42,14 @@ fn settled(text: &str, folder: &Path) -> String {
 fn analyze_leaves_archive_findings_and_report() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("out");
-    let text = told(&["analyze", "sample-data", "-o", &out.to_string_lossy()]);
+    let text = told(&[
+        "analyze",
+        "sample-data",
+        "-r",
+        "builtin:mip",
+        "-o",
+        &out.to_string_lossy(),
+    ]);
     insta::assert_snapshot!("analyze", settled(&text, folder.path()));
     for file in [
         "archive/Ingests/_delta_log",
@@ -53,10 +60,25 @@ fn analyze_leaves_archive_findings_and_report() {
         assert!(out.join(file).exists(), "{file}");
     }
     // Nothing is overwritten unless asked; asked, the second run finds the same.
-    let text = told(&["analyze", "sample-data", "-o", &out.to_string_lossy()]);
+    let text = told(&[
+        "analyze",
+        "sample-data",
+        "-r",
+        "builtin:mip",
+        "-o",
+        &out.to_string_lossy(),
+    ]);
     insta::assert_snapshot!("analyze_again", settled(&text, folder.path()));
     let first = std::fs::read(out.join("findings.json")).expect("findings");
-    let again = run(&["analyze", "sample-data", "-o", &out.to_string_lossy(), "-C"]);
+    let again = run(&[
+        "analyze",
+        "sample-data",
+        "-r",
+        "builtin:mip",
+        "-o",
+        &out.to_string_lossy(),
+        "-C",
+    ]);
     assert_eq!(again.status.code(), Some(0));
     assert_eq!(
         std::fs::read(out.join("findings.json")).expect("findings"),

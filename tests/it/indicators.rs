@@ -28,6 +28,10 @@ fn told(arguments: &[&str]) -> (String, String) {
 
 fn indicators(archive: &str, further: &[&str]) -> (String, String) {
     let mut arguments = vec!["indicators", "-a", archive];
+    // What is counted by hand below is what the rules over labels find.
+    if !further.contains(&"-r") && !further.contains(&"--from-denials") {
+        arguments.extend(["-r", "builtin:mip"]);
+    }
     arguments.extend(further);
     told(&arguments)
 }

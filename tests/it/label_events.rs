@@ -218,6 +218,36 @@ fn rows_that_are_gone_are_missed_worked_out_and_derived_again() {
 }
 
 #[test]
+fn an_archive_that_answers_slowly_is_told_once_with_what_mends_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (archive, _, _) = case(folder.path());
+    let slow = "LabelEvents is worked out of its events each time that it is asked; `coldtrail archive rebuild -a ";
+    let rule = "queries/mip/label-removed.sql";
+    let hunt = ["hunt", "-a", &archive, "-r", rule];
+    let report = folder.path().join("report.html");
+    let report = report.to_string_lossy().into_owned();
+    let commands = [
+        hunt.to_vec(),
+        [&hunt[..], &["--replay"]].concat(),
+        vec!["report", "-a", &archive, "-r", rule, "-f", "markdown"],
+        vec!["report", "--label-changes", "-a", &archive, "-o", &report],
+        vec!["notify", "access-denied", "-a", &archive, "--dry-run"],
+        vec!["notify", "label-changes", "-a", &archive, "--dry-run"],
+    ];
+    for command in &commands {
+        assert!(!done(command, 0).contains("archive rebuild"), "{command:?}");
+    }
+    std::fs::remove_file(&report).expect("a report");
+    std::fs::remove_dir_all(Path::new(&archive).join("LabelEvents")).expect("it was derived");
+    for command in &commands {
+        let told = done(command, 0);
+        assert_eq!(told.matches(slow).count(), 1, "{command:?}: {told}");
+    }
+    let quiet = done(&[&hunt[..], &["-q"]].concat(), 0);
+    assert!(!quiet.contains("archive rebuild"), "{quiet}");
+}
+
+#[test]
 fn a_damaged_derived_file_is_told_with_what_makes_it_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let (archive, _, _) = case(folder.path());

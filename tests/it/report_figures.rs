@@ -40,7 +40,17 @@ pub(crate) fn printed(arguments: &[&str]) -> String {
 
 fn report(archive: &str, further: &[&str]) -> Value {
     let arguments = [
-        &["report", "-a", archive, "-f", "json", "--at", AT][..],
+        &[
+            "report",
+            "-a",
+            archive,
+            "-r",
+            "builtin:mip",
+            "-f",
+            "json",
+            "--at",
+            AT,
+        ][..],
         further,
     ]
     .concat();
@@ -117,7 +127,7 @@ fn keys(report: &Value) {
     let first = report["summary"]["lines"][0].as_str().expect("a line");
     for told in [
         "80 findings",
-        "by 16 rules",
+        "by 25 rules",
         "from 2026-05-04 to 2026-05-29",
     ] {
         assert!(first.contains(told), "{told}: {first}");
@@ -466,7 +476,7 @@ fn log(report: &Value) {
         (&sum["files"], &sum["records"], &sum["broken"]),
         (&json!(11), &json!(524), &json!(0))
     );
-    assert_eq!(report["health"]["rules_run"], 16);
+    assert_eq!(report["health"]["rules_run"], 25);
     let rules = report["rules"].as_array().expect("rules");
     assert!(
         rules
@@ -520,6 +530,8 @@ fn a_week_is_compared_with_the_week_before() {
         "hunt",
         "-a",
         &archive,
+        "-r",
+        "builtin:mip",
         "-f",
         "json",
         "--from",

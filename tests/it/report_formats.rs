@@ -58,7 +58,17 @@ fn every_format_has_the_findings_and_the_figures() {
     let report = |file: &str, further: &[&str]| {
         let path = text(&at(file));
         let arguments = [
-            &["report", "-a", &archive, "--at", AT, "-o", &path][..],
+            &[
+                "report",
+                "-a",
+                &archive,
+                "-r",
+                "builtin:mip",
+                "--at",
+                AT,
+                "-o",
+                &path,
+            ][..],
             further,
         ]
         .concat();
@@ -78,7 +88,15 @@ fn every_format_has_the_findings_and_the_figures() {
         );
     }
     // A file that is there is not replaced without being told.
-    let again = run(&["report", "-a", &archive, "-o", &text(&at("a.md"))]);
+    let again = run(&[
+        "report",
+        "-a",
+        &archive,
+        "-r",
+        "builtin:mip",
+        "-o",
+        &text(&at("a.md")),
+    ]);
     assert_eq!(again.status.code(), Some(3));
 
     let html = read(&at("a.html"));
@@ -98,7 +116,17 @@ fn every_format_has_the_findings_and_the_figures() {
     ] {
         assert!(markdown.contains(told), "{told}: {markdown}");
     }
-    let hunt = printed(&["hunt", "-a", &archive, "--at", AT, "-f", "csv"]);
+    let hunt = printed(&[
+        "hunt",
+        "-a",
+        &archive,
+        "-r",
+        "builtin:mip",
+        "--at",
+        AT,
+        "-f",
+        "csv",
+    ]);
     assert_eq!(read(&at("a.csv")), hunt);
 
     report("figures", &["-f", "csv"]);

@@ -182,3 +182,67 @@ fn a_folder_that_is_named_twice_is_read_once() {
     let list: Value = serde_json::from_slice(&out.stdout).expect("JSON");
     assert_eq!(list.as_array().map(Vec::len), Some(1), "{list}");
 }
+
+/// The exit code, the answer, and what was said.
+fn said(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let out = run(arguments);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (out.status.code(), text(&out.stdout), text(&out.stderr))
+}
+
+/// Ids and packs of the rules that a table lists.
+fn listed(table: &str) -> Vec<(&str, &str)> {
+    let lines = table.lines().skip(1).map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next().unwrap_or_default(), words.next())
+    });
+    lines
+        .map(|(id, pack)| (id, pack.unwrap_or_default()))
+        .collect()
+}
+
+#[test]
+fn a_built_in_pack_is_named_and_rules_are_listed_by_their_pack() {
+    let (code, all, told) = said(&["rules", "list"]);
+    assert_eq!(code, Some(0), "{told}");
+    let packs: Vec<&str> = listed(&all).into_iter().map(|(_, pack)| pack).collect();
+    assert!(packs.is_sorted(), "{packs:?}");
+    assert!(
+        packs.contains(&"teams") && packs.contains(&"mip"),
+        "{packs:?}"
+    );
+    let own = packs.iter().filter(|pack| **pack == "teams").count();
+    // Of one pack the name is not repeated.
+    let (_, teams, _) = said(&["rules", "list", "builtin:teams"]);
+    let header = teams.lines().next().expect("a header");
+    assert!(!header.contains("pack"), "{header}");
+    assert_eq!(listed(&teams).len(), own);
+    assert_eq!(said(&["rules", "list", "--pack", "teams"]).1, teams);
+    let (_, two, _) = said(&["rules", "list", "builtin:teams", "builtin:mip"]);
+    let both = said(&["rules", "list", "--pack", "mip", "--pack", "teams"]);
+    assert_eq!(both.1, two);
+    assert!(listed(&two).len() > own, "{two}");
+    // Wherever rules are named.
+    for command in [
+        &["rules", "coverage", "-r"][..],
+        &["rules", "show", "-r"][..],
+    ] {
+        let (code, out, told) = said(&[command, &["builtin:teams"][..]].concat());
+        assert_eq!(code, Some(0), "{told}");
+        assert!(!out.contains("label-removed"), "{out}");
+    }
+    for (wrong, want) in [
+        (
+            &["rules", "list", "builtin:team"][..],
+            "no built-in pack `team`; did you mean `teams`? (there are copilot, entra, ",
+        ),
+        (
+            &["rules", "list", "--pack", "exchnge"][..],
+            "--pack: no rule is of a pack `exchnge`; did you mean `exchange`? (there are copilot, entra, ",
+        ),
+    ] {
+        let (code, _, told) = said(wrong);
+        assert_eq!(code, Some(2), "{told}");
+        assert!(told.contains(want), "{told}");
+    }
+}

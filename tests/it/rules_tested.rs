@@ -91,3 +91,37 @@ fn a_query_that_fails_in_a_test_is_named() {
     let want = "failed  many: Add-MailboxPermission 1: no column or variable `Opperation`\n";
     assert!(said.contains(want), "{said}");
 }
+
+#[test]
+fn a_test_takes_every_table_of_sentinel_and_of_a_workspace() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rule = |table: &str, row: &str| {
+        format!(
+            "/*\nid: {table}\nname: A\nseverity: Low\ntests:\n  - name: own\n    events:\n      - table: {table}\n        record: {{TimeGenerated: \"2026-05-14T03:20:00Z\", {row}}}\n    finds: 1\n*/\n{table} | where Type == '{table}' and TimeGenerated == datetime(2026-05-14T03:20:00Z)\n"
+        )
+    };
+    let files = [
+        // A row that says its table, as exports do, and one that does not.
+        (
+            "AzureActivity",
+            "Type: AzureActivity, Caller: ada@contoso.com",
+        ),
+        ("PowerBIActivity", "ActorName: ada@contoso.com"),
+        ("Dynamics365Activity", "UserId: ada@contoso.com"),
+        ("DeviceEvents", "ActionType: Other"),
+        ("Doors_CL", "Door_s: north"),
+    ];
+    let files = files.map(|(table, row)| (format!("{table}.kql"), rule(table, row)));
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(n, t)| (n.as_str(), t.as_str()))
+        .collect();
+    let (code, said) = tested(folder.path(), &files, &[]);
+    assert_eq!(said, "5 tests in 5 rules: 5 passed, 0 failed\n");
+    assert_eq!(code, Some(0));
+    let folder = tempfile::tempdir().expect("a folder");
+    let none = rule("AzureActvity", "Caller: ada@contoso.com");
+    let (code, said) = tested(folder.path(), &[("a.kql", none.as_str())], &[]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("no table `AzureActvity`"), "{said}");
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use coldtrail::archive::{Archive, ledger};
+use coldtrail::convert::Summary;
 use coldtrail::engine::{self, Session, Source};
 use coldtrail::hunt::{self, Status};
 use coldtrail::progress::Silent;
@@ -31,33 +32,10 @@ fn table_of(readme: &str, heading: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// Runs the built-in pack.
-fn sweep(
-    archive: &Archive,
-) -> (
-    Session,
-    std::sync::Arc<ledger::Ledger>,
-    rules::Pack,
-    hunt::Hunt,
-) {
-    let mut session =
-        Session::open(Source::Archive(archive), &engine::Options::default()).expect("a session");
-    let pack = rules::load(&[]).expect("the pack");
-    let ledger = archive.snapshot().expect("a snapshot").ledger;
-    let choice = hunt::Choice::of(Severity::Informational);
-    let hunt = hunt::sweep(&mut session, &pack, &choice, &ledger, &Silent).expect("a hunt");
-    (session, ledger, pack, hunt)
-}
-
-#[test]
-fn files_rows_and_findings_are_those_of_the_readme() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("archive");
-    let summary = ingest(&path, &[project("sample-data")]);
-    let readme = std::fs::read_to_string(project("sample-data/README.md")).expect("the README");
-
-    let files = table_of(&readme, "## The files");
-    assert!(files.len() > 10, "{} files", files.len());
+/// Each file of a table of the README gave so many records and events, and all together what its last line says.
+fn files_are(summary: &Summary, readme: &str, heading: &str, least: usize) {
+    let files = table_of(readme, heading);
+    assert!(files.len() > least, "{} files", files.len());
     for row in files.iter().filter(|r| !r[0].starts_with("**")) {
         let prefix = format!("sample-data/{}", row[0]);
         let entries: Vec<_> = summary
@@ -84,12 +62,38 @@ fn files_rows_and_findings_are_those_of_the_readme() {
             assert_eq!(tables, [&row[2]], "{}", row[0]);
         }
     }
-    let total = table_of(&readme, "## The files")
-        .pop()
-        .expect("a line for all");
+    let total = files.last().expect("a line for all");
     let bold = |n: u64| format!("**{n}**");
     assert_eq!(total[3], bold(summary.sum(|e| e.records)));
     assert_eq!(total[4], bold(summary.sum(|e| e.events())));
+}
+
+/// Runs the built-in pack.
+fn sweep(
+    archive: &Archive,
+) -> (
+    Session,
+    std::sync::Arc<ledger::Ledger>,
+    rules::Pack,
+    hunt::Hunt,
+) {
+    let mut session =
+        Session::open(Source::Archive(archive), &engine::Options::default()).expect("a session");
+    let pack = rules::load(&[]).expect("the pack");
+    let ledger = archive.snapshot().expect("a snapshot").ledger;
+    let choice = hunt::Choice::of(Severity::Informational);
+    let hunt = hunt::sweep(&mut session, &pack, &choice, &ledger, &Silent).expect("a hunt");
+    (session, ledger, pack, hunt)
+}
+
+#[test]
+fn files_rows_and_findings_are_those_of_the_readme() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("archive");
+    let summary = ingest(&path, &[project("sample-data")]);
+    let readme = std::fs::read_to_string(project("sample-data/README.md")).expect("the README");
+
+    files_are(&summary, &readme, "## The files", 10);
 
     // Each event once, whichever view is asked.
     assert_eq!(number(&path, "SELECT count(*) FROM UnifiedAuditLog"), 344);
@@ -131,10 +135,11 @@ fn files_rows_and_findings_are_those_of_the_readme() {
     let got: BTreeMap<String, usize> = hunt
         .outcomes
         .iter()
+        .filter(|o| o.status == Status::Found)
         .map(|o| (o.id.clone(), o.findings))
         .collect();
     assert_eq!(got, want);
-    assert!(hunt.outcomes.iter().all(|o| o.status == Status::Found));
+    assert!(hunt.outcomes.iter().all(|o| o.status.reason().is_none()));
 
     // Every finding leads back to records of files that were read.
     for finding in &hunt.findings {
@@ -187,6 +192,18 @@ fn files_rows_and_findings_are_those_of_the_readme() {
         json["findings"].as_array().map(Vec::len),
         Some(hunt.findings.len())
     );
+}
+
+#[test]
+fn files_and_rows_of_the_attack_are_those_of_the_readme() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("archive");
+    let summary = ingest(&path, &[project("sample-data/attack")]);
+    let readme = std::fs::read_to_string(project("sample-data/README.md")).expect("the README");
+    files_are(&summary, &readme, "### Files of the attack", 6);
+    // The stories share a tenant and no event.
+    let both = ingest(&path, &[project("sample-data")]);
+    assert_eq!(both.sum(|e| e.events()), 504);
 }
 
 #[test]

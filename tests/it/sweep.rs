@@ -341,12 +341,9 @@ fn what_could_not_run_is_told_apart_and_harms_no_other() {
     assert_eq!(of("half"), ("nothing", ""));
     assert_eq!(of("list"), ("lacks", "it needs the watchlist `VIPUsers`"));
     assert_eq!(of("sigma").0, "refused");
-    assert!(
-        said.contains(
-            "the archive has no rows of tables that rules ask: `DeviceProcessEvents` (2 rules)"
-        ),
-        "{said}"
-    );
+    // Of `half` another table has rows.
+    let absent = "the archive has no rows of tables that rules ask: `DeviceProcessEvents` (1 rule)";
+    assert!(said.contains(&format!("{absent}\n")), "{said}");
     for (key, want) in [
         ("loaded", 9),
         ("ran", 3),
@@ -359,6 +356,54 @@ fn what_could_not_run_is_told_apart_and_harms_no_other() {
     ] {
         assert_eq!(hunt["summary"][key], want, "{key}");
     }
+}
+
+#[test]
+fn tables_without_rows_are_a_short_line_that_names_those_that_most_rules_ask() {
+    const TABLES: [&str; 7] = [
+        "DeviceEvents",
+        "DeviceFileEvents",
+        "DeviceLogonEvents",
+        "DeviceNetworkEvents",
+        "DeviceProcessEvents",
+        "EmailEvents",
+        "AzureActivity",
+    ];
+    let mut rules: Vec<(String, String)> = TABLES
+        .iter()
+        .map(|table| (format!("{table}.yaml"), asks(table, table)))
+        .collect();
+    rules.push(("again.yaml".into(), asks("again", "EmailEvents | take 1")));
+    let both = "union SigninLogs, UrlClickEvents | where isempty(Type)";
+    rules.push(("both.yaml".into(), asks("both", both)));
+    let rules: Vec<(&str, &str)> = rules
+        .iter()
+        .map(|(n, t)| (n.as_str(), t.as_str()))
+        .collect();
+    let case = Case::of("sample-data/signin", &rules);
+    let line = |said: &str| {
+        let lines = said.lines().filter(|line| line.contains("has no rows of"));
+        lines.collect::<Vec<&str>>().join("|")
+    };
+    let told = "the archive has no rows of tables that rules ask: ";
+    for manner in [&[][..], &["--replay"][..]] {
+        let (code, _, said) = case.told(manner);
+        assert_eq!(code, Some(0), "{said}");
+        let few = "`EmailEvents` (2 rules), `AzureActivity` (1 rule), `DeviceEvents` (1 rule), `DeviceFileEvents` (1 rule), \
+                   `DeviceLogonEvents` (1 rule) and 2 others (-v names them)";
+        assert_eq!(line(&said), format!("{told}{few}"));
+        let (_, _, said) = case.told(&[manner, &["-v"][..]].concat());
+        let all = "`AzureActivity` (1 rule), `DeviceEvents` (1 rule), `DeviceFileEvents` (1 rule), `DeviceLogonEvents` (1 rule), \
+                   `DeviceNetworkEvents` (1 rule), `DeviceProcessEvents` (1 rule), `EmailEvents` (2 rules), `UrlClickEvents` (1 rule)";
+        assert_eq!(line(&said), format!("{told}{all}"));
+    }
+    let (_, hunt, _) = case.hunt(&[]);
+    let of_both = hunt["rules"].as_array().expect("rules").iter();
+    let mut of_both = of_both.filter(|rule| rule["id"] == "both");
+    assert_eq!(
+        of_both.next().expect("it ran")["absent_tables"],
+        json!(["UrlClickEvents"])
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@ use super::sending::{Subject, Wanted};
 use crate::case::{Case, LOWERED as ACTIONS, MANAGERS};
 use crate::cli::exit::Exit;
 use crate::cli::global::Global;
+use crate::cli::remarks::tell_slow;
 use crate::cli::ui::{Ui, counted};
 use crate::fault::Result;
 use crate::notify::lowered::{self, KIND};
@@ -23,6 +24,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     asked.check()?;
     let templates = Templates::load(LOWERED, asked.sending.template(), &lowered::examples())?;
     let archive = asked.archive()?;
+    tell_slow(&archive, ui);
     let session = asked.session(&archive, global)?;
     let ingests = archive.ledger()?;
     let changes = Case::of(&session, &ingests).label_changes(asked.window(), &ACTIONS)?;

@@ -3,6 +3,7 @@ use super::sending::{Subject, Wanted};
 use crate::case::Case;
 use crate::cli::exit::Exit;
 use crate::cli::global::Global;
+use crate::cli::remarks::tell_slow;
 use crate::cli::ui::{self, Ui, answer, counted, time_text};
 use crate::fault::Result;
 use crate::notify::denied::{self, KIND, Unowned};
@@ -24,6 +25,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     asked.check()?;
     let templates = Templates::load(DENIED, asked.sending.template(), &denied::examples())?;
     let archive = asked.archive()?;
+    tell_slow(&archive, ui);
     let session = asked.session(&archive, global)?;
     let ingests = archive.ledger()?;
     let denials = Case::of(&session, &ingests).denials(asked.window())?;

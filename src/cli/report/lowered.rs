@@ -10,6 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::global::Global;
 use crate::cli::notify::{Subject, Wanted};
 use crate::cli::raised::refuse_existing;
+use crate::cli::remarks::tell_slow;
 use crate::cli::ui::{self, Ui, counted};
 use crate::engine::{Session, Source};
 use crate::fault::{Error, Result};
@@ -52,6 +53,7 @@ pub(super) fn run(args: &Args, format: Format, global: &Global, ui: &Ui) -> Resu
         ));
     }
     let archive = Archive::open_to_ask(&args.archive)?;
+    tell_slow(&archive, ui);
     let changes = changes(args, &archive, global)?;
     match (&args.output, args.by_manager) {
         (Some(folder), true) => for_managers(args, format, folder, &changes, (global, ui))?,
@@ -212,6 +214,7 @@ fn mail(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     };
     let templates = Templates::load(built_in, args.sending.template(), &lowered::examples())?;
     let archive = args.sending.open(&args.archive)?;
+    tell_slow(&archive, ui);
     let changes = changes(args, &archive, global)?;
     let subject = Subject {
         name: KIND,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::rules::{Rule, Schedule, short};
 
 /// Everything that a rule says, in Sentinel's words where it has them. What it does not say is left out.
-pub(super) fn rule(rule: &Rule) -> Value {
+pub(in crate::cli) fn rule(rule: &Rule) -> Value {
     let trigger = format!(
         "{} {}",
         rule.trigger.operator.name(),
@@ -39,7 +39,9 @@ pub(super) fn rule(rule: &Rule) -> Value {
         ("incidents", incidents(rule)),
         ("requiredDataConnectors", connectors(rule)),
         ("watchlists", json!(watchlists)),
+        ("parameters", parameters(rule)),
         ("falsePositives", json!(rule.false_positives)),
+        ("references", json!(rule.references)),
         ("tests", json!(rule.tests.len())),
         ("query", json!(rule.query.text.as_str())),
     ])
@@ -119,6 +121,20 @@ fn incidents(rule: &Rule) -> Value {
         ("createIncident", json!(rule.incidents.create)),
         ("grouping", json!(grouping)),
     ])
+}
+
+/// Each with what it runs with.
+fn parameters(rule: &Rule) -> Value {
+    let parameters = rule.parameters.iter().map(|parameter| {
+        json!({
+            "name": parameter.name,
+            "description": parameter.description,
+            "type": parameter.default.kind(),
+            "default": parameter.default.json(),
+            "value": parameter.value().json(),
+        })
+    });
+    parameters.collect()
 }
 
 fn connectors(rule: &Rule) -> Value {

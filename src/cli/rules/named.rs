@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::complaints;
+use crate::cli::set::{self, Settings};
 use crate::cli::ui::Ui;
 use crate::fault::{Error, Result, did_you_mean};
 use crate::rules::{self, Pack, Rule};
@@ -12,13 +13,20 @@ fn file_of(named: Option<&str>) -> Option<&Path> {
     named.map(Path::new).filter(|path| path.is_file())
 }
 
-/// Loads rules, or the file that is named in place of one; says what is wrong with them, and how many cannot run.
-pub(super) fn load(named: Option<&str>, paths: &[PathBuf], ui: &Ui) -> Result<(Pack, usize)> {
-    let pack = match (file_of(named), paths.is_empty()) {
+/// Loads rules, or the file that is named in place of one, as they are set; says what is wrong with them, and how many cannot run.
+pub(super) fn load(
+    named: Option<&str>,
+    paths: &[PathBuf],
+    set: &Settings,
+    ui: &Ui,
+) -> Result<(Pack, usize)> {
+    let mut pack = match (file_of(named), paths.is_empty()) {
         (Some(file), true) => rules::load(&[file.to_path_buf()])?,
         _ => rules::load(paths)?,
     };
     let bad = complaints::tell(&pack, ui);
+    set.apply(&mut pack)?;
+    set::tell(&pack, ui);
     Ok((pack, bad))
 }
 

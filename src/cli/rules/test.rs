@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::complaints;
 use crate::cli::exit::Exit;
+use crate::cli::set::{self, Settings};
 use crate::cli::ui::{Ui, answer, count, counted};
 use crate::engine::output::{harmless, visible};
 use crate::fault::Result;
@@ -16,9 +17,11 @@ use crate::rules::{self, Conversions, Rule, Trigger};
 /// `NAME.tests.yaml` beside its file `NAME.yaml`. `now()` is the time of the last event. Ends with 2 where a test fails, or a rule cannot run.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Rules: files or folders; the built-in pack when not given
+    /// Rules: files or folders, `builtin:NAME` for a built-in pack; the built-in packs when not given
     #[arg(value_name = "RULES")]
     rules: Vec<PathBuf>,
+    #[command(flatten)]
+    set: Settings,
     /// text, or json: an array of {"file", "id", "ok", "error", "tests": [{"name", "ok", "found", "wanted", "rows", "error"}]}
     #[arg(short, long, value_name = "FORMAT", value_parser = ["text", "json"], default_value = "text")]
     format: String,
@@ -39,8 +42,16 @@ impl Tested<'_> {
 }
 
 pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
-    let pack = rules::load(&args.rules)?;
+    let mut pack = rules::load(&args.rules)?;
+    if args.rules.is_empty() {
+        // The questions of `ask` are no rules, but have tests as rules have.
+        let questions = rules::questions();
+        pack.rules.extend(questions.rules);
+        pack.entries.extend(questions.entries);
+    }
     let bad = complaints::tell(&pack, ui);
+    args.set.apply(&mut pack)?;
+    set::tell(&pack, ui);
     let sigma = Conversions::of_rules(&pack.rules);
     let tested: Vec<Tested<'_>> = pack
         .rules

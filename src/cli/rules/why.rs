@@ -7,6 +7,7 @@ use crate::archive::Archive;
 use crate::cli::exit::Exit;
 use crate::cli::global::{Global, Patience};
 use crate::cli::kql::check::needed;
+use crate::cli::set::Settings;
 use crate::cli::ui::{Ui, answer, count, counted, table, time_text};
 use crate::cli::when::Window;
 use crate::engine::kql::{Options, functions};
@@ -31,9 +32,11 @@ pub(super) struct Args {
     /// The archive
     #[arg(short, long, value_name = "DIR")]
     archive: PathBuf,
-    /// Rules: files or folders; `builtin` is the built-in pack. May be given several times
+    /// Rules: files or folders; `builtin` is the built-in packs, `builtin:NAME` one of them. May be given several times
     #[arg(short, long, value_name = "RULES")]
     rules: Vec<PathBuf>,
+    #[command(flatten)]
+    set: Settings,
     /// Folder with saved functions, such as ASIM's parsers: NAME.kql, or their YAML
     #[arg(long, value_name = "DIR")]
     saved_functions: Option<PathBuf>,
@@ -62,7 +65,7 @@ impl Explained<'_> {
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let name = Some(args.rule.as_str());
-    let (pack, bad) = named::load(name, &args.rules, ui)?;
+    let (pack, bad) = named::load(name, &args.rules, &args.set, ui)?;
     let found = named::meant(&pack, name, &args.rules)?;
     let archive = Archive::open_to_ask(&args.archive)?;
     let now = match args.window.seen() {

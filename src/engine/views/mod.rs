@@ -207,14 +207,6 @@ fn either_name(session: &Session, own: &Table) -> String {
     sql
 }
 
-/// A key of a JSON list of `{Name, Value}` in a text column. Exports spell a text in several ways: all slashes of an audit CSV are escaped.
-fn named_value(column: &str, key: &str) -> String {
-    format!(
-        "json_get_str('[\"' || \
-           (regexp_match({column}, '\"Name\":\\s*\"{key}\",\\s*\"Value\":\\s*\"((?:[^\"\\\\]|\\\\.)*)\"'))[1] || '\"]', 0)"
-    )
-}
-
 /// What the product has for the workload of an audit record.
 fn by_workload(of: fn(&(&str, &str, i32)) -> String, otherwise: &str) -> String {
     let cases: String = APPLICATIONS
@@ -261,10 +253,8 @@ fn cloud_app_events(session: &Session) -> String {
                 .into(),
             "IsAdminOperation" => "coalesce(u.\"RecordType\" IN (1, 18), false)".into(),
             "IPAddress" => "u.\"IPAddress\"".into(),
-            "UserAgent" => format!(
-                "coalesce(nullif(u.\"UserAgent\", ''), {}, u.\"ClientInfoString\")",
-                named_value("u.\"ExtendedProperties\"", "UserAgent")
-            ),
+            // Exports spell a text in several ways: all slashes of an audit CSV are escaped.
+            "UserAgent" => "coalesce(nullif(u.\"UserAgent\", ''), user_agent_among(u.\"ExtendedProperties\"), u.\"ClientInfoString\")".into(),
             "ActivityType" => format!("CASE WHEN {mailbox} THEN 'Run' ELSE 'Basic' END"),
             "ObjectName" => {
                 format!("CASE WHEN {mailbox} THEN u.\"Operation\" ELSE u.\"SourceFileName\" END")

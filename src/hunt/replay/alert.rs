@@ -9,7 +9,8 @@
 //! - `VendorOriginalId` and `Correlation Id` from the alert and from the run.
 //!
 //! `TimeGenerated` and `ProcessingEndTime` are the moment at which the run executes; Sentinel needs some seconds more. What custom details look like
-//! among `ExtendedProperties` is seen, where they stand is not: here behind the rule's name.
+//! among `ExtendedProperties` is seen, where they stand is not: here behind the rule's name. The parameters with which it ran, where somebody set them,
+//! are coldtrail's own, and stand behind these.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -327,6 +328,11 @@ impl Alert {
                 .map(|(name, values)| (name, Value::from(values)))
                 .collect();
             say("Custom Details", Value::Object(details).to_string());
+        }
+        // Sentinel has no parameters: only a rule that was set says so.
+        let set = rule.set();
+        if !set.is_empty() {
+            say("Parameters Set", Value::from_iter(set).to_string());
         }
         say("ProcessedBySentinel", "True".to_string());
         say("Alert generation status", "Full alert created".to_string());

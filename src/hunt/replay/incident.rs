@@ -3,7 +3,7 @@
 //! In a replay nobody works on incidents. Whether a closed incident takes further alerts matters only where the caller says after what time incidents
 //! are closed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value, json};
 
@@ -38,6 +38,8 @@ pub struct Incident {
     pub techniques: Vec<String>,
     /// Products that raised its alerts.
     products: Vec<String>,
+    /// Parameters with which its rule ran, where somebody set them.
+    set: BTreeMap<String, Value>,
     /// When its first alert was written.
     pub created: i64,
     /// When its last alert was written.
@@ -65,6 +67,7 @@ impl Incident {
             tactics: Vec::new(),
             techniques: Vec::new(),
             products: Vec::new(),
+            set: rule.set(),
             created: alert.time(),
             modified: alert.time(),
             first_activity: alert.start,
@@ -97,6 +100,17 @@ impl Incident {
             Some(_) => "Closed",
             None => "New",
         };
+        let mut additional = json!({
+            "alertsCount": self.alerts.len(),
+            "bookmarksCount": 0,
+            "commentsCount": 0,
+            "alertProductNames": self.products,
+            "tactics": self.tactics,
+            "techniques": self.techniques,
+        });
+        if !self.set.is_empty() {
+            additional["parametersSet"] = Value::from_iter(self.set.clone());
+        }
         let columns = [
             ("TenantId", text(&workspace.id)),
             ("TimeGenerated", time(modified)),
@@ -128,17 +142,7 @@ impl Incident {
             ("Tasks", json!([])),
             ("Labels", json!([])),
             ("IncidentUrl", text("")),
-            (
-                "AdditionalData",
-                json!({
-                    "alertsCount": self.alerts.len(),
-                    "bookmarksCount": 0,
-                    "commentsCount": 0,
-                    "alertProductNames": self.products,
-                    "tactics": self.tactics,
-                    "techniques": self.techniques,
-                }),
-            ),
+            ("AdditionalData", additional),
             ("ModifiedBy", text("Incident created from alert")),
             ("SourceSystem", text("Azure")),
             ("Type", text("SecurityIncident")),

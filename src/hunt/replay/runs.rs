@@ -218,6 +218,7 @@ impl<'p> Replayed<'p> {
         slowest.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         slowest.truncate(SLOWEST);
         let tables = outcomes().flat_map(|o| o.tables.all.iter().cloned());
+        let set = outcomes().map(|o| (o.rule.id.clone(), o.rule.set()));
         Summary {
             loaded: self.outcomes.len() + refused,
             ran: ran().count(),
@@ -232,6 +233,7 @@ impl<'p> Replayed<'p> {
             events: events(ledger, &tables.collect()),
             by_severity,
             by_rule,
+            set: set.filter(|(_, set)| !set.is_empty()).collect(),
             slowest,
         }
     }

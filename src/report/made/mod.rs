@@ -12,6 +12,7 @@ use crate::case::figures::Asked;
 use crate::fault::Result;
 use crate::hunt::{Hunt, Status};
 use crate::ingest::own::GENERATOR;
+use crate::rules::RuleParameter;
 use crate::text::count;
 
 mod health;
@@ -107,6 +108,15 @@ pub fn report(
     })
 }
 
+/// What a parameter was, and what it is by itself where somebody set it.
+fn parameter(parameter: &RuleParameter) -> String {
+    let (name, value) = (&parameter.name, parameter.value());
+    match &parameter.set {
+        Some(_) => format!("{name} = {value} (by itself {})", parameter.default),
+        None => format!("{name} = {value}"),
+    }
+}
+
 /// The rules and what became of them.
 fn rules(hunt: &Hunt) -> Vec<Rule> {
     let rules = hunt.outcomes.iter().map(|outcome| {
@@ -138,6 +148,8 @@ fn rules(hunt: &Hunt) -> Vec<Rule> {
             tactics: Vec::new(),
             techniques: Vec::new(),
             false_positives: Vec::new(),
+            references: Vec::new(),
+            parameters: Vec::new(),
             unjudged,
             version: None,
             sha256: String::new(),
@@ -149,6 +161,8 @@ fn rules(hunt: &Hunt) -> Vec<Rule> {
             told.tactics.clone_from(&rule.tactics);
             told.techniques.clone_from(&rule.techniques);
             told.false_positives.clone_from(&rule.false_positives);
+            told.references.clone_from(&rule.references);
+            told.parameters = rule.parameters.iter().map(parameter).collect();
             told.version.clone_from(&rule.version);
             told.sha256 = health::sha256(&[rule.query.text.as_str()]);
         }

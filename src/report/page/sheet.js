@@ -139,13 +139,14 @@ function findingParts(finding) {
     users[0] && personByUser.has(users[0]) ? go('The user\u2019s page', () => openPerson(users[0])) : null,
     finding.first ? go('That day in the timeline', () => only('timeline', (f) => { f.from = finding.first.slice(0, 10); f.to = (finding.last || finding.first).slice(0, 10); if (users[0]) f.user.add(users[0]); })) : null);
   const parts = [top, links, told ? [h('h3', {}, 'Why it matters'), h('p', {}, prose(told))] : null,
-    rule.false_positives && rule.false_positives.length ? [h('h3', {}, 'When it is harmless'), h('ul', {}, rule.false_positives.map((text) => h('li', {}, prose(text))))] : null];
+    rule.false_positives && rule.false_positives.length ? [h('h3', {}, 'When it is harmless'), h('ul', {}, rule.false_positives.map((text) => h('li', {}, prose(text))))] : null,
+    rule.references && rule.references.length ? [h('h3', {}, 'Where its facts are'), h('ul', {}, rule.references.map((address) => h('li', {}, value(address, 300))))] : null];
   if (!full) return [...parts, h('p', { class: 'note' }, 'The report holds this finding in brief: row and evidence of all are written by ', h('code', {}, report.findings.rest || 'coldtrail hunt -f json'), '.'),
     thingsOf(finding).length ? [h('h3', {}, 'What it is about'), facts(thingsOf(finding).map((thing) => [entityName(thing.kind), value(thing.name)]))] : null];
   return [...parts, h('h3', {}, 'What it is about'), entitiesOf(full),
     full.details.length ? [h('h3', {}, 'The row'), facts(full.details.map((detail) => [line(detail.name, 80), value(detail.value)]))] : null,
     h('h3', {}, 'Evidence'), evidenceOf(finding, full),
-    fold('The rule as it was run', () => facts([['Id', h('code', {}, value(rule.id, 200))], rule.version && ['Version', value(rule.version, 100)], ['SHA-256 of its query', h('code', { class: 'hash' }, rule.sha256)], rule.unjudged && ['Not judged', prose(rule.unjudged)]]))];
+    fold('The rule as it was run', () => facts([['Id', h('code', {}, value(rule.id, 200))], rule.version && ['Version', value(rule.version, 100)], rule.parameters && rule.parameters.length && ['Parameters', rule.parameters.map((text, at) => [at ? '; ' : '', value(text, 300)])], ['SHA-256 of its query', h('code', { class: 'hash' }, rule.sha256)], rule.unjudged && ['Not judged', prose(rule.unjudged)]]))];
 }
 
 /** Opens the sheet of a finding; `list` is what it is looked at in. */
