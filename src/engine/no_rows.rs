@@ -3,14 +3,14 @@
 //! A hunt asks hundreds of rules, and most of them look for operations that never happened. A condition on such a column is tried on the values that
 //! the table's files list: a rule that no value meets is not planned any further.
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, JoinType};
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::source_as_provider;
 use datafusion::error::Result as PlanResult;
 use datafusion::logical_expr::expr_rewriter::{unalias, unnormalize_col};
 use datafusion::logical_expr::utils::split_conjunction_owned;
-use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, TableScan};
+use datafusion::logical_expr::{EmptyRelation, Expr, Join, LogicalPlan, TableScan};
 
 use super::kql;
 use super::session::Session;
@@ -110,33 +110,36 @@ fn finds_none(plan: &LogicalPlan, conditions: &[Expr], tried: &Tried<'_>) -> boo
             let of = |at: usize| groups.get(at).cloned().map(unalias);
             !groups.is_empty() && is_plain && among(&aggregate.input, &of)
         }
-        LogicalPlan::Join(join) => {
-            // A row of one side that meets no condition has no pair that does.
-            let side = |input: &LogicalPlan| {
-                let of = |condition: &Expr| {
-                    let columns = condition.column_refs();
-                    columns
-                        .iter()
-                        .all(|column| input.schema().is_column_from_schema(column))
-                };
-                let own: Vec<Expr> = conditions.iter().filter(|c| of(c)).cloned().collect();
-                finds_none(input, &own, tried)
-            };
-            let (left, right) = (join.left.as_ref(), join.right.as_ref());
-            let bare = |input: &LogicalPlan| finds_none(input, &[], tried);
-            match join.join_type {
-                JoinType::Inner => side(left) || side(right),
-                JoinType::LeftSemi => side(left) || bare(right),
-                JoinType::RightSemi => bare(left) || side(right),
-                JoinType::Left | JoinType::LeftAnti | JoinType::LeftMark => side(left),
-                JoinType::Right | JoinType::RightAnti | JoinType::RightMark => side(right),
-                JoinType::Full => bare(left) && bare(right),
-            }
-        }
+        LogicalPlan::Join(join) => joins_none(join, conditions, tried),
         LogicalPlan::Extension(node) => {
             kql::row_by_row(node).is_some_and(|input| finds_none(input, &[], tried))
         }
         _ => false,
+    }
+}
+
+/// Whether a join is certain to give no row that meets these conditions: a row of one side that meets none of its own has no pair that does.
+fn joins_none(join: &Join, conditions: &[Expr], tried: &Tried<'_>) -> bool {
+    let side = |input: &LogicalPlan| {
+        let schema = input.schema();
+        let of = |condition: &Expr| {
+            let columns = condition.column_refs();
+            columns
+                .iter()
+                .all(|column| schema.is_column_from_schema(column))
+        };
+        let own: Vec<Expr> = conditions.iter().filter(|c| of(c)).cloned().collect();
+        finds_none(input, &own, tried)
+    };
+    let bare = |input: &LogicalPlan| finds_none(input, &[], tried);
+    let (left, right) = (join.left.as_ref(), join.right.as_ref());
+    match join.join_type {
+        JoinType::Inner => side(left) || side(right),
+        JoinType::LeftSemi => side(left) || bare(right),
+        JoinType::RightSemi => bare(left) || side(right),
+        JoinType::Left | JoinType::LeftAnti | JoinType::LeftMark => side(left),
+        JoinType::Right | JoinType::RightAnti | JoinType::RightMark => side(right),
+        JoinType::Full => bare(left) && bare(right),
     }
 }
 
@@ -172,11 +175,7 @@ fn moved(conditions: &[Expr], schema: &DFSchema, of: &dyn Fn(usize) -> Option<Ex
             };
             match schema.maybe_index_of_column(column).and_then(of) {
                 // What was put in is of the input's columns: it is not gone into.
-                Some(made) => Ok(Transformed::new(
-                    made,
-                    true,
-                    datafusion::common::tree_node::TreeNodeRecursion::Jump,
-                )),
+                Some(made) => Ok(Transformed::new(made, true, TreeNodeRecursion::Jump)),
                 None => {
                     is_lost = true;
                     Ok(Transformed::no(e))
