@@ -61,12 +61,7 @@ pub fn compact(
         let before = (files.len(), files.iter().map(|f| f.size).sum());
         let mut after = before;
         // Another program may have merged the last one: the moment makes the name new all the same.
-        let mut number = next_number(files).max(u64::try_from(now).unwrap_or(0));
-        let mut days: BTreeMap<Option<&str>, Vec<&FileEntry>> = BTreeMap::new();
-        // Files of other programs are not ours to replace.
-        for file in files.iter().filter(|f| part::is_own(f.name())) {
-            days.entry(file.date.as_deref()).or_default().push(file);
-        }
+        let number = next_number(files).max(u64::try_from(now).unwrap_or(0));
         // Each commit has a moment of its own.
         let mut plan = Plan::new(Deed::Compact, now + out.len() as i64, now);
         let mut step = Step {
@@ -75,10 +70,9 @@ pub fn compact(
             remove: Vec::new(),
             info: info.clone(),
         };
-        for group in days.into_values().flat_map(groups) {
+        for (number, group) in (number..).zip(mergeable(files)) {
             progress.step(&format!("merging files of {}", table.name));
             let merged = merge(archive, table, &group, number)?;
-            number += 1;
             after.0 -= group.len() - 1;
             after.1 = after.1 + merged.size - bytes_of(&group);
             step.add.push(merged);
@@ -100,6 +94,30 @@ pub fn compact(
         merged: out,
         deleted: retained::clean(archive, retention, now, &lock)?,
     })
+}
+
+/// How many files the tables have, and how many they would have once they are compacted.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn files(archive: &Archive) -> Result<(usize, usize)> {
+    let snapshot = archive.snapshot()?;
+    let (mut before, mut spared) = (0, 0);
+    for (_, files) in snapshot.all() {
+        before += files.len();
+        spared += mergeable(files).map(|group| group.len() - 1).sum::<usize>();
+    }
+    Ok((before, before - spared))
+}
+
+/// Files of a table in groups that become one file each.
+fn mergeable(files: &[FileEntry]) -> impl Iterator<Item = Vec<&FileEntry>> {
+    let mut days: BTreeMap<Option<&str>, Vec<&FileEntry>> = BTreeMap::new();
+    // Files of other programs are not ours to replace.
+    for file in files.iter().filter(|f| part::is_own(f.name())) {
+        days.entry(file.date.as_deref()).or_default().push(file);
+    }
+    days.into_values().flat_map(groups)
 }
 
 /// Files of one day in groups that are worth a file of their own, in the order in which they were written.

@@ -1,9 +1,9 @@
 //! What is said of rules, of the time that was asked for, and of an archive that answers slowly, of a sweep as of a replay.
 
-use super::ui::{Ui, time_text};
+use super::ui::{Ui, count, counted, time_text};
 use super::when::Window;
-use crate::archive::Archive;
 use crate::archive::ledger::Ledger;
+use crate::archive::{Archive, compact};
 use crate::engine::output::visible;
 use crate::engine::views::LABEL_EVENTS;
 use crate::rules::Rule;
@@ -48,8 +48,27 @@ pub(super) fn outside(ledger: &Ledger, window: &Window) -> Option<String> {
     })
 }
 
+/// An archive of fewer files is not worth a word.
+const MANY_FILES: usize = 200;
+/// So many times fewer files are worth one.
+const FEWER: usize = 4;
+
+/// What is said of an archive whose days lie in many small files: each of them is opened for every question.
+fn scattered(archive: &Archive) -> Option<String> {
+    // What cannot be read is told by who asks it.
+    let (before, after) = compact::files(archive).ok()?;
+    (before >= MANY_FILES && before >= FEWER * after).then(|| {
+        format!(
+            "the archive has {} where {} would do, and each is opened for every question; `coldtrail archive compact -a {}` merges them",
+            counted(before as u64, "file"),
+            count(after as u64),
+            archive.root().display()
+        )
+    })
+}
+
 /// What is said of an archive whose label events are not stored, or were derived by another version: every question after them takes longer.
-pub(super) fn slow(archive: &Archive) -> Option<String> {
+fn underived(archive: &Archive) -> Option<String> {
     let is_derived = archive.pinned().and_then(|pinned| pinned.is_derived());
     // What cannot be read is told by who asks it.
     matches!(is_derived, Ok(false)).then(|| {
@@ -60,9 +79,16 @@ pub(super) fn slow(archive: &Archive) -> Option<String> {
     })
 }
 
+/// Why questions of this archive take longer than they must.
+pub(super) fn slow(archive: &Archive) -> impl Iterator<Item = String> {
+    [underived(archive), scattered(archive)]
+        .into_iter()
+        .flatten()
+}
+
 /// Says it, before the work begins.
 pub(super) fn tell_slow(archive: &Archive, ui: &Ui) {
-    if let Some(told) = slow(archive) {
+    for told in slow(archive) {
         ui.say(&visible(&told));
     }
 }

@@ -88,9 +88,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         }
     }
     answer(&text)?;
-    if let Some(told) = slow(&archive) {
-        ui.hint(&told);
-    }
+    slow(&archive).for_each(|told| ui.hint(&told));
     Ok(exit)
 }
 

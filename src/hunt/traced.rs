@@ -3,7 +3,10 @@
 //! What an operator would drop is carried on in one column of text: a record as `ingest:number`, or a JSON list of such texts. The query is
 //! otherwise the same, but nothing depends on that: its rows give evidence where they are those of the query itself, and only there.
 //!
-//! Tables that a query takes values from (`in`, `toscalar`) are no evidence: what they hold is behind all rows or none.
+//! Tables that a query takes values from (`in`, `toscalar`) are no evidence: what they hold is behind all rows or none. A `let` that serves
+//! nothing else stays as it is, since the records of its rows would be gathered for nobody.
+
+use std::collections::HashSet;
 
 use crate::engine::views::SOURCE;
 use crate::kql::ast::operator::JoinCondition;
@@ -11,6 +14,7 @@ use crate::kql::ast::{
     Expr, ExprKind, Function, LetValue, NamedExpr, Operator, OperatorKind, Pipeline, Query, Source,
     Statement, StatementKind,
 };
+use crate::kql::walk::parts;
 use crate::kql::{Span, parse};
 
 /// Records of one row at most. A row that rests on so many is said to rest on records that are not known.
@@ -26,9 +30,9 @@ pub(super) fn with_records(text: &str) -> Option<String> {
     if !faults.is_empty() || text.contains(SOURCE) {
         return None;
     }
-    let mut edits = Edits::default();
-    edits.query(&tree)?;
-    Some(edits.applied(text))
+    let mut tracing = Tracing::default();
+    tracing.query(&tree)?;
+    Some(tracing.edits.applied(text))
 }
 
 /// The column where it is, else no text.
@@ -65,24 +69,36 @@ impl Edits {
         out.push_str(Span::new(done, text.len()).of(text));
         out
     }
+}
 
+/// A query that is gone through, the last statement first: what is asked is known before what it is asked of.
+#[derive(Default)]
+struct Tracing {
+    edits: Edits,
+    /// Names that stand where a table may.
+    tables: HashSet<String>,
+    /// Whether any name may be one of these.
+    is_any: bool,
+}
+
+impl Tracing {
     fn query(&mut self, query: &Query) -> Option<()> {
         let (last, before) = query.statements.split_last()?;
-        for statement in before {
-            self.statement(statement)?;
-        }
         let StatementKind::Query(expr) = &last.kind else {
             return None;
         };
         self.table(expr)?;
         let (end, column) = (expr.span.end, here(SOURCE));
-        self.insert(end, format!("\n| extend {SOURCE} = {column}"));
-        Some(())
+        self.edits
+            .insert(end, format!("\n| extend {SOURCE} = {column}"));
+        let mut before = before.iter().rev();
+        before.try_for_each(|statement| self.statement(statement))
     }
 
     fn statement(&mut self, statement: &Statement) -> Option<()> {
         match &statement.kind {
-            StatementKind::Let { value, .. } => match value {
+            StatementKind::Let { name, value } => match value {
+                LetValue::Expr(_) if !self.is_any && !self.tables.contains(&name.text) => Some(()),
                 LetValue::Expr(expr) => self.table(expr),
                 LetValue::Function(function) => self.function(function),
                 LetValue::EntityGroup(_) => Some(()),
@@ -96,7 +112,17 @@ impl Edits {
     }
 
     fn function(&mut self, function: &Function) -> Option<()> {
-        function.body.iter().try_for_each(|s| self.statement(s))
+        let mut body = function.body.iter().rev();
+        body.try_for_each(|s| self.statement(s))
+    }
+
+    /// All names of an expression may be tables.
+    fn names(&mut self, expr: &Expr) {
+        match &expr.kind {
+            ExprKind::Name(name) => _ = self.tables.insert(name.clone()),
+            ExprKind::Wildcard(_) | ExprKind::Pipeline(_) => self.is_any = true,
+            _ => parts(expr).into_iter().for_each(|part| self.names(part)),
+        }
     }
 
     /// An expression where a table may stand. What is a scalar has nothing to carry on.
@@ -107,7 +133,10 @@ impl Edits {
                 let mut arguments = call.arguments.iter();
                 arguments.try_for_each(|argument| self.table(&argument.expr))
             }
-            _ => Some(()),
+            _ => {
+                self.names(expr);
+                Some(())
+            }
         }
     }
 
@@ -152,12 +181,12 @@ impl Edits {
             OperatorKind::Union(tables) => self.tables(tables)?,
             OperatorKind::Project(columns) => {
                 let end = columns.last()?.span.end;
-                self.insert(end, format!(", {SOURCE} = {}", here(SOURCE)));
+                self.edits.insert(end, format!(", {SOURCE} = {}", here(SOURCE)));
             }
             OperatorKind::Distinct(columns) if !columns.iter().any(is_star) => {
                 let groups = columns.first()?.span.start;
                 let head = format!("summarize {} by ", of_group());
-                self.0.push((Span::new(span.start, groups), head));
+                self.edits.0.push((Span::new(span.start, groups), head));
             }
             OperatorKind::Summarize {
                 aggregates,
@@ -174,7 +203,7 @@ impl Edits {
                 let sides: Vec<String> = sides.map(|side| here(&side)).collect();
                 let list = sides.join(", ");
                 let text = format!("\n| extend {SOURCE} = tostring(pack_array({list}))");
-                self.insert(span.end, text);
+                self.edits.insert(span.end, text);
             }
             _ => return None,
         }
@@ -191,12 +220,14 @@ impl Edits {
             return;
         }
         match aggregates.last() {
-            Some(last) => self.insert(last.span.end, format!(", {}", of_group())),
+            Some(last) => self
+                .edits
+                .insert(last.span.end, format!(", {}", of_group())),
             None => {
                 let settings = operator.settings.iter().map(|s| s.span.end);
                 let head = settings.chain([operator.keyword.span.end]).max();
                 let at = head.unwrap_or(operator.span.start);
-                self.insert(at, format!(" {} ", of_group()));
+                self.edits.insert(at, format!(" {} ", of_group()));
             }
         }
     }
@@ -225,6 +256,14 @@ mod tests {
         const SET: &str = "_Source = tostring(make_set(HERE, 10000))";
         for (text, want) in [
             ("T | where a > 1", "T | where a > 1".to_string()),
+            (
+                "let x = T | distinct a; let y = x | distinct a; y | where a in (x)",
+                format!("let x = T | summarize {SET} by a; let y = x | summarize {SET} by a; y | where a in (x)"),
+            ),
+            (
+                "let x = T | make-series count() on t step 1d; let y = T | distinct a; U | where a in (y)",
+                "let x = T | make-series count() on t step 1d; let y = T | distinct a; U | where a in (y)".to_string(),
+            ),
             (
                 "T | project a, b = 1 // all",
                 "T | project a, b = 1, _Source = HERE // all".to_string(),

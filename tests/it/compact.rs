@@ -61,6 +61,12 @@ fn problems(archive: &Path) -> (Option<i32>, String) {
     (out.status.code(), text)
 }
 
+/// What is said of an archive beside the answer to a question.
+fn hint(archive: &Path) -> String {
+    let out = crate::command_line::run(&["tables", "-a", &archive.to_string_lossy()]);
+    String::from_utf8_lossy(&out.stderr).into_owned()
+}
+
 #[test]
 fn merged_files_hold_the_same_rows_and_old_ones_are_out_of_the_way() {
     let folder = quick_folder();
@@ -75,7 +81,17 @@ fn merged_files_hold_the_same_rows_and_old_ones_are_out_of_the_way() {
     assert_eq!(cells[2], "0", "{text}");
 
     let open = Archive::open(&archive).expect("the archive");
+    let counted = files(&archive);
+    let (lie, left) = compact::files(&open).expect("the files are counted");
+    assert_eq!(lie, counted);
+    let told = hint(&archive);
+    let want = format!("the archive has {lie} files where {left} would do");
+    assert!(told.contains(&want), "{told}");
+
     let done = compact::compact(&open, NOW, 0, &Silent).expect("it is merged");
+    let now = compact::files(&open).expect("the files are counted");
+    assert_eq!(now, (left, left));
+    assert_eq!(hint(&archive), "");
     let names: Vec<&str> = done.merged.iter().map(|c| c.table).collect();
     assert_eq!(names, ["UnifiedAuditLog", "Ingests", "Quarantine"]);
     assert_eq!(done.merged[0].files, (INGESTS, 2), "one file a day");
