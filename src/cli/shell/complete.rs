@@ -166,7 +166,11 @@ impl Completion {
         }
         let spoken = self.known.spoken.get();
         let spoken = spoken.unwrap_or_else(|| statement::spoken(before));
-        let named = |name: &&String| before.split(|c| !is_of_name(c)).any(|word| word == *name);
+        let named = |name: &&String| {
+            before
+                .split(|c: char| !is_of_name(c))
+                .any(|word| word == *name)
+        };
         let tables: Vec<String> = names.iter().filter(named).cloned().collect();
         if let Some(keys) = self.path(&before[..word_at], &tables) {
             return (word_at, keys);
@@ -200,7 +204,7 @@ impl Completion {
     /// Keys behind a column and a dot, or behind further keys.
     fn path(&self, before: &str, tables: &[String]) -> Option<Vec<String>> {
         let path = before.strip_suffix('.')?;
-        let from = path.rfind(|c| !is_of_name(c) && c != '.');
+        let from = path.rfind(|c: char| !is_of_name(c) && c != '.');
         let path = &path[from.map_or(0, |at| {
             at + path[at..].chars().next().map_or(0, char::len_utf8)
         })..];
