@@ -115,7 +115,15 @@ impl Terminal {
     }
 
     fn types(&self, keys: &[&str]) {
-        self.tmux(&[&["send-keys"], keys].concat());
+        // A semicolon at the end of an argument would end the command of tmux.
+        let escaped = keys.iter().map(|key| match key.strip_suffix(';') {
+            Some(text) => format!("{text}\\;"),
+            None => (*key).to_string(),
+        });
+        let escaped: Vec<String> = escaped.collect();
+        let mut arguments = vec!["send-keys"];
+        arguments.extend(escaped.iter().map(String::as_str));
+        self.tmux(&arguments);
     }
 
     /// Waits until the screen has a text.
