@@ -44,6 +44,15 @@ pub(super) enum Shape {
     Other(Format),
 }
 
+/// What becomes of a file that an answer is to be written to and that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Existing {
+    /// It stays, and the answer is refused.
+    Kept,
+    /// The answer takes its place.
+    Replaced,
+}
+
 /// What was asked, and when.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked<'a> {
@@ -57,7 +66,11 @@ pub(super) struct Asked<'a> {
     pub notes: &'a [String],
 }
 
-fn shape(text: &str) -> Result<Shape, String> {
+/// The shape of a name, such as `csv`.
+///
+/// # Errors
+/// When there is none of that name. It says which there are.
+pub(super) fn shape(text: &str) -> Result<Shape, String> {
     Ok(match text {
         "table" => Shape::Table,
         "csv" => Shape::Other(Format::Csv),
@@ -175,6 +188,20 @@ impl Seen {
 }
 
 impl Answer {
+    /// An answer of this shape, on standard output or in a file; a file that exists is replaced where that is said.
+    pub(super) fn of(format: Shape, file: Option<(PathBuf, Existing)>, tz: Option<Tz>) -> Answer {
+        let (output, clobber) = match file {
+            Some((path, existing)) => (Some(path), existing == Existing::Replaced),
+            None => (None, false),
+        };
+        Answer {
+            format: Some(format),
+            output,
+            clobber,
+            tz,
+        }
+    }
+
     /// For what writes no answer.
     pub(super) fn refuse_file(&self, who: &str) -> Result<()> {
         match &self.output {

@@ -32,6 +32,7 @@ mod replay;
 mod report;
 mod rules;
 mod set;
+mod shell;
 mod sql;
 mod summary;
 mod tables;
@@ -73,6 +74,7 @@ enum Command {
     Sql(sql::Args),
     Kql(kql::Args),
     Ask(ask::Args),
+    Shell(shell::Args),
     Labels(labels::Args),
     Hunt(hunt::Args),
     Indicators(indicators::Args),
@@ -141,6 +143,7 @@ fn command(arguments: Vec<OsString>) -> ExitCode {
         Command::Sql(args) => sql::run(&args, global, &ui),
         Command::Kql(args) => kql::run(&args, global, &ui),
         Command::Ask(args) => ask::run(&args, global, &ui),
+        Command::Shell(args) => shell::run(&args, global, &ui),
         Command::Labels(args) => labels::run(&args, global, &ui),
         Command::Hunt(args) => hunt::run(&args, global, &ui),
         Command::Indicators(args) => indicators::run(&args, global, &ui),

@@ -7,7 +7,7 @@ use super::global::{Global, Patience};
 use super::ui::Ui;
 use super::when::Window;
 use crate::archive::Archive;
-use crate::engine::{Columns, Language, Question, Session, Source};
+use crate::engine::{Columns, Language, Question, Session, Source, TimeRange};
 use crate::fault::{Error, Result};
 
 /// Ask an archive in SQL
@@ -82,27 +82,39 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     options.columns = columns(args.all_columns);
     options.timeout = args.patience.timeout;
     let session = Session::open(Source::Archive(&archive), &options)?;
+    let when = (args.window.range(), args.window.now());
+    put(&session, &query, when, &args.answer, ui)
+}
+
+/// Runs a query over events of a time, at the moment that `now()` says in microseconds, and writes its answer.
+pub(super) fn put(
+    session: &Session,
+    query: &str,
+    (window, now): (TimeRange, i64),
+    answer: &Answer,
+    ui: &Ui,
+) -> Result<Exit> {
     session.begin();
-    let listed = lists_tables(&query);
+    let listed = lists_tables(query);
     let (frame, reads) = match listed {
         true => (session.listing()?, Vec::new()),
         false => {
             let planned = session.ask(&Question {
                 language: Language::Sql,
-                text: &query,
-                window: args.window.range(),
-                now: args.window.now(),
+                text: query,
+                window,
+                now,
             })?;
             (planned.frame, planned.reads)
         }
     };
     let asked = Asked {
-        query: &query,
-        now: args.window.now(),
+        query,
+        now,
         reads: &reads,
         notes: &[],
     };
-    args.answer.write(&session, frame, &asked, ui)?;
+    answer.write(session, frame, &asked, ui)?;
     if listed {
         ui.say(
             "the other tables of Sentinel and Defender XDR can be asked too; this archive has no rows of them",

@@ -39,57 +39,66 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         return Ok(Exit::Usage);
     };
     let archive = Archive::open(path)?;
-    let mut text = stored(&archive, args.days)?;
-    let mut exit = Exit::Done;
-    if !args.days {
-        let session = Session::open(Source::Archive(&archive), &global.engine(None)?)?;
-        let mut rows = Vec::new();
-        for (name, time, always) in VIEWS {
-            let sql = format!("SELECT count(*), min(\"{time}\"), max(\"{time}\") FROM \"{name}\"");
-            let Some(cells) = row_of(&session, name, &sql, ui)? else {
-                exit = Exit::Incomplete;
-                continue;
-            };
-            if always || cells[0] != "0" {
-                rows.push(cells_of(name, cells));
-            }
+    let (text, exit) = match args.days {
+        true => (stored(&archive, true)?, Exit::Done),
+        false => {
+            let session = Session::open(Source::Archive(&archive), &global.engine(None)?)?;
+            overview(&archive, &session, ui)?
         }
-        let header = ["view over all sources", "rows", "first", "last"];
-        text.push('\n');
-        text.push_str(&table(&header, &rows, &[1]));
-        let mut rows = Vec::new();
-        for name in session.customs()? {
-            let sql = format!(
-                "SELECT count(*), min(\"{TIME}\"), max(\"{TIME}\") FROM {}",
-                quoted(&name)
-            );
-            match row_of(&session, &name, &sql, ui)? {
-                Some(cells) => rows.push(cells_of(&name, cells)),
-                None => exit = Exit::Incomplete,
-            }
-        }
-        if !rows.is_empty() {
-            let header = ["table kept in OtherRecords", "rows", "first", "last"];
-            text.push('\n');
-            text.push_str(&table(&header, &rows, &[1]));
-        }
-        let mut rows = Vec::new();
-        for name in session.watchlists() {
-            let shown = format!("watchlists.{name}");
-            let sql = format!("SELECT count(*) FROM watchlists.{}", quoted(name));
-            match row_of(&session, &shown, &sql, ui)? {
-                Some(cells) => rows.push(cells_of(&shown, cells)),
-                None => exit = Exit::Incomplete,
-            }
-        }
-        if !rows.is_empty() {
-            text.push('\n');
-            text.push_str(&table(&["watchlist", "rows"], &rows, &[1]));
-        }
-    }
+    };
     answer(&text)?;
     slow(&archive).for_each(|told| ui.hint(&told));
     Ok(exit)
+}
+
+/// The tables, views and watchlists of an archive with their rows, and whether all of them could be asked.
+pub(super) fn overview(archive: &Archive, session: &Session, ui: &Ui) -> Result<(String, Exit)> {
+    let mut text = stored(archive, false)?;
+    let mut exit = Exit::Done;
+    let mut rows = Vec::new();
+    for (name, time, always) in VIEWS {
+        let sql = format!("SELECT count(*), min(\"{time}\"), max(\"{time}\") FROM \"{name}\"");
+        let Some(cells) = row_of(session, name, &sql, ui)? else {
+            exit = Exit::Incomplete;
+            continue;
+        };
+        if always || cells[0] != "0" {
+            rows.push(cells_of(name, cells));
+        }
+    }
+    let header = ["view over all sources", "rows", "first", "last"];
+    text.push('\n');
+    text.push_str(&table(&header, &rows, &[1]));
+    let mut rows = Vec::new();
+    for name in session.customs()? {
+        let sql = format!(
+            "SELECT count(*), min(\"{TIME}\"), max(\"{TIME}\") FROM {}",
+            quoted(&name)
+        );
+        match row_of(session, &name, &sql, ui)? {
+            Some(cells) => rows.push(cells_of(&name, cells)),
+            None => exit = Exit::Incomplete,
+        }
+    }
+    if !rows.is_empty() {
+        let header = ["table kept in OtherRecords", "rows", "first", "last"];
+        text.push('\n');
+        text.push_str(&table(&header, &rows, &[1]));
+    }
+    let mut rows = Vec::new();
+    for name in session.watchlists() {
+        let shown = format!("watchlists.{name}");
+        let sql = format!("SELECT count(*) FROM watchlists.{}", quoted(name));
+        match row_of(session, &shown, &sql, ui)? {
+            Some(cells) => rows.push(cells_of(&shown, cells)),
+            None => exit = Exit::Incomplete,
+        }
+    }
+    if !rows.is_empty() {
+        text.push('\n');
+        text.push_str(&table(&["watchlist", "rows"], &rows, &[1]));
+    }
+    Ok((text, exit))
 }
 
 /// Views over several sources, the column with their times, and whether they are listed without rows.
@@ -183,7 +192,8 @@ fn stored(archive: &Archive, days: bool) -> Result<String> {
 
 const COLUMNS: [&str; 4] = ["column", "type", "from", "what it is"];
 
-fn columns(name: &str, archive: Option<&Path>, global: &Global) -> Result<Exit> {
+/// Writes the columns of a table, view or watchlist.
+pub(super) fn columns(name: &str, archive: Option<&Path>, global: &Global) -> Result<Exit> {
     if let Some(found) = catalog().get(name).or_else(|| catalog().foreign(name)) {
         answer(&of_catalog(found))?;
         return Ok(Exit::Done);

@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
+use super::options::Stop;
 use crate::fault::Error;
 
 /// So long what was given up may take to put away its temporary files.
 const GRACE: Duration = Duration::from_millis(500);
+/// So often who waits for an answer looks whether the user ended the question.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Threads of a session. Nobody waits for the end of a query that was given up.
 pub(super) struct Threads(Option<Runtime>);
@@ -41,13 +44,15 @@ impl Drop for Threads {
 pub(super) struct Deadline {
     limit: Option<Duration>,
     at: Mutex<Option<Instant>>,
+    stop: Option<Stop>,
 }
 
 impl Deadline {
-    pub(super) fn new(limit: Option<Duration>) -> Deadline {
+    pub(super) fn new(limit: Option<Duration>, stop: Option<Stop>) -> Deadline {
         Deadline {
             limit,
             at: Mutex::new(None),
+            stop,
         }
     }
 
@@ -56,6 +61,7 @@ impl Deadline {
         Deadline {
             limit: self.limit,
             at: Mutex::new(self.at()),
+            stop: self.stop.clone(),
         }
     }
 
@@ -72,7 +78,33 @@ impl Deadline {
         Instant::now().checked_add(self.limit?)
     }
 
+    /// Whether the user ended the question at hand.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.as_ref().is_some_and(Stop::is_set)
+    }
+
+    /// Whether the question at hand may not go on.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_stopped() || self.at().is_some_and(|at| Instant::now() >= at)
+    }
+
+    /// How long may be waited before [`Self::is_over`] is to be asked; nothing where nothing ends the question.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        let left = self
+            .at()
+            .map(|at| at.saturating_duration_since(Instant::now()));
+        match (left, &self.stop) {
+            (Some(left), Some(_)) => Some(left.min(LOOK)),
+            (None, Some(_)) => Some(LOOK),
+            (left, None) => left,
+        }
+    }
+
+    /// Why the question may not go on.
     pub(super) fn passed(&self) -> Error {
-        Error::TooLong(self.limit.unwrap_or_default())
+        match self.is_stopped() {
+            true => Error::Stopped,
+            false => Error::TooLong(self.limit.unwrap_or_default()),
+        }
     }
 }

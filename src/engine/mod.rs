@@ -58,7 +58,7 @@ pub mod watchlist;
 
 pub use by_time::{Candidates, Seen};
 pub use delays::Received;
-pub use options::{Columns, Late, Options, STACK, TimeRange};
+pub use options::{Columns, Late, Options, STACK, Stop, TimeRange};
 pub use question::{Language, Prepared, Question};
 pub use session::{Session, Source};
 pub use slots::{Nothing, Slotted};

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use datafusion::prelude::{Expr, lit};
@@ -26,6 +28,8 @@ pub struct Options {
     pub temp: Option<PathBuf>,
     /// How long a question may take.
     pub timeout: Option<Duration>,
+    /// What ends the question at hand before its time; nothing where nobody does.
+    pub stop: Option<Stop>,
     /// Further tables, each from a file.
     pub files: Vec<(String, PathBuf)>,
     /// Which columns stand for all of a table.
@@ -34,6 +38,26 @@ pub struct Options {
     pub late: Late,
     /// Each is ingested when its export says, and not later than it happens where that says nothing. `late` is not asked then.
     pub recorded: bool,
+}
+
+/// Ends the questions of a session from another thread. Copies are one.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Ends the question at hand, and each that is asked until [`Self::clear`].
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// The next question may run.
+    pub fn clear(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// How much later than they happen the events of a table are ingested, in microseconds. `ingestion_time()` answers from it.

@@ -57,11 +57,11 @@ impl Session {
     /// Whether the question at hand may go on.
     ///
     /// # Errors
-    /// When its time is over.
+    /// When its time is over, or the user ended it.
     pub(super) fn may_go_on(&self) -> Result<()> {
-        match self.deadline.at() {
-            Some(at) if Instant::now() >= at => Err(self.deadline.passed()),
-            _ => Ok(()),
+        match self.deadline.is_over() {
+            true => Err(self.deadline.passed()),
+            false => Ok(()),
         }
     }
 
@@ -97,7 +97,8 @@ impl Session {
         let until = self.deadline.when_it_ends();
         let mut future = pin!(future);
         let done = self.block_on(poll_fn(|context| {
-            match until.is_some_and(|at| Instant::now() >= at) {
+            let late = until.is_some_and(|at| Instant::now() >= at);
+            match late || self.deadline.is_stopped() {
                 true => Poll::Ready(None),
                 false => future.as_mut().poll(context).map(Some),
             }
@@ -110,17 +111,22 @@ impl Session {
 
     /// Runs on the session's threads what is made before a question can be planned, until the question's time is over.
     pub(super) fn block_until<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
-        let Some(at) = self.deadline.at() else {
+        let deadline = self.deadline.of_one();
+        if deadline.wait().is_none() {
             return self.block_on(future);
-        };
-        let left = at.saturating_duration_since(Instant::now());
+        }
         let (say, over) = oneshot::channel();
         let (made, wait) = mpsc::channel::<()>();
         self.runtime.spawn_blocking(move || {
-            if let Err(RecvTimeoutError::Timeout) = wait.recv_timeout(left) {
-                // Nobody listens any more when it was made at that moment.
-                let _ = say.send(());
+            while let Some(a_while) = deadline.wait() {
+                match wait.recv_timeout(a_while) {
+                    Err(RecvTimeoutError::Timeout) if deadline.is_over() => break,
+                    Err(RecvTimeoutError::Timeout) => {}
+                    _ => return,
+                }
             }
+            // Nobody listens any more when it was made at that moment.
+            let _ = say.send(());
         });
         let future = pin!(future);
         let outcome = self.block_on(select(future, over));
@@ -156,13 +162,18 @@ impl Session {
 
     /// What comes next, in the question's time; nothing when all has come.
     pub(super) fn next<T>(&self, hear: &mpsc::Receiver<T>) -> Result<Option<T>> {
-        let Some(at) = self.deadline.at() else {
-            return Ok(hear.recv().ok());
-        };
-        match hear.recv_timeout(at.saturating_duration_since(Instant::now())) {
-            Ok(heard) => Ok(Some(heard)),
-            Err(RecvTimeoutError::Disconnected) => Ok(None),
-            Err(RecvTimeoutError::Timeout) => Err(self.deadline.passed()),
+        loop {
+            let Some(a_while) = self.deadline.wait() else {
+                return Ok(hear.recv().ok());
+            };
+            if self.deadline.is_stopped() {
+                return Err(self.deadline.passed());
+            }
+            match hear.recv_timeout(a_while) {
+                Ok(heard) => return Ok(Some(heard)),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => self.may_go_on()?,
+            }
         }
     }
 

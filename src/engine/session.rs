@@ -119,7 +119,7 @@ impl Session {
             recorded: options.recorded,
             now: options.now,
             runtime: Arc::new(Threads::new(runtime)),
-            deadline: Arc::new(Deadline::new(options.timeout)),
+            deadline: Arc::new(Deadline::new(options.timeout, options.stop.clone())),
             stored: Arc::clone(&stored),
             watchlists: lists.names(),
             stand_ins: Vec::new(),

@@ -79,6 +79,9 @@ pub enum Error {
     /// A query took longer than it may.
     #[error("no answer within {}: --timeout ended it", seconds_text(.0))]
     TooLong(Duration),
+    /// The user ended a query.
+    #[error("the query was ended (Ctrl-C)")]
+    Stopped,
     /// A query is wrong, or failed.
     #[error("{0}")]
     Query(String),

@@ -95,6 +95,7 @@ mod rules_parameters;
 mod rules_tested;
 mod rules_why;
 mod sample_data;
+mod shell;
 mod shown;
 mod sigma;
 mod sigma_fields;

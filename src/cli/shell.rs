@@ -1,0 +1,478 @@
+//! `shell`: one question after another, in SQL and KQL.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::OsString;
+use std::io::{self, BufRead, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Instant;
+
+use rustyline::error::ReadlineError;
+use rustyline::history::DefaultHistory;
+use rustyline::{CompletionType, Config, Editor};
+
+use super::answer::{Answer, Existing, Shape, format_of, shape};
+use super::exit::Exit;
+use super::global::{Global, Patience};
+use super::kql::Put;
+use super::ui::{self, Ui};
+use super::when::{Window, now};
+use super::{sql, tables};
+use crate::archive::Archive;
+use crate::engine::kql::Options;
+use crate::engine::output::visible;
+use crate::engine::{Columns, Session, Source, Stop, TimeRange};
+use crate::fault::{Error, Result, did_you_mean};
+use crate::function::value::UNIX_EPOCH_TICKS;
+
+mod complete;
+mod kept;
+mod statement;
+
+use complete::{Completion, Known};
+use statement::{Ends, Piece, Pieces, Spoken};
+
+/// Ask an archive one question after another, in SQL and KQL
+///
+/// SQL and KQL are told apart by their first word. A statement ends with ; at the end of a line, or with an empty line. Tab completes, Ctrl-C
+/// ends a query, .help lists the commands. What comes through a pipe is run without a prompt, and ends at the first error with its exit
+/// code.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The archive
+    #[arg(short, long, value_name = "DIR")]
+    archive: PathBuf,
+    #[command(flatten)]
+    patience: Patience,
+    #[command(flatten)]
+    window: Window,
+}
+
+/// Commands, what they take, and what they do.
+const COMMANDS: [(&str, &str, &str); 14] = [
+    (
+        ".auto",
+        "",
+        "tell SQL and KQL apart by the first word again",
+    ),
+    (".exit", "", "leave; so do .quit and Ctrl-D"),
+    (".help", "", "show this"),
+    (".history", "", "list what was typed"),
+    (
+        ".kql",
+        "[QUERY]",
+        "ask this in KQL; without a query, all that follow",
+    ),
+    (
+        ".mode",
+        "FORMAT",
+        "table, csv, json, ndjson, markdown or kusto",
+    ),
+    (
+        ".output",
+        "[-C] [FILE]",
+        "write the next answer to a file, whose extension says the format; -C replaces one that exists",
+    ),
+    (".quit", "", "leave"),
+    (
+        ".read",
+        "FILE",
+        "run the statements of a file; there only ; ends one",
+    ),
+    (
+        ".reload",
+        "",
+        "open the archive again; what was ingested meanwhile is seen anyway",
+    ),
+    (
+        ".schema",
+        "TABLE",
+        "columns of a table, their types, and paths of the record that they hold",
+    ),
+    (
+        ".sql",
+        "[QUERY]",
+        "ask this in SQL; without a query, all that follow",
+    ),
+    (
+        ".tables",
+        "",
+        "tables, views and watchlists with their rows",
+    ),
+    (".timer", "on|off", "say how long each query takes"),
+];
+/// Files that read files do so no deeper.
+const DEPTH: usize = 8;
+
+/// What comes behind a command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Next,
+    History,
+    Leave,
+}
+
+/// An open shell.
+struct Shell<'a> {
+    args: &'a Args,
+    global: &'a Global,
+    ui: &'a Ui,
+    stop: Stop,
+    known: Rc<Known>,
+    /// The logs of the archive when its session was opened.
+    logs: RefCell<Vec<OsString>>,
+    mode: Cell<Shape>,
+    timer: Cell<bool>,
+    output: RefCell<Option<(PathBuf, Existing)>>,
+}
+
+pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
+    let stop = Stop::default();
+    let logs = logs_of(&args.archive)?;
+    let session = open(args, global, &stop)?;
+    let shell = Shell {
+        args,
+        global,
+        ui,
+        stop,
+        known: Rc::new(Known::new(Rc::new(session))),
+        logs: RefCell::new(logs),
+        mode: Cell::new(Shape::Table),
+        timer: Cell::new(false),
+        output: RefCell::new(None),
+    };
+    match io::stdin().is_terminal() {
+        true => shell.talk(),
+        false => shell.batch(),
+    }
+}
+
+fn open(args: &Args, global: &Global, stop: &Stop) -> Result<Session> {
+    let archive = Archive::open_to_ask(&args.archive)?;
+    let mut options = global.engine(Some(&args.window))?;
+    options.columns = Columns::Product;
+    options.timeout = args.patience.timeout;
+    options.stop = Some(stop.clone());
+    Session::open(Source::Archive(&archive), &options)
+}
+
+/// The names in the logs of an archive's tables, and those of its watchlists. They change when something is ingested.
+fn logs_of(root: &Path) -> Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    let tables = std::fs::read_dir(root).map_err(Error::io("read", root))?;
+    for table in tables {
+        let folder = table.map_err(Error::io("read", root))?.path();
+        let log = folder.join("_delta_log");
+        let log = match log.is_dir() {
+            true => log,
+            false if folder.ends_with("watchlists") => folder,
+            false => continue,
+        };
+        for entry in std::fs::read_dir(&log).map_err(Error::io("read", &log))? {
+            names.push(entry.map_err(Error::io("read", &log))?.path().into());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Hears Ctrl-C for as long as the process lives: it ends a query, and not the shell.
+fn hear(stop: &Stop) -> Result<()> {
+    let stop = stop.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::io("hear", "Ctrl-C"))?;
+    let listen = move || {
+        runtime.block_on(async {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                stop.stop();
+            }
+        });
+    };
+    let thread = std::thread::Builder::new().name("ctrl-c".into());
+    thread.spawn(listen).map_err(Error::io("hear", "Ctrl-C"))?;
+    Ok(())
+}
+
+/// The error of a line that could not be read.
+fn unread(error: ReadlineError) -> Error {
+    let source = match error {
+        ReadlineError::Io(e) => e,
+        other => io::Error::other(other.to_string()),
+    };
+    Error::io("read", "the terminal")(source)
+}
+
+impl Shell<'_> {
+    /// Runs what comes through a pipe, until the first error.
+    fn batch(&self) -> Result<Exit> {
+        let mut pieces = Pieces::new(Ends::EmptyLine, None);
+        for line in io::stdin().lock().lines() {
+            let line = line.map_err(Error::io("read", "standard input"))?;
+            for piece in pieces.line(&line) {
+                if self.piece(&piece, 0)? == Then::Leave {
+                    return Ok(Exit::Done);
+                }
+            }
+        }
+        if let Some(piece) = pieces.rest() {
+            self.piece(&piece, 0)?;
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Asks for lines on a terminal, until the user leaves.
+    fn talk(&self) -> Result<Exit> {
+        hear(&self.stop)?;
+        let config = Config::builder()
+            .completion_type(CompletionType::List)
+            .history_ignore_space(true)
+            .build();
+        let mut editor: Editor<Completion, DefaultHistory> =
+            Editor::with_config(config).map_err(unread)?;
+        let commands = COMMANDS.iter().map(|(name, ..)| *name).collect();
+        editor.set_helper(Some(Completion::new(Rc::clone(&self.known), commands)));
+        let kept = kept::path();
+        if let Some(path) = &kept {
+            kept::read(&mut editor, path, self.ui);
+        }
+        self.ui.say(
+            "SQL or KQL; ; at the end of a line or an empty line sends it. .help lists the commands, .quit leaves",
+        );
+        loop {
+            let text = match editor.readline("coldtrail> ") {
+                Ok(text) => text,
+                Err(ReadlineError::Interrupted) => continue,
+                Err(ReadlineError::Eof) => break,
+                Err(e) => return Err(unread(e)),
+            };
+            if !text.trim().is_empty() {
+                editor.add_history_entry(text.trim_end()).map_err(unread)?;
+            }
+            if let Some(path) = &kept
+                && let Err(e) = kept::write(&mut editor, path)
+            {
+                let path = path.display();
+                self.ui
+                    .warn(&format!("history `{path}` cannot be written: {e}"));
+            }
+            match self.pieces(&text, &editor)? {
+                Then::Leave => break,
+                Then::Next | Then::History => {}
+            }
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Runs what was typed. An error is told, and ends what was typed with it.
+    fn pieces(&self, text: &str, editor: &Editor<Completion, DefaultHistory>) -> Result<Then> {
+        for piece in statement::all(text, Ends::EmptyLine, self.known.spoken.get()) {
+            match self.piece(&piece, 0) {
+                Ok(Then::History) => {
+                    let lines = editor.history().iter().flat_map(|entry| entry.lines());
+                    let lines = lines.map(|line| visible(line) + "\n");
+                    ui::answer(&lines.collect::<String>())?;
+                }
+                Ok(Then::Next) => {}
+                Ok(Then::Leave) => return Ok(Then::Leave),
+                Err(e) => {
+                    self.ui.error(&self.global.placed(e));
+                    break;
+                }
+            }
+        }
+        Ok(Then::Next)
+    }
+
+    fn piece(&self, piece: &Piece, depth: usize) -> Result<Then> {
+        match piece {
+            Piece::Dot(line) => self.dot(line, depth),
+            Piece::Statement(text) => {
+                let spoken = self.known.spoken.get();
+                self.ask(text, spoken.unwrap_or_else(|| statement::spoken(text)))
+            }
+        }
+    }
+
+    /// Runs a dot command.
+    fn dot(&self, line: &str, depth: usize) -> Result<Then> {
+        let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let rest = rest.trim();
+        let rest = match word {
+            ".sql" | ".kql" => rest,
+            _ => rest.trim_end_matches(';').trim_end(),
+        };
+        match (word.trim_end_matches(';'), rest) {
+            (".quit" | ".exit", _) => return Ok(Then::Leave),
+            (".history", _) => return Ok(Then::History),
+            (".help", _) => ui::answer(&help())?,
+            (".auto", _) => self.known.spoken.set(None),
+            (".sql", "") => self.known.spoken.set(Some(Spoken::Sql)),
+            (".kql", "") => self.known.spoken.set(Some(Spoken::Kql)),
+            (".sql", text) => return self.ask(text, Spoken::Sql),
+            (".kql", text) => return self.ask(text, Spoken::Kql),
+            (".reload", _) => self.reload()?,
+            (".tables", _) => {
+                self.refresh()?;
+                let archive = Archive::open_to_ask(&self.args.archive)?;
+                let session = self.known.session();
+                self.stop.clear();
+                session.end();
+                let (text, _) = tables::overview(&archive, &session, self.ui)?;
+                ui::answer(&text)?;
+            }
+            (".schema", "") => return Err(wrong(".schema", "TABLE")),
+            (".schema", table) => {
+                tables::columns(table, Some(&self.args.archive), self.global)?;
+            }
+            (".mode", format) => self
+                .mode
+                .set(shape(format).map_err(|known| Error::Usage(format!(".mode: {known}")))?),
+            (".timer", "on") => self.timer.set(true),
+            (".timer", "off") => self.timer.set(false),
+            (".timer", _) => return Err(wrong(".timer", "on|off")),
+            (".output", file) => self.direct(file),
+            (".read", "") => return Err(wrong(".read", "FILE")),
+            (".read", file) => return self.read(Path::new(unquoted(file)), depth),
+            (other, _) => {
+                let names: Vec<String> = COMMANDS.iter().map(|(n, ..)| (*n).to_string()).collect();
+                let near = did_you_mean(other, &names);
+                let near = near.unwrap_or_else(|| ".help lists all".into());
+                return Err(Error::Usage(format!("no command `{other}`; {near}")));
+            }
+        }
+        Ok(Then::Next)
+    }
+
+    /// Where the next answer goes.
+    fn direct(&self, file: &str) {
+        let (file, existing) = match file.strip_prefix("-C") {
+            Some(file) => (file.trim_start(), Existing::Replaced),
+            None => (file, Existing::Kept),
+        };
+        let file = unquoted(file);
+        let named = (!file.is_empty()).then(|| (PathBuf::from(file), existing));
+        self.output.replace(named);
+    }
+
+    /// Runs the statements of a file.
+    fn read(&self, path: &Path, depth: usize) -> Result<Then> {
+        if depth >= DEPTH {
+            let path = path.display();
+            return Err(Error::Usage(format!(
+                ".read {path}: files that read files do so no deeper than {DEPTH}"
+            )));
+        }
+        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let extension = path.extension().unwrap_or_default();
+        let spoken = match extension.to_string_lossy().to_ascii_lowercase().as_str() {
+            "sql" => Some(Spoken::Sql),
+            "kql" => Some(Spoken::Kql),
+            _ => None,
+        };
+        for piece in statement::all(&text, Ends::Semicolon, spoken) {
+            let then = match (&piece, spoken) {
+                (Piece::Statement(text), Some(spoken)) => self.ask(text, spoken)?,
+                _ => self.piece(&piece, depth + 1)?,
+            };
+            if then == Then::Leave {
+                return Ok(Then::Leave);
+            }
+        }
+        Ok(Then::Next)
+    }
+
+    /// Opens the archive again where something was ingested since.
+    fn refresh(&self) -> Result<()> {
+        match logs_of(&self.args.archive)? == *self.logs.borrow() {
+            true => Ok(()),
+            false => self.reload(),
+        }
+    }
+
+    fn reload(&self) -> Result<()> {
+        let logs = logs_of(&self.args.archive)?;
+        let session = open(self.args, self.global, &self.stop)?;
+        self.known.renew(Rc::new(session));
+        self.logs.replace(logs);
+        Ok(())
+    }
+
+    /// How the next answer is written.
+    fn answer(&self) -> Answer {
+        let mode = self.mode.get();
+        let file = self.output.borrow().clone();
+        let shape = match &file {
+            // Where the name says no format, the mode does; a name that is none is refused when it is written.
+            Some((path, _)) => format_of(path, None).unwrap_or(mode),
+            None => mode,
+        };
+        Answer::of(shape, file, None)
+    }
+
+    /// Asks a question and writes its answer.
+    fn ask(&self, text: &str, spoken: Spoken) -> Result<Then> {
+        self.refresh()?;
+        self.stop.clear();
+        let begun = Instant::now();
+        let session = self.known.session();
+        let window = &self.args.window;
+        // Each question has its own moment: a shell may stay open for days.
+        let now = window.at().unwrap_or_else(now);
+        let range = TimeRange {
+            from: window.begins_at(now),
+            to: window.to(),
+        };
+        let answer = self.answer();
+        let asked = match spoken {
+            Spoken::Sql => {
+                let text = text.trim_end().trim_end_matches(';');
+                sql::put(&session, text, (range, now), &answer, self.ui)
+            }
+            Spoken::Kql => {
+                let how = Options {
+                    now: now.saturating_mul(10).saturating_add(UNIX_EPOCH_TICKS),
+                    ..Options::default()
+                };
+                let put = Put {
+                    session: &session,
+                    how: &how,
+                    window: range,
+                    now,
+                };
+                put.query(text, &answer, self.ui)
+            }
+        };
+        session.end();
+        if self.timer.get() {
+            let took = begun.elapsed().as_secs_f64();
+            self.ui.say(&format!("took {took:.3} s"));
+        }
+        asked?;
+        self.output.replace(None);
+        Ok(Then::Next)
+    }
+}
+
+/// A file's name without the quotes around it.
+fn unquoted(name: &str) -> &str {
+    let inner = name.strip_prefix('"').and_then(|n| n.strip_suffix('"'));
+    inner.unwrap_or(name)
+}
+
+fn wrong(command: &str, takes: &str) -> Error {
+    Error::Usage(format!("{command} takes {takes}"))
+}
+
+fn help() -> String {
+    let mut out = String::from(
+        "A statement ends with ; at the end of a line, or with an empty line; Ctrl-C ends a query.\n\
+         SELECT, WITH, EXPLAIN, SHOW, DESCRIBE, VALUES and FROM begin SQL, all else is KQL.\n\n",
+    );
+    for (name, takes, what) in COMMANDS {
+        let command = format!("{name} {takes}");
+        out.push_str(&format!("{command:<22} {what}\n"));
+    }
+    out
+}
