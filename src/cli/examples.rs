@@ -298,7 +298,7 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             example(
                 "coldtrail alerts list -a archive",
-                "What `hunt --store` has stored",
+                "What hunt --store has stored",
             ),
             example(
                 "coldtrail alerts list -a archive --incidents -f json",
@@ -310,11 +310,11 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
         "alerts show",
         &[
             example(
-                "coldtrail alerts show -a archive ALERT-ID",
+                "coldtrail alerts show -a archive 6470991e",
                 "All that an alert says",
             ),
             example(
-                "coldtrail alerts show -a archive ALERT-ID -f json",
+                "coldtrail alerts show -a archive 6470991e -f json",
                 "The same for programs",
             ),
         ],
@@ -368,8 +368,8 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
                 "Who was told what, and when",
             ),
             example(
-                "coldtrail notify sent -a archive -f json",
-                "The same for programs",
+                "coldtrail notify sent -a archive | head -20",
+                "The earliest of them",
             ),
         ],
     ),
@@ -400,11 +400,11 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
         "rules show",
         &[
             example(
-                "coldtrail rules show super-user-opened-file",
+                "coldtrail rules show mass-label-removal-or-downgrade",
                 "A built-in rule",
             ),
             example(
-                "coldtrail rules show risky -r my-rules",
+                "coldtrail rules show 'Risky sign-ins' -r my-rules",
                 "A rule of your own",
             ),
         ],
@@ -430,8 +430,8 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
                 "Run the tests that stand in rules",
             ),
             example(
-                "coldtrail rules test builtin:mip",
-                "Those of a built-in pack",
+                "coldtrail rules test my-rules -f json",
+                "The same for programs",
             ),
         ],
     ),
@@ -439,11 +439,11 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
         "rules why",
         &[
             example(
-                "coldtrail rules why risky -r my-rules -a archive",
+                "coldtrail rules why 'Risky sign-ins' -r my-rules -a archive",
                 "Why a rule is silent",
             ),
             example(
-                "coldtrail rules why risky -r my-rules -a archive -f json",
+                "coldtrail rules why 'Risky sign-ins' -r my-rules -a archive -f json",
                 "The same for programs",
             ),
         ],

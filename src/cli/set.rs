@@ -40,7 +40,12 @@ pub(super) fn tell(pack: &Pack, ui: &Ui) {
         for parameter in rule.parameters.iter().filter(|p| p.set.is_some()) {
             let RuleParameter { name, default, .. } = parameter;
             let value = parameter.value();
-            let told = format!("`{}.{name}` is {value} here, not {default}", rule.id);
+            let before = default.to_string();
+            let before = match before.as_str() {
+                "" => "empty",
+                before => before,
+            };
+            let told = format!("`{}.{name}` is {value} here, not {before}", rule.id);
             ui.say(&visible(&told));
         }
     }
