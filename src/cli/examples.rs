@@ -336,14 +336,12 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
         "notify findings",
         &[
             example(
-                "coldtrail notify findings -a archive -r builtin:mip --domain contoso.com \
-                 --recipient soc@contoso.com --dry-run",
+                "coldtrail notify findings -a archive -r my-rules --domain contoso.com --recipient soc@contoso.com --dry-run",
                 "Say what the team would be told",
             ),
             example(
-                "coldtrail notify findings -a archive -r builtin:mip --domain contoso.com \
-                 --recipient soc@contoso.com --outbox mails",
-                "Mails to the team, as files",
+                "coldtrail notify findings -a archive -r my-rules --domain contoso.com --recipient soc@contoso.com",
+                "Mails to the team, as files in `outbox`",
             ),
         ],
     ),

@@ -73,6 +73,9 @@ const FEW: usize = 8;
 /// Width of a help that goes to no terminal, as clap has it.
 const USUAL_WIDTH: usize = 100;
 
+/// A longer example goes on in a further line, so that it can be copied from any terminal.
+const EXAMPLE_WIDTH: usize = 74;
+
 /// The table of commands with groups and examples.
 pub(super) fn complete(root: Command) -> Command {
     let width = ui::columns().unwrap_or(USUAL_WIDTH);
@@ -135,6 +138,11 @@ fn shown(examples: &[Example], styles: &Styles) -> String {
     let head = styles.get_header();
     let mut text = format!("{head}Examples:{head:#}\n");
     for Example { line, does } in examples {
+        // Inside quotes a backslash would be a part of the text.
+        let line = match line.contains(['\'', '"']) {
+            true => (*line).to_string(),
+            false => wrapped(line, EXAMPLE_WIDTH).join(" \\\n      "),
+        };
         text.push_str(&format!("  # {does}\n  {line}\n"));
     }
     text

@@ -26,6 +26,7 @@ mod delta;
 mod denials;
 mod durable;
 mod entra;
+mod examples;
 mod field;
 mod format;
 mod guises;
