@@ -79,7 +79,9 @@ fn copied(from: &Path, to: &Path) {
         let place = to.join(entry.path().strip_prefix(from).expect("it lies below"));
         match entry.file_type().is_dir() {
             true => fs::create_dir_all(&place).expect("a folder"),
-            false => drop(fs::copy(entry.path(), &place).expect("a copy")),
+            false => {
+                fs::copy(entry.path(), &place).expect("a copy");
+            }
         }
     }
 }
@@ -182,9 +184,8 @@ fn every_example_of_a_help_runs() {
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                loop {
-                    let line = queue.lock().expect("no panic").pop();
-                    let Some(line) = line else { break };
+                let next = || queue.lock().expect("no panic").pop();
+                while let Some(line) = next() {
                     let found = wrong(&line, folder.path());
                     failed.lock().expect("no panic").extend(found);
                 }
@@ -215,7 +216,7 @@ fn every_command_is_named_by_the_help_in_a_group() {
     assert!(!text.contains("\nMore:\n"), "{text}");
     let short = run(&["-h"]);
     let short = String::from_utf8_lossy(&short.stdout).into_owned();
-    assert!(short.lines().count() <= 50, "{short}");
+    assert!(short.lines().count() <= 55, "{short}");
     assert!(!short.contains("Examples:"), "{short}");
     assert!(!short.contains("--temp-dir"), "{short}");
     assert!(text.contains("--temp-dir"), "{text}");
@@ -258,7 +259,10 @@ fn every_command_has_a_man_page_with_its_examples() {
     match checked {
         Ok(out) => {
             let said = String::from_utf8_lossy(&out.stderr);
-            assert!(out.status.success() && said.is_empty(), "{said}");
+            // A word may be longer than a line.
+            let is_wrong = |line: &&str| !line.contains("break line");
+            let wrong: Vec<&str> = said.lines().filter(is_wrong).collect();
+            assert!(out.status.success() && wrong.is_empty(), "{wrong:#?}");
         }
         Err(e) => println!("skipped: no groff: {e}"),
     }
