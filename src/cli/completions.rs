@@ -9,6 +9,7 @@ use clap_mangen::roff::{Roff, roman};
 use super::answer::into_file;
 use super::examples::{self, Example};
 use super::exit::{self, Exit};
+use super::raised::refuse_existing;
 use super::ui::{Ui, answer, counted};
 use crate::fault::{Error, Result};
 
@@ -71,13 +72,6 @@ fn shell(name: &str) -> Option<Shell> {
         "elvish" => Shell::Elvish,
         _ => return None,
     })
-}
-
-fn refuse_existing(path: &Path, clobber: bool) -> Result<()> {
-    match path.is_file() && !clobber {
-        true => Err(Error::Exists(path.to_path_buf())),
-        false => Ok(()),
-    }
 }
 
 fn bytes_into_file(path: &Path, bytes: &[u8]) -> Result<()> {

@@ -52,6 +52,7 @@ mod labels;
 mod layers;
 mod list_memory;
 mod lists;
+mod manners;
 mod memory;
 mod notices;
 mod notices_sent;
