@@ -14,6 +14,7 @@ pub(crate) fn help(command: &[&str]) -> String {
         .args(command)
         .arg("--help")
         .env("COLUMNS", "400")
+        .stdin(Stdio::null())
         .output()
         .expect("the binary runs");
     assert_eq!(out.status.code(), Some(0), "{command:?}");
