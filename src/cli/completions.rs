@@ -1,4 +1,4 @@
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Command;
@@ -111,19 +111,20 @@ fn page(command: &Command, named: &str) -> Result<(String, Vec<u8>)> {
         .manual("coldtrail");
     let name = man.get_filename();
     let mut text = Vec::new();
-    let mut render = || -> std::io::Result<()> {
-        man.render_title(&mut text)?;
-        man.render_name_section(&mut text)?;
-        man.render_synopsis_section(&mut text)?;
-        man.render_description_section(&mut text)?;
-        man.render_options_section(&mut text)?;
-        if command.has_subcommands() {
-            man.render_subcommands_section(&mut text)?;
-        }
-        ending(examples::of(named)).to_writer(&mut text)
-    };
-    render().map_err(Error::io("make", &name))?;
+    render(&man, command, named, &mut text).map_err(Error::io("make", &name))?;
     Ok((name, text))
+}
+
+fn render(man: &Man, command: &Command, named: &str, out: &mut Vec<u8>) -> io::Result<()> {
+    man.render_title(out)?;
+    man.render_name_section(out)?;
+    man.render_synopsis_section(out)?;
+    man.render_description_section(out)?;
+    man.render_options_section(out)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(out)?;
+    }
+    ending(examples::of(named)).to_writer(out)
 }
 
 /// Examples and exit codes.

@@ -17,7 +17,10 @@ const fn example(line: &'static str, does: &'static str) -> Example {
 /// The examples of a command, named as it is typed: `rules list`; nothing for coldtrail itself.
 pub(super) fn of(command: &str) -> &'static [Example] {
     let found = EXAMPLES.iter().find(|(named, _)| *named == command);
-    found.map_or(&[], |(_, examples)| examples)
+    match found {
+        Some((_, examples)) => examples,
+        None => &[],
+    }
 }
 
 /// Commands with their examples.
