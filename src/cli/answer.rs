@@ -11,6 +11,7 @@ use datafusion::dataframe::DataFrame;
 
 use super::layout::{self, Lines};
 use super::ui::{self, Ui, count, counted};
+use super::waiting::Waiting;
 use super::zone::zone;
 use crate::engine::Session;
 use crate::engine::output::{self, Clock, Format, Writer};
@@ -171,10 +172,17 @@ struct Seen {
     rows: u64,
     /// The first row says nothing: it is a sum over no rows.
     bare: bool,
+    /// What says that there are none yet.
+    waiting: Option<Waiting>,
+    /// Rows go where the terminal is that says so.
+    beside: bool,
 }
 
 impl Seen {
     fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+        if self.beside {
+            self.waiting = None;
+        }
         if self.rows == 0 && batch.num_rows() == 1 {
             self.bare = true;
             for column in batch.columns() {
@@ -256,7 +264,11 @@ impl Answer {
             return Err(Error::Exists(path.clone()));
         }
         let zone = self.zone_of(shape)?;
-        let mut seen = Seen::default();
+        let mut seen = Seen {
+            waiting: Some(Waiting::begin(ui, "asking")),
+            beside: self.output.is_none(),
+            ..Seen::default()
+        };
         match (&self.output, shape, ui::columns()) {
             (None, Shape::Table, Some(width)) => {
                 on_terminal(session, frame, (zone, width), &mut seen, ui)?;
@@ -284,6 +296,7 @@ impl Answer {
                 into_file(path, |out| stream(session, frame, how, out, &mut seen))?;
             }
         }
+        seen.waiting = None;
         tell_absence(session, asked, &seen, ui);
         Ok(())
     }
@@ -359,6 +372,7 @@ fn on_terminal(
         }
         Ok(())
     })?;
+    seen.waiting = None;
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let shown = layout::answer(&names, &rows, &right, width);
     ui::answer(&shown.text)?;
@@ -465,6 +479,7 @@ fn stream(
                 }
                 Ok(())
             })?;
+            seen.waiting = None;
             lines.finish().map_err(Error::io("write", "output"))
         }
         Shape::Other(format) => {
@@ -478,6 +493,7 @@ fn stream(
                     false => writer.write(clock.shown(batch)?.as_ref()),
                 }
             })?;
+            seen.waiting = None;
             writer.finish()?;
             Ok(())
         }

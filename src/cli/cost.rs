@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::global::Global;
 use super::ui::{Ui, answer, bytes_text, count, counted, table};
+use super::waiting::Waiting;
 use super::when::Window;
 use crate::archive::Archive;
 use crate::catalog::{TYPE, catalog};
@@ -103,12 +104,14 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         now: now.saturating_mul(10).saturating_add(UNIX_EPOCH_TICKS),
         ..Options::default()
     };
+    let waiting = Waiting::begin(ui, "weighing events");
     let weighed = Weighed {
         weights: weigh(&session)?,
         prices,
         readers: readers(&session, &pack.rules, &how)?,
         disk: disk(&archive.snapshot()?),
     };
+    drop(waiting);
     let text = match args.format.as_str() {
         "json" => output::harmless(&format!("{:#}\n", weighed.json())),
         "csv" => weighed.csv(),

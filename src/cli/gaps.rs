@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::exit::Exit;
 use super::global::Global;
 use super::ui::{Ui, answer, count, counted, table, time_text};
+use super::waiting::Waiting;
 use super::when::Window;
 use crate::archive::Archive;
 use crate::engine::{Session, Source, output};
@@ -31,7 +32,7 @@ pub(super) struct Args {
     format: String,
 }
 
-pub(super) fn run(args: &Args, global: &Global, _ui: &Ui) -> Result<Exit> {
+pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let archive = Archive::open(&args.archive)?;
     let mut options = global.engine(Some(&args.window))?;
     (options.from, options.to) = (None, args.window.seen());
@@ -44,7 +45,9 @@ pub(super) fn run(args: &Args, global: &Global, _ui: &Ui) -> Result<Exit> {
         from: args.window.from(),
         to: args.window.to(),
     };
+    let waiting = Waiting::begin(ui, "looking for gaps");
     let report = gaps::find(&session, &archive.ledger()?, &scope)?;
+    drop(waiting);
     let text = match args.format.as_str() {
         "json" => {
             // Texts and numbers have no way to fail.

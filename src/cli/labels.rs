@@ -10,6 +10,7 @@ use super::answer::{into_file, text_into_file};
 use super::exit::Exit;
 use super::global::{Global, Patience};
 use super::ui::{self, Ui, answer, count, counted, table};
+use super::waiting::Waiting;
 use super::when::{Window, now};
 use super::zone::zone;
 use crate::archive::Archive;
@@ -255,7 +256,9 @@ fn list(args: &List, global: &Global, ui: &Ui) -> Result<Exit> {
     let own = own(&archive)?.unwrap_or_default();
     let options = global.engine(Some(&args.window))?;
     let session = Session::open(Source::Archive(&archive), &options)?;
+    let waiting = Waiting::begin(ui, "counting labels");
     let all = seen(&session, &own)?;
+    drop(waiting);
     let text = match args.format.as_str() {
         "json" => harmless(&format!("{:#}\n", json!(all))),
         "csv" => listed_csv(&all, ui::columns().is_some()),

@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod alerts;
 mod analyze;
@@ -13,10 +13,13 @@ mod answer;
 mod archive;
 mod ask;
 mod cell;
+mod completions;
 mod cost;
+mod examples;
 mod exit;
 mod gaps;
 mod global;
+mod help;
 mod hunt;
 mod indicators;
 mod ingest;
@@ -39,6 +42,7 @@ mod tables;
 mod timeline;
 mod ui;
 mod verify;
+mod waiting;
 mod when;
 mod zone;
 
@@ -49,12 +53,7 @@ use ui::Ui;
 
 /// Turns exported Microsoft 365 audit logs into a Parquet archive and reproduces detections on it, offline.
 #[derive(Debug, Parser)]
-#[command(
-    name = "coldtrail",
-    version,
-    disable_help_subcommand = true,
-    after_help = exit::HELP
-)]
+#[command(name = "coldtrail", version, disable_help_subcommand = true)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -83,6 +82,7 @@ enum Command {
     Report(report::Args),
     Rules(rules::Args),
     Timeline(timeline::Args),
+    Completions(completions::Args),
 }
 
 /// Runs the command line, on a stack that takes whatever a query nests.
@@ -104,8 +104,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     })
 }
 
+/// The table of commands that is parsed, shown and written about.
+fn table() -> clap::Command {
+    help::complete(Cli::command())
+}
+
 fn command(arguments: Vec<OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    // What clap says before the options are read is plain too.
+    let color = match arguments.iter().any(|argument| argument == "--no-color") {
+        true => ColorChoice::Never,
+        false => ColorChoice::Auto,
+    };
+    let parsed = table().color(color).try_get_matches_from(arguments);
+    let cli = match parsed.and_then(|mut found| Cli::from_arg_matches_mut(&mut found)) {
         Ok(cli) => cli,
         Err(e) => {
             // Help and version are answers, everything else is a mistake; clap knows which stream each belongs to.
@@ -152,6 +163,7 @@ fn command(arguments: Vec<OsString>) -> ExitCode {
         Command::Report(args) => report::run(&args, global, &ui),
         Command::Rules(args) => rules::run(&args, global, &ui),
         Command::Timeline(args) => timeline::run(&args, global, &ui),
+        Command::Completions(args) => completions::run(&args, &table(), &ui),
     };
     match result {
         Ok(exit) => exit.into(),
@@ -167,10 +179,45 @@ fn command(arguments: Vec<OsString>) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
+        table().debug_assert();
+    }
+
+    /// Names of the commands that do something by themselves, as they are typed.
+    fn leaves(command: &clap::Command, above: &str) -> Vec<String> {
+        let below = command.get_subcommands();
+        let named = below.map(|sub| (format!("{above} {}", sub.get_name()), sub));
+        named
+            .flat_map(|(name, sub)| match sub.has_subcommands() {
+                true => leaves(sub, &name),
+                false => vec![name.trim_start().to_string()],
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_command_has_two_examples() {
+        for name in leaves(&table(), "") {
+            assert!(examples::of(&name).len() >= 2, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_example_is_of_its_command() {
+        let known = leaves(&table(), "");
+        for (name, examples) in examples::EXAMPLES {
+            assert!(name.is_empty() || known.iter().any(|k| k == name), "{name}");
+            let begins = format!("coldtrail {name}");
+            for example in *examples {
+                assert!(example.line.contains(begins.trim_end()), "{}", example.line);
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_is_in_a_group() {
+        assert_eq!(help::ungrouped(&table()), Vec::<String>::new());
     }
 }

@@ -8,6 +8,7 @@ use super::global::Global;
 use super::hunt::{self, Hunting};
 use super::raised::refuse_existing;
 use super::ui::{self, Ui};
+use super::waiting::Waiting;
 use crate::archive::Archive;
 use crate::archive::ledger::Ledger;
 use crate::case::iso;
@@ -65,6 +66,8 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         users: &args.users,
         inside: &args.inside,
     };
+    // On a terminal the report itself is what is seen.
+    let waiting = file.map(|_| Waiting::begin(ui, "writing the report"));
     match format {
         Format::Html => {
             let data = found.data(&heading, global)?;
@@ -85,6 +88,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
             })?;
         }
     }
+    drop(waiting);
     if file.is_some() {
         ui.say(&hunt::verdict(&hunt));
     }

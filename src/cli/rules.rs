@@ -5,7 +5,8 @@ use clap::Subcommand;
 
 use super::exit::Exit;
 use super::global::Global;
-use super::ui::{Ui, answer, table};
+use super::layout;
+use super::ui::{self, Ui, answer, table};
 use crate::engine::output::{harmless, visible};
 use crate::fault::{Error, Result, did_you_mean};
 use crate::rules::{self, Pack, Rule, State};
@@ -116,7 +117,7 @@ fn leave(rules: &mut Vec<Rule>, packs: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Rules as a table, those of a pack together.
+/// Rules as a table, those of a pack together. On a terminal a rule is a line: long names are cut.
 fn text(rules: &[Rule]) -> String {
     let mut header = vec!["rule", "pack", "severity", "tactics", "techniques", "name"];
     let mut rules: Vec<&Rule> = rules.iter().collect();
@@ -140,5 +141,15 @@ fn text(rules: &[Rule]) -> String {
         header.remove(1);
         rows.iter_mut().for_each(|row| drop(row.remove(1)));
     }
-    table(&header, &rows, &[])
+    let Some(width) = ui::columns() else {
+        return table(&header, &rows, &[]);
+    };
+    for cell in rows.iter_mut().flatten() {
+        *cell = layout::safe(cell, width).0;
+    }
+    let shown = layout::answer(&header, &rows, &[], width);
+    match shown.cut || shown.columns < header.len() {
+        true => shown.text + "… long values are cut; -f json and a pipe have them whole\n",
+        false => shown.text,
+    }
 }

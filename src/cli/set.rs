@@ -39,9 +39,18 @@ pub(super) fn tell(pack: &Pack, ui: &Ui) {
     for rule in &pack.rules {
         for parameter in rule.parameters.iter().filter(|p| p.set.is_some()) {
             let RuleParameter { name, default, .. } = parameter;
-            let value = parameter.value();
-            let told = format!("`{}.{name}` is {value} here, not {default}", rule.id);
+            let value = shown(&parameter.value().to_string());
+            let before = shown(&default.to_string());
+            let told = format!("`{}.{name}` is {value} here, not {before}", rule.id);
             ui.say(&visible(&told));
         }
+    }
+}
+
+/// A value as it is said; a list without elements and a text without letters have a word.
+fn shown(value: &str) -> String {
+    match value {
+        "" => "empty".into(),
+        value => value.into(),
     }
 }

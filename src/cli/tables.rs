@@ -6,6 +6,7 @@ use super::exit::Exit;
 use super::global::Global;
 use super::remarks::slow;
 use super::ui::{Ui, answer, count, table, time_text};
+use super::waiting::Waiting;
 use crate::archive::Archive;
 use crate::catalog::{self, Origin, TIME, Table, catalog};
 use crate::engine::output::{self, visible};
@@ -42,6 +43,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let (text, exit) = match args.days {
         true => (stored(&archive, true)?, Exit::Done),
         false => {
+            let _waiting = Waiting::begin(ui, "counting rows");
             let session = Session::open(Source::Archive(&archive), &global.engine(None)?)?;
             overview(&archive, &session, ui)?
         }

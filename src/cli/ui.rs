@@ -180,6 +180,27 @@ impl Bar {
         }
     }
 
+    /// Shows what has been done for so long, where nobody knows how long it will take.
+    pub(super) fn waits(&self, what: &str, since: Duration) {
+        if self.quiet {
+            return;
+        }
+        let Some(plain) = &self.plain else {
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed}  {wide_msg}") {
+                self.bar.set_style(style);
+            }
+            self.bar.set_message(visible(what));
+            self.show();
+            self.bar.tick();
+            return;
+        };
+        let mut p = plain.lock().expect("no panic while it is held");
+        if p.last.elapsed() > LINE_EVERY {
+            p.last = Instant::now();
+            tell_stderr(&format!("{what}: {} s", since.as_secs()));
+        }
+    }
+
     /// Takes the bar away.
     pub(super) fn done(&self) {
         self.bar.finish_and_clear();

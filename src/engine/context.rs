@@ -31,7 +31,7 @@ fn batch_rows(memory: usize) -> usize {
     match memory {
         ..0x0800_0000 => 1024,
         0x0800_0000..0x4000_0000 => 2048,
-        _ => 8192,
+        _ => 4096,
     }
 }
 

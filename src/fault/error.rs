@@ -205,9 +205,64 @@ impl Error {
                     near => format!("did you mean {}?", near.join(" or ")),
                 })
             }
+            Error::NoTable { .. } => {
+                Some("`coldtrail tables -a ARCHIVE` shows the tables that there are".into())
+            }
+            Error::NoInput(_) => Some(
+                "name a file or folder that is there, or a pattern in quotes such as 'exports/**/*.csv'"
+                    .into(),
+            ),
+            Error::Io { action, source, .. } => place_of(action, source.kind()),
+            Error::Query(text) if text.contains("archive.watchlists.") => Some(
+                "`coldtrail tables -a ARCHIVE` shows the watchlists; an ingest takes those of a folder `watchlists`"
+                    .into(),
+            ),
+            Error::Usage(text) => next_step(text).map(String::from),
             _ => None,
         }
     }
+}
+
+/// What to do about a file that cannot be reached.
+fn place_of(action: &str, kind: std::io::ErrorKind) -> Option<String> {
+    use std::io::ErrorKind as Kind;
+    let text = match (kind, action) {
+        (Kind::NotFound, "create" | "write") => {
+            "its folder has to be there: make it, or name another"
+        }
+        (Kind::NotFound, _) => "look at how it is written, and from which folder it is named",
+        (Kind::PermissionDenied, "create" | "write") => {
+            "name a folder that you may write to, or ask for the right to"
+        }
+        (Kind::PermissionDenied, _) => {
+            "ask for the right to read it, or make a copy that you may read"
+        }
+        (Kind::StorageFull, _) => "make room on the disk, or name a folder on another",
+        _ => return None,
+    };
+    Some(text.into())
+}
+
+/// What to do after a name that nobody knows, where the message does not say so.
+fn next_step(text: &str) -> Option<&'static str> {
+    const STEPS: [(&str, &str); 5] = [
+        (
+            "--set: no rule",
+            "`coldtrail rules list` shows the ids of rules",
+        ),
+        (
+            "no rule ",
+            "`coldtrail rules list` shows the built-in rules; those of a folder need -r",
+        ),
+        (
+            "no rules in ",
+            "`coldtrail rules check` says what became of each file",
+        ),
+        ("no stored alert", "`coldtrail alerts list` shows their ids"),
+        ("--temp-dir ", "name a folder that is there"),
+    ];
+    let step = STEPS.iter().find(|(begins, _)| text.starts_with(begins));
+    step.map(|(_, step)| *step)
 }
 
 /// What could have been meant by a word, as a question.
