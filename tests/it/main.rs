@@ -24,6 +24,7 @@ mod customs;
 mod cut_off;
 mod delta;
 mod denials;
+mod dist;
 mod durable;
 mod entra;
 mod examples;

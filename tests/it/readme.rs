@@ -1,9 +1,10 @@
-//! The README's commands are taken as they stand there, and print what it shows.
+//! The commands of the README and the guides are taken as they stand there, and print what is shown.
 
 use std::fs;
 use std::path::Path;
 
 use crate::command_line::run;
+use crate::durable::copy;
 use crate::project;
 
 /// A command, and the lines that the README shows below it.
@@ -70,27 +71,53 @@ fn commands(readme: &str) -> Vec<Shown> {
     found
 }
 
-fn readme() -> String {
-    let text = fs::read_to_string(project("README.md")).expect("the README");
+/// What tells people how to use coldtrail, from the project's root.
+const DOCUMENTS: [&str; 3] = ["README.md", "GUIDE.md", "queries/README.md"];
+
+/// Words of commands that speak of files which only their reader has: such commands are understood, and not run.
+const READERS_OWN: [&str; 1] = ["archive/"];
+
+fn document(name: &str) -> String {
+    let text = fs::read_to_string(project(name)).expect("a document");
     text.replace("\r\n", "\n")
 }
 
 #[test]
-fn every_command_of_the_readme_is_taken() {
-    let commands = commands(&readme());
-    assert!(commands.len() > 20, "{} commands", commands.len());
-    for command in commands {
-        let mut arguments: Vec<&str> = command.words.iter().map(String::as_str).collect();
-        // What is asked for is told, and what was said before it is understood first.
-        arguments.push("--help");
-        let out = run(&arguments);
-        let said = String::from_utf8_lossy(&out.stderr);
-        assert_eq!(out.status.code(), Some(0), "{arguments:?}: {said}");
+fn every_command_of_the_documents_is_taken() {
+    for name in DOCUMENTS {
+        let commands = commands(&document(name));
+        assert!(commands.len() >= 5, "{name}: {} commands", commands.len());
+        for command in commands {
+            let mut arguments: Vec<&str> = command.words.iter().map(String::as_str).collect();
+            // What is asked for is told, and what was said before it is understood first.
+            arguments.push("--help");
+            let out = run(&arguments);
+            let said = String::from_utf8_lossy(&out.stderr);
+            assert_eq!(out.status.code(), Some(0), "{name}: {arguments:?}: {said}");
+        }
     }
 }
 
-/// Runs a command whose results and rules lie in this folder; both streams, as they stand in a README.
-fn answer(folder: &Path, words: &[String]) -> (Vec<String>, Vec<String>) {
+/// Writes the rules that a document shows, each below a line that ends with its file: "in `my-rules/NAME`:".
+fn write_rules(text: &str, folder: &Path) {
+    for part in text.split("n `my-rules/").skip(1) {
+        let Some((name, rest)) = part.split_once("`:\n\n```") else {
+            continue;
+        };
+        if name.contains('`') {
+            continue;
+        }
+        let (_, rest) = rest.split_once('\n').expect("a fence ends its line");
+        let (rule, _) = rest.split_once("\n```").expect("a block has an end");
+        fs::write(folder.join(name), format!("{rule}\n")).expect("a rule");
+    }
+}
+
+/// Both streams of a command, by lines.
+type Said = (Vec<String>, Vec<String>);
+
+/// Runs a command whose results and rules lie in this folder; its exit code and streams, as they stand in a document.
+fn answer(folder: &Path, words: &[String]) -> (Option<i32>, Said) {
     let place = format!("{}/", folder.display());
     let arguments: Vec<String> = words
         .iter()
@@ -105,11 +132,11 @@ fn answer(folder: &Path, words: &[String]) -> (Vec<String>, Vec<String>) {
         let text = String::from_utf8_lossy(bytes).replace(&place, "");
         text.lines().map(String::from).collect()
     };
-    (lines(&out.stdout), lines(&out.stderr))
+    (out.status.code(), (lines(&out.stdout), lines(&out.stderr)))
 }
 
 /// Holds that a command says these lines, and nothing else but where `…` stands.
-fn assert_says(words: &[String], lines: &[String], said: &(Vec<String>, Vec<String>)) {
+fn assert_says(words: &[String], lines: &[String], said: &Said) {
     let (mut out, mut told) = (said.0.as_slice(), said.1.as_slice());
     let (mut is_out_cut, mut is_told_cut) = (false, false);
     for line in lines {
@@ -137,21 +164,43 @@ fn assert_says(words: &[String], lines: &[String], said: &(Vec<String>, Vec<Stri
 }
 
 #[test]
-fn what_the_readme_shows_is_what_its_commands_print() {
-    let readme = readme();
-    let folder = tempfile::tempdir().expect("a folder");
-    let rules = folder.path().join("my-rules");
-    fs::create_dir(&rules).expect("a folder");
-    let rule = fenced(&readme, "yaml");
-    let [rule] = rule.as_slice() else {
-        panic!("{} rules", rule.len());
-    };
-    fs::write(rules.join("risky.yaml"), rule).expect("a rule");
-    let shown = commands(&readme);
-    let mut compared = 0;
-    for Shown { words, lines } in shown.iter().filter(|shown| !shown.lines.is_empty()) {
-        assert_says(words, lines, &answer(folder.path(), words));
-        compared += 1;
+fn what_the_documents_show_is_what_their_commands_print() {
+    let first = tempfile::tempdir().expect("a folder");
+    let analyze: Vec<String> = ["analyze", "sample-data", "-o", "out"]
+        .map(String::from)
+        .to_vec();
+    let (code, said) = answer(first.path(), &analyze);
+    assert_eq!(code, Some(0), "{said:?}");
+    for (name, least) in DOCUMENTS.into_iter().zip([2, 14, 5]) {
+        let text = document(name);
+        let folder = tempfile::tempdir().expect("a folder");
+        let rules = folder.path().join("my-rules");
+        fs::create_dir(&rules).expect("a folder");
+        write_rules(&text, &rules);
+        // One archive serves all: each document begins with what the README's first command leaves.
+        if name != "README.md" {
+            copy(&first.path().join("out"), &folder.path().join("out"));
+        }
+        let shown = commands(&text);
+        // The guide has commands that ask for files of its reader; all of the others' are run.
+        let runs_all = name != "GUIDE.md";
+        let is_run = |shown: &&Shown| {
+            let is_own = |word: &String| READERS_OWN.contains(&word.as_str());
+            (runs_all || !shown.lines.is_empty()) && !shown.words.iter().any(is_own)
+        };
+        let mut compared = 0;
+        for Shown { words, lines } in shown.iter().filter(is_run) {
+            let (code, said) = answer(folder.path(), words);
+            if lines.is_empty() {
+                assert_eq!(code, Some(0), "{name}: {words:?}: {said:?}");
+            } else {
+                assert_says(words, lines, &said);
+                compared += 1;
+            }
+        }
+        assert!(
+            compared >= least,
+            "{name}: {compared} commands with what they print"
+        );
     }
-    assert!(compared >= 7, "{compared} commands with what they print");
 }
