@@ -143,19 +143,6 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
-        "export",
-        &[
-            example(
-                "coldtrail export -a archive -o events.parquet --table CloudAppEvents",
-                "One table as one file",
-            ),
-            example(
-                "coldtrail export -a archive -o share/ --pseudonymise key --from 2026-05-01",
-                "All of May on, with names and addresses replaced",
-            ),
-        ],
-    ),
-    (
         "cost",
         &[
             example(
@@ -482,23 +469,6 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
             example(
                 "coldtrail timeline -a archive --from 2026-05-18 --to 2026-05-25 -o week.html",
                 "A week, as a page",
-            ),
-        ],
-    ),
-    (
-        "run",
-        &[
-            example(
-                "coldtrail run --init -c coldtrail.toml",
-                "A configuration to fill in",
-            ),
-            example(
-                "coldtrail run -c coldtrail.toml --dry-run",
-                "Say what would be done",
-            ),
-            example(
-                "coldtrail run -c coldtrail.toml",
-                "What is new since the last run",
             ),
         ],
     ),

@@ -9,10 +9,10 @@ use super::examples::{self, Example};
 use super::{exit, ui};
 
 /// Commands by what they are for. Those of no group come last, under [`REST`].
-const GROUPS: [(&str, &[&str]); 6] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     (
         "Read and keep",
-        &["ingest", "tables", "gaps", "verify", "archive", "export"],
+        &["ingest", "tables", "gaps", "verify", "archive"],
     ),
     ("Ask", &["sql", "kql", "ask", "shell", "labels", "timeline"]),
     ("Detect", &["hunt", "rules", "alerts"]),
@@ -20,7 +20,6 @@ const GROUPS: [(&str, &[&str]); 6] = [
         "Tell",
         &["analyze", "report", "notify", "indicators", "cost"],
     ),
-    ("Every night", &["run"]),
     ("Set up", &["completions"]),
 ];
 const REST: &str = "More";
