@@ -25,13 +25,12 @@ const FOOTERS_SHARE: usize = 16;
 /// … and no more than this, in bytes: those of a year of nightly files of the widest tables are some 100 MiB.
 const FOOTERS_MOST: usize = 256 << 20;
 
-/// Rows that go through a query at a time, by the memory that there is, in bytes: of wide rows DataFusion's 8,192 are some 15 MiB, and a merge
-/// holds several such batches of each thread.
+/// Rows that go through a query at a time, by the memory that there is, in bytes: of wide rows DataFusion's 8,192 are some 15 MiB, a merge
+/// holds several such batches of each thread, and what is so large the system hands out anew, page by page, for each batch.
 fn batch_rows(memory: usize) -> usize {
     match memory {
         ..0x0800_0000 => 1024,
-        0x0800_0000..0x4000_0000 => 2048,
-        _ => 8192,
+        _ => 2048,
     }
 }
 
