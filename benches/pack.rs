@@ -2,8 +2,8 @@
 //!
 //! `cargo bench --bench pack` makes an archive of companies that share a tenant, a million events together (`-- --events 200000` of fewer), and runs
 //! each rule alone in a session of its own, on one thread. The archive is compacted first, as `coldtrail archive compact` does it. What is told is the CPU
-//! time from the rule's text to its findings; making the archive, starting and opening are not in it. It ends with an error when a rule takes more than 2 s. `-- --rules DIR` takes the rules of a folder
-//! instead, `-- --archive DIR` an archive that is there.
+//! time from the rule's text to its findings; making the archive, starting and opening are not in it. It ends with an error when a rule takes more than 2 s.
+//! `-- --rules DIR` takes the rules of a folder instead, `-- --archive DIR` an archive that is there.
 
 #[path = "generate/month.rs"]
 mod month;
