@@ -123,9 +123,9 @@ pub(crate) fn prepared() -> tempfile::TempDir {
     )
     .expect("a list of labels");
     fs::write(at.join("key"), "a key of at least thirty-two bytes\n").expect("a key");
-    let readme = fs::read_to_string(project("README.md")).expect("the README");
-    let readme = readme.replace("\r\n", "\n");
-    let rule = readme.split("\n```yaml\n").nth(1).expect("a rule");
+    let page = fs::read_to_string(project("queries/README.md")).expect("the page on rules");
+    let page = page.replace("\r\n", "\n");
+    let rule = page.split("\n```yaml\n").nth(1).expect("a rule");
     let rule = rule.split("\n```").next().expect("its end");
     fs::create_dir(at.join("my-rules")).expect("a folder");
     fs::write(at.join("my-rules/risky.yaml"), rule).expect("a rule");
