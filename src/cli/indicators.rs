@@ -389,6 +389,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         false => args.of_findings(&archive, (&allow, &terms), global, ui)?,
     };
     args.write(&made)?;
+    ui.counts(&[("indicators", made.count as u64)]);
     tell(args, &made, &terms, ui);
     Ok(exit)
 }

@@ -246,6 +246,7 @@ fn write(
 
 /// Says how many events there are, and what is not among them.
 fn tell(counts: &Counts, records: Option<&Records>, ui: &Ui) {
+    ui.counts(&[("events", counts.events), ("untimed", counts.untimed)]);
     let mut parts = vec![counted(counts.events, "event")];
     if counts.untimed > 0 {
         parts.push(format!(

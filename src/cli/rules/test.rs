@@ -76,6 +76,13 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
         let lines: String = tested.iter().map(|one| for_people(one, ui)).collect();
         answer(&(lines + &totals(&tested)))?;
     }
+    let outcomes = || tested.iter().flat_map(|one| &one.outcomes);
+    let passed = outcomes().filter(|outcome| outcome.passed()).count();
+    ui.counts(&[
+        ("rules", tested.len() as u64),
+        ("tests", outcomes().count() as u64),
+        ("tests_failed", (outcomes().count() - passed) as u64),
+    ]);
     let is_ok = bad == 0 && tested.iter().all(Tested::is_ok);
     Ok(if is_ok { Exit::Done } else { Exit::Usage })
 }
