@@ -134,6 +134,7 @@ impl Keep {
         let concluded = conclude(archive, sifted, rows, keeping, now, &bar);
         bar.done();
         let concluded = concluded?;
+        ui.counts(&[("new_alerts", concluded.tally.new as u64)]);
         for line in concluded.tally.lines() {
             ui.say(&visible(&line));
         }

@@ -85,7 +85,9 @@ fn rebuild(args: &Rebuild, ui: &Ui) -> Result<Exit> {
     let bar = ui.progress();
     let done = derived::rebuild(&archive, now(), &bar);
     bar.done();
-    answer(&format!("{LABEL_EVENTS}: {}\n", counted(done?, "row")))?;
+    let rows = done?;
+    ui.counts(&[("rows", rows)]);
+    answer(&format!("{LABEL_EVENTS}: {}\n", counted(rows, "row")))?;
     Ok(Exit::Done)
 }
 
@@ -95,6 +97,7 @@ fn repair(args: &Repair, ui: &Ui) -> Result<Exit> {
     let done = repair::repair(&archive, now(), &bar);
     bar.done();
     let done = done?;
+    ui.counts(&[("repairs", done.told.len() as u64)]);
     let lines: String = done
         .told
         .iter()
@@ -117,6 +120,12 @@ fn compact(args: &Compact, ui: &Ui) -> Result<Exit> {
     let done = compact::compact(&archive, now(), retention, &bar);
     bar.done();
     let done = done?;
+    let files = || done.merged.iter().map(|c| c.files);
+    ui.counts(&[
+        ("files_merged", files().map(|(from, _)| from as u64).sum()),
+        ("files_written", files().map(|(_, into)| into as u64).sum()),
+        ("files_deleted", done.deleted),
+    ]);
     if done.deleted > 0 {
         let files = counted(done.deleted, "file");
         ui.say(&format!("deleted {files} that had been replaced"));

@@ -112,6 +112,8 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         disk: disk(&archive.snapshot()?),
     };
     drop(waiting);
+    let records = weighed.weights.iter().map(|weight| weight.records);
+    ui.counts(&[("records", records.sum())]);
     let text = match args.format.as_str() {
         "json" => output::harmless(&format!("{:#}\n", weighed.json())),
         "csv" => weighed.csv(),

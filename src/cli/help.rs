@@ -45,12 +45,13 @@ const OPTIONS: [(&str, &[&str]); 3] = [
 ];
 
 /// Options that few need: `--help` has them, `-h` does not.
-const RARE: [&str; 18] = [
+const RARE: [&str; 19] = [
     "rule_timeout",
     "saved_functions",
     "external_data",
     "geoip",
     "timeout",
+    "log_format",
     "threads",
     "memory_limit",
     "temp_dir",

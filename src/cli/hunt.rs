@@ -255,6 +255,10 @@ pub(super) fn sweep(
     bar.done();
     let hunt = hunt?;
     tell(&hunt, ui);
+    ui.counts(&[
+        ("rules", hunt.summary().ran as u64),
+        ("rules_not_run", hunt.not_run() as u64),
+    ]);
     hints(&hunt, &how, ui);
     summary::tell(&hunt.summary(), "findings", ui);
     if hunt.findings.is_empty()
@@ -351,8 +355,10 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let incidents = args
         .keep
         .swept(&archive, &session, &mut hunt, &args.hunting.window, ui)?;
+    ui.counts(&[("findings", hunt.findings.len() as u64)]);
     if args.keep.wants_incidents() {
         place.put_incidents(&incidents)?;
+        ui.counts(&[("incidents", incidents.len() as u64)]);
         let incidents = counted(incidents.len() as u64, "incident");
         ui.say(&format!("{incidents} of {}", verdict(&hunt)));
         return Ok(exit(&hunt, &args.hunting));

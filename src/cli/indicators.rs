@@ -8,6 +8,7 @@ use super::global::Global;
 use super::hunt::{self, Hunting};
 use super::raised::refuse_existing;
 use super::ui::{Ui, answer, bytes_text, columns, counted, time_text};
+use super::waiting::Waiting;
 use super::when;
 use crate::archive::Archive;
 use crate::archive::ledger::Ledger;
@@ -384,11 +385,15 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let terms = args.terms(&ledger);
     let allow = args.allowed(&case, ui)?;
     let (made, exit) = match args.from_denials && !args.from_findings {
-        true => (args.of_denials(&case, (&allow, &terms))?, Exit::Done),
+        true => {
+            let _waiting = Waiting::begin(ui, "collecting denials");
+            (args.of_denials(&case, (&allow, &terms))?, Exit::Done)
+        }
         // The sweep has a session of its own, for the time that the rules see.
         false => args.of_findings(&archive, (&allow, &terms), global, ui)?,
     };
     args.write(&made)?;
+    ui.counts(&[("indicators", made.count as u64)]);
     tell(args, &made, &terms, ui);
     Ok(exit)
 }

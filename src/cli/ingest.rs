@@ -192,6 +192,14 @@ pub(super) fn read(
     let summary = convert::ingest(archive, found, &options, &progress);
     bar.done();
     let summary = summary?;
+    ui.counts(&[
+        ("files", summary.entries.len() as u64),
+        ("files_read_before", summary.known.len() as u64),
+        ("records", summary.sum(|e| e.records)),
+        ("events", summary.tables().values().sum()),
+        ("duplicates", summary.sum(|e| e.duplicates)),
+        ("quarantined", summary.sum(|e| e.quarantined)),
+    ]);
     let mut text = describe(&summary, started.elapsed().as_secs_f64(), ui.verbose);
     text.push_str(&passed_over(found));
     Ok((summary, text))

@@ -145,7 +145,6 @@ fn tables_of_messages_fit_eighty_columns_and_break_no_word() {
         &["tables", "-a", &archive, "--days"],
         &["tables", "--columns", "LabelEvents"],
         &["gaps", "-a", &archive],
-        &["rules", "list"],
         &["verify", "-a", &archive],
     ] {
         let Some((shown, _)) = shown(80, arguments) else {
@@ -159,6 +158,32 @@ fn tables_of_messages_fit_eighty_columns_and_break_no_word() {
         for word in whole.split_whitespace() {
             assert!(words.contains(word), "{arguments:?}: {word}: {shown}");
         }
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_listed_rule_is_a_line_of_a_terminal() {
+    let rules = run(&["rules", "list"]);
+    let whole = String::from_utf8_lossy(&rules.stdout).into_owned();
+    let ids: Vec<&str> = whole
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(ids.len() > 100, "{whole}");
+    for width in [40, 80, 200] {
+        let Some((shown, _)) = shown(width, &["rules", "list"]) else {
+            return;
+        };
+        let lines: Vec<&str> = shown.lines().collect();
+        // A header before the rules, and a word on what is cut after them.
+        assert_eq!(lines.len(), ids.len() + 2, "{width}: {shown}");
+        for (line, id) in lines[1..].iter().zip(&ids) {
+            assert!(line.chars().count() <= width, "{width}: {line}");
+            assert!(width < 80 || line.trim_start().starts_with(id), "{line}");
+        }
+        assert!(shown.contains('…') && shown.contains("-f json"), "{shown}");
     }
 }
 

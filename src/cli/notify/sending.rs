@@ -228,6 +228,11 @@ impl Sending {
         (done, failed, refused): (usize, usize, usize),
         ui: &Ui,
     ) {
+        ui.counts(&[
+            ("mails", done as u64),
+            ("mails_failed", failed as u64),
+            ("mails_kept_back", refused as u64),
+        ]);
         let before = match wanted.told {
             0 => String::new(),
             told => format!("; {} told before", were(told, subject)),
