@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 
 use serde::{Deserialize, Serialize};
 
-use crate::archive::ledger::Ledger;
+use crate::archive::ledger::{Entry, Ledger};
 use crate::archive::{Archive, NIGHTLY};
 use crate::fault::{Error, Result};
 
@@ -23,6 +23,15 @@ pub struct StepState {
     depends: String,
     /// What it was about to treat when it was last begun, until its outcome is known.
     intent: Option<BTreeSet<i64>>,
+}
+
+/// What is new to a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// Numbers of ingests.
+    pub ids: BTreeSet<i64>,
+    /// Whether what the step depends on has changed, or it never ran: then these are all.
+    pub all: bool,
 }
 
 impl Default for StepState {
@@ -57,12 +66,15 @@ impl StepState {
         Ok(state)
     }
 
-    /// The ingests that are new to the step. All of them where what it depends on has changed: a new rule is hunted over everything.
-    pub fn open(&self, ledger: &Ledger, depends: &str) -> BTreeSet<i64> {
-        let all = ledger.entries.iter().map(|entry| entry.id);
-        match self.depends == depends {
-            true => all.filter(|id| !self.treated.contains(id)).collect(),
-            false => all.collect(),
+    /// The ingests that are new to the step, of those that matter to it. All of these where what it depends on has changed: a new rule is hunted over
+    /// everything.
+    pub fn open(&self, ledger: &Ledger, depends: &str, matters: impl Fn(&Entry) -> bool) -> Open {
+        let all = self.depends != depends;
+        let entries = ledger.entries.iter().filter(|entry| matters(entry));
+        let ids = entries.map(|entry| entry.id);
+        Open {
+            ids: ids.filter(|id| all || !self.treated.contains(id)).collect(),
+            all,
         }
     }
 
