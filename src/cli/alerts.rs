@@ -93,6 +93,15 @@ pub(super) struct Keep {
 }
 
 impl Keep {
+    /// Stores what is new, and shows nothing else.
+    pub(super) fn new_ones() -> Keep {
+        Keep {
+            store: true,
+            new_only: true,
+            incidents: false,
+        }
+    }
+
     /// Opens the archive: to write into it where that is wanted.
     pub(super) fn open(&self, path: &Path) -> Result<Archive> {
         match self.store {

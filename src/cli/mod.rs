@@ -36,6 +36,7 @@ mod remarks;
 mod replay;
 mod report;
 mod rules;
+mod run;
 mod set;
 mod shell;
 mod sql;
@@ -85,6 +86,7 @@ enum Command {
     Alerts(alerts::Args),
     Notify(notify::Args),
     Report(report::Args),
+    Run(run::Args),
     Rules(rules::Args),
     Timeline(timeline::Args),
     Completions(completions::Args),
@@ -175,6 +177,7 @@ fn dispatch(command: Command, global: &Global, ui: &Ui) -> crate::fault::Result<
         Command::Alerts(args) => alerts::run(&args, global, ui),
         Command::Notify(args) => notify::run(&args, global, ui),
         Command::Report(args) => report::run(&args, global, ui),
+        Command::Run(args) => run::run(&args, global, ui),
         Command::Rules(args) => rules::run(&args, global, ui),
         Command::Timeline(args) => timeline::run(&args, global, ui),
         Command::Completions(args) => completions::run(&args, &table(), ui),

@@ -3,16 +3,12 @@
 use std::time::Instant;
 
 use super::exit::Exit;
-use super::ui::Ui;
+use super::ui::{Ui, count};
 use super::voice::{Fields, Level, seconds};
 use crate::engine::output::visible;
 
 /// How something ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(
-    dead_code,
-    reason = "a command of one step is never skipped; one of several may skip some"
-)]
 pub(super) enum Status {
     /// It did its work.
     Done,
@@ -72,6 +68,7 @@ impl Ui {
                 None => message,
             };
             self.voice().say(Level::Outcome, &text, Fields::new());
+            self.detail(outcome);
             return;
         }
         let mut fields = Fields::new();
@@ -85,6 +82,16 @@ impl Ui {
             fields.insert((*name).into(), (*n).into());
         }
         self.voice().say(Level::Outcome, &message, fields);
+    }
+    /// Counts and seconds of a step, for --verbose.
+    fn detail(&self, outcome: &Outcome<'_>) {
+        let name = outcome.step.unwrap_or(outcome.command);
+        for (what, number) in &outcome.counts {
+            self.tell(&format!("{name}: {} {what}", count(*number)));
+        }
+        if outcome.status != Status::Nothing {
+            self.tell(&format!("{name}: took {:.1} s", outcome.seconds));
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::project;
 
 /// Lowest first; modules of one line do not name each other.
-const LAYERS: [&[&str]; 13] = [
+const LAYERS: [&[&str]; 14] = [
     &["fault", "progress"],
     &["text"],
     &["catalog"],
@@ -25,6 +25,7 @@ const LAYERS: [&[&str]; 13] = [
         "report",
         "timeline",
     ],
+    &["nightly"],
     &["cli"],
 ];
 

@@ -20,6 +20,12 @@ pub(super) struct Args {
     asked: Asked,
 }
 
+impl Args {
+    pub(super) fn of(asked: Asked) -> Args {
+        Args { asked }
+    }
+}
+
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let Args { asked } = args;
     asked.check()?;
