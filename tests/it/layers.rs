@@ -23,6 +23,7 @@ const LAYERS: [&[&str]; 13] = [
         "labels",
         "notify",
         "report",
+        "share",
         "timeline",
     ],
     &["cli"],
