@@ -17,6 +17,7 @@ mod completions;
 mod cost;
 mod examples;
 mod exit;
+mod export;
 mod gaps;
 mod global;
 mod help;
@@ -70,6 +71,7 @@ enum Command {
     Verify(verify::Args),
     Archive(archive::Args),
     Cost(cost::Args),
+    Export(export::Args),
     Sql(sql::Args),
     Kql(kql::Args),
     Ask(ask::Args),
@@ -151,6 +153,7 @@ fn command(arguments: Vec<OsString>) -> ExitCode {
         Command::Verify(args) => verify::run(&args, &ui),
         Command::Archive(args) => archive::run(&args, &ui),
         Command::Cost(args) => cost::run(&args, global, &ui),
+        Command::Export(args) => export::run(&args, global, &ui),
         Command::Sql(args) => sql::run(&args, global, &ui),
         Command::Kql(args) => kql::run(&args, global, &ui),
         Command::Ask(args) => ask::run(&args, global, &ui),
