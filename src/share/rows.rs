@@ -12,7 +12,7 @@ use super::pseudonym::Pseudonyms;
 use crate::fault::{Error, Result};
 
 /// Keys and columns whose values say what happened and not to whom; in lower case.
-const HARMLESS: [&str; 62] = [
+const HARMLESS: [&str; 61] = [
     "operation",
     "operations",
     "operationname",
@@ -53,7 +53,6 @@ const HARMLESS: [&str; 62] = [
     "appid",
     "applicationid",
     "clientappid",
-    "resourceid",
     "clientappused",
     "id",
     "recordid",
@@ -176,9 +175,14 @@ impl<'p> Rows<'p> {
         let named = named
             .filter(|name| is_pair && is_key(name))
             .map(str::to_lowercase);
+        // The id of a record stays. That of an actor or a target is somebody, and is often a name.
+        let is_record = has("CreationTime") || has("createdDateTime");
         let mut out = Map::new();
         for (key, value) in object {
-            let lower = key.to_lowercase();
+            let mut lower = key.to_lowercase();
+            if lower == "id" && !is_record {
+                lower.clear();
+            }
             let value = match (&named, lower.as_str()) {
                 (Some(_), "name") => value,
                 (Some(named), "value" | "newvalue" | "oldvalue") => self.json(named, value),
