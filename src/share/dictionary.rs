@@ -358,7 +358,7 @@ impl Dictionary {
             let lower = run.to_lowercase();
             let is_own = !known::is_word(&lower) && !known::is_generic(&lower);
             if is_own && lower.chars().count() > 1 {
-                set(self).insert(lower);
+                set(&mut *self).insert(lower);
             }
         }
     }

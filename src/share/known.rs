@@ -2,280 +2,37 @@
 //!
 //! Keys are compared in small letters, without `_` and without the endings of types (`UserId_s`) that custom tables have.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
 use crate::catalog::audit::record_type;
 
+/// The words of a list.
+fn set(list: &'static str) -> HashSet<&'static str> {
+    list.split(' ').collect()
+}
+
 /// Words of the services, of paths and of file names. They stay unless somebody in the archive is called so.
-const WORDS: &[&str] = &[
-    // Addresses.
-    "http",
-    "https",
-    "www",
-    "com",
-    "net",
-    "org",
-    "edu",
-    "gov",
-    "mailto",
-    "file",
-    "onmicrosoft",
-    "microsoft",
-    "microsoftonline",
-    "sharepoint",
-    "outlook",
-    "office",
-    "office365",
-    "live",
-    "windows",
-    "azure",
-    "graph",
-    "my",
-    "sites",
-    "teams",
-    "personal",
-    "shared",
-    "documents",
-    "forms",
-    "html",
-    "aspx",
-    // Names of services.
-    "exchange",
-    "exchangelabs",
-    "administrative",
-    "group",
-    "recipients",
-    "o",
-    "ou",
-    "cn",
-    "nt",
-    "authority",
-    "system",
-    "users",
-    "app",
-    "serviceprincipal",
-    "microsoftrmsonline",
-    "aadrm",
-    "online",
-    "purview",
-    "defender",
-    "copilot",
-    "power",
-    "entra",
-    "intune",
-    "powershell",
-    "android",
-    "ios",
-    "mac",
-    "linux",
-    "chrome",
-    "edge",
-    "safari",
-    "firefox",
-    "mozilla",
-    "applewebkit",
-    "gecko",
-    // Values.
-    "true",
-    "false",
-    "null",
-    "none",
-    "unknown",
-    "not",
-    "available",
-    "anonymous",
-    "everyone",
-    "all",
-    "am",
-    "pm",
-    "utc",
-    // Extensions.
-    "docx",
-    "docm",
-    "doc",
-    "xlsx",
-    "xlsm",
-    "xls",
-    "xlsb",
-    "pptx",
-    "pptm",
-    "ppt",
-    "pdf",
-    "ppdf",
-    "pfile",
-    "txt",
-    "csv",
-    "json",
-    "xml",
-    "zip",
-    "msg",
-    "eml",
-    "pst",
-    "exe",
-    "dll",
-    "ps1",
-    "png",
-    "jpg",
-    "jpeg",
-    "dwg",
-    "vsdx",
-    "one",
-    "url",
-    "lnk",
-    "mp4",
-];
+const WORDS: &str = "http https www com net org edu gov mailto file onmicrosoft microsoft microsoftonline sharepoint outlook office office365 \
+    live windows azure graph my sites teams personal shared documents forms html aspx exchange exchangelabs administrative \
+    group recipients o ou cn nt authority system users app serviceprincipal microsoftrmsonline aadrm online purview defender \
+    copilot power entra intune powershell android ios mac linux chrome edge safari firefox mozilla applewebkit gecko true \
+    false null none unknown not available anonymous everyone all am pm utc docx docm doc xlsx xlsm xls xlsb pptx pptm ppt \
+    pdf ppdf pfile txt csv json xml zip msg eml pst exe dll ps1 png jpg jpeg dwg vsdx one url lnk mp4";
 
 /// Words that many mailboxes and sites are called by and that name nobody when they are a part of a longer word, as in `ExchangeAdmin`.
-const GENERIC: &[&str] = &[
-    "admin",
-    "administrator",
-    "user",
-    "guest",
-    "service",
-    "account",
-    "support",
-    "help",
-    "desk",
-    "info",
-    "mail",
-    "mailbox",
-    "login",
-    "logon",
-    "sign",
-    "web",
-    "portal",
-    "app",
-    "test",
-    "team",
-    "group",
-    "site",
-    "system",
-    "sync",
-    "scan",
-    "backup",
-    "connector",
-    "role",
-    "rule",
-    "policy",
-    "file",
-    "folder",
-    "label",
-    "office",
-    "shared",
-    "audit",
-    "security",
-    "access",
-    "add",
-    "set",
-    "new",
-    "remove",
-    "update",
-    "delete",
-    "get",
-    "the",
-    "and",
-    "for",
-    "with",
-    "public",
-    "internal",
-    "general",
-];
+const GENERIC: &str = "admin administrator user guest service account support help desk info mail mailbox login logon sign web portal app test \
+    team group site system sync scan backup connector role rule policy file folder label office shared audit security access \
+    add set new remove update delete get the and for with public internal general";
 
 /// Values of closed lists.
-const VALUES: &[&str] = &[
-    "success",
-    "succeeded",
-    "successful",
-    "partiallysucceeded",
-    "partial",
-    "failed",
-    "failure",
-    "fail",
-    "true",
-    "false",
-    "yes",
-    "no",
-    "none",
-    "low",
-    "medium",
-    "high",
-    "informational",
-    "hidden",
-    "unknown",
-    "enabled",
-    "disabled",
-    "on",
-    "off",
-    "ok",
-    "notapplied",
-    "applied",
-    "interrupted",
-    "timeout",
-    "accepted",
-    "rejected",
-    "denied",
-    "granted",
-    "file",
-    "folder",
-    "web",
-    "site",
-    "list",
-    "page",
-    "member",
-    "guest",
-    "owner",
-    "regular",
-    "admin",
-    "dcadmin",
-    "system",
-    "application",
-    "user",
-    "group",
-    "securitygroup",
-    "sharepointgroup",
-    "anyone",
-    "anonymous",
-    "organization",
-    "users",
-    "view",
-    "edit",
-    "contribute",
-    "read",
-    "write",
-    "fullaccess",
-    "sendas",
-    "fullcontrol",
-    "limitededit",
-    "everyone",
-    "allow",
-    "block",
-    "allowoverride",
-    "audit",
-    "test",
-    "enable",
-    "disable",
-    "singlefactorauthentication",
-    "multifactorauthentication",
-    "atrisk",
-    "confirmedcompromised",
-    "remediated",
-    "dismissed",
-    "confirmedsafe",
-    "allprincipals",
-    "principal",
-    "applicationimpersonation",
-    "serviceprincipal",
-    "policy",
-    "role",
-    "device",
-    "other",
-    "office365",
-    "microsoft 365",
-    "azure ad",
-    "entraid",
-    "inherit",
-    "default",
-    "external",
-    "internal",
-];
+const VALUES: &str = "success succeeded successful partiallysucceeded partial failed failure fail true false yes no none low medium high \
+    informational hidden unknown enabled disabled on off ok notapplied applied interrupted timeout accepted rejected denied \
+    granted file folder web site list page member guest owner regular admin dcadmin system application user group \
+    securitygroup sharepointgroup anyone anonymous organization users view edit contribute read write fullaccess sendas \
+    fullcontrol limitededit everyone allow block allowoverride audit test enable disable singlefactorauthentication \
+    multifactorauthentication atrisk confirmedcompromised remediated dismissed confirmedsafe allprincipals principal \
+    applicationimpersonation serviceprincipal policy role device other office365 entraid inherit default external internal";
 
 /// What the values of a key say, where they name nobody in what the services write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -291,121 +48,22 @@ pub(super) enum Says {
 }
 
 /// Keys of what was done. A word of these is replaced where a person or an organisation is called so.
-const WHAT: &[&str] = &[
-    "operation",
-    "operations",
-    "operationname",
-    "operationnamevalue",
-    "actiontype",
-    "action",
-    "activity",
-    "activitydisplayname",
-    "activitytype",
-    "aadoperationtype",
-    "workload",
-    "officeworkload",
-    "recordtype",
-    "recordtypename",
-    "usertype",
-    "accounttype",
-    "resultstatus",
-    "resulttype",
-    "result",
-    "severity",
-    "alertseverity",
-    "tactics",
-    "techniques",
-    "attacktechniques",
-    "requesttype",
-    "loggedbyservice",
-    "category",
-    "categories",
-    "eventtype",
-    "role.displayname",
-    "role.wellknownobjectname",
-    "roledefinitionname",
-    "cmdlet",
-    "sourcesystem",
-    "resourceprovidervalue",
-];
+const WHAT: &str = "operation operations operationname operationnamevalue actiontype action activity activitydisplayname activitytype \
+    aadoperationtype workload officeworkload recordtype recordtypename usertype accounttype resultstatus resulttype result \
+    severity alertseverity tactics techniques attacktechniques requesttype loggedbyservice category categories eventtype \
+    role.displayname role.wellknownobjectname roledefinitionname cmdlet sourcesystem resourceprovidervalue";
 /// Keys of how and with what. A word of these is replaced where anything is called so.
-const HOW: &[&str] = &[
-    "application",
-    "applicationname",
-    "applicationdisplayname",
-    "appdisplayname",
-    "appid",
-    "applicationid",
-    "clientappid",
-    "clientappused",
-    "resourcedisplayname",
-    "resourceidentity",
-    "resultdescription",
-    "resultreason",
-    "resultsignature",
-    "status",
-    "type",
-    "eventsource",
-    "itemtype",
-    "sourcefileextension",
-    "destinationfileextension",
-    "fileextension",
-    "actionsource",
-    "protectiontype",
-    "useragent",
-    "clientinfostring",
-    "risklevelduringsignin",
-    "risklevelaggregated",
-    "risklevel",
-    "riskstate",
-    "riskdetail",
-    "riskeventtypes",
-    "riskeventtypesv2",
-    "riskeventtype",
-    "platform",
-    "osplatform",
-    "operatingsystem",
-    "browser",
-    "countrycode",
-    "authenticationrequirement",
-    "authenticationprotocol",
-    "authenticationmethod",
-    "authenticationstepresultdetail",
-    "conditionalaccessstatus",
-    "failurereason",
-    "logonerror",
-    "logontype",
-    "externalaccess",
-    "version",
-    "sharinglinkscope",
-    "targetuserorgrouptype",
-    "accessrights",
-    "trusttype",
-    "state",
-    "mode",
-    "tokenissuertype",
-    "signineventtypes",
-    "originaltransfermethod",
-    "incomingtokentype",
-    "clientcredentialtype",
-    "crosstenantaccesstype",
-    "user-agent",
-];
+const HOW: &str = "application applicationname applicationdisplayname appdisplayname appid applicationid clientappid clientappused \
+    resourcedisplayname resourceidentity resultdescription resultreason resultsignature status type eventsource itemtype \
+    sourcefileextension destinationfileextension fileextension actionsource protectiontype useragent clientinfostring \
+    risklevelduringsignin risklevelaggregated risklevel riskstate riskdetail riskeventtypes riskeventtypesv2 riskeventtype \
+    platform osplatform operatingsystem browser countrycode authenticationrequirement authenticationprotocol \
+    authenticationmethod authenticationstepresultdetail conditionalaccessstatus failurereason logonerror logontype \
+    externalaccess version sharinglinkscope targetuserorgrouptype accessrights trusttype state mode tokenissuertype \
+    signineventtypes originaltransfermethod incomingtokentype clientcredentialtype crosstenantaccesstype user-agent";
 /// Keys of ids of records.
-const RECORD: &[&str] = &[
-    "id",
-    "recordid",
-    "reportid",
-    "auditid",
-    "recordidentity",
-    "correlationid",
-    "uniquetokenidentifier",
-    "requestid",
-    "originalrequestid",
-    "intersystemsid",
-    "logid",
-    "rowid",
-];
+const RECORD: &str = "id recordid reportid auditid recordidentity correlationid uniquetokenidentifier requestid originalrequestid \
+    intersystemsid logid rowid";
 /// What makes the value of a key with `label` in it the text of a person.
 const ABOUT_LABELS: &[&str] = &["justif", "owner", "user", "mail", "person", "comment"];
 
@@ -502,8 +160,8 @@ const ENUMERATED: &[&str] = &[
 /// A key as it is compared.
 pub(super) fn plain(key: &str) -> String {
     let lower = key.to_lowercase();
-    let ended = ["_s", "_g", "_t", "_b", "_d"].iter();
-    let bare = ended.into_iter().find_map(|end| lower.strip_suffix(end));
+    let mut endings = ["_s", "_g", "_t", "_b", "_d"].into_iter();
+    let bare = endings.find_map(|end| lower.strip_suffix(end));
     bare.unwrap_or(&lower).replace('_', "")
 }
 
@@ -513,9 +171,13 @@ pub(super) fn says(key: &str) -> Option<Says> {
     if about_label {
         return Some(Says::Label);
     }
-    let lists = [(WHAT, Says::What), (HOW, Says::How), (RECORD, Says::Record)];
-    let found = lists.iter().find(|(list, _)| list.contains(&key));
-    found.map(|(_, says)| *says)
+    static KEYS: LazyLock<HashMap<&str, Says>> = LazyLock::new(|| {
+        let lists = [(WHAT, Says::What), (HOW, Says::How), (RECORD, Says::Record)];
+        let all = lists.into_iter();
+        all.flat_map(|(list, says)| list.split(' ').map(move |key| (key, says)))
+            .collect()
+    });
+    KEYS.get(key).copied()
 }
 
 /// What stands under a plain key, where it is a name.
@@ -535,19 +197,22 @@ pub(super) fn named(key: &str) -> Option<Named> {
 
 /// Whether a word in small letters names nobody unless somebody is called so.
 pub(super) fn is_word(word: &str) -> bool {
-    WORDS.contains(&word)
+    static ALL: LazyLock<HashSet<&str>> = LazyLock::new(|| set(WORDS));
+    ALL.contains(word)
 }
 
 /// Whether a word in small letters names nobody as a part of another.
 pub(super) fn is_generic(word: &str) -> bool {
-    GENERIC.contains(&word)
+    static ALL: LazyLock<HashSet<&str>> = LazyLock::new(|| set(GENERIC));
+    ALL.contains(word)
 }
 
 /// Whether a text is a value of a closed list.
 pub(super) fn is_value(text: &str) -> bool {
+    static ALL: LazyLock<HashSet<&str>> = LazyLock::new(|| set(VALUES));
     let lower = text.to_lowercase();
     let is_number = text.trim().parse::<i32>().is_ok();
-    VALUES.contains(&lower.as_str()) || (!is_number && record_type(text).is_some())
+    ALL.contains(lower.as_str()) || (!is_number && record_type(text).is_some())
 }
 
 #[cfg(test)]

@@ -12,6 +12,6 @@ mod known;
 mod pseudonym;
 mod rows;
 
-pub use dictionary::Dictionary;
+pub use dictionary::{Dictionary, Sizes};
 pub use pseudonym::{Kind, Pseudonyms};
-pub use rows::{Place, Rows};
+pub use rows::Rows;
