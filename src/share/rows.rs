@@ -19,8 +19,10 @@ use crate::ingest::time;
 const MOST_PLACES: usize = 4096;
 /// The place of all that have no room.
 const ELSEWHERE: &str = "(elsewhere)";
-/// A time is no longer.
-const LONGEST_TIME: usize = 35;
+/// Length of a time up to its seconds.
+const WHOLE_SECONDS: usize = 19;
+/// Digits of parts of a second.
+const TICKS: usize = 7;
 
 /// Keys that the services write, as plain keys.
 static KEYS: LazyLock<HashSet<String>> = LazyLock::new(|| {
@@ -55,7 +57,7 @@ impl<'p> Rows<'p> {
         self.places.iter().map(|(place, counts)| {
             let kinds = Kind::ALL.into_iter().zip(*counts);
             let some = kinds.filter(|(_, count)| *count > 0);
-            (place.as_str(), some.collect())
+            (place.as_str(), some.collect::<Vec<_>>())
         })
     }
 
@@ -65,7 +67,7 @@ impl<'p> Rows<'p> {
     /// When a column is of a kind that is not looked into.
     pub fn batch(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
         let schema = batch.schema();
-        let mut columns = Vec::with_capacity(batch.num_columns());
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
         for (field, array) in schema.fields().iter().zip(batch.columns()) {
             self.place.clear();
             self.place.push_str(field.name());
@@ -120,7 +122,7 @@ impl<'p> Rows<'p> {
             return number;
         };
         // The largest numbers have one digit less, or they would not fit.
-        let fits = token.parse().or_else(|_| token[1..].parse());
+        let fits = token.parse::<N>().or_else(|_| token[1..].parse::<N>());
         fits.unwrap_or(number)
     }
 
@@ -202,7 +204,7 @@ impl<'p> Rows<'p> {
     fn number(&mut self, number: Number) -> Number {
         let token = self.names.number(&number.to_string());
         let token = token.map(|token| {
-            let fits = token.parse::<u64>().or_else(|_| token[1..].parse());
+            let fits = token.parse::<u64>().or_else(|_| token[1..].parse::<u64>());
             fits.map(Number::from)
         });
         match token {
@@ -257,9 +259,11 @@ impl<'p> Rows<'p> {
     }
 }
 
-/// Whether a text is a time such as `2026-05-01T08:00:00Z`, and nothing else.
+/// Whether a text is a time such as `2026-05-01T08:00:00Z`, and nothing else: no number of somebody stands for a part of a second.
 fn is_time(text: &str) -> bool {
-    text.len() <= LONGEST_TIME && time::iso(text.as_bytes()).is_some()
+    let parts = text.bytes().skip(WHOLE_SECONDS + 1);
+    let parts = parts.take_while(u8::is_ascii_digit).count();
+    parts <= TICKS && time::iso(text.as_bytes()).is_some()
 }
 
 #[cfg(test)]
