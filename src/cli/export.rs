@@ -107,7 +107,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let mut options = global.engine(Some(&args.window))?;
     options.timeout = args.patience.timeout;
     let session = Session::open(Source::Archive(&archive), &options)?;
-    let parts = parts(args, &session, (output, is_folder, format), ui)?;
+    let parts = parts(args, &session, (output.as_path(), is_folder, format), ui)?;
     let manifests = parts.iter().map(|part| beside(&part.path));
     let files = parts.iter().map(|part| part.path.clone());
     for file in files.chain(manifests).chain(args.mapping.clone()) {
@@ -240,6 +240,7 @@ fn tables(names: &[String], session: &Session) -> Result<Vec<&'static Table>> {
     for name in names {
         let found = present
             .iter()
+            .copied()
             .find(|table| table.name.eq_ignore_ascii_case(name));
         let Some(table) = found else {
             return Err(Error::NoTable {

@@ -79,6 +79,15 @@ pub struct Dictionary {
     seen: HashSet<u64>,
 }
 
+/// Where a name of a person stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    /// Before the `@` of an address.
+    Address,
+    /// By itself.
+    Name,
+}
+
 /// How many names there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
@@ -247,7 +256,11 @@ impl Dictionary {
                     self.number(&digits);
                 }
                 let text = GUID.replace_all(text, " ");
-                self.person(&text);
+                let text = ADDRESS.replace_all(&text, " ");
+                // Addresses of mail were taken apart by their shape.
+                if !text.contains('@') {
+                    self.person(&text, Stands::Name);
+                }
             }
         }
     }
@@ -258,36 +271,47 @@ impl Dictionary {
         match lower.split_once("#ext#") {
             Some((guest, _)) => match guest.rsplit_once('_') {
                 Some((local, domain)) => {
-                    self.person(local);
+                    self.person(local, Stands::Address);
                     self.domain(domain);
                 }
-                None => self.person(guest),
+                None => self.person(guest, Stands::Address),
             },
-            None => self.person(&lower),
+            None => self.person(&lower, Stands::Address),
         }
     }
 
-    /// Words by which a person is called, also where services have them as their own.
-    fn person(&mut self, name: &str) {
+    /// Words by which a person is called. A word of the services counts where it is a whole local part (`zip@…`), or where another word beside it
+    /// is somebody's own: the services act like people, too.
+    fn person(&mut self, name: &str, from: Stands) {
         let whole = name.trim();
-        for run in RUN.find_iter(whole) {
-            let run = run.as_str();
-            match run.bytes().all(|b| b.is_ascii_digit()) {
-                true => {
-                    self.number(run);
-                    if run == whole && run.len() > 1 {
-                        self.people.insert(run.to_string());
-                    }
+        let words: Vec<String> = RUN
+            .find_iter(whole)
+            .map(|run| run.as_str().to_lowercase())
+            .collect();
+        let is_service = words.len() > 1 && known::is_service(&words[0]);
+        if is_service && from == Stands::Name {
+            return;
+        }
+        let is_own = |word: &String| {
+            let is_number = word.bytes().all(|b| b.is_ascii_digit());
+            !is_number && !known::is_word(word) && !known::is_generic(word)
+        };
+        let is_whole = words.len() == 1 && from == Stands::Address;
+        let counts = is_whole || words.iter().any(is_own);
+        for word in &words {
+            if word.bytes().all(|b| b.is_ascii_digit()) {
+                self.number(word);
+                if word == whole && word.len() > 1 {
+                    self.people.insert(word.clone());
                 }
-                false if run.chars().count() > 1 => {
-                    self.people.insert(run.to_lowercase());
-                }
-                false => {}
+            } else if word.chars().count() > 1 && (counts || !known::is_word(word)) {
+                self.people.insert(word.clone());
             }
         }
-        let squashed: String = RUN.find_iter(whole).map(|run| run.as_str()).collect();
-        if squashed.chars().count() > 3 && !squashed.bytes().all(|b| b.is_ascii_digit()) {
-            self.people.insert(squashed.to_lowercase());
+        let squashed = words.concat();
+        let is_number = squashed.bytes().all(|b| b.is_ascii_digit());
+        if words.len() > 1 && squashed.chars().count() > 3 && !is_number {
+            self.people.insert(squashed);
         }
     }
 

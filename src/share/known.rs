@@ -25,6 +25,19 @@ const GENERIC: &str = "admin administrator user guest service account support he
     team group site system sync scan backup connector role rule policy file folder label office shared audit security access \
     add set new remove update delete get the and for with public internal general";
 
+/// First words of names of services that act like people.
+const SERVICES: &[&str] = &[
+    "microsoft",
+    "office",
+    "sharepoint",
+    "exchange",
+    "azure",
+    "windows",
+    "nt",
+    "aad",
+    "onedrive",
+];
+
 /// Values of closed lists.
 const VALUES: &str = "success succeeded successful partiallysucceeded partial failed failure fail true false yes no none low medium high \
     informational hidden unknown enabled disabled on off ok notapplied applied interrupted timeout accepted rejected denied \
@@ -32,7 +45,9 @@ const VALUES: &str = "success succeeded successful partiallysucceeded partial fa
     securitygroup sharepointgroup anyone anonymous organization users view edit contribute read write fullaccess sendas \
     fullcontrol limitededit everyone allow block allowoverride audit test enable disable singlefactorauthentication \
     multifactorauthentication atrisk confirmedcompromised remediated dismissed confirmedsafe allprincipals principal \
-    applicationimpersonation serviceprincipal policy role device other office365 entraid inherit default external internal";
+    applicationimpersonation serviceprincipal policy role device other office365 entraid inherit default external internal \
+    exchange sharepoint onedrive azureactivedirectory microsoftteams securitycompliancecenter powerbi publicendpoint endpoint \
+    copilot microsoftflow powerapps mip aip dlp microsoft365defender office";
 
 /// What the values of a key say, where they name nobody in what the services write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +75,8 @@ const HOW: &str = "application applicationname applicationdisplayname appdisplay
     platform osplatform operatingsystem browser countrycode authenticationrequirement authenticationprotocol \
     authenticationmethod authenticationstepresultdetail conditionalaccessstatus failurereason logonerror logontype \
     externalaccess version sharinglinkscope targetuserorgrouptype accessrights trusttype state mode tokenissuertype \
-    signineventtypes originaltransfermethod incomingtokentype clientcredentialtype crosstenantaccesstype user-agent";
+    signineventtypes originaltransfermethod incomingtokentype clientcredentialtype crosstenantaccesstype user-agent apphost \
+    actorinfostring";
 /// Keys of ids of records.
 const RECORD: &str = "id recordid reportid auditid recordidentity correlationid uniquetokenidentifier requestid originalrequestid \
     intersystemsid logid rowid";
@@ -205,6 +221,11 @@ pub(super) fn is_word(word: &str) -> bool {
 pub(super) fn is_generic(word: &str) -> bool {
     static ALL: LazyLock<HashSet<&str>> = LazyLock::new(|| set(GENERIC));
     ALL.contains(word)
+}
+
+/// Whether a service is called so, by the first of its words in small letters.
+pub(super) fn is_service(first: &str) -> bool {
+    SERVICES.contains(&first)
 }
 
 /// Whether a text is a value of a closed list.

@@ -91,6 +91,8 @@ pub(super) enum Reach {
     Names,
     /// What it has as a name of a person, a tenant, a host or a device.
     People,
+    /// The same but for words that many mailboxes are called by: `Add member to group.` stays where there is a mailbox `group@…`.
+    Owners,
 }
 
 /// A key, what may not stay, and what was replaced.
@@ -233,13 +235,17 @@ impl Pseudonyms {
     /// What a word is the name of, if of anything within reach.
     fn kind_of(&self, word: &str, lower: &str, reach: Reach) -> Option<Kind> {
         let whole = |lower: &str| {
+            if reach == Reach::Owners && known::is_generic(lower) {
+                return None;
+            }
             if self.named.is_person(lower) {
                 return Some(Kind::Person);
             }
             if self.named.is_place(lower) {
                 return Some(Kind::Organisation);
             }
-            let is_thing = reach != Reach::People && self.named.is_thing(lower);
+            let reaches_things = matches!(reach, Reach::Everything | Reach::Names);
+            let is_thing = reaches_things && self.named.is_thing(lower);
             is_thing.then_some(Kind::Thing)
         };
         if let Some(kind) = whole(lower) {
@@ -271,7 +277,7 @@ impl Pseudonyms {
         };
         let kind = match reach {
             Reach::Everything => kind.or_else(free),
-            Reach::Names | Reach::People => kind,
+            Reach::Names | Reach::People | Reach::Owners => kind,
         };
         match kind {
             None => word.to_string(),
@@ -324,7 +330,7 @@ impl Pseudonyms {
             || lower.ends_with("-0000-0000-c000-000000000000")
             || match reach {
                 Reach::Everything => self.named.is_kept_id(&lower),
-                Reach::Names | Reach::People => !self.named.is_id(&lower),
+                Reach::Names | Reach::People | Reach::Owners => !self.named.is_id(&lower),
             };
         if stays {
             return guid.to_string();

@@ -182,7 +182,8 @@ impl<'p> Rows<'p> {
         let reach = match says {
             _ if is_address => Reach::Everything,
             None => Reach::Everything,
-            Some(Says::Label | Says::What) => Reach::People,
+            Some(Says::Label) => Reach::People,
+            Some(Says::What) => Reach::Owners,
             Some(Says::How | Says::Record) => Reach::Names,
         };
         self.names.text(text, reach)
@@ -252,7 +253,7 @@ impl<'p> Rows<'p> {
             return key.to_string();
         }
         let reach = match is_key(key) {
-            true => Reach::People,
+            true => Reach::Owners,
             false => Reach::Everything,
         };
         self.names.text(key, reach)
