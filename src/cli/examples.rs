@@ -156,6 +156,19 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "export",
+        &[
+            example(
+                "coldtrail export -a archive --table UnifiedAuditLog --user 'dave*' --from 2026-05-11 -o dave.csv",
+                "What Dave did, and what was done to him, to hand on",
+            ),
+            example(
+                "coldtrail export --new-key case.key && coldtrail export -a archive --pseudonymise case.key -o hidden/ -f jsonl",
+                "All events with nobody named",
+            ),
+        ],
+    ),
+    (
         "sql",
         &[
             example(

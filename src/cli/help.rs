@@ -18,7 +18,14 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Detect", &["hunt", "rules", "alerts"]),
     (
         "Tell",
-        &["analyze", "report", "notify", "indicators", "cost"],
+        &[
+            "analyze",
+            "report",
+            "notify",
+            "indicators",
+            "export",
+            "cost",
+        ],
     ),
     ("Set up", &["run", "completions"]),
 ];

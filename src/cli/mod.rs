@@ -18,6 +18,7 @@ mod completions;
 mod cost;
 mod examples;
 mod exit;
+mod export;
 mod gaps;
 mod global;
 mod help;
@@ -76,6 +77,7 @@ enum Command {
     Verify(verify::Args),
     Archive(archive::Args),
     Cost(cost::Args),
+    Export(export::Args),
     Sql(sql::Args),
     Kql(kql::Args),
     Ask(ask::Args),
@@ -167,6 +169,7 @@ fn dispatch(command: Command, global: &Global, ui: &Ui) -> crate::fault::Result<
         Command::Verify(args) => verify::run(&args, ui),
         Command::Archive(args) => archive::run(&args, ui),
         Command::Cost(args) => cost::run(&args, global, ui),
+        Command::Export(args) => export::run(&args, global, ui),
         Command::Sql(args) => sql::run(&args, global, ui),
         Command::Kql(args) => kql::run(&args, global, ui),
         Command::Ask(args) => ask::run(&args, global, ui),

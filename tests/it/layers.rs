@@ -23,6 +23,7 @@ const LAYERS: [&[&str]; 14] = [
         "labels",
         "notify",
         "report",
+        "share",
         "timeline",
     ],
     &["nightly"],

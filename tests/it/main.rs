@@ -28,6 +28,7 @@ mod dist;
 mod durable;
 mod entra;
 mod examples;
+mod export;
 mod field;
 mod format;
 mod guises;
