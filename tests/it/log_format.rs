@@ -133,7 +133,7 @@ fn every_line_of_a_long_command_is_an_object_and_the_last_says_how_it_ended() {
             assert!(last[count].is_u64(), "{line:?}: no {count}: {last}");
         }
         // --quiet leaves that line, and what is wrong.
-        let quiet = [&asked, &["--quiet"][..]].concat();
+        let quiet = [&asked[..], &["--quiet"]].concat();
         let out = coldtrail(folder.path(), &quiet);
         outcome(line, &out);
         for one in lines(line, &out) {
@@ -176,7 +176,7 @@ const WRITING: [(&[&str], &str, &[&str]); 5] = [
 fn what_writes_an_archive_says_what_it_wrote() {
     let folder = prepared();
     for (line, command, counts) in WRITING {
-        let asked = [&["--log-format=json"], line].concat();
+        let asked = [&["--log-format=json"][..], line].concat();
         let out = coldtrail(folder.path(), &asked);
         let last = outcome(line, &out);
         assert_eq!(last["command"], command, "{line:?}");
@@ -191,8 +191,8 @@ fn what_writes_an_archive_says_what_it_wrote() {
 fn a_mistake_is_an_object_too() {
     let folder = prepared();
     // With what is said next in a line of its own, where it is not in the message.
-    for (line, command, has_hint) in [
-        (&["sql", "-a", "nowhere", "SELECT 1"][..], "sql", true),
+    let mistakes: [(&[&str], &str, bool); 6] = [
+        (&["sql", "-a", "nowhere", "SELECT 1"], "sql", true),
         (
             &["kql", "-a", "archive", "LabelEvents | wher true"],
             "kql",
@@ -202,7 +202,8 @@ fn a_mistake_is_an_object_too() {
         (&["hunt", "-a", "archive", "-m", "dire"], "hunt", false),
         (&["archive", "compact"], "archive compact", false),
         (&["frobnicate"], "coldtrail", false),
-    ] {
+    ];
+    for (line, command, has_hint) in mistakes {
         let asked = [line, &["--log-format", "json"]].concat();
         let out = coldtrail(folder.path(), &asked);
         assert!(out.stdout.is_empty(), "{line:?}");

@@ -85,7 +85,7 @@ fn quiet_is_silent_and_pipes_have_no_colours() {
 fn no_colour_is_asked_for_in_words_and_heeded_by_mistakes_too() {
     let folder = prepared();
     for (line, code, _) in MISTAKES {
-        let plain = [&["--no-color"], line].concat();
+        let plain = [&["--no-color"][..], line].concat();
         let out = coldtrail(folder.path(), &plain).output().expect("it runs");
         assert_eq!(out.status.code(), Some(code), "{line:?}");
         assert!(!out.stderr.contains(&0x1b), "{line:?} writes an escape");
