@@ -314,7 +314,7 @@ fn show(args: &Show, global: &Global) -> Result<Exit> {
         return Err(Error::Usage(match rows.len() {
             0 => format!("no stored alert has an id that begins with `{}`", args.id),
             n => format!(
-                "{n} stored alerts have an id that begins with `{}`",
+                "{n} stored alerts have an id that begins with `{}`: more of it names one",
                 args.id
             ),
         }));

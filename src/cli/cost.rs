@@ -149,10 +149,8 @@ pub(super) fn write(
     ui: &Ui,
 ) -> Result<()> {
     let extension = file.extension().and_then(OsStr::to_str);
-    let format = match extension {
-        Some(known @ ("csv" | "json")) => known,
-        _ => "table",
-    };
+    let known = |extension: &&str| matches!(*extension, "csv" | "json");
+    let format = extension.filter(known).unwrap_or("table");
     let args = Args {
         archive: None,
         prices,

@@ -310,7 +310,7 @@ fn write(
     session: &Session,
     part: &Part,
     format: Format,
-    mut names: Option<&mut Pseudonyms>,
+    names: Option<&mut Pseudonyms>,
 ) -> Result<u64> {
     session.begin();
     let frame = session.plan(&part.query)?;
@@ -319,7 +319,7 @@ fn write(
     let (mut rows, mut replaced) = (0, None);
     into_file(&part.path, |out| {
         let mut writer = Writer::new(format, schema, out, false)?;
-        let mut hidden = names.as_deref_mut().map(Rows::new);
+        let mut hidden = names.map(Rows::new);
         session.stream(frame, |batch| match &mut hidden {
             Some(hidden) => writer.write(&hidden.batch(batch)?),
             None => writer.write(batch),

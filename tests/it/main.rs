@@ -54,6 +54,7 @@ mod labels;
 mod layers;
 mod list_memory;
 mod lists;
+mod log_format;
 mod manners;
 mod memory;
 mod notices;

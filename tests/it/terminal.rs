@@ -28,6 +28,16 @@ fn sample() -> (tempfile::TempDir, String) {
 /// What a terminal of that many columns shows, and what is said on stderr; nothing where there is no `script` to make one. Ends by itself.
 #[cfg(target_os = "linux")]
 fn shown(columns: usize, arguments: &[&str]) -> Option<(String, String)> {
+    shown_in(&project(""), columns, arguments)
+}
+
+/// The same of a command that is run in a folder.
+#[cfg(target_os = "linux")]
+pub(crate) fn shown_in(
+    place: &Path,
+    columns: usize,
+    arguments: &[&str],
+) -> Option<(String, String)> {
     use std::process::{Command, Stdio};
     let folder = tempfile::tempdir().expect("a folder");
     let quoted: Vec<String> = std::iter::once(env!("CARGO_BIN_EXE_coldtrail"))
@@ -44,7 +54,7 @@ fn shown(columns: usize, arguments: &[&str]) -> Option<(String, String)> {
     std::fs::write(&file, lines).expect("a file");
     let out = Command::new("script")
         .args(["-qec", &format!("sh '{}'", file.display()), "/dev/null"])
-        .current_dir(project(""))
+        .current_dir(place)
         .env("NO_COLOR", "1")
         .env("SHELL", "/bin/sh")
         .stdin(Stdio::null())
