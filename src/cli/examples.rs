@@ -1,6 +1,6 @@
 //! Examples of every command, as `--help` and the man pages show them; a test runs each of them.
 //!
-//! They stand in a folder with `exports` (what was exported), `archive` (made of it), `my-rules`, `stored.json` (findings) and `key`.
+//! They stand in a folder with `exports` (what was exported), `archive` (made of it), `my-rules`, `coldtrail.toml` (of `run --init`), `stored.json` (findings) and `key`.
 
 /// A command line, and what it is for.
 pub(super) struct Example {
@@ -371,6 +371,19 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
             example(
                 "coldtrail report -a archive --label-changes -f csv -o changes.csv",
                 "Labels that were lowered or removed",
+            ),
+        ],
+    ),
+    (
+        "run",
+        &[
+            example(
+                "coldtrail run --init nightly.toml",
+                "Write a configuration with a word on each key",
+            ),
+            example(
+                "coldtrail run -c coldtrail.toml --dry-run",
+                "Say what each step would do, and change nothing",
             ),
         ],
     ),

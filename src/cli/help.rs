@@ -20,7 +20,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
         "Tell",
         &["analyze", "report", "notify", "indicators", "cost"],
     ),
-    ("Set up", &["completions"]),
+    ("Set up", &["run", "completions"]),
 ];
 const REST: &str = "More";
 

@@ -266,7 +266,7 @@ pub(super) fn read_new(
     found.leave_out(&[archive.root()]);
     let (summary, text) = read(archive, &found, reading, Choice::SinceLast, ui)?;
     let is_news = !summary.entries.is_empty() || !summary.watchlists.is_empty();
-    if is_news || !summary.refused.is_empty() {
+    if is_news || summary.is_incomplete() {
         answer(&text)?;
     }
     Ok(summary)

@@ -28,12 +28,14 @@ mod labels;
 mod layout;
 mod machine;
 mod notify;
+mod outcome;
 mod pipe;
 mod raised;
 mod remarks;
 mod replay;
 mod report;
 mod rules;
+mod run;
 mod set;
 mod shell;
 mod sql;
@@ -80,6 +82,7 @@ enum Command {
     Alerts(alerts::Args),
     Notify(notify::Args),
     Report(report::Args),
+    Run(run::Args),
     Rules(rules::Args),
     Timeline(timeline::Args),
     Completions(completions::Args),
@@ -161,6 +164,7 @@ fn command(arguments: Vec<OsString>) -> ExitCode {
         Command::Alerts(args) => alerts::run(&args, global, &ui),
         Command::Notify(args) => notify::run(&args, global, &ui),
         Command::Report(args) => report::run(&args, global, &ui),
+        Command::Run(args) => run::run(&args, global, &ui),
         Command::Rules(args) => rules::run(&args, global, &ui),
         Command::Timeline(args) => timeline::run(&args, global, &ui),
         Command::Completions(args) => completions::run(&args, &table(), &ui),

@@ -123,6 +123,8 @@ pub(crate) fn prepared() -> tempfile::TempDir {
     )
     .expect("a list of labels");
     fs::write(at.join("key"), "a key of at least thirty-two bytes\n").expect("a key");
+    let configuration = project("src/cli/run/coldtrail.toml");
+    fs::copy(configuration, at.join("coldtrail.toml")).expect("a configuration");
     let readme = fs::read_to_string(project("README.md")).expect("the README");
     let readme = readme.replace("\r\n", "\n");
     let rule = readme.split("\n```yaml\n").nth(1).expect("a rule");

@@ -70,6 +70,14 @@ impl Done {
         }
     }
 
+    /// It was not tried.
+    pub(super) fn skipped(message: &str) -> Done {
+        Done {
+            status: Status::Skipped,
+            ..Done::nothing(message)
+        }
+    }
+
     /// There was nothing to do.
     pub(super) fn nothing(message: &str) -> Done {
         Done {
