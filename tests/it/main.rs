@@ -97,6 +97,7 @@ mod rules_page;
 mod rules_parameters;
 mod rules_tested;
 mod rules_why;
+mod run;
 mod sample_data;
 mod shell;
 mod shown;
