@@ -93,6 +93,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         tried::tell(&asked, &steps, args.again, (global, ui))?;
         return Ok(Exit::Done);
     }
+    let pack = asked.rules.load()?;
     let archive = match asked.has(Step::Ingest) {
         true => Archive::create(&asked.archive)?,
         false => Archive::open(&asked.archive)?,
@@ -103,7 +104,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         time_text(when::now())
     );
     let _turn = Turn::take(&archive, &holder)?;
-    let night = Night::new(&asked, &archive, args.again, (global, ui))?;
+    let night = Night::new(&asked, (&archive, pack), args.again, (global, ui));
     let mut exit = Exit::Done;
     let mut idle = true;
     for step in steps {

@@ -239,7 +239,7 @@ impl Settings {
         }
         if let Some(hunt) = &mut self.hunt {
             for rules in hunt.rules.get_mut() {
-                let is_built_in = rules == BUILT_IN || rules.starts_with("builtin:");
+                let is_built_in = rules.as_str() == BUILT_IN || rules.starts_with("builtin:");
                 if !is_built_in {
                     *rules = folder.join(&*rules).to_string_lossy().into_owned();
                 }

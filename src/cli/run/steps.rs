@@ -80,24 +80,21 @@ fn brings_something(entry: &Entry) -> bool {
 }
 
 impl<'a> Night<'a> {
-    /// Loads the rules.
-    ///
-    /// # Errors
-    /// When these cannot be read.
+    /// One in an archive, with the rules of the configuration.
     pub(super) fn new(
         asked: &'a Asked,
-        archive: &'a Archive,
+        (archive, pack): (&'a Archive, Pack),
         again: bool,
         (global, ui): (&'a Global, &'a Ui),
-    ) -> Result<Night<'a>> {
-        Ok(Night {
+    ) -> Night<'a> {
+        Night {
             asked,
             archive,
             again,
-            pack: asked.rules.load()?,
+            pack,
             global,
             ui,
-        })
+        }
     }
 
     /// Does a step that the configuration has.
@@ -111,7 +108,7 @@ impl<'a> Night<'a> {
             compact,
             ..
         } = self.asked;
-        match step {
+        let done = match step {
             Step::Ingest => ingest.as_ref().map(|of| self.ingest(of)),
             Step::Hunt => Some(self.once(step, |news| self.hunt(news))),
             Step::Notify => notify
@@ -125,8 +122,8 @@ impl<'a> Night<'a> {
                 .map(|of| self.once(step, |_| self.report(of))),
             Step::Cost => cost.as_ref().map(|of| self.once(step, |_| self.cost(of))),
             Step::Compact => compact.map(|days| self.compact(days)),
-        }
-        .unwrap_or_else(|| Ok(Done::nothing("the configuration has no such step")))
+        };
+        done.unwrap_or_else(|| Ok(Done::nothing("the configuration has no such step")))
     }
 
     /// What is new to a step, by its state in the archive.

@@ -22,11 +22,10 @@ pub(super) fn tell(
         true => None,
         false => Some(Archive::open_to_ask(&asked.archive)?),
     };
-    let night = match &archive {
-        Some(archive) => Some(Night::new(asked, archive, again, (global, ui))?),
-        // What is wrong with rules is said all the same.
-        None => asked.rules.load().map(|_| None)?,
-    };
+    let pack = asked.rules.load()?;
+    let night = archive
+        .as_ref()
+        .map(|archive| Night::new(asked, (archive, pack), again, (global, ui)));
     let mut coming = 0;
     for step in steps {
         let would = match (step, &asked.ingest) {
