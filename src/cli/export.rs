@@ -18,6 +18,7 @@ use crate::catalog::{EXTRA, INGEST_ID, Origin, RECORD, TIME, Table, catalog};
 use crate::engine::output::{self, Format, Writer, csv};
 use crate::engine::{Session, Source};
 use crate::fault::{Error, Result};
+use crate::ingest::own::GENERATOR;
 use crate::share::{Dictionary, Pseudonyms, Rows};
 use crate::timeline::Subject;
 
@@ -335,7 +336,8 @@ fn write(
         false => json!(args.users),
     };
     let said = json!({
-        "coldtrail": env!("CARGO_PKG_VERSION"),
+        // First: ingest passes over what says so.
+        "generator": GENERATOR,
         "table": part.table.name,
         "rows": rows,
         "from": args.window.from().map(time_text),

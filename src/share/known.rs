@@ -13,7 +13,7 @@ fn set(list: &'static str) -> HashSet<&'static str> {
 }
 
 /// Words of the services, of paths and of file names. They stay unless somebody in the archive is called so.
-const WORDS: &str = "http https www com net org edu gov mailto file onmicrosoft microsoft microsoftonline sharepoint outlook office office365 \
+const WORDS: &str = "http ext https www com net org edu gov mailto file onmicrosoft microsoft microsoftonline sharepoint outlook office office365 \
     live windows azure graph my sites teams personal shared documents forms html aspx exchange exchangelabs administrative \
     group recipients o ou cn nt authority system users app serviceprincipal microsoftrmsonline aadrm online purview defender \
     copilot power entra intune powershell android ios mac linux chrome edge safari firefox mozilla applewebkit gecko true \
@@ -198,7 +198,10 @@ pub(super) fn says(key: &str) -> Option<Says> {
 
 /// What stands under a plain key, where it is a name.
 pub(super) fn named(key: &str) -> Option<Named> {
-    if says(key).is_some() || ENUMERATED.iter().any(|end| key.ends_with(end)) {
+    // A number of a telephone is somebody's, and an account is no count.
+    let is_own = key.contains("phone") || key.ends_with("account");
+    let is_enumerated = !is_own && ENUMERATED.iter().any(|end| key.ends_with(end));
+    if is_enumerated || says(key).is_some() {
         return None;
     }
     let has = |parts: &[&str]| parts.iter().any(|part| key.contains(part));
@@ -246,6 +249,9 @@ mod tests {
         assert_eq!(says(&plain("OldSensitivityLabelId")), Some(Says::Label));
         assert_eq!(says(&plain("SensitivityLabelJustificationText")), None);
         assert_eq!(named(&plain("user_id_s")), Some(Named::Person));
+        assert_eq!(named("phonenumber"), Some(Named::Person));
+        assert_eq!(named("account"), Some(Named::Person));
+        assert_eq!(named("usercount"), None);
         assert_eq!(named(&plain("UserAgent")), None);
         assert_eq!(named(&plain("TargetUserOrGroupType")), None);
         assert_eq!(named(&plain("SourceFileName")), Some(Named::Thing));
