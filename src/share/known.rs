@@ -23,7 +23,8 @@ const WORDS: &str = "http ext https www com net org edu gov mailto file onmicros
 /// Words that many mailboxes and sites are called by and that name nobody when they are a part of a longer word, as in `ExchangeAdmin`.
 const GENERIC: &str = "admin administrator user guest service account support help desk info mail mailbox login logon sign web portal app test \
     team group site system sync scan backup connector role rule policy file folder label office shared audit security access \
-    add set new remove update delete get the and for with public internal general";
+    add set new remove update delete get the and for with public internal general external \
+    except limited sharing sharinglinks links flexible anonymous organization owner member view edit";
 
 /// First words of names of services that act like people.
 const SERVICES: &[&str] = &[
@@ -117,8 +118,6 @@ const PEOPLE: &[&str] = &[
     "signinname",
     "requester",
     "puid",
-    "objectsid",
-    "sid",
     "phone",
     "mobile",
     "createdby",
@@ -126,17 +125,7 @@ const PEOPLE: &[&str] = &[
     "principalname",
 ];
 /// Keys under which people stand.
-const PEOPLE_WHOLE: &[&str] = &[
-    "from",
-    "to",
-    "cc",
-    "bcc",
-    "identity",
-    "assignedto",
-    "email",
-    "mail",
-    "objectidentity",
-];
+const PEOPLE_WHOLE: &[&str] = &["from", "to", "cc", "bcc", "assignedto", "email", "mail"];
 /// Parts of keys under which places stand.
 const PLACES: &[&str] = &[
     "tenant",
@@ -164,7 +153,6 @@ const THINGS: &[&str] = &[
     "teamname",
     "channelname",
     "sitename",
-    "displayname",
     "listname",
 ];
 /// Endings of keys whose values are of a closed list.
@@ -198,8 +186,8 @@ pub(super) fn says(key: &str) -> Option<Says> {
 
 /// What stands under a plain key, where it is a name.
 pub(super) fn named(key: &str) -> Option<Named> {
-    // A number of a telephone is somebody's, and an account is no count.
-    let is_own = key.contains("phone") || key.ends_with("account");
+    // A number of a telephone and a SID are somebody's, and an account is no count.
+    let is_own = key.contains("phone") || key.ends_with("account") || key.ends_with("sid");
     let is_enumerated = !is_own && ENUMERATED.iter().any(|end| key.ends_with(end));
     if is_enumerated || says(key).is_some() {
         return None;
@@ -208,7 +196,7 @@ pub(super) fn named(key: &str) -> Option<Named> {
     if has(PLACES) {
         return Some(Named::Place);
     }
-    if PEOPLE_WHOLE.contains(&key) || has(PEOPLE) {
+    if is_own || PEOPLE_WHOLE.contains(&key) || has(PEOPLE) {
         return Some(Named::Person);
     }
     has(THINGS).then_some(Named::Thing)

@@ -108,21 +108,29 @@ pub struct Pseudonyms {
     mapping: Option<BTreeMap<(String, Kind), String>>,
 }
 
+/// The bytes of a key without the blanks and line ends around them.
+///
+/// # Errors
+/// When there are fewer than 16.
+pub fn usable(key: &[u8]) -> Result<&[u8]> {
+    let key = key.trim_ascii();
+    match key.len() {
+        ..LEAST_KEY => Err(Error::Usage(format!(
+            "the key has {} bytes, and at least {LEAST_KEY} are needed; `coldtrail export --new-key FILE` makes one",
+            key.len()
+        ))),
+        _ => Ok(key),
+    }
+}
+
 impl Pseudonyms {
     /// Tokens by this key for an archive that names these; with `mapping` what each stands for is kept in memory.
     ///
     /// # Errors
     /// When the key has fewer than 16 bytes.
     pub fn new(key: &[u8], named: Dictionary, mapping: bool) -> Result<Self> {
-        let key = key.trim_ascii();
-        if key.len() < LEAST_KEY {
-            return Err(Error::Usage(format!(
-                "the key has {} bytes, and at least {LEAST_KEY} are needed; `coldtrail export --new-key FILE` makes one",
-                key.len()
-            )));
-        }
         Ok(Pseudonyms {
-            key: blake3::derive_key(CONTEXT, key),
+            key: blake3::derive_key(CONTEXT, usable(key)?),
             named,
             tokens: HashMap::new(),
             addresses: HashMap::new(),
