@@ -24,7 +24,8 @@ const WORDS: &str = "http ext https www com net org edu gov mailto file onmicros
 const GENERIC: &str = "admin administrator user guest service account support help desk info mail mailbox login logon sign web portal app test \
     team group site system sync scan backup connector role rule policy file folder label office shared audit security access \
     add set new remove update delete get the and for with public internal general external \
-    except limited sharing sharinglinks links flexible anonymous organization owner member view edit";
+    except limited sharing sharinglinks links flexible anonymous organization owner member view edit desktop laptop pc ws server \
+    client in to by of on at from or is as an no";
 
 /// First words of names of services that act like people.
 const SERVICES: &[&str] = &[

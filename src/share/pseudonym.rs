@@ -21,6 +21,8 @@ const WORD_BYTES: usize = 5;
 const SHORT_NUMBER: usize = 4;
 /// How often an address may be escaped.
 const ESCAPED: usize = 3;
+/// Parts of names of hosts that are no longer are `sts` and `mx`, which other words have as parts, too.
+const SHORT_PLACE: usize = 3;
 /// Letters of tokens of words. Without vowels, no name comes about by chance.
 const LETTERS: &[u8; 16] = b"bcdfghjkmnpqrstv";
 /// Tokens that are remembered.
@@ -269,7 +271,9 @@ impl Pseudonyms {
             |part| match known::is_generic(&part) || known::is_word(&part) {
                 true => None,
                 false if self.named.is_person(&part) => Some(Kind::Person),
-                false if self.named.is_place(&part) => Some(Kind::Organisation),
+                false if part.len() > SHORT_PLACE && self.named.is_place(&part) => {
+                    Some(Kind::Organisation)
+                }
                 false => None,
             },
         )
