@@ -18,7 +18,8 @@ use crate::catalog::{EXTRA, INGEST_ID, Origin, RECORD, TIME, Table, catalog};
 use crate::engine::output::{self, Format, Writer, csv};
 use crate::engine::{Session, Source};
 use crate::fault::{Error, Result};
-use crate::share::{Dictionary, Pseudonyms, Rows};
+use crate::ingest::own::GENERATOR;
+use crate::share::{Dictionary, Pseudonyms, Rows, usable};
 use crate::timeline::Subject;
 
 /// Write events to files that can be handed on
@@ -335,7 +336,8 @@ fn write(
         false => json!(args.users),
     };
     let said = json!({
-        "coldtrail": env!("CARGO_PKG_VERSION"),
+        // First: ingest passes over what says so.
+        "generator": GENERATOR,
         "table": part.table.name,
         "rows": rows,
         "from": args.window.from().map(time_text),
@@ -378,7 +380,9 @@ fn key_of(path: &Path) -> Result<Vec<u8>> {
             path.display()
         )));
     }
-    std::fs::read(path).map_err(Error::io("read", path))
+    let key = std::fs::read(path).map_err(Error::io("read", path))?;
+    usable(&key)?;
+    Ok(key)
 }
 
 /// Makes a key of 32 random bytes, as 64 digits, that only its owner reads.

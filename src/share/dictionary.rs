@@ -224,7 +224,8 @@ impl Dictionary {
         if is_service(None, text) {
             return;
         }
-        for mail in MAIL.captures_iter(text) {
+        let mails = MAIL.captures_iter(text);
+        for mail in mails.filter(|mail| !is_service(None, &mail[0])) {
             self.local(&mail[1]);
             self.domain(&mail[2]);
         }
@@ -246,7 +247,10 @@ impl Dictionary {
             Named::Thing => self.path(text),
             Named::Place if text.contains('.') => self.domain(text),
             _ if text.len() > LONGEST_NAME => {}
-            Named::Place => self.runs(text, |all| &mut all.places),
+            Named::Place => {
+                let text = GUID.replace_all(text, " ");
+                self.runs(&text, |all| &mut all.places);
+            }
             // A distinguished name: `/o=…/cn=Recipients/cn=…`.
             Named::Person if text.contains("cn=") => self.runs(text, |all| &mut all.people),
             Named::Person if text.contains("://") => {}
@@ -340,7 +344,8 @@ impl Dictionary {
             for part in &parts {
                 let is_own = !known::is_word(part) && !known::is_generic(part);
                 // A label that is one word is the name itself, whatever it says.
-                let is_whole = parts.len() == 1
+                let is_whole = host.contains('.')
+                    && parts.len() == 1
                     && !["www", "com", "co", "org", "net", "mail", "login", "my"].contains(part);
                 if part.chars().count() > 1 && (is_own || is_whole) {
                     self.places.insert((*part).to_string());

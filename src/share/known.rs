@@ -13,7 +13,7 @@ fn set(list: &'static str) -> HashSet<&'static str> {
 }
 
 /// Words of the services, of paths and of file names. They stay unless somebody in the archive is called so.
-const WORDS: &str = "http https www com net org edu gov mailto file onmicrosoft microsoft microsoftonline sharepoint outlook office office365 \
+const WORDS: &str = "http ext https www com net org edu gov mailto file onmicrosoft microsoft microsoftonline sharepoint outlook office office365 \
     live windows azure graph my sites teams personal shared documents forms html aspx exchange exchangelabs administrative \
     group recipients o ou cn nt authority system users app serviceprincipal microsoftrmsonline aadrm online purview defender \
     copilot power entra intune powershell android ios mac linux chrome edge safari firefox mozilla applewebkit gecko true \
@@ -23,7 +23,9 @@ const WORDS: &str = "http https www com net org edu gov mailto file onmicrosoft 
 /// Words that many mailboxes and sites are called by and that name nobody when they are a part of a longer word, as in `ExchangeAdmin`.
 const GENERIC: &str = "admin administrator user guest service account support help desk info mail mailbox login logon sign web portal app test \
     team group site system sync scan backup connector role rule policy file folder label office shared audit security access \
-    add set new remove update delete get the and for with public internal general";
+    add set new remove update delete get the and for with public internal general external \
+    except limited sharing sharinglinks links flexible anonymous organization owner member view edit desktop laptop pc ws server \
+    client in to by of on at from or is as an no";
 
 /// First words of names of services that act like people.
 const SERVICES: &[&str] = &[
@@ -117,8 +119,6 @@ const PEOPLE: &[&str] = &[
     "signinname",
     "requester",
     "puid",
-    "objectsid",
-    "sid",
     "phone",
     "mobile",
     "createdby",
@@ -126,17 +126,7 @@ const PEOPLE: &[&str] = &[
     "principalname",
 ];
 /// Keys under which people stand.
-const PEOPLE_WHOLE: &[&str] = &[
-    "from",
-    "to",
-    "cc",
-    "bcc",
-    "identity",
-    "assignedto",
-    "email",
-    "mail",
-    "objectidentity",
-];
+const PEOPLE_WHOLE: &[&str] = &["from", "to", "cc", "bcc", "assignedto", "email", "mail"];
 /// Parts of keys under which places stand.
 const PLACES: &[&str] = &[
     "tenant",
@@ -164,7 +154,6 @@ const THINGS: &[&str] = &[
     "teamname",
     "channelname",
     "sitename",
-    "displayname",
     "listname",
 ];
 /// Endings of keys whose values are of a closed list.
@@ -198,14 +187,17 @@ pub(super) fn says(key: &str) -> Option<Says> {
 
 /// What stands under a plain key, where it is a name.
 pub(super) fn named(key: &str) -> Option<Named> {
-    if says(key).is_some() || ENUMERATED.iter().any(|end| key.ends_with(end)) {
+    // A number of a telephone and a SID are somebody's, and an account is no count.
+    let is_own = key.contains("phone") || key.ends_with("account") || key.ends_with("sid");
+    let is_enumerated = !is_own && ENUMERATED.iter().any(|end| key.ends_with(end));
+    if is_enumerated || says(key).is_some() {
         return None;
     }
     let has = |parts: &[&str]| parts.iter().any(|part| key.contains(part));
     if has(PLACES) {
         return Some(Named::Place);
     }
-    if PEOPLE_WHOLE.contains(&key) || has(PEOPLE) {
+    if is_own || PEOPLE_WHOLE.contains(&key) || has(PEOPLE) {
         return Some(Named::Person);
     }
     has(THINGS).then_some(Named::Thing)
@@ -246,6 +238,9 @@ mod tests {
         assert_eq!(says(&plain("OldSensitivityLabelId")), Some(Says::Label));
         assert_eq!(says(&plain("SensitivityLabelJustificationText")), None);
         assert_eq!(named(&plain("user_id_s")), Some(Named::Person));
+        assert_eq!(named("phonenumber"), Some(Named::Person));
+        assert_eq!(named("account"), Some(Named::Person));
+        assert_eq!(named("usercount"), None);
         assert_eq!(named(&plain("UserAgent")), None);
         assert_eq!(named(&plain("TargetUserOrGroupType")), None);
         assert_eq!(named(&plain("SourceFileName")), Some(Named::Thing));

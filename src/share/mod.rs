@@ -13,5 +13,5 @@ mod pseudonym;
 mod rows;
 
 pub use dictionary::{Dictionary, Sizes};
-pub use pseudonym::{Kind, Pseudonyms};
+pub use pseudonym::{Kind, Pseudonyms, usable};
 pub use rows::Rows;

@@ -21,6 +21,8 @@ const WORD_BYTES: usize = 5;
 const SHORT_NUMBER: usize = 4;
 /// How often an address may be escaped.
 const ESCAPED: usize = 3;
+/// Parts of names of hosts that are no longer are `sts` and `mx`, which other words have as parts, too.
+const SHORT_PLACE: usize = 3;
 /// Letters of tokens of words. Without vowels, no name comes about by chance.
 const LETTERS: &[u8; 16] = b"bcdfghjkmnpqrstv";
 /// Tokens that are remembered.
@@ -108,21 +110,29 @@ pub struct Pseudonyms {
     mapping: Option<BTreeMap<(String, Kind), String>>,
 }
 
+/// The bytes of a key without the blanks and line ends around them.
+///
+/// # Errors
+/// When there are fewer than 16.
+pub fn usable(key: &[u8]) -> Result<&[u8]> {
+    let key = key.trim_ascii();
+    match key.len() {
+        ..LEAST_KEY => Err(Error::Usage(format!(
+            "the key has {} bytes, and at least {LEAST_KEY} are needed; `coldtrail export --new-key FILE` makes one",
+            key.len()
+        ))),
+        _ => Ok(key),
+    }
+}
+
 impl Pseudonyms {
     /// Tokens by this key for an archive that names these; with `mapping` what each stands for is kept in memory.
     ///
     /// # Errors
     /// When the key has fewer than 16 bytes.
     pub fn new(key: &[u8], named: Dictionary, mapping: bool) -> Result<Self> {
-        let key = key.trim_ascii();
-        if key.len() < LEAST_KEY {
-            return Err(Error::Usage(format!(
-                "the key has {} bytes, and at least {LEAST_KEY} are needed; `coldtrail export --new-key FILE` makes one",
-                key.len()
-            )));
-        }
         Ok(Pseudonyms {
-            key: blake3::derive_key(CONTEXT, key),
+            key: blake3::derive_key(CONTEXT, usable(key)?),
             named,
             tokens: HashMap::new(),
             addresses: HashMap::new(),
@@ -261,7 +271,9 @@ impl Pseudonyms {
             |part| match known::is_generic(&part) || known::is_word(&part) {
                 true => None,
                 false if self.named.is_person(&part) => Some(Kind::Person),
-                false if self.named.is_place(&part) => Some(Kind::Organisation),
+                false if part.len() > SHORT_PLACE && self.named.is_place(&part) => {
+                    Some(Kind::Organisation)
+                }
                 false => None,
             },
         )
