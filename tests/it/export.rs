@@ -245,7 +245,8 @@ fn originals() -> BTreeSet<String> {
             }
             let text = text_of(entry.path());
             for found in mail.captures_iter(&text) {
-                if services.contains(&&found[1]) {
+                // `Actor@odata.type` is no address of mail.
+                if services.contains(&&found[1]) || found[2].starts_with("odata.") {
                     continue;
                 }
                 all.insert(found[0].to_lowercase());
@@ -262,7 +263,8 @@ fn originals() -> BTreeSet<String> {
                         .rsplit_once('.')
                         .map_or(piece.as_str(), |(stem, _)| stem);
                     let is_year = stem.bytes().all(|b| b.is_ascii_digit());
-                    all.extend((!is_year).then_some(piece));
+                    let is_nobody = piece == "00000000-0000-0000-0000-000000000000";
+                    all.extend((!is_year && !is_nobody).then_some(piece));
                 }
             }
         }
