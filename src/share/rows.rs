@@ -277,8 +277,8 @@ fn is_time(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dictionary::Dictionary;
     use super::*;
-    use crate::share::Dictionary;
 
     /// A record, as the only one of an archive.
     fn hidden(record: &str) -> String {
