@@ -24,21 +24,21 @@ use crate::timeline::Subject;
 
 /// Write events to files that can be handed on
 ///
-/// A file has the rows of one table as they are stored: the columns of the export, the raw record among them, and ExtraColumns. `coldtrail ingest` reads it
-/// again. FILE.manifest.json beside it says what it holds: table, rows, times, users, SHA-256, and what was replaced where.
+/// A file has the rows of one table as they are stored: the columns of the export, the raw record among them, and ExtraColumns. `coldtrail ingest`
+/// reads it again. FILE.manifest.json beside it says what it holds: table, rows, times, users, SHA-256, and what was replaced where.
 ///
-/// With --pseudonymise everything that may name somebody becomes a token of the key, in columns and inside of JSON: first all tables of the archive are
-/// read for who and where is named, which takes memory for each different name, then every text is walked. The same key gives the same
-/// tokens in all tables and on other days; addresses of one network stay of one network.
+/// With --pseudonymise everything that may name somebody becomes a token of the key, in columns and inside of JSON: first all tables of the
+/// archive are read for who and where is named, which takes memory for each different name, then every text is walked. The same key gives the
+/// same tokens in all tables and on other days; addresses of one network stay of one network.
 ///
-/// What is kept: times; numbers, unless somebody's id or telephone has the same digits; operations, workloads, record types, results, severities, names
-/// and ids of labels, names and ids of applications, user agents, ids of records, words such as `sites`, and extensions of files. Words by which a
-/// person, a mailbox, a tenant, a host or a device of the archive is called are replaced in these, too. A label keeps words that only a site
-/// or a file is called by.
+/// What is kept: times; codes of countries; numbers, unless somebody's id or telephone has the same digits; operations, workloads, record types,
+/// results, severities, names and ids of labels, names and ids of applications, user agents, ids of records, words such as `sites`, and
+/// extensions of files. Words by which a person, a mailbox, a tenant, a host or a device of the archive is called are replaced in these, too, but
+/// for such that many mailboxes are called by, as in `Add member to group.` A label keeps words that only a site or a file is called by.
 ///
-/// What is not promised: that nobody can tell who it was. Times stay, and so does what was done in which order: who knows the one or the other
-/// recognises people by their behaviour. Coordinates of places are numbers and stay. Names in labels and applications stay where nothing else of the
-/// archive has them. Look through a file before you hand it on.
+/// What is not promised: that nobody can tell who it was. Times stay, and so does what was done in which order: behaviour identifies. Coordinates
+/// of places are numbers and stay. Names in labels and applications stay where nothing else of the archive has them. Look through a file before
+/// you hand it on. Rules that look for words in free text find less in it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The archive

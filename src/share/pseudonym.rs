@@ -84,7 +84,8 @@ impl Kind {
     }
 }
 
-/// How much of a text is replaced.
+/// How much of a text is replaced. But for `Everything`, words that many mailboxes are called by stay: `Add member to group.` names nobody where there is a
+/// mailbox `group@…`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
     /// All but the words of the services.
@@ -93,8 +94,6 @@ pub(super) enum Reach {
     Names,
     /// What it has as a name of a person, a tenant, a host or a device.
     People,
-    /// The same but for words that many mailboxes are called by: `Add member to group.` stays where there is a mailbox `group@…`.
-    Owners,
 }
 
 /// A key, what may not stay, and what was replaced.
@@ -245,7 +244,8 @@ impl Pseudonyms {
     /// What a word is the name of, if of anything within reach.
     fn kind_of(&self, word: &str, lower: &str, reach: Reach) -> Option<Kind> {
         let whole = |lower: &str| {
-            if reach == Reach::Owners && known::is_generic(lower) {
+            // `Microsoft Office` is the product, also where there is a mailbox `office@…`.
+            if reach != Reach::Everything && known::is_generic(lower) {
                 return None;
             }
             if self.named.is_person(lower) {
@@ -289,7 +289,7 @@ impl Pseudonyms {
         };
         let kind = match reach {
             Reach::Everything => kind.or_else(free),
-            Reach::Names | Reach::People | Reach::Owners => kind,
+            Reach::Names | Reach::People => kind,
         };
         match kind {
             None => word.to_string(),
@@ -342,7 +342,7 @@ impl Pseudonyms {
             || lower.ends_with("-0000-0000-c000-000000000000")
             || match reach {
                 Reach::Everything => self.named.is_kept_id(&lower),
-                Reach::Names | Reach::People | Reach::Owners => !self.named.is_id(&lower),
+                Reach::Names | Reach::People => !self.named.is_id(&lower),
             };
         if stays {
             return guid.to_string();

@@ -169,6 +169,9 @@ impl<'p> Rows<'p> {
             return text.to_string();
         }
         let says = known::says(key);
+        if is_country(key, text) {
+            return text.to_string();
+        }
         if known::is_value(text) {
             let lower = text.to_lowercase();
             if says.is_some() || !self.names.named().is_person(&lower) {
@@ -182,8 +185,7 @@ impl<'p> Rows<'p> {
         let reach = match says {
             _ if is_address => Reach::Everything,
             None => Reach::Everything,
-            Some(Says::Label) => Reach::People,
-            Some(Says::What) => Reach::Owners,
+            Some(Says::Label | Says::What) => Reach::People,
             Some(Says::How | Says::Record) => Reach::Names,
         };
         self.names.text(text, reach)
@@ -253,11 +255,17 @@ impl<'p> Rows<'p> {
             return key.to_string();
         }
         let reach = match is_key(key) {
-            true => Reach::Owners,
+            true => Reach::People,
             false => Reach::Everything,
         };
         self.names.text(key, reach)
     }
+}
+
+/// Whether a text is the code of a country, such as `DE`: logs have it under many keys, and rules compare them.
+fn is_country(key: &str, text: &str) -> bool {
+    let is_code = text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
+    is_code && (key.contains("country") || key.contains("location"))
 }
 
 /// Whether a text is a time such as `2026-05-01T08:00:00Z`, and nothing else: no number of somebody stands for a part of a second.
@@ -269,8 +277,8 @@ fn is_time(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dictionary::Dictionary;
     use super::*;
-    use crate::share::Dictionary;
 
     /// A record, as the only one of an archive.
     fn hidden(record: &str) -> String {
