@@ -42,7 +42,7 @@ pub(super) struct Args {
     archive: PathBuf,
     #[command(flatten)]
     reading: Reading,
-    /// Read nothing: say for every file what it would be taken for, and why
+    /// Add nothing: say for every file what it would be taken for, and why
     #[arg(long)]
     dry_run: bool,
     /// Pass over files that have not changed since they were read, told by path, size and time, without hashing them

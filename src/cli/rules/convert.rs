@@ -12,8 +12,9 @@ use crate::sigma::Conversion;
 
 /// Show rules as KQL
 ///
-/// Rules in Sigma, of Sentinel and of Defender become rules of coldtrail's own: a query in KQL below a header in `//` lines, which runs in
-/// Sentinel too and loads here as a file `.kql`. What has no query in KQL is named with the reason. Ends with 2 where there is something.
+/// Rules in Sigma, of Sentinel and of Defender become rules of coldtrail's own: a query in KQL below a header in `//` lines, which loads here
+/// as a file `.kql`, and runs in Sentinel too where its tables are there: `UnifiedAuditLog`, which Sigma's rules for Microsoft 365 ask, is
+/// none of Sentinel's. What has no query in KQL is named with the reason. Ends with 2 where there is something.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Rules: files or folders
