@@ -181,10 +181,13 @@ impl<'p> Rows<'p> {
         // Names of labels have a `\` between parent and child.
         let is_address = text.contains("://")
             || text.contains('@')
+            || text.starts_with('/')
             || (text.contains('\\') && says != Some(Says::Label));
         let reach = match says {
             _ if is_address => Reach::Everything,
             None => Reach::Everything,
+            // An id has digits; `anna.berg` is a name.
+            Some(Says::Record) if !text.bytes().any(|b| b.is_ascii_digit()) => Reach::Everything,
             Some(Says::Label | Says::What) => Reach::People,
             Some(Says::How | Says::Record) => Reach::Names,
         };
