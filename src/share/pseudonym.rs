@@ -193,11 +193,9 @@ impl Pseudonyms {
     /// A number of a telephone in its shape, where it has the `+` of one or its digits are somebody's.
     fn phone(&mut self, text: &str, reach: Reach) -> Option<String> {
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        let is_phone = match text.starts_with('+') && reach == Reach::Everything {
-            true => true,
-            // Digits without anything between them are a word.
-            false => digits.len() < text.len() && self.named.is_number(&digits),
-        };
+        let has_mark = text.starts_with('+') && reach == Reach::Everything;
+        // Digits without anything between them are a word.
+        let is_phone = has_mark || (digits.len() < text.len() && self.named.is_number(&digits));
         if !is_phone {
             return None;
         }

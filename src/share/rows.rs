@@ -208,7 +208,11 @@ impl<'p> Rows<'p> {
     }
 
     fn number(&mut self, number: Number) -> Number {
-        let token = self.names.number(&number.to_string());
+        // `491701234567.0` is the same number.
+        let text = number.to_string();
+        let digits = text.strip_prefix('-').unwrap_or(&text);
+        let digits = digits.strip_suffix(".0").unwrap_or(digits);
+        let token = self.names.number(digits);
         let token = token.map(|token| {
             let fits = token.parse::<u64>().or_else(|_| token[1..].parse::<u64>());
             fits.map(Number::from)
