@@ -203,6 +203,13 @@ fn place_of(path: &Path) -> PathBuf {
 
 /// The format of the files.
 fn format(path: &Path, given: Option<Shape>, is_folder: bool) -> Result<Format> {
+    // It is read again for its SHA-256, and a pipe would give nothing, for ever.
+    if !is_folder && path.exists() && !path.is_file() {
+        return Err(Error::Usage(format!(
+            "-o {}: an export is a file with its manifest beside it, and this is a device or a pipe; name a file",
+            path.display()
+        )));
+    }
     let shape = match (is_folder, given) {
         (false, given) => format_of(path, given)?,
         (true, Some(given)) => given,

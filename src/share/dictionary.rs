@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::known::{self, Named, Says};
+use super::shape::own;
 use crate::catalog::audit::is_service;
 use crate::fault::{Error, Result};
 
@@ -36,10 +37,6 @@ static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 static RUN: LazyLock<Regex> = LazyLock::new(|| own(r"[\p{Alphabetic}\p{M}\p{N}]+"));
-
-fn own(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("the pattern is written here")
-}
 
 /// Domains of Microsoft whose first part names the tenant.
 const OF_TENANTS: [&str; 4] = [

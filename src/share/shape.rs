@@ -18,7 +18,8 @@ static ENTITY: LazyLock<Regex> =
     LazyLock::new(|| own(r"(?i)&#(?:x([0-9a-f]{1,6})|([0-9]{1,7}));?"));
 static CARD: LazyLock<Regex> = LazyLock::new(|| own(r"(?i)^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$"));
 
-fn own(pattern: &str) -> Regex {
+/// A pattern of ours.
+pub(super) fn own(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the pattern is written here")
 }
 
@@ -49,6 +50,9 @@ pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
         false => Cow::Borrowed(text),
     };
     for _ in 0..ESCAPED {
+        if !plain.contains('%') {
+            break;
+        }
         let next = percent_decode_str(&plain).decode_utf8_lossy().into_owned();
         if plain == next {
             break;

@@ -644,6 +644,17 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(out.status.code(), Some(3), "a key is not replaced");
     #[cfg(unix)]
     {
+        let (code, said) = export(&[
+            "-o",
+            "/dev/stdout",
+            "-f",
+            "csv",
+            "-C",
+            "--table",
+            "SigninLogs",
+        ]);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("a pipe"), "{said}");
         let meta = fs::metadata(&key).expect("the key");
         let mode = std::os::unix::fs::PermissionsExt::mode(&meta.permissions());
         assert_eq!(mode & 0o777, 0o600);
