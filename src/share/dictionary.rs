@@ -146,7 +146,7 @@ impl Dictionary {
     }
 
     fn text(&mut self, key: &str, text: &str) {
-        if text.starts_with(['{', '['])
+        if text.trim_start().starts_with(['{', '['])
             && let Ok(json) = serde_json::from_str::<Value>(text)
         {
             return self.json(key, &json);

@@ -160,7 +160,7 @@ impl<'p> Rows<'p> {
 
     /// The value of a plain key: JSON is walked, what is harmless stays, all else is replaced.
     fn value(&mut self, key: &str, text: &str) -> String {
-        if text.starts_with(['{', '['])
+        if text.trim_start().starts_with(['{', '['])
             && let Ok(json) = serde_json::from_str::<Value>(text)
         {
             return self.json(key, json).to_string();

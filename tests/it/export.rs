@@ -490,7 +490,7 @@ fn a_manifest_says_what_a_file_is() {
 }
 
 /// Records of somebody who writes names as few do. The second is a sign-in, whose object is an application.
-const ODD: &str = r#"{"Id":"11111111-2222-4333-8444-555555555501","CreationTime":"2026-05-01T08:00:00","Operation":"FileAccessed","RecordType":6,"Workload":"SharePoint","UserType":0,"OrganizationId":"99999999-2222-4333-8444-555555555501","UserKey":"k","UserId":"anna.berg@contoso.com","ClientIP":"192.0.2.7","Application":"/Users/quentin/app","LabelAppliedBy":"Quirin","Seen":{"203.0.113.8":3},"Notes":["call +1 (425) 555-0100","card 02:22:33:44:55:66","card 02-22-33-44-55-67","from:2001:db8:1234:5678::4321","2001:db8:4321:8765::9999: denied","S-1-5-21-3623811015-1004336348-1177238915-1104","host-203-0-113-9.example.net","&#80;&#97;&#117;&#108;","%2525252570%25252561%25252575","ⒶⓃⓃⒶ"]}
+const ODD: &str = r#"{"Id":"11111111-2222-4333-8444-555555555501","CreationTime":"2026-05-01T08:00:00","Operation":"FileAccessed","RecordType":6,"Workload":"SharePoint","UserType":0,"OrganizationId":"99999999-2222-4333-8444-555555555501","UserKey":"k","UserId":"anna.berg@contoso.com","ClientIP":"192.0.2.7","Application":"/Users/quentin/app","LabelAppliedBy":"Quirin","Inner":" {\"Operation\":\"FilePreviewed\"}","Seen":{"203.0.113.8":3},"Notes":["call +1 (425) 555-0100","card 02:22:33:44:55:66","card 02-22-33-44-55-67","from:2001:db8:1234:5678::4321","2001:db8:4321:8765::9999: denied","S-1-5-21-3623811015-1004336348-1177238915-1104","host-203-0-113-9.example.net","&#80;&#97;&#117;&#108;","%2525252570%25252561%25252575","ⒶⓃⓃⒶ"]}
 {"Id":"11111111-2222-4333-8444-555555555502","CreationTime":"2026-05-01T08:01:00","Operation":"UserLoggedIn","RecordType":15,"Workload":"AzureActiveDirectory","UserType":0,"OrganizationId":"99999999-2222-4333-8444-555555555501","UserKey":"k","UserId":"anna.berg@contoso.com","ClientIP":"192.0.2.7","ApplicationId":"4345a7b9-9a63-4910-a426-35363201d503","ObjectId":"4345a7b9-9a63-4910-a426-35363201d503"}
 "#;
 
@@ -533,6 +533,8 @@ fn what_is_no_word_names_nobody_either() {
         assert!(!hidden.contains(name), "{name}: {hidden}");
     }
     assert!(!hidden.contains("pau"), "{hidden}");
+    // JSON is JSON behind a blank, too.
+    assert!(hidden.contains("FilePreviewed"), "{hidden}");
     let application = "4345a7b9-9a63-4910-a426-35363201d503";
     assert_eq!(
         hidden.matches(application).count(),
