@@ -37,8 +37,9 @@ use crate::timeline::Subject;
 /// for such that many mailboxes are called by, as in `Add member to group.` A label keeps words that only a site or a file is called by.
 ///
 /// What is not promised: that nobody can tell who it was. Times stay, and so does what was done in which order: behaviour identifies. Coordinates
-/// of places are numbers and stay. Names in labels and applications stay where nothing else of the archive has them. Look through a file before
-/// you hand it on. Rules that look for words in free text find less in it.
+/// of places are numbers and stay, and so do numbers of up to four digits in texts. Names in labels, applications, operations, results and keys of
+/// JSON stay where nothing else of the archive has them. Look through a file before you hand it on. Rules that look for words in free text find
+/// less in it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The archive
@@ -109,6 +110,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     options.timeout = args.patience.timeout;
     let session = Session::open(Source::Archive(&archive), &options)?;
     let parts = parts(args, &session, (output.as_path(), is_folder, format), ui)?;
+    apart(args, output, &parts)?;
     let manifests = parts.iter().map(|part| beside(&part.path));
     let files = parts.iter().map(|part| part.path.clone());
     for file in files.chain(manifests).chain(args.mapping.clone()) {
@@ -157,8 +159,57 @@ fn is_folder(path: &Path) -> bool {
     path.is_dir() || name.ends_with('/') || name.ends_with(std::path::MAIN_SEPARATOR)
 }
 
+/// Refuses a key or a mapping where it would be handed on with the files, or be one of them.
+fn apart(args: &Args, output: &Path, parts: &[Part]) -> Result<()> {
+    let secrets = [
+        ("--pseudonymise", &args.pseudonymise),
+        ("--mapping", &args.mapping),
+    ];
+    // A file is no folder that something lies in, but may be the same one.
+    let mut places = vec![place_of(output)];
+    places.extend(parts.iter().map(|part| place_of(&beside(&part.path))));
+    for (option, path) in secrets {
+        let Some(path) = path else { continue };
+        let secret = place_of(path);
+        if places.iter().any(|place| secret.starts_with(place)) {
+            return Err(Error::Usage(format!(
+                "{option} {}: it would be handed on with `{}`; who has it knows everybody: name another place",
+                path.display(),
+                output.display()
+            )));
+        }
+    }
+    match (&args.pseudonymise, &args.mapping) {
+        (Some(key), Some(mapping)) if place_of(key) == place_of(mapping) => {
+            Err(Error::Usage(format!(
+                "--mapping {}: the key is there; name another file",
+                mapping.display()
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A path from the root, without links as far as it is there.
+fn place_of(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut above = whole.ancestors();
+    let place = above.find_map(|part| {
+        let rest = whole.strip_prefix(part).ok()?;
+        Some(part.canonicalize().ok()?.join(rest))
+    });
+    place.unwrap_or(whole)
+}
+
 /// The format of the files.
 fn format(path: &Path, given: Option<Shape>, is_folder: bool) -> Result<Format> {
+    // It is read again for its SHA-256, and a pipe would give nothing, for ever.
+    if !is_folder && path.exists() && !path.is_file() {
+        return Err(Error::Usage(format!(
+            "-o {}: an export is a file with its manifest beside it, and this is a device or a pipe; name a file",
+            path.display()
+        )));
+    }
     let shape = match (is_folder, given) {
         (false, given) => format_of(path, given)?,
         (true, Some(given)) => given,
@@ -411,10 +462,18 @@ fn sha256(path: &Path) -> Result<String> {
     }
 }
 
-/// Writes what each token stands for.
+/// Writes what each token stands for, for its owner only.
 fn list(names: &Pseudonyms, path: &Path) -> Result<()> {
     into_file(path, |mut out| {
         let failed = |e| Error::io("write", path)(e);
+        #[cfg(unix)]
+        {
+            let file = out.get_ref();
+            if file.metadata().map_err(failed)?.is_file() {
+                let own = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+                file.set_permissions(own).map_err(failed)?;
+            }
+        }
         writeln!(out, "token,kind,original").map_err(failed)?;
         for (token, kind, original) in names.mapping() {
             writeln!(out, "{},{},{}", csv(token), csv(kind.name()), csv(original))

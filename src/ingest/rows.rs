@@ -124,11 +124,15 @@ impl<'a> Row<'a> {
         if name == EXTRA
             && let Some(members) = members(value)
         {
-            for (name, value) in members.iter().filter(|(name, _)| name != EXTRA) {
-                self.extra(name, value);
+            for (name, value) in &members {
+                self.counted(name, value);
             }
             return;
         }
+        self.counted(name, value);
+    }
+
+    fn counted(&mut self, name: &str, value: &Slot<'_>) {
         let print = match value {
             Slot::Empty => return,
             Slot::Text(text) if text.is_empty() => return,
@@ -140,7 +144,7 @@ impl<'a> Row<'a> {
         self.extra_print = self
             .extra_print
             .wrapping_add(json::mix(xxh3_128(name.as_bytes()), print));
-        self.extra_quietly(name, value);
+        self.beside(name, value);
     }
 
     /// A key beyond the known columns comes again: which value comes last is content.
@@ -153,11 +157,15 @@ impl<'a> Row<'a> {
         if name == EXTRA
             && let Some(members) = members(value)
         {
-            for (name, value) in members.iter().filter(|(name, _)| name != EXTRA) {
-                self.extra_quietly(name, value);
+            for (name, value) in &members {
+                self.beside(name, value);
             }
             return;
         }
+        self.beside(name, value);
+    }
+
+    fn beside(&mut self, name: &str, value: &Slot<'_>) {
         if self.extra.is_empty() {
             self.extra.push('{');
         } else {

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::known::{self, Named, Says};
+use super::shape::own;
 use crate::catalog::audit::is_service;
 use crate::fault::{Error, Result};
 
@@ -31,13 +32,11 @@ static URL: LazyLock<Regex> = LazyLock::new(|| own(r#"(?i)[a-z]+://([^/\s:"?#]+)
 static GUID: LazyLock<Regex> =
     LazyLock::new(|| own(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"));
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
-    own(r"(?i)[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}")
+    own(
+        r"(?i)[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?:[0-9a-f]{0,4}:){2,7}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f]{0,4})",
+    )
 });
-static RUN: LazyLock<Regex> = LazyLock::new(|| own(r"[\p{L}\p{M}\p{N}]+"));
-
-fn own(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("the pattern is written here")
-}
+static RUN: LazyLock<Regex> = LazyLock::new(|| own(r"[\p{Alphabetic}\p{M}\p{N}]+"));
 
 /// Domains of Microsoft whose first part names the tenant.
 const OF_TENANTS: [&str; 4] = [
@@ -147,7 +146,7 @@ impl Dictionary {
     }
 
     fn text(&mut self, key: &str, text: &str) {
-        if text.starts_with(['{', '['])
+        if text.trim_start().starts_with(['{', '['])
             && let Ok(json) = serde_json::from_str::<Value>(text)
         {
             return self.json(key, &json);
@@ -217,7 +216,10 @@ impl Dictionary {
             Some(Says::What | Says::Record) if !text.contains(['@', '\\']) => return,
             _ => {
                 for address in ADDRESS.find_iter(text) {
-                    self.addresses.extend(address.as_str().parse::<IpAddr>());
+                    let address = address.as_str().parse::<IpAddr>();
+                    // `::ffff:192.0.2.7` stands by itself elsewhere.
+                    let both = address.map(|address| [address, address.to_canonical()]);
+                    self.addresses.extend(both.into_iter().flatten());
                 }
             }
         }
@@ -241,8 +243,11 @@ impl Dictionary {
     }
 
     fn by_key(&mut self, key: &str, named: Named, text: &str) {
-        let ids = GUID.find_iter(text).map(|id| id.as_str().to_lowercase());
-        self.ids.extend(ids);
+        // A sign-in has the application that was signed in to as its object.
+        if named != Named::Thing {
+            let ids = GUID.find_iter(text).map(|id| id.as_str().to_lowercase());
+            self.ids.extend(ids);
+        }
         match named {
             Named::Thing => self.path(text),
             Named::Place if text.contains('.') => self.domain(text),
@@ -475,9 +480,10 @@ impl Pair {
     }
 }
 
-/// Whether a text is written as names of fields are.
+/// Whether a text is written as names of fields are. Ids and addresses are none.
 pub(super) fn is_key(text: &str) -> bool {
-    !text.is_empty()
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && !GUID.is_match(text)
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))

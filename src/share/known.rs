@@ -82,8 +82,10 @@ const HOW: &str = "application applicationname applicationdisplayname appdisplay
 /// Keys of ids of records.
 const RECORD: &str = "id recordid reportid auditid recordidentity correlationid uniquetokenidentifier requestid originalrequestid \
     intersystemsid logid rowid";
-/// What makes the value of a key with `label` in it the text of a person.
-const ABOUT_LABELS: &[&str] = &["justif", "owner", "user", "mail", "person", "comment"];
+/// What makes the value of a key with `label` in it the text or the name of a person or a file.
+const ABOUT_LABELS: &[&str] = &[
+    "justif", "owner", "user", "mail", "person", "comment", "by", "filename",
+];
 
 /// What a name is that stands under a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,6 +239,7 @@ mod tests {
         assert_eq!(says(&plain("Operation_s")), Some(Says::What));
         assert_eq!(says(&plain("OldSensitivityLabelId")), Some(Says::Label));
         assert_eq!(says(&plain("SensitivityLabelJustificationText")), None);
+        assert_eq!(says(&plain("LabelAppliedBy")), None);
         assert_eq!(named(&plain("user_id_s")), Some(Named::Person));
         assert_eq!(named("phonenumber"), Some(Named::Person));
         assert_eq!(named("account"), Some(Named::Person));

@@ -3,6 +3,7 @@
 //! - `dictionary`: who and where an archive names, collected before anything is replaced.
 //! - `known`: closed lists: words that name nobody, keys that say what happened, what kind of name stands under a key.
 //! - `pseudonym`: a key, and the tokens of words, numbers, ids and addresses.
+//! - `shape`: what names somebody by its shape alone.
 //! - `rows`: batches and the JSON inside of them, walked by key. Knows what may stay; all else is replaced.
 //!
 //! Knows nothing about files and commands.
@@ -11,6 +12,7 @@ mod dictionary;
 mod known;
 mod pseudonym;
 mod rows;
+mod shape;
 
 pub use dictionary::{Dictionary, Sizes};
 pub use pseudonym::{Kind, Pseudonyms, usable};

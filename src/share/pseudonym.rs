@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
 
-use percent_encoding::percent_decode_str;
 use regex::{Captures, Regex};
 
 use super::dictionary::Dictionary;
-use super::known;
+use super::{known, shape};
 use crate::fault::{Error, Result};
 
 /// Fewer bytes can be guessed.
@@ -19,8 +18,6 @@ const CONTEXT: &str = "coldtrail export pseudonyms v1";
 const WORD_BYTES: usize = 5;
 /// Numbers inside of text that are no longer are years, days, versions and counts, and stay unless somebody is called so.
 const SHORT_NUMBER: usize = 4;
-/// How often an address may be escaped.
-const ESCAPED: usize = 3;
 /// Parts of names of hosts that are no longer are `sts` and `mx`, which other words have as parts, too.
 const SHORT_PLACE: usize = 3;
 /// Letters of tokens of words. Without vowels, no name comes about by chance.
@@ -28,13 +25,14 @@ const LETTERS: &[u8; 16] = b"bcdfghjkmnpqrstv";
 /// Tokens that are remembered.
 const CACHED: usize = 1 << 20;
 
-/// What can be told apart in a text: an id, an address, or a run of letters and digits.
-const PIECES: &str = r"(?i)(?P<guid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})|(?P<v6>(?:[0-9a-f]{0,4}:){2,7}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f]{0,4}))|(?P<v4>[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9]{1,3}(?:-[0-9]{1,3}){3}|[0-9]{1,3}(?:_[0-9]{1,3}){3})|(?P<word>[\p{L}\p{M}\p{N}]+)";
+/// What can be told apart in a text: an id, a network card, an address, or a run of letters and digits. Numbers are taken whole.
+const PIECES: &str = r"(?i)(?P<guid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})|(?P<card>[0-9a-f]{2}(?:-[0-9a-f]{2}){5})|(?P<v6>(?:[0-9a-f]{0,4}:){2,9}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f]{0,4}))|(?P<v4>[0-9]+(?:\.[0-9]+){3}|[0-9]+(?:-[0-9]+){3}|[0-9]+(?:_[0-9]+){3})|(?P<word>[\p{Alphabetic}\p{M}\p{N}]+)";
 
 static PIECE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(PIECES).expect("the pattern is written here"));
-static RUN: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"[\p{L}\p{M}\p{N}]+").expect("the pattern is written here"));
+static RUN: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"[\p{Alphabetic}\p{M}\p{N}]+").expect("the pattern is written here")
+});
 
 /// What a token stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +49,7 @@ pub enum Kind {
     Number,
     /// The id of a user, of an object or of a tenant.
     Id,
-    /// An IP address.
+    /// An IP address, or the number of a network card.
     Address,
 }
 
@@ -158,19 +156,15 @@ impl Pseudonyms {
 
     /// The text with what may name somebody replaced. What stands between stays, so an address of mail, a path and a name keep their shape.
     pub(super) fn text(&mut self, text: &str, reach: Reach) -> String {
-        if text.contains('%') {
-            // What is escaped inside of an address is the same name as elsewhere, also where it is escaped twice.
-            let mut plain = text.to_string();
-            for _ in 0..ESCAPED {
-                plain = percent_decode_str(&plain).decode_utf8_lossy().into_owned();
-            }
-            if plain != text {
-                let replaced = self.pieces_of(&plain, reach);
-                return match replaced == plain {
-                    true => text.to_string(),
-                    false => replaced.replace(' ', "%20"),
-                };
-            }
+        // What is escaped is the same name as elsewhere.
+        let plain = shape::unescaped(text);
+        if plain != text {
+            let replaced = self.pieces_of(&plain, reach);
+            return match text.contains('%') {
+                _ if replaced == plain => text.to_string(),
+                true => replaced.replace(' ', "%20"),
+                false => replaced,
+            };
         }
         self.pieces_of(text, reach)
     }
@@ -183,6 +177,39 @@ impl Pseudonyms {
     }
 
     fn pieces_of(&mut self, text: &str, reach: Reach) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut at = 0;
+        for found in shape::PHONE.find_iter(text) {
+            if let Some(token) = self.phone(found.as_str(), reach) {
+                out.push_str(&self.others_of(&text[at..found.start()], reach));
+                out.push_str(&token);
+                at = found.end();
+            }
+        }
+        out.push_str(&self.others_of(&text[at..], reach));
+        out
+    }
+
+    /// A number of a telephone in its shape, where it has the `+` of one or its digits are somebody's.
+    fn phone(&mut self, text: &str, reach: Reach) -> Option<String> {
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        let has_mark = text.starts_with('+') && reach == Reach::Everything;
+        // Digits without anything between them are a word.
+        let is_phone = has_mark || (digits.len() < text.len() && self.named.is_number(&digits));
+        if !is_phone {
+            return None;
+        }
+        let token = self.digits(&digits, Kind::Number);
+        let mut others = token.chars();
+        let shown = text.chars().map(|c| match c.is_ascii_digit() {
+            true => others.next().unwrap_or(c),
+            false => c,
+        });
+        Some(shown.collect())
+    }
+
+    /// All but telephones.
+    fn others_of(&mut self, text: &str, reach: Reach) -> String {
         let replaced = PIECE.replace_all(text, |found: &Captures<'_>| {
             let piece = &found[0];
             if found.name("guid").is_some() {
@@ -194,6 +221,9 @@ impl Pseudonyms {
             if found.name("v4").is_some() {
                 return self.four(piece, reach);
             }
+            if found.name("card").is_some() {
+                return self.card(piece, reach);
+            }
             match piece.parse::<IpAddr>() {
                 Ok(address) => self.address(piece, address, reach),
                 Err(_) => self.no_six(piece, reach),
@@ -202,7 +232,7 @@ impl Pseudonyms {
         replaced.into_owned()
     }
 
-    /// Four numbers, which may be an address, also in the name of a host: `host-192-0-2-7`. Dates look the same and are nobody's.
+    /// Four numbers, which may be an address, also in the name of a host: `host-192-0-2-7`.
     fn four(&mut self, piece: &str, reach: Reach) -> String {
         let mark = piece.chars().find(|c| !c.is_ascii_digit()).unwrap_or('.');
         let octets: Vec<u8> = piece
@@ -216,7 +246,7 @@ impl Pseudonyms {
         if mark == '.' {
             return self.address(piece, address, reach);
         }
-        match self.named.is_address(&address) {
+        match reach == Reach::Everything || self.named.is_address(&address) {
             true => {
                 let token = self.address(piece, address, reach);
                 token.replace('.', &mark.to_string())
@@ -225,8 +255,34 @@ impl Pseudonyms {
         }
     }
 
-    /// Runs with `:` between them that are no address: times, or something before an address.
+    /// The number of a network card.
+    fn card(&mut self, piece: &str, reach: Reach) -> String {
+        if reach != Reach::Everything {
+            return self.words_of(piece, reach);
+        }
+        let lower = piece.to_ascii_lowercase().replace('-', ":");
+        let bytes = self.hash("card", lower.as_bytes());
+        let parts: Vec<String> = bytes[..6].iter().map(|b| format!("{b:02x}")).collect();
+        let mark = match piece.contains('-') {
+            true => "-",
+            false => ":",
+        };
+        self.noted(Kind::Address, &lower, parts.join(mark))
+    }
+
+    /// Runs with `:` between them that are no address as a whole: times, network cards, or something before or behind an address.
     fn no_six(&mut self, piece: &str, reach: Reach) -> String {
+        if let Some((at, address)) = shape::six(piece) {
+            let before = self.words_of(&piece[..at.start], reach);
+            let token = self.address(&piece[at.clone()], IpAddr::V6(address), reach);
+            let behind = self.words_of(&piece[at.end..], reach);
+            return format!("{before}{token}{behind}");
+        }
+        let bare = piece.trim_matches(':');
+        if shape::is_card(bare) {
+            let token = self.card(bare, reach);
+            return piece.replacen(bare, &token, 1);
+        }
         match piece.rsplit_once(':') {
             Some((before, last)) if last.contains('.') => {
                 let before = self.words_of(before, reach);

@@ -160,7 +160,7 @@ impl<'p> Rows<'p> {
 
     /// The value of a plain key: JSON is walked, what is harmless stays, all else is replaced.
     fn value(&mut self, key: &str, text: &str) -> String {
-        if text.starts_with(['{', '['])
+        if text.trim_start().starts_with(['{', '['])
             && let Ok(json) = serde_json::from_str::<Value>(text)
         {
             return self.json(key, json).to_string();
@@ -181,10 +181,13 @@ impl<'p> Rows<'p> {
         // Names of labels have a `\` between parent and child.
         let is_address = text.contains("://")
             || text.contains('@')
+            || text.starts_with('/')
             || (text.contains('\\') && says != Some(Says::Label));
         let reach = match says {
             _ if is_address => Reach::Everything,
             None => Reach::Everything,
+            // An id has digits; `anna.berg` is a name.
+            Some(Says::Record) if !text.bytes().any(|b| b.is_ascii_digit()) => Reach::Everything,
             Some(Says::Label | Says::What) => Reach::People,
             Some(Says::How | Says::Record) => Reach::Names,
         };
@@ -205,7 +208,11 @@ impl<'p> Rows<'p> {
     }
 
     fn number(&mut self, number: Number) -> Number {
-        let token = self.names.number(&number.to_string());
+        // `491701234567.0` is the same number.
+        let text = number.to_string();
+        let digits = text.strip_prefix('-').unwrap_or(&text);
+        let digits = digits.strip_suffix(".0").unwrap_or(digits);
+        let token = self.names.number(digits);
         let token = token.map(|token| {
             let fits = token.parse::<u64>().or_else(|_| token[1..].parse::<u64>());
             fits.map(Number::from)

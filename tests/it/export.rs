@@ -481,6 +481,84 @@ fn a_manifest_says_what_a_file_is() {
     assert!(hidden.contains("\"_Record\"") && !hidden.contains("draper"));
     let known = fs::read_to_string(&mapping).expect("the mapping");
     assert!(known.contains(",draper\n"), "{known}");
+    #[cfg(unix)]
+    {
+        let meta = fs::metadata(&mapping).expect("the mapping");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&meta.permissions());
+        assert_eq!(mode & 0o777, 0o600, "a mapping is its owner's");
+    }
+}
+
+/// Records of somebody who writes names as few do. The second is a sign-in, whose object is an application.
+const ODD: &str = r#"{"Id":"11111111-2222-4333-8444-555555555501","CreationTime":"2026-05-01T08:00:00","Operation":"FileAccessed","RecordType":6,"Workload":"SharePoint","UserType":0,"OrganizationId":"99999999-2222-4333-8444-555555555501","UserKey":"k","UserId":"anna.berg@contoso.com","ClientIP":"192.0.2.7","Application":"/Users/quentin/app","LabelAppliedBy":"Quirin","Inner":" {\"Operation\":\"FilePreviewed\"}","Seen":{"203.0.113.8":3},"Notes":["call +1 (425) 555-0100","card 02:22:33:44:55:66","card 02-22-33-44-55-67","from:2001:db8:1234:5678::4321","2001:db8:4321:8765::9999: denied","S-1-5-21-3623811015-1004336348-1177238915-1104","host-203-0-113-9.example.net","&#80;&#97;&#117;&#108;","%2525252570%25252561%25252575","ⒶⓃⓃⒶ"]}
+{"Id":"11111111-2222-4333-8444-555555555502","CreationTime":"2026-05-01T08:01:00","Operation":"UserLoggedIn","RecordType":15,"Workload":"AzureActiveDirectory","UserType":0,"OrganizationId":"99999999-2222-4333-8444-555555555501","UserKey":"k","UserId":"anna.berg@contoso.com","ClientIP":"192.0.2.7","ApplicationId":"4345a7b9-9a63-4910-a426-35363201d503","ObjectId":"4345a7b9-9a63-4910-a426-35363201d503"}
+"#;
+
+#[test]
+fn what_is_no_word_names_nobody_either() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let (archive, key) = (at("archive"), at("key"));
+    fs::write(at("odd.jsonl"), ODD).expect("records");
+    fs::write(&key, "0123456789abcdef0123").expect("a key");
+    ingest(Path::new(&archive), &[at("odd.jsonl").into()]);
+    let export = |name: &str, further: &[&str]| {
+        let file = at(name);
+        let mut line = vec!["export", "-a", &archive, "-o", &file];
+        line.extend(["--table", "UnifiedAuditLog"]);
+        line.extend(further);
+        let out = run(&line);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(0), "{said}");
+        fs::read_to_string(&file).expect("the export")
+    };
+    let plain = export("plain.jsonl", &[]);
+    let hidden = export("hidden.jsonl", &["--pseudonymise", &key]);
+    for name in [
+        "555-0100",
+        "02:22:33",
+        "02-22-33",
+        "5678::4321",
+        "8765::9999",
+        "21-362",
+        "203-0-113-9",
+        "203.0.113.8",
+        "&#97;&#117;",
+        "252570",
+        "ⒶⓃⓃⒶ",
+        "quentin",
+        "Quirin",
+    ] {
+        assert!(plain.contains(name), "{name}: {plain}");
+        assert!(!hidden.contains(name), "{name}: {hidden}");
+    }
+    assert!(!hidden.contains("pau"), "{hidden}");
+    // JSON is JSON behind a blank, too.
+    assert!(hidden.contains("FilePreviewed"), "{hidden}");
+    let application = "4345a7b9-9a63-4910-a426-35363201d503";
+    assert_eq!(
+        hidden.matches(application).count(),
+        plain.matches(application).count()
+    );
+}
+
+#[test]
+fn extra_columns_in_extra_columns_are_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, archive) = (
+        folder.path().join("odd.jsonl"),
+        folder.path().join("archive"),
+    );
+    let record = r#"{"TimeGenerated":"2026-05-01T08:00:00Z","Colour":"red","ExtraColumns":{"Size":"7","ExtraColumns":{"Deep":"kept"}}}"#;
+    fs::write(&file, record).expect("a record");
+    ingest(&archive, &[file]);
+    let rows = ask(
+        &archive,
+        "SELECT \"ExtraColumns\" FROM stored.\"OtherRecords\"",
+    );
+    for kept in ["red", "Size", "Deep"] {
+        assert!(rows[0].contains(kept), "{rows:?}");
+    }
 }
 
 #[test]
@@ -498,7 +576,34 @@ fn what_does_not_fit_is_refused() {
     let (file, short) = (case.at("all.csv"), case.at("short"));
     fs::write(&short, "too short").expect("a key");
     let missing = case.at("missing");
+    let within = format!("{folder}mapping.csv");
     for (line, told) in [
+        (
+            vec![
+                "-o",
+                &folder,
+                "-f",
+                "csv",
+                "--pseudonymise",
+                &key,
+                "--mapping",
+                &within,
+            ],
+            "handed on",
+        ),
+        (
+            vec![
+                "-o",
+                &file,
+                "--table",
+                "SigninLogs",
+                "--pseudonymise",
+                &key,
+                "--mapping",
+                &file,
+            ],
+            "handed on",
+        ),
         (vec!["-o", file.as_str()], "a file has one table"),
         (vec!["-o", folder.as_str()], "-f csv"),
         (
@@ -541,6 +646,17 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(out.status.code(), Some(3), "a key is not replaced");
     #[cfg(unix)]
     {
+        let (code, said) = export(&[
+            "-o",
+            "/dev/stdout",
+            "-f",
+            "csv",
+            "-C",
+            "--table",
+            "SigninLogs",
+        ]);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("a pipe"), "{said}");
         let meta = fs::metadata(&key).expect("the key");
         let mode = std::os::unix::fs::PermissionsExt::mode(&meta.permissions());
         assert_eq!(mode & 0o777, 0o600);
