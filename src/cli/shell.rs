@@ -241,6 +241,8 @@ impl Shell<'_> {
             "SQL or KQL; ; at the end of a line or an empty line sends it. .help lists the commands, .quit leaves",
         );
         loop {
+            // Tab asks the archive, too: what ended the last query is over.
+            self.stop.clear();
             let text = match editor.readline("coldtrail> ") {
                 Ok(text) => text,
                 Err(ReadlineError::Interrupted) => continue,

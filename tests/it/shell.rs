@@ -191,6 +191,10 @@ fn a_terminal_completes_remembers_and_survives_ctrl_c() {
     ]);
     // Where the query does not run yet, Ctrl-C only gives the prompt again.
     terminal.types_until(&["C-c"], "the query was ended");
+    // What was ended is over: Tab looks into the archive again.
+    terminal.types(&["CloudAppEvents | project RawEventData.Operat", "Tab"]);
+    terminal.shows("RawEventData.Operation");
+    terminal.types(&["C-c"]);
     terminal.types(&["print after = 40 + 4;", "Enter"]);
     terminal.shows("44");
     drop(terminal);
