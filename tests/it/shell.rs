@@ -90,6 +90,21 @@ fn commands_say_what_there_is_and_errors_end_a_pipe() {
     assert!(err.contains("`.tables`"), "{err}");
 }
 
+#[test]
+fn a_mark_that_windows_writes_before_a_text_is_none_of_it() {
+    let (folder, archive) = sample();
+    let file = folder.path().join("marked.sql");
+    std::fs::write(&file, "\u{feff}SELECT 6 * 7 AS answer").expect("a file");
+    let lines = format!("\u{feff}.read {}\n", file.display());
+    let (status, out, err) = piped(&archive, &lines);
+    assert_eq!(status, Some(0), "{err}");
+    assert!(out.contains("42"), "{out}");
+    let file = file.to_string_lossy();
+    let asked = crate::command_line::run(&["sql", "-a", &archive, "-F", &file]);
+    assert_eq!(asked.status.code(), Some(0), "{asked:?}");
+    assert!(String::from_utf8_lossy(&asked.stdout).contains("42"));
+}
+
 /// A terminal with a shell in it; it ends with the test.
 struct Terminal(String);
 
