@@ -20,7 +20,7 @@ use super::when::{Window, now};
 use super::{sql, tables};
 use crate::archive::Archive;
 use crate::engine::kql::Options;
-use crate::engine::output::visible;
+use crate::engine::output::{Format, visible};
 use crate::engine::{Columns, Session, Source, Stop, TimeRange};
 use crate::fault::{Error, Result, did_you_mean};
 use crate::function::value::UNIX_EPOCH_TICKS;
@@ -328,9 +328,7 @@ impl Shell<'_> {
             (".schema", table) => {
                 tables::columns(table, Some(&self.args.archive), self.global)?;
             }
-            (".mode", format) => self
-                .mode
-                .set(shape(format).map_err(|known| Error::Usage(format!(".mode: {known}")))?),
+            (".mode", format) => self.mode.set(mode(format)?),
             (".timer", "on") => self.timer.set(true),
             (".timer", "off") => self.timer.set(false),
             (".timer", _) => return Err(wrong(".timer", "on|off")),
@@ -349,9 +347,10 @@ impl Shell<'_> {
 
     /// Where the next answer goes.
     fn direct(&self, file: &str) {
-        let (file, existing) = match file.strip_prefix("-C") {
-            Some(file) => (file.trim_start(), Existing::Replaced),
-            None => (file, Existing::Kept),
+        let words = file.split_once(char::is_whitespace);
+        let (file, existing) = match words.unwrap_or((file, "")) {
+            ("-C", file) => (file.trim_start(), Existing::Replaced),
+            _ => (file, Existing::Kept),
         };
         let file = unquoted(file);
         let named = (!file.is_empty()).then(|| (PathBuf::from(file), existing));
@@ -454,6 +453,17 @@ impl Shell<'_> {
         asked?;
         self.output.replace(None);
         Ok(Then::Next)
+    }
+}
+
+/// The shape of answers that is called so.
+fn mode(format: &str) -> Result<Shape> {
+    match shape(format) {
+        Ok(Shape::Other(Format::Parquet)) => Err(Error::Usage(
+            ".mode: an answer in Parquet is a file: `.output FILE.parquet` writes the next one"
+                .into(),
+        )),
+        known => known.map_err(|known| Error::Usage(format!(".mode: {known}"))),
     }
 }
 

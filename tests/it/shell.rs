@@ -65,6 +65,15 @@ fn a_pipe_is_asked_in_both_languages() {
     let (status, _, err) = piped(&archive, &again);
     assert_eq!(status, Some(3), "{err}");
     assert!(err.contains("exists already"), "{err}");
+    let (status, _, err) = piped(&archive, ".mode parquet\n");
+    assert_eq!(status, Some(2), "{err}");
+    assert!(err.contains("`.output FILE.parquet`"), "{err}");
+    // -C is a word of its own.
+    let far = format!(".output -C{}\nprint 1;\n", file.display());
+    let (status, _, _) = piped(&archive, &far);
+    assert_ne!(status, Some(0));
+    let kept = std::fs::read_to_string(&file).expect("the answer");
+    assert_eq!(kept, written);
 }
 
 #[test]
