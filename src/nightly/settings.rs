@@ -3,7 +3,7 @@
 //! A key that nobody knows is refused. Every mistake says file, line and column and shows the line. Passwords have no key here.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -330,8 +330,12 @@ fn input_below(folder: &Path, input: &Path) -> PathBuf {
     if !is_pattern || input.is_absolute() || placed.exists() {
         return placed;
     }
-    let folder = glob::Pattern::escape(&folder.to_string_lossy());
-    Path::new(&folder).join(input)
+    // The `?` of `\\?\C:` is none of a pattern.
+    let parts = folder.components().map(|part| match part {
+        Component::Normal(name) => glob::Pattern::escape(&name.to_string_lossy()),
+        other => other.as_os_str().to_string_lossy().into_owned(),
+    });
+    parts.collect::<PathBuf>().join(input)
 }
 
 /// The error of a mistake in a configuration: its file, line and column, why, and the line.
