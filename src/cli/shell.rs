@@ -2,9 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
+use std::future::poll_fn;
 use std::io::{self, BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Instant;
 
 use rustyline::error::ReadlineError;
@@ -183,10 +185,20 @@ fn hear(stop: &Stop) -> Result<()> {
         .enable_all()
         .build()
         .map_err(Error::io("hear", "Ctrl-C"))?;
+    let mut pressed = Box::pin(tokio::signal::ctrl_c());
+    // It is heard from this look on. The reader of lines puts back, behind each line, what heard it when the line began.
+    let first = runtime.block_on(poll_fn(|context| {
+        Poll::Ready(pressed.as_mut().poll(context))
+    }));
     let listen = move || {
         runtime.block_on(async {
-            while tokio::signal::ctrl_c().await.is_ok() {
+            let mut heard = match first {
+                Poll::Ready(heard) => heard,
+                Poll::Pending => pressed.await,
+            };
+            while heard.is_ok() {
                 stop.stop();
+                heard = tokio::signal::ctrl_c().await;
             }
         });
     };
