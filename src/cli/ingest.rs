@@ -5,7 +5,7 @@ use std::time::Instant;
 use chrono_tz::Tz;
 
 use super::exit::Exit;
-use super::ui::{Ui, answer, bytes_text, count, counted, time_text};
+use super::ui::{Ui, answer, answer_if_read, bytes_text, count, counted, time_text};
 use super::when::now;
 use super::zone::zone;
 use crate::archive::Archive;
@@ -275,7 +275,7 @@ pub(super) fn read_new(
     let (summary, text) = read(archive, &found, reading, Choice::SinceLast, ui)?;
     let is_news = !summary.entries.is_empty() || !summary.watchlists.is_empty();
     if is_news || summary.is_incomplete() {
-        answer(&text)?;
+        answer_if_read(&text)?;
     }
     Ok(summary)
 }

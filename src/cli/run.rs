@@ -7,6 +7,7 @@ use super::global::Global;
 use super::outcome::{Outcome, Status};
 use super::raised::refuse_existing;
 use super::ui::{Ui, time_text};
+use super::voice::seconds;
 use super::when::{self, time};
 use crate::archive::Archive;
 use crate::fault::{Error, Result};
@@ -94,7 +95,8 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let pack = asked.rules.load()?;
-    let archive = match asked.has(Step::Ingest) {
+    // Only an ingest makes one.
+    let archive = match steps.contains(&Step::Ingest) {
         true => Archive::create(&asked.archive)?,
         false => Archive::open(&asked.archive)?,
     };
@@ -121,7 +123,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
             command: "run",
             step: Some(step.name()),
             status: done.status,
-            seconds: started.elapsed().as_secs_f64(),
+            seconds: seconds(started.elapsed()),
             counts: done.counts,
             message: done.message,
         });

@@ -2,9 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
+use std::future::poll_fn;
 use std::io::{self, BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Instant;
 
 use rustyline::error::ReadlineError;
@@ -20,7 +22,7 @@ use super::when::{Window, now};
 use super::{sql, tables};
 use crate::archive::Archive;
 use crate::engine::kql::Options;
-use crate::engine::output::visible;
+use crate::engine::output::{Format, visible};
 use crate::engine::{Columns, Session, Source, Stop, TimeRange};
 use crate::fault::{Error, Result, did_you_mean};
 use crate::function::value::UNIX_EPOCH_TICKS;
@@ -183,10 +185,20 @@ fn hear(stop: &Stop) -> Result<()> {
         .enable_all()
         .build()
         .map_err(Error::io("hear", "Ctrl-C"))?;
+    let mut pressed = Box::pin(tokio::signal::ctrl_c());
+    // It is heard from this look on. The reader of lines puts back, behind each line, what heard it when the line began.
+    let first = runtime.block_on(poll_fn(|context| {
+        Poll::Ready(pressed.as_mut().poll(context))
+    }));
     let listen = move || {
         runtime.block_on(async {
-            while tokio::signal::ctrl_c().await.is_ok() {
+            let mut heard = match first {
+                Poll::Ready(heard) => heard,
+                Poll::Pending => pressed.await,
+            };
+            while heard.is_ok() {
                 stop.stop();
+                heard = tokio::signal::ctrl_c().await;
             }
         });
     };
@@ -241,6 +253,8 @@ impl Shell<'_> {
             "SQL or KQL; ; at the end of a line or an empty line sends it. .help lists the commands, .quit leaves",
         );
         loop {
+            // Tab asks the archive, too: what ended the last query is over.
+            self.stop.clear();
             let text = match editor.readline("coldtrail> ") {
                 Ok(text) => text,
                 Err(ReadlineError::Interrupted) => continue,
@@ -326,9 +340,7 @@ impl Shell<'_> {
             (".schema", table) => {
                 tables::columns(table, Some(&self.args.archive), self.global)?;
             }
-            (".mode", format) => self
-                .mode
-                .set(shape(format).map_err(|known| Error::Usage(format!(".mode: {known}")))?),
+            (".mode", format) => self.mode.set(mode(format)?),
             (".timer", "on") => self.timer.set(true),
             (".timer", "off") => self.timer.set(false),
             (".timer", _) => return Err(wrong(".timer", "on|off")),
@@ -347,9 +359,10 @@ impl Shell<'_> {
 
     /// Where the next answer goes.
     fn direct(&self, file: &str) {
-        let (file, existing) = match file.strip_prefix("-C") {
-            Some(file) => (file.trim_start(), Existing::Replaced),
-            None => (file, Existing::Kept),
+        let words = file.split_once(char::is_whitespace);
+        let (file, existing) = match words.unwrap_or((file, "")) {
+            ("-C", file) => (file.trim_start(), Existing::Replaced),
+            _ => (file, Existing::Kept),
         };
         let file = unquoted(file);
         let named = (!file.is_empty()).then(|| (PathBuf::from(file), existing));
@@ -452,6 +465,17 @@ impl Shell<'_> {
         asked?;
         self.output.replace(None);
         Ok(Then::Next)
+    }
+}
+
+/// The shape of answers that is called so.
+fn mode(format: &str) -> Result<Shape> {
+    match shape(format) {
+        Ok(Shape::Other(Format::Parquet)) => Err(Error::Usage(
+            ".mode: an answer in Parquet is a file: `.output FILE.parquet` writes the next one"
+                .into(),
+        )),
+        known => known.map_err(|known| Error::Usage(format!(".mode: {known}"))),
     }
 }
 

@@ -69,7 +69,11 @@ pub(super) fn text_of(query: Option<&str>, file: Option<&Path>) -> Result<String
         (None, Some(path)) if path.as_os_str() == "-" => {
             io::read_to_string(io::stdin()).map_err(Error::io("read", "standard input"))
         }
-        (None, Some(path)) => std::fs::read_to_string(path).map_err(Error::io("read", path)),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+            // What Windows writes before a text is none of it.
+            Ok(text.trim_start_matches('\u{feff}').to_string())
+        }
         (None, None) => Ok(String::new()),
     }
 }

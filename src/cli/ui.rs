@@ -149,6 +149,14 @@ pub(super) fn is_broken_pipe(error: &Error) -> bool {
     matches!(error, Error::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe)
 }
 
+/// Writes an answer that is kept elsewhere, too: work goes on where nobody reads it any more.
+pub(super) fn answer_if_read(text: &str) -> crate::fault::Result<()> {
+    match answer(text) {
+        Err(e) if is_broken_pipe(&e) => Ok(()),
+        outcome => outcome,
+    }
+}
+
 /// How wide the terminal is that stdout goes to; nothing when it goes elsewhere.
 pub(super) fn columns() -> Option<usize> {
     /// What a terminal has that does not say it, and the least that anything can be laid out for.

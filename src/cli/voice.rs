@@ -125,7 +125,8 @@ fn object(level: Level, command: &str, message: &str, fields: Fields) -> String 
 
 /// Writes a line to stderr. Where nobody reads it any more, the exit code still says how the run ended.
 fn tell_stderr(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    // In one piece: two runs may write to the same file.
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Seconds as machines get them: to the thousandth.

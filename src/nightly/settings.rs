@@ -3,7 +3,7 @@
 //! A key that nobody knows is refused. Every mistake says file, line and column and shows the line. Passwords have no key here.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -235,7 +235,8 @@ impl Settings {
         let below = |path: &mut PathBuf| *path = folder.join(&*path);
         below(&mut self.archive);
         if let Some(ingest) = &mut self.ingest {
-            ingest.inputs.get_mut().iter_mut().for_each(below);
+            let inputs = ingest.inputs.get_mut().iter_mut();
+            inputs.for_each(|input| *input = input_below(folder, input));
         }
         if let Some(hunt) = &mut self.hunt {
             for rules in hunt.rules.get_mut() {
@@ -320,6 +321,21 @@ impl NotifyStep {
             _ => Ok(()),
         }
     }
+}
+
+/// An input below a folder. The name of the folder is no part of a pattern, whatever letters it has.
+fn input_below(folder: &Path, input: &Path) -> PathBuf {
+    let placed = folder.join(input);
+    let is_pattern = input.to_string_lossy().contains(['*', '?', '[']);
+    if !is_pattern || input.is_absolute() || placed.exists() {
+        return placed;
+    }
+    // The `?` of `\\?\C:` is none of a pattern.
+    let parts = folder.components().map(|part| match part {
+        Component::Normal(name) => glob::Pattern::escape(&name.to_string_lossy()),
+        other => other.as_os_str().to_string_lossy().into_owned(),
+    });
+    parts.collect::<PathBuf>().join(input)
 }
 
 /// The error of a mistake in a configuration: its file, line and column, why, and the line.

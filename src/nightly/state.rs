@@ -57,11 +57,17 @@ impl StepState {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(StepState::default()),
             Err(e) => return Err(Error::io("read", &path)(e)),
         };
-        let damaged = |why: &str| Error::Damaged(format!("`{NIGHTLY}/{step}.json`: {why}"));
-        let state: StepState =
-            serde_json::from_slice(&bytes).map_err(|e| damaged(&e.to_string()))?;
+        let unusable = |reason: String| Error::Unusable {
+            path: path.clone(),
+            reason,
+        };
+        let state: StepState = serde_json::from_slice(&bytes).map_err(|e| {
+            unusable(format!(
+                "{e}: without this file, the step does everything once more"
+            ))
+        })?;
         if state.form > FORM {
-            return Err(damaged("a newer version of coldtrail wrote it"));
+            return Err(unusable("a newer version of coldtrail wrote it".into()));
         }
         Ok(state)
     }
@@ -97,8 +103,12 @@ impl StepState {
     /// # Errors
     /// When it cannot be written.
     pub fn finish(&mut self, archive: &Archive, step: &str, depends: &str) -> Result<()> {
+        if self.depends != depends {
+            // With what it depended on before.
+            self.treated.clear();
+            self.depends = depends.into();
+        }
         self.treated.extend(self.intent.take().unwrap_or_default());
-        self.depends = depends.into();
         self.write(archive, step)
     }
 

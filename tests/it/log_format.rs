@@ -217,6 +217,36 @@ fn a_mistake_is_an_object_too() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_line_is_written_in_one_piece_so_that_runs_may_share_a_file() {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixDatagram;
+    let folder = prepared();
+    // What is written at once is read at once.
+    let (ours, theirs) = UnixDatagram::pair().expect("a pair");
+    let status = Command::new(env!("CARGO_BIN_EXE_coldtrail"))
+        .args(["sql", "-a", "nowhere", "SELECT 1", "--log-format", "json"])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::from(OwnedFd::from(theirs)))
+        .status()
+        .expect("it runs");
+    assert_eq!(status.code(), Some(3));
+    ours.set_nonblocking(true).expect("it can be set");
+    let mut bytes = [0; 4096];
+    let mut pieces = 0;
+    while let Ok(length) = ours.recv(&mut bytes)
+        && length > 0
+    {
+        let piece = String::from_utf8_lossy(&bytes[..length]);
+        assert!(piece.starts_with('{') && piece.ends_with("}\n"), "{piece}");
+        pieces += 1;
+    }
+    assert_eq!(pieces, 3);
+}
+
 #[test]
 fn people_are_told_as_before() {
     let folder = prepared();

@@ -309,6 +309,91 @@ fn a_step_that_fails_is_said_and_the_next_run_tries_again() {
 }
 
 #[test]
+fn what_came_after_the_moment_of_a_run_stays_new() {
+    let whole = Night::of(&["ual-portal", "rms", "watchlists"], SHORT);
+    whole.done();
+    let wanted = whole.alerts();
+    let night = Night::of(&["ual-portal", "rms", "watchlists"], SHORT);
+    let file = text(&night.at("coldtrail.toml"));
+    let early = run(&["run", "-c", &file, "--at", "2026-05-01"]);
+    assert_eq!(early.status.code(), Some(0), "{early:?}");
+    let said = night.done();
+    assert!(!said.contains("hunt: nothing new"), "{said}");
+    assert!(night.alerts().is_superset(&wanted), "{said}");
+    assert!(night.done().ends_with("nothing to do\n"));
+}
+
+#[test]
+fn a_run_goes_on_where_nobody_reads_its_answer() {
+    let night = Night::of(&["ual-portal", "watchlists"], SHORT);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_coldtrail"))
+        .args(["run", "--at", "2026-07-01", "-c"])
+        .arg(night.at("coldtrail.toml"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    drop(child.stdout.take());
+    let out = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(0), "{said}");
+    assert!(!said.contains("failed"), "{said}");
+    assert!(!night.alerts().is_empty(), "{said}");
+    assert!(night.done().ends_with("nothing to do\n"));
+}
+
+#[test]
+fn only_an_ingest_makes_an_archive() {
+    let night = Night::of(&["rms"], SHORT);
+    let (code, _, said) = night.run(&["--only", "hunt"]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("is not an archive"), "{said}");
+    assert!(!night.at("archive").exists());
+}
+
+#[test]
+fn a_note_that_is_damaged_is_named_and_may_be_deleted() {
+    let night = Night::of(&["rms", "watchlists"], SHORT);
+    night.done();
+    let note = night.at("archive/_nightly/hunt.json");
+    fs::write(&note, "").expect("a file");
+    let (code, _, said) = night.run(&[]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("hunt.json"), "{said}");
+    assert!(said.contains("without this file, the step"), "{said}");
+    fs::remove_file(&note).expect("the file");
+    assert!(night.done().contains(", all events\n"));
+}
+
+#[test]
+fn where_rules_are_read_and_what_folders_are_called_changes_nothing() {
+    let night = Night::of(&["rms"], "");
+    let place = night.at("case [1]");
+    fs::create_dir_all(place.join("my-rules")).expect("a folder");
+    fs::rename(night.at("exports"), place.join("exports")).expect("a folder");
+    let rule = "/*\nid: any-event\nname: Any\nseverity: Low\nqueryPeriod: 1d\n*/\n\
+                SELECT \"TimeGenerated\", \"UserId\" FROM LabelEvents";
+    fs::write(place.join("my-rules/any.sql"), rule).expect("a rule");
+    let settings = "archive = \"archive\"\n[ingest]\ninputs = [\"exports/*/*.log\"]\n\
+                    [hunt]\nrules = [\"my-rules\"]\n";
+    fs::write(place.join("coldtrail.toml"), settings).expect("a configuration");
+    let said_in = |folder: &Path, file: &str| {
+        let out = Command::new(env!("CARGO_BIN_EXE_coldtrail"))
+            .args(["run", "--at", "2026-07-01", "-c", file])
+            .current_dir(folder)
+            .output()
+            .expect("the binary runs");
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(0), "{said}");
+        said
+    };
+    let said = said_in(&place, &text(&place.join("coldtrail.toml")));
+    assert!(said.contains("ingest: 1 file, "), "{said}");
+    let said = said_in(&place, "coldtrail.toml");
+    assert!(said.ends_with("nothing to do\n"), "{said}");
+}
+
+#[test]
 fn a_dry_run_says_what_would_be_done_and_changes_nothing() {
     let night = Night::of(&["rms", "watchlists"], WHOLE);
     let all = || bytes_of(night.0.path());

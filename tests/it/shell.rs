@@ -65,6 +65,15 @@ fn a_pipe_is_asked_in_both_languages() {
     let (status, _, err) = piped(&archive, &again);
     assert_eq!(status, Some(3), "{err}");
     assert!(err.contains("exists already"), "{err}");
+    let (status, _, err) = piped(&archive, ".mode parquet\n");
+    assert_eq!(status, Some(2), "{err}");
+    assert!(err.contains("`.output FILE.parquet`"), "{err}");
+    // -C is a word of its own.
+    let far = format!(".output -C{}\nprint 1;\n", file.display());
+    let (status, _, _) = piped(&archive, &far);
+    assert_ne!(status, Some(0));
+    let kept = std::fs::read_to_string(&file).expect("the answer");
+    assert_eq!(kept, written);
 }
 
 #[test]
@@ -88,6 +97,21 @@ fn commands_say_what_there_is_and_errors_end_a_pipe() {
     let (status, _, err) = piped(&archive, ".tabels\n");
     assert_eq!(status, Some(2), "{err}");
     assert!(err.contains("`.tables`"), "{err}");
+}
+
+#[test]
+fn a_mark_that_windows_writes_before_a_text_is_none_of_it() {
+    let (folder, archive) = sample();
+    let file = folder.path().join("marked.sql");
+    std::fs::write(&file, "\u{feff}SELECT 6 * 7 AS answer").expect("a file");
+    let lines = format!("\u{feff}.read {}\n", file.display());
+    let (status, out, err) = piped(&archive, &lines);
+    assert_eq!(status, Some(0), "{err}");
+    assert!(out.contains("42"), "{out}");
+    let file = file.to_string_lossy();
+    let asked = crate::command_line::run(&["sql", "-a", &archive, "-F", &file]);
+    assert_eq!(asked.status.code(), Some(0), "{asked:?}");
+    assert!(String::from_utf8_lossy(&asked.stdout).contains("42"));
 }
 
 /// A terminal with a shell in it; it ends with the test.
@@ -191,6 +215,10 @@ fn a_terminal_completes_remembers_and_survives_ctrl_c() {
     ]);
     // Where the query does not run yet, Ctrl-C only gives the prompt again.
     terminal.types_until(&["C-c"], "the query was ended");
+    // What was ended is over: Tab looks into the archive again.
+    terminal.types(&["CloudAppEvents | project RawEventData.Operat", "Tab"]);
+    terminal.shows("RawEventData.Operation");
+    terminal.types(&["C-c"]);
     terminal.types(&["print after = 40 + 4;", "Enter"]);
     terminal.shows("44");
     drop(terminal);

@@ -4,7 +4,7 @@ use crate::case::Case;
 use crate::cli::exit::Exit;
 use crate::cli::global::Global;
 use crate::cli::remarks::tell_slow;
-use crate::cli::ui::{self, Ui, answer, counted, time_text};
+use crate::cli::ui::{self, Ui, answer_if_read, counted, time_text};
 use crate::cli::waiting::Waiting;
 use crate::fault::Result;
 use crate::notify::denied::{self, KIND, Unowned};
@@ -83,7 +83,7 @@ fn for_the_team(unowned: &[Unowned], ui: &Ui) -> Result<()> {
         })
         .collect();
     let header = ["owner", "document", "denied", "attempts", "last"];
-    answer(&format!(
+    answer_if_read(&format!(
         "\nfor the security team, as no owner can be told:\n{}",
         ui::table(&header, &rows, &[3])
     ))?;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::login::login;
 use crate::archive::Archive;
 use crate::cli::exit::Exit;
-use crate::cli::ui::{self, Ui, answer, counted};
+use crate::cli::ui::{self, Ui, answer_if_read, counted};
 use crate::fault::{Error, Result};
 use crate::notify::deliver::{Carrier, Taken, deliver};
 use crate::notify::letter::{Addressed, Letter, Sender};
@@ -196,7 +196,7 @@ impl Sending {
             );
         }
         if !rows.is_empty() {
-            answer(&ui::table(
+            answer_if_read(&ui::table(
                 &["to", "about", "what became of it"],
                 &rows,
                 &[],

@@ -59,7 +59,7 @@ pub(super) struct Rules {
     pub(super) level: Severity,
     fail_on: Option<Severity>,
     ignore_missing: bool,
-    timeout: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
     functions: Option<PathBuf>,
     external: Option<PathBuf>,
     geoip: Option<PathBuf>,

@@ -9,7 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::global::Global;
 use crate::cli::notify::Sending;
 use crate::cli::outcome::Status;
-use crate::cli::ui::{Ui, answer, columns, counted, time_text};
+use crate::cli::ui::{Ui, answer_if_read, columns, counted, time_text};
 use crate::cli::{archive, cost, hunt, indicators, ingest, notify, report};
 use crate::fault::Result;
 use crate::hunt::{Choice, Window, reach};
@@ -17,7 +17,7 @@ use crate::nightly::depends::Depends;
 use crate::nightly::settings::CostStep;
 use crate::nightly::state::{Open, StepState};
 use crate::notify::sent::{Sent, State};
-use crate::rules::Pack;
+use crate::rules::{Pack, Place, Rule};
 
 /// A run under way.
 pub(super) struct Night<'a> {
@@ -155,8 +155,16 @@ impl<'a> Night<'a> {
         let mut depends = Depends::default()
             .on(VERSION)
             .on(&format!("{:?}", rules.level))
-            .on(&format!("{:?}", self.pack.rules))
+            .on(&format!("{:?}", rules.timeout))
             .on_files(&self.archive.root().join(WATCHLISTS))?;
+        for rule in &self.pack.rules {
+            // Where it was read depends on the folder in which the command is called.
+            let rule = Rule {
+                place: Place::default(),
+                ..rule.clone()
+            };
+            depends = depends.on(&format!("{rule:?}"));
+        }
         for file in rules.files() {
             depends = depends.on_files(file)?;
         }
@@ -193,7 +201,11 @@ impl<'a> Night<'a> {
             self.ui
                 .say(&format!("{name}: an earlier run did not end this step"));
         }
-        let ids = news.open.ids.clone();
+        // What came after the moment of the run was not seen, and stays new.
+        let last = |id: &i64| news.ledger.entry(*id)?.times.map(|(_, last)| last);
+        let is_seen =
+            |id: &i64| last(id).is_none_or(|last| self.asked.at.is_none_or(|at| last <= at));
+        let ids = news.open.ids.iter().copied().filter(is_seen).collect();
         news.state.begin(self.archive, step.name(), ids)?;
         let done = act(&news)?;
         if done.status != Status::Failed {
@@ -236,7 +248,7 @@ impl<'a> Night<'a> {
         let window = &hunting.window;
         Keep::new_ones().swept(self.archive, &session, &mut hunt, window, self.ui)?;
         if !hunt.findings.is_empty() {
-            answer(&hunt::describe(&hunt, columns()))?;
+            answer_if_read(&hunt::describe(&hunt, columns()))?;
         }
         let (new, known) = match &hunt.alerts {
             Some(tally) => (tally.new as u64, tally.known as u64),

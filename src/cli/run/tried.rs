@@ -18,7 +18,7 @@ pub(super) fn tell(
     (global, ui): (&Global, &Ui),
 ) -> Result<()> {
     // Only an ingest makes one.
-    let archive = match asked.has(Step::Ingest) && !Archive::exists(&asked.archive) {
+    let archive = match steps.contains(&Step::Ingest) && !Archive::exists(&asked.archive) {
         true => None,
         false => Some(Archive::open_to_ask(&asked.archive)?),
     };

@@ -50,6 +50,11 @@ impl Pieces {
     /// Takes a line and gives what it completes.
     pub(super) fn line(&mut self, line: &str) -> Vec<Piece> {
         let is_first = self.waiting.trim().is_empty();
+        // What Windows writes before a text is none of it.
+        let line = match is_first {
+            true => line.trim_start_matches('\u{feff}'),
+            false => line,
+        };
         if is_first && line.trim_start().starts_with('.') {
             self.waiting.clear();
             return vec![Piece::Dot(line.trim().to_string())];
