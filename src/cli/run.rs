@@ -109,6 +109,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let night = Night::new(&asked, (&archive, pack), args.again, (global, ui));
     let mut exit = Exit::Done;
     let mut idle = true;
+    let mut counts = Vec::new();
     for step in steps {
         let started = Instant::now();
         // An ingest that failed may have left nothing to go on with.
@@ -119,6 +120,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         let done = done.unwrap_or_else(|e| failed(e, global, ui));
         exit = exit.and(done.exit);
         idle &= done.status == Status::Nothing;
+        counts.extend(done.counts.iter().copied());
         ui.outcome(&Outcome {
             command: "run",
             step: Some(step.name()),
@@ -128,6 +130,9 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
             message: done.message,
         });
     }
+    // Rules of a hunt, of mails and of a report are not so many rules together.
+    ui.count_anew();
+    ui.counts(&counts);
     if idle {
         ui.say("nothing to do");
     }

@@ -79,6 +79,14 @@ impl Ui {
         }
     }
 
+    /// Forgets what was counted so far: a run of several steps says the counts of each.
+    pub(super) fn count_anew(&self) {
+        self.counts
+            .lock()
+            .expect("no panic while it is held")
+            .clear();
+    }
+
     /// What was counted so far.
     pub(super) fn counted(&self) -> Vec<(&'static str, u64)> {
         self.counts

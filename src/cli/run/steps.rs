@@ -297,7 +297,13 @@ impl<'a> Night<'a> {
         }
         let mut exit = Exit::Done;
         for args in &wanted {
-            exit = exit.and(notify::run(args, self.global, self.ui)?);
+            // What one kind of mail lacks keeps no other back.
+            let told = notify::run(args, self.global, self.ui).unwrap_or_else(|e| {
+                let e = self.global.placed(e);
+                self.ui.error(&e);
+                Exit::of(&e)
+            });
+            exit = exit.and(told);
         }
         let mails = self.mails()?.saturating_sub(before);
         let message = match exit {
