@@ -141,6 +141,6 @@ mod tests {
         let done = StepState::of(&archive, "hunt").expect("a state");
         assert!(!done.is_cut_off());
         assert_eq!(done.treated, BTreeSet::from([1, 2]));
-        Archive::open(archive.root()).expect("the archive takes the folder");
+        Archive::create(archive.root()).expect("the archive takes the folder");
     }
 }
