@@ -109,7 +109,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let night = Night::new(&asked, (&archive, pack), args.again, (global, ui));
     let mut exit = Exit::Done;
     let mut idle = true;
-    let mut counts = Vec::new();
+    let (mut counts, mut worked) = (Vec::new(), 0);
     for step in steps {
         let started = Instant::now();
         // An ingest that failed may have left nothing to go on with.
@@ -120,6 +120,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         let done = done.unwrap_or_else(|e| failed(e, global, ui));
         exit = exit.and(done.exit);
         idle &= done.status == Status::Nothing;
+        worked += u64::from(done.status == Status::Done);
         counts.extend(done.counts.iter().copied());
         ui.outcome(&Outcome {
             command: "run",
@@ -132,6 +133,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     }
     // Rules of a hunt, of mails and of a report are not so many rules together.
     ui.count_anew();
+    ui.counts(&[("steps_done", worked)]);
     ui.counts(&counts);
     if idle {
         ui.say("nothing to do");
