@@ -22,7 +22,9 @@
 //! | [`report`] | all that an archive shows as one page, as sheets and as data; findings, alerts and incidents for programs |
 //! | [`indicators`] | what findings and denials name, as STIX 2.1, tiIndicator and CSV |
 //! | [`labels`] | the labels of an archive: their names and ranks, how often events name them, what happened to those of a document |
+//! | [`share`] | rows to hand on, in which nobody is named |
 //! | [`timeline`] | events of all tables in the order of time, each with a line for people |
+//! | [`nightly`] | what a nightly run is asked to do, what its steps have treated, and the lock against a second one |
 //! | [`cli`] | the only place that knows arguments, the terminal, the clock and exit codes |
 //!
 //! # The path of a record
@@ -83,11 +85,13 @@ pub mod indicators;
 pub mod ingest;
 pub mod kql;
 pub mod labels;
+pub mod nightly;
 pub mod notify;
 pub mod progress;
 pub mod proof;
 pub mod report;
 pub mod rules;
+pub mod share;
 pub mod sigma;
 pub mod text;
 pub mod timeline;

@@ -24,6 +24,8 @@ pub struct Lock {
 pub const WATCHLISTS: &str = "watchlists";
 /// Folder of the list of notices that were sent.
 pub const NOTICES: &str = "_notices";
+/// Folder of the states of a nightly run's steps.
+pub const NIGHTLY: &str = "_nightly";
 /// File with the commit that is under way, below [`STAGING`](store::STAGING).
 pub(super) const PLAN: &str = "commit.json";
 /// File that keeps other ingests out.
@@ -240,7 +242,22 @@ impl Archive {
     /// # Errors
     /// When that fails.
     pub fn sync_notices(&self) -> Result<()> {
-        store::sync_folder(&self.root.join(NOTICES))?;
+        self.sync_below(NOTICES)
+    }
+
+    /// Writes a file of a nightly run: there whole or as it was before, and on the disk when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_nightly(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.root.join(NIGHTLY).join(name);
+        store::write_whole(&path, [bytes], store::Existing::Replace)
+            .map_err(Error::io("write", &path))?;
+        self.sync_below(NIGHTLY)
+    }
+
+    fn sync_below(&self, name: &str) -> Result<()> {
+        store::sync_folder(&self.root.join(name))?;
         store::sync_folder(&self.root)
     }
 
@@ -265,6 +282,7 @@ pub fn is_known(name: &str) -> bool {
             store::KEYS,
             WATCHLISTS,
             NOTICES,
+            NIGHTLY,
         ]
         .contains(&name)
         || catalog().stored_table(name).is_some_and(|t| t.name == name)

@@ -93,6 +93,15 @@ pub(super) struct Keep {
 }
 
 impl Keep {
+    /// Stores what is new, and shows nothing else.
+    pub(super) fn new_ones() -> Keep {
+        Keep {
+            store: true,
+            new_only: true,
+            incidents: false,
+        }
+    }
+
     /// Opens the archive: to write into it where that is wanted.
     pub(super) fn open(&self, path: &Path) -> Result<Archive> {
         match self.store {
@@ -134,6 +143,7 @@ impl Keep {
         let concluded = conclude(archive, sifted, rows, keeping, now, &bar);
         bar.done();
         let concluded = concluded?;
+        ui.counts(&[("new_alerts", concluded.tally.new as u64)]);
         for line in concluded.tally.lines() {
             ui.say(&visible(&line));
         }
@@ -304,7 +314,7 @@ fn show(args: &Show, global: &Global) -> Result<Exit> {
         return Err(Error::Usage(match rows.len() {
             0 => format!("no stored alert has an id that begins with `{}`", args.id),
             n => format!(
-                "{n} stored alerts have an id that begins with `{}`",
+                "{n} stored alerts have an id that begins with `{}`: more of it names one",
                 args.id
             ),
         }));

@@ -9,6 +9,7 @@ use super::global::Global;
 use super::raised::refuse_existing;
 use super::report::{Found, heading, put_with};
 use super::ui::{self, Ui, answer};
+use super::waiting::Waiting;
 use super::zone::zone;
 use super::{hunt, ingest};
 use crate::archive::Archive;
@@ -64,6 +65,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     // Nothing is stored, but what is excluded from a hunt is excluded here.
     let window = &args.hunting.window;
     Keep::default().swept(&archive, &session, &mut hunt, window, ui)?;
+    ui.counts(&[("findings", hunt.findings.len() as u64)]);
     // The report is made of another one, and both would hold memory.
     drop(session);
     let zone = args.show_tz.or(args.reading.zone());
@@ -81,10 +83,12 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         users: &[],
         inside: &[],
     };
+    let waiting = Waiting::begin(ui, "writing the report");
     let data = found.data(&heading, global)?;
     put_with(Some(&results[2]), |out, place| {
         html(&data, None, out, place)
     })?;
+    drop(waiting);
     ui.say(&format!("\nreport: {}", results[2].display()));
     Ok(ingest::exit(&summary).and(hunt::exit(&hunt, &args.hunting)))
 }

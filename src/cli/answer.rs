@@ -297,6 +297,7 @@ impl Answer {
             }
         }
         seen.waiting = None;
+        ui.counts(&[("rows", seen.rows)]);
         tell_absence(session, asked, &seen, ui);
         Ok(())
     }

@@ -45,7 +45,7 @@ struct Compact {
 }
 
 /// A hundred years: more is a mistake.
-const MOST_DAYS: i64 = 36_500;
+pub(super) const MOST_DAYS: i64 = 36_500;
 const DAY_MICROS: i64 = 24 * 3600 * 1_000_000;
 
 /// Derive LabelEvents again from the events
@@ -85,7 +85,9 @@ fn rebuild(args: &Rebuild, ui: &Ui) -> Result<Exit> {
     let bar = ui.progress();
     let done = derived::rebuild(&archive, now(), &bar);
     bar.done();
-    answer(&format!("{LABEL_EVENTS}: {}\n", counted(done?, "row")))?;
+    let rows = done?;
+    ui.counts(&[("rows", rows)]);
+    answer(&format!("{LABEL_EVENTS}: {}\n", counted(rows, "row")))?;
     Ok(Exit::Done)
 }
 
@@ -95,6 +97,7 @@ fn repair(args: &Repair, ui: &Ui) -> Result<Exit> {
     let done = repair::repair(&archive, now(), &bar);
     bar.done();
     let done = done?;
+    ui.counts(&[("repairs", done.told.len() as u64)]);
     let lines: String = done
         .told
         .iter()
@@ -110,13 +113,24 @@ fn repair(args: &Repair, ui: &Ui) -> Result<Exit> {
     })
 }
 
+/// Merges small files, and deletes those that were replaced so many days ago.
+pub(super) fn merge(archive: &Archive, days: u32, ui: &Ui) -> Result<compact::Outcome> {
+    let bar = ui.progress();
+    let retention = i64::from(days) * DAY_MICROS;
+    let done = compact::compact(archive, now(), retention, &bar);
+    bar.done();
+    done
+}
+
 fn compact(args: &Compact, ui: &Ui) -> Result<Exit> {
     let archive = Archive::open(&args.archive)?;
-    let bar = ui.progress();
-    let retention = i64::from(args.retention) * DAY_MICROS;
-    let done = compact::compact(&archive, now(), retention, &bar);
-    bar.done();
-    let done = done?;
+    let done = merge(&archive, args.retention, ui)?;
+    let files = || done.merged.iter().map(|c| c.files);
+    ui.counts(&[
+        ("files_merged", files().map(|(from, _)| from as u64).sum()),
+        ("files_written", files().map(|(_, into)| into as u64).sum()),
+        ("files_deleted", done.deleted),
+    ]);
     if done.deleted > 0 {
         let files = counted(done.deleted, "file");
         ui.say(&format!("deleted {files} that had been replaced"));

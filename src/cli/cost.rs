@@ -1,8 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::answer::text_into_file;
 use super::exit::Exit;
 use super::global::Global;
 use super::ui::{Ui, answer, bytes_text, count, counted, table};
@@ -19,6 +21,9 @@ use crate::engine::{Session, Source, output};
 use crate::fault::Result;
 use crate::function::value::UNIX_EPOCH_TICKS;
 use crate::rules;
+
+/// Operations that are shown where nobody says how many.
+const TOP: usize = 20;
 
 /// Show what the events would weigh and cost in Sentinel
 ///
@@ -46,7 +51,7 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "RULES")]
     rules: Vec<PathBuf>,
     /// Operations to show, the heaviest first; csv and json have all
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = TOP)]
     top: usize,
     /// One line a day, too
     #[arg(long)]
@@ -80,10 +85,15 @@ struct Group<'w> {
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     // clap asks for it unless the example is wanted.
-    let Some(path) = &args.archive else {
-        answer(prices::EXAMPLE)?;
-        return Ok(Exit::Done);
-    };
+    match &args.archive {
+        None => answer(prices::EXAMPLE)?,
+        Some(path) => answer(&weighed(args, path, global, ui)?)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// What events weigh, as a text in the format that is asked for.
+fn weighed(args: &Args, path: &Path, global: &Global, ui: &Ui) -> Result<String> {
     let prices = args.prices.as_deref().map(Prices::read).transpose()?;
     let pack = rules::load_to_run(&args.rules)?;
     let refused = pack.entries.iter().filter(|e| e.refusal().is_some());
@@ -112,12 +122,13 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         disk: disk(&archive.snapshot()?),
     };
     drop(waiting);
+    let records = weighed.weights.iter().map(|weight| weight.records);
+    ui.counts(&[("records", records.sum())]);
     let text = match args.format.as_str() {
         "json" => output::harmless(&format!("{:#}\n", weighed.json())),
         "csv" => weighed.csv(),
         _ => weighed.text(args.top, args.days),
     };
-    answer(&text)?;
     for name in weighed.strangers() {
         ui.warn(&format!(
             "the price list puts `{name}` on a plan: no record of such a table is weighed"
@@ -126,7 +137,31 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     for (id, why) in &weighed.readers.unread {
         ui.warn(&format!("what rule `{id}` reads is not known: {why}"));
     }
-    Ok(Exit::Done)
+    Ok(text)
+}
+
+/// Writes what the events of an archive weigh, and cost where there are prices, into a file; its extension says the format: .csv, .json, else a table.
+pub(super) fn write(
+    archive: &Path,
+    (rules, prices): (Vec<PathBuf>, Option<PathBuf>),
+    file: &Path,
+    global: &Global,
+    ui: &Ui,
+) -> Result<()> {
+    let extension = file.extension().and_then(OsStr::to_str);
+    let known = |extension: &&str| matches!(*extension, "csv" | "json");
+    let format = extension.filter(known).unwrap_or("table");
+    let args = Args {
+        archive: None,
+        prices,
+        example_prices: false,
+        rules,
+        top: TOP,
+        days: false,
+        format: format.into(),
+        window: Window::default(),
+    };
+    text_into_file(file, &weighed(&args, archive, global, ui)?)
 }
 
 impl Weighed {

@@ -1,6 +1,6 @@
 //! Examples of every command, as `--help` and the man pages show them; a test runs each of them.
 //!
-//! They stand in a folder with `exports` (what was exported), `archive` (made of it), `my-rules`, `stored.json` (findings) and `key`.
+//! They stand in a folder with `exports` (what was exported), `archive` (made of it), `my-rules`, `coldtrail.toml` (of `run --init`), `stored.json` (findings) and `key`.
 
 /// A command line, and what it is for.
 pub(super) struct Example {
@@ -152,6 +152,19 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
             example(
                 "coldtrail cost --example-prices > prices.yaml",
                 "A price list to fill in, for --prices",
+            ),
+        ],
+    ),
+    (
+        "export",
+        &[
+            example(
+                "coldtrail export -a archive --table UnifiedAuditLog --user 'dave*' --from 2026-05-11 -o dave.csv",
+                "What Dave did, and what was done to him, to hand on",
+            ),
+            example(
+                "coldtrail export --new-key case.key && coldtrail export -a archive --pseudonymise case.key -o hidden/ -f jsonl",
+                "All events with nobody named",
             ),
         ],
     ),
@@ -371,6 +384,19 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
             example(
                 "coldtrail report -a archive --label-changes -f csv -o changes.csv",
                 "Labels that were lowered or removed",
+            ),
+        ],
+    ),
+    (
+        "run",
+        &[
+            example(
+                "coldtrail run --init nightly.toml",
+                "Write a configuration with a word on each key",
+            ),
+            example(
+                "coldtrail run -c coldtrail.toml --dry-run",
+                "Say what each step would do, and change nothing",
             ),
         ],
     ),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::machine::{self, LEAST_MEMORY};
+use super::voice::LogFormat;
 use super::when::Window;
 use crate::engine;
 use crate::fault::Error;
@@ -22,6 +23,10 @@ pub(super) struct Global {
     /// No colours (also NO_COLOR)
     #[arg(long, global = true)]
     pub(super) no_color: bool,
+    /// How lines on stderr are written: text; or json, an object a line with time, level, command and message, of progress and mistakes too.
+    /// The last line then says how the command ended: status, exit code, seconds and what was counted; --quiet leaves it
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub(super) log_format: Option<LogFormat>,
     /// Threads to use; all cores when not given
     #[arg(long, global = true, value_name = "N", value_parser = threads)]
     pub(super) threads: Option<usize>,

@@ -18,9 +18,16 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Detect", &["hunt", "rules", "alerts"]),
     (
         "Tell",
-        &["analyze", "report", "notify", "indicators", "cost"],
+        &[
+            "analyze",
+            "report",
+            "notify",
+            "indicators",
+            "export",
+            "cost",
+        ],
     ),
-    ("Set up", &["completions"]),
+    ("Set up", &["run", "completions"]),
 ];
 const REST: &str = "More";
 
@@ -45,12 +52,13 @@ const OPTIONS: [(&str, &[&str]); 3] = [
 ];
 
 /// Options that few need: `--help` has them, `-h` does not.
-const RARE: [&str; 18] = [
+const RARE: [&str; 19] = [
     "rule_timeout",
     "saved_functions",
     "external_data",
     "geoip",
     "timeout",
+    "log_format",
     "threads",
     "memory_limit",
     "temp_dir",

@@ -98,33 +98,33 @@ impl Args {
 pub(super) struct Hunting {
     /// Rules: files or folders; `builtin` is the built-in packs, `builtin:NAME` one of them. May be given several times
     #[arg(short, long, value_name = "RULES")]
-    rules: Vec<PathBuf>,
+    pub(super) rules: Vec<PathBuf>,
     #[command(flatten)]
-    set: Settings,
+    pub(super) set: Settings,
     /// Only what is of at least this severity: informational, low, medium, high. Rules that can only give less do not run
     #[arg(short, long, value_name = "LEVEL", default_value = "informational", value_parser = severity)]
-    min_level: Severity,
+    pub(super) min_level: Severity,
     /// End with exit code 1 when something of at least this severity is found
     #[arg(long, value_name = "LEVEL", value_parser = severity)]
-    fail_on: Option<Severity>,
+    pub(super) fail_on: Option<Severity>,
     /// Rules that only lack a watchlist, a saved function or a table are named and do not count for the exit code
     #[arg(long)]
-    ignore_missing: bool,
+    pub(super) ignore_missing: bool,
     /// Give up on a rule after so long, such as 30s, 5m or 1h: it is said not to have run, the others go on. 10m when neither this nor
     /// --timeout is given
     #[arg(long, value_name = "DURATION", value_parser = patience)]
-    rule_timeout: Option<Duration>,
+    pub(super) rule_timeout: Option<Duration>,
     /// Folder with functions that rules in KQL call, such as ASIM's parsers: NAME.kql, or their YAML
     #[arg(long, value_name = "DIR")]
-    saved_functions: Option<PathBuf>,
+    pub(super) saved_functions: Option<PathBuf>,
     /// Folder with the files that `externaldata` names, by the last part of the address; nothing is fetched
     #[arg(long, value_name = "DIR")]
-    external_data: Option<PathBuf>,
+    pub(super) external_data: Option<PathBuf>,
     /// MaxMind database of cities (.mmdb), for geo_info_from_ip_address
     #[arg(long, value_name = "FILE")]
-    geoip: Option<PathBuf>,
+    pub(super) geoip: Option<PathBuf>,
     #[command(flatten)]
-    patience: Patience,
+    pub(super) patience: Patience,
     #[command(flatten)]
     pub window: Window,
 }
@@ -255,6 +255,10 @@ pub(super) fn sweep(
     bar.done();
     let hunt = hunt?;
     tell(&hunt, ui);
+    ui.counts(&[
+        ("rules", hunt.summary().ran as u64),
+        ("rules_not_run", hunt.not_run() as u64),
+    ]);
     hints(&hunt, &how, ui);
     summary::tell(&hunt.summary(), "findings", ui);
     if hunt.findings.is_empty()
@@ -351,8 +355,10 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let incidents = args
         .keep
         .swept(&archive, &session, &mut hunt, &args.hunting.window, ui)?;
+    ui.counts(&[("findings", hunt.findings.len() as u64)]);
     if args.keep.wants_incidents() {
         place.put_incidents(&incidents)?;
+        ui.counts(&[("incidents", incidents.len() as u64)]);
         let incidents = counted(incidents.len() as u64, "incident");
         ui.say(&format!("{incidents} of {}", verdict(&hunt)));
         return Ok(exit(&hunt, &args.hunting));
@@ -482,7 +488,7 @@ fn subject(finding: &Finding) -> String {
     parts.join(" · ")
 }
 
-fn severity(text: &str) -> std::result::Result<Severity, String> {
+pub(super) fn severity(text: &str) -> std::result::Result<Severity, String> {
     Severity::ALL
         .into_iter()
         .find(|s| {

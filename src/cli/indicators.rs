@@ -8,6 +8,7 @@ use super::global::Global;
 use super::hunt::{self, Hunting};
 use super::raised::refuse_existing;
 use super::ui::{Ui, answer, bytes_text, columns, counted, time_text};
+use super::waiting::Waiting;
 use super::when;
 use crate::archive::Archive;
 use crate::archive::ledger::Ledger;
@@ -21,6 +22,9 @@ use crate::indicators::{
     gather, import_csv, of_denials, of_findings, stix, ti_indicator,
 };
 use crate::text::address;
+
+/// How long indicators hold where nobody says it, in microseconds: a week.
+const VALID_FOR: i64 = 7 * 24 * 3600 * 1_000_000;
 
 /// What Sentinel takes of a file of JSON, and of CSV.
 const MOST_BYTES: [(Form, u64); 2] = [(Form::StixList, 250_000_000), (Form::Csv, 50_000_000)];
@@ -38,13 +42,13 @@ pub(super) struct Args {
     /// stix (a bundle of STIX 2.1), stix-list (its objects alone, as Sentinel imports a file), csv (as Sentinel imports it) or tiindicator (Microsoft
     /// Graph's retired form). When not given, csv where the name of the file says so, else stix
     #[arg(short, long, value_name = "FORMAT", value_parser = form)]
-    format: Option<Form>,
+    pub(super) format: Option<Form>,
     /// Of what the rules find. So it is when neither this nor --from-denials is given
     #[arg(long, conflicts_with = "from_denials")]
     from_findings: bool,
     /// Of denied access to protected documents, from all logs that know of it
     #[arg(long, conflicts_with_all = ["rules", "set", "min_level", "fail_on", "ignore_missing", "rule_timeout"])]
-    from_denials: bool,
+    pub(super) from_denials: bool,
     /// Write to a file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -60,30 +64,30 @@ pub(super) struct Args {
     /// Never make an indicator of this: an address, a range, an account, a domain, a URL, an application or a file; `*` stands for any letters.
     /// May be given several times
     #[arg(long, value_name = "VALUE")]
-    allow: Vec<String>,
+    pub(super) allow: Vec<String>,
     /// Take addresses and names that are reserved for documentation, such as 192.0.2.7 and example.org: for trials on invented data
     #[arg(long)]
-    documentation: bool,
+    pub(super) documentation: bool,
     /// How long indicators hold, such as 24h, 7d or 4w
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = when::duration)]
-    valid_for: i64,
+    pub(super) valid_for: i64,
     /// How far they may be passed on: white, green, amber, red
     #[arg(long, value_name = "LEVEL", default_value = "green", value_parser = tlp)]
-    tlp: Tlp,
+    pub(super) tlp: Tlp,
     #[command(flatten)]
     hunting: Hunting,
 }
 
 /// A form of indicators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     Stix,
     StixList,
     TiIndicator,
     Csv,
 }
 
-fn form(text: &str) -> Result<Form, String> {
+pub(super) fn form(text: &str) -> Result<Form, String> {
     Ok(match text {
         "stix" => Form::Stix,
         "stix-list" => Form::StixList,
@@ -93,7 +97,7 @@ fn form(text: &str) -> Result<Form, String> {
     })
 }
 
-fn tlp(text: &str) -> Result<Tlp, String> {
+pub(super) fn tlp(text: &str) -> Result<Tlp, String> {
     let known = Tlp::ALL.into_iter().find(|tlp| tlp.name() == text);
     known.ok_or_else(|| "one of white, green, amber, red".into())
 }
@@ -122,6 +126,25 @@ struct Made {
 }
 
 impl Args {
+    /// Of what this hunt finds, into a file, which may be there.
+    pub(super) fn into_file(archive: PathBuf, hunting: Hunting, output: PathBuf) -> Args {
+        Args {
+            archive,
+            format: None,
+            from_findings: false,
+            from_denials: false,
+            output: Some(output),
+            pieces: None,
+            source: "coldtrail".into(),
+            clobber: true,
+            allow: Vec::new(),
+            documentation: false,
+            valid_for: VALID_FOR,
+            tlp: Tlp::Green,
+            hunting,
+        }
+    }
+
     fn form(&self) -> Form {
         let extension = self.output.as_deref().and_then(Path::extension);
         let is_csv = extension.is_some_and(|e| e.eq_ignore_ascii_case("csv"));
@@ -384,11 +407,15 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let terms = args.terms(&ledger);
     let allow = args.allowed(&case, ui)?;
     let (made, exit) = match args.from_denials && !args.from_findings {
-        true => (args.of_denials(&case, (&allow, &terms))?, Exit::Done),
+        true => {
+            let _waiting = Waiting::begin(ui, "collecting denials");
+            (args.of_denials(&case, (&allow, &terms))?, Exit::Done)
+        }
         // The sweep has a session of its own, for the time that the rules see.
         false => args.of_findings(&archive, (&allow, &terms), global, ui)?,
     };
     args.write(&made)?;
+    ui.counts(&[("indicators", made.count as u64)]);
     tell(args, &made, &terms, ui);
     Ok(exit)
 }

@@ -54,29 +54,29 @@ pub(super) struct Args {
 }
 
 /// How inputs are read.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Reading {
     /// Order of day and month in dates such as 3/4/2026, for files that do not tell: mdy or dmy
     #[arg(long, value_name = "ORDER", value_parser = order)]
-    date_order: Option<DateOrder>,
+    pub(super) date_order: Option<DateOrder>,
     /// Zone of columns that say `[Local Time]`: a name such as Europe/Berlin, UTC, or `local`
     #[arg(long, value_name = "ZONE", value_parser = zone)]
-    tz: Option<Tz>,
+    pub(super) tz: Option<Tz>,
     /// Table of rows that do not say theirs, with a header or without: TABLE, or 'TABLE(column,column,…)' with a name for each column of the
     /// file. A table that is known needs a third of the columns to be its own, and most where another table was found by them; one that
     /// is not known is a name under which they are kept in OtherRecords. Where it is not taken, that is said
     #[arg(long = "as", value_name = "TABLE", value_parser = rows)]
-    rows: Option<Rows>,
+    pub(super) rows: Option<Rows>,
     /// Column or key with the time of the records, where the files have one that is not known or have several: no other one counts in files
     /// that have it. Audit records keep their CreationTime
     #[arg(long, value_name = "NAME")]
-    time_column: Option<String>,
+    pub(super) time_column: Option<String>,
     /// Add nothing at all when a record or a file cannot be read
     #[arg(long)]
-    strict: bool,
+    pub(super) strict: bool,
 }
 
-fn order(text: &str) -> Result<DateOrder, String> {
+pub(super) fn order(text: &str) -> Result<DateOrder, String> {
     match text {
         "mdy" => Ok(DateOrder::MonthFirst),
         "dmy" => Ok(DateOrder::DayFirst),
@@ -84,7 +84,7 @@ fn order(text: &str) -> Result<DateOrder, String> {
     }
 }
 
-fn rows(text: &str) -> Result<Rows, String> {
+pub(super) fn rows(text: &str) -> Result<Rows, String> {
     let (name, columns): (&str, Vec<String>) = match text.split_once('(') {
         None => (text, Vec::new()),
         Some((name, rest)) => {
@@ -192,6 +192,14 @@ pub(super) fn read(
     let summary = convert::ingest(archive, found, &options, &progress);
     bar.done();
     let summary = summary?;
+    ui.counts(&[
+        ("files", summary.entries.len() as u64),
+        ("files_read_before", summary.known.len() as u64),
+        ("records", summary.sum(|e| e.records)),
+        ("events", summary.tables().values().sum()),
+        ("duplicates", summary.sum(|e| e.duplicates)),
+        ("quarantined", summary.sum(|e| e.quarantined)),
+    ]);
     let mut text = describe(&summary, started.elapsed().as_secs_f64(), ui.verbose);
     text.push_str(&passed_over(found));
     Ok((summary, text))
@@ -253,6 +261,42 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
     let (summary, text) = read(&archive, &found, &args.reading, choice, ui)?;
     answer(&text)?;
     Ok(exit(&summary))
+}
+
+/// Reads what is new of these, and says what became of it: files that changed since they were read last, told by path, size and time.
+pub(super) fn read_new(
+    archive: &Archive,
+    inputs: &[String],
+    reading: &Reading,
+    ui: &Ui,
+) -> Result<Summary> {
+    let mut found = input::find(inputs)?;
+    found.leave_out(&[archive.root()]);
+    let (summary, text) = read(archive, &found, reading, Choice::SinceLast, ui)?;
+    let is_news = !summary.entries.is_empty() || !summary.watchlists.is_empty();
+    if is_news || summary.is_incomplete() {
+        answer(&text)?;
+    }
+    Ok(summary)
+}
+
+/// How many of these files would be read, watchlists among them, and how many were read before.
+pub(super) fn planned(
+    archive: Option<&Archive>,
+    inputs: &[String],
+    reading: &Reading,
+) -> Result<(u64, u64)> {
+    let mut found = input::find(inputs)?;
+    if let Some(archive) = archive {
+        found.leave_out(&[archive.root()]);
+    }
+    let files = convert::plan(archive, &found, &reading.hints())?;
+    let known = files.iter().filter(|plan| plan.known.is_some()).count();
+    let lists = convert::plan_watchlists(archive, &found).into_iter();
+    let lists =
+        lists.filter(|(_, list)| matches!(list, PlannedList::Taken(_) | PlannedList::Replaces(_)));
+    let new = files.len() - known + lists.count();
+    Ok((new as u64, known as u64))
 }
 
 /// Says what each file would be taken for.

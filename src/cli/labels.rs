@@ -188,6 +188,7 @@ fn import(args: &Import, ui: &Ui) -> Result<Exit> {
     let lines = lines.map(|(word, many, which)| format!("{word:<13} {many:>5}  {which}"));
     let text: String = lines.map(|line| visible(&line) + "\n").collect();
     answer(&text)?;
+    ui.counts(&[("labels", newer.labels().len() as u64)]);
     tell_import(args, &newer, &changes, changed, ui);
     Ok(Exit::Done)
 }
@@ -259,6 +260,7 @@ fn list(args: &List, global: &Global, ui: &Ui) -> Result<Exit> {
     let waiting = Waiting::begin(ui, "counting labels");
     let all = seen(&session, &own)?;
     drop(waiting);
+    ui.counts(&[("labels", all.len() as u64)]);
     let text = match args.format.as_str() {
         "json" => harmless(&format!("{:#}\n", json!(all))),
         "csv" => listed_csv(&all, ui::columns().is_some()),

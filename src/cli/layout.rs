@@ -121,6 +121,32 @@ pub(super) fn answer(
     grid(&names, rows, &right, &shown, &widths, Some(left))
 }
 
+/// What a column of a list must have room for, and how much of the width that by which its rows are called may take, in percent.
+const LISTED: usize = 13;
+const CALLED: usize = 60;
+
+/// A list for a terminal of this width: a row is always a line. Cells are cut, and columns without room go, the last of `order` first; by the
+/// first its rows are called, and it is cut last. Cells are safe to show already.
+pub(super) fn list(header: &[&str], rows: &[Vec<String>], order: &[usize], width: usize) -> Shown {
+    let names: Vec<String> = header.iter().map(|h| safe(h, WORD).0).collect();
+    let right = sides(&[], names.len());
+    let all = std::iter::once(&names).chain(rows);
+    let mut spans = spans(names.len(), all, |_, width| width.min(LISTED));
+    if let Some(first) = order.first() {
+        let called = &mut spans[*first];
+        called.least = called.natural.min(width * CALLED / 100);
+    }
+    for many in (1..=order.len()).rev() {
+        let mut shown = order[..many].to_vec();
+        shown.sort_unstable();
+        let kept: Vec<Span> = shown.iter().map(|i| spans[*i]).collect();
+        if let Some(widths) = fit(&kept, width) {
+            return grid(&names, rows, &right, &shown, &widths, None);
+        }
+    }
+    records(&names, rows, width)
+}
+
 /// How many columns find room at the left and at the right, beside a `…`.
 fn ends(columns: &[Span], width: usize) -> (usize, usize) {
     let room = (width + 1).saturating_sub(3);
@@ -481,6 +507,26 @@ mod tests {
         assert!(widest(&shown.text) <= 60);
         assert_eq!(shown.text.lines().count(), 136);
         assert_eq!(shown.columns, 135);
+    }
+
+    #[test]
+    fn a_row_of_a_list_is_a_line_and_what_it_is_called_by_stays() {
+        let header = ["rule", "pack", "severity", "tactics", "name"];
+        let id = "agent-made-or-published-and-shared-with-others";
+        let name = "Copilot Studio agent made, published, shared or given tools";
+        let rows = [
+            row(&[id, "copilot", "Informational", "Persistence", name]),
+            row(&["a", "copilot", "Low", "", "A short one"]),
+        ];
+        for width in [40, 60, 80, 120, 300] {
+            let shown = list(&header, &rows, &[0, 2, 4, 1, 3], width);
+            assert!(widest(&shown.text) <= width, "{width}: {}", shown.text);
+            assert_eq!(shown.text.lines().count(), 3, "{width}: {}", shown.text);
+            assert_eq!(shown.text.contains(id), width >= 80, "{width}");
+            assert_eq!(shown.cut || shown.columns < 5, width < 300, "{width}");
+        }
+        let shown = list(&header, &rows, &[0, 2, 4, 1, 3], 80).text;
+        assert!(shown.contains("Informational") && shown.contains('…'));
     }
 
     #[test]

@@ -5,18 +5,20 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod alerts;
 mod analyze;
 mod answer;
 mod archive;
 mod ask;
+mod bar;
 mod cell;
 mod completions;
 mod cost;
 mod examples;
 mod exit;
+mod export;
 mod gaps;
 mod global;
 mod help;
@@ -28,12 +30,14 @@ mod labels;
 mod layout;
 mod machine;
 mod notify;
+mod outcome;
 mod pipe;
 mod raised;
 mod remarks;
 mod replay;
 mod report;
 mod rules;
+mod run;
 mod set;
 mod shell;
 mod sql;
@@ -42,6 +46,7 @@ mod tables;
 mod timeline;
 mod ui;
 mod verify;
+mod voice;
 mod waiting;
 mod when;
 mod zone;
@@ -49,7 +54,9 @@ mod zone;
 pub use exit::Exit;
 
 use global::Global;
+use outcome::Ending;
 use ui::Ui;
+use voice::{Fields, Level, LogFormat, Voice};
 
 /// Turns exported Microsoft 365 audit logs into a Parquet archive and reproduces detections on it, offline.
 #[derive(Debug, Parser)]
@@ -70,6 +77,7 @@ enum Command {
     Verify(verify::Args),
     Archive(archive::Args),
     Cost(cost::Args),
+    Export(export::Args),
     Sql(sql::Args),
     Kql(kql::Args),
     Ask(ask::Args),
@@ -80,6 +88,7 @@ enum Command {
     Alerts(alerts::Args),
     Notify(notify::Args),
     Report(report::Args),
+    Run(run::Args),
     Rules(rules::Args),
     Timeline(timeline::Args),
     Completions(completions::Args),
@@ -92,12 +101,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .name("main".into())
         .stack_size(crate::engine::STACK);
     std::thread::scope(|scope| {
-        let main = deep.spawn_scoped(scope, || command(arguments));
+        let main = deep.spawn_scoped(scope, || command(&arguments));
         match main.map(std::thread::ScopedJoinHandle::join) {
             Ok(Ok(exit)) => exit,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
             Err(e) => {
-                ui::tell_stderr(&format!("error: cannot start a thread: {e}"));
+                let text = format!("cannot start a thread: {e}");
+                early(&arguments).say(Level::Error, &text, Fields::new());
                 Exit::Io.into()
             }
         }
@@ -109,30 +119,24 @@ fn table() -> clap::Command {
     help::complete(Cli::command())
 }
 
-fn command(arguments: Vec<OsString>) -> ExitCode {
+fn command(arguments: &[OsString]) -> ExitCode {
     // What clap says before the options are read is plain too.
     let color = match arguments.iter().any(|argument| argument == "--no-color") {
         true => ColorChoice::Never,
         false => ColorChoice::Auto,
     };
     let parsed = table().color(color).try_get_matches_from(arguments);
-    let cli = match parsed.and_then(|mut found| Cli::from_arg_matches_mut(&mut found)) {
-        Ok(cli) => cli,
-        Err(e) => {
-            // Help and version are answers, everything else is a mistake; clap knows which stream each belongs to.
-            let exit = if e.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Done
-            };
-            return match e.print() {
-                Ok(()) => exit.into(),
-                Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => exit.into(),
-                Err(_) => Exit::Io.into(),
-            };
-        }
+    let parsed = parsed.and_then(|mut found| {
+        let name = named(&found);
+        Ok((Cli::from_arg_matches_mut(&mut found)?, name))
+    });
+    let (cli, name) = match parsed {
+        Ok(parsed) => parsed,
+        Err(e) => return refused(&e, arguments),
     };
-    let ui = Ui::new(&cli.global);
+    let ui = Ui::new(&cli.global, &name);
+    ui.voice().take_panics();
+    let ending = Ending::begin(&ui, &name);
     if let Some(threads) = cli.global.threads {
         // Only the first call sets it, and this is the first.
         if let Err(e) = rayon::ThreadPoolBuilder::new()
@@ -142,37 +146,107 @@ fn command(arguments: Vec<OsString>) -> ExitCode {
             ui.warn(&format!("--threads: {e}"));
         }
     }
-    let global = &cli.global;
-    let result = match cli.command {
-        Command::Analyze(args) => analyze::run(&args, global, &ui),
-        Command::Ingest(args) => ingest::run(&args, &ui),
-        Command::Tables(args) => tables::run(&args, global, &ui),
-        Command::Gaps(args) => gaps::run(&args, global, &ui),
-        Command::Verify(args) => verify::run(&args, &ui),
-        Command::Archive(args) => archive::run(&args, &ui),
-        Command::Cost(args) => cost::run(&args, global, &ui),
-        Command::Sql(args) => sql::run(&args, global, &ui),
-        Command::Kql(args) => kql::run(&args, global, &ui),
-        Command::Ask(args) => ask::run(&args, global, &ui),
-        Command::Shell(args) => shell::run(&args, global, &ui),
-        Command::Labels(args) => labels::run(&args, global, &ui),
-        Command::Hunt(args) => hunt::run(&args, global, &ui),
-        Command::Indicators(args) => indicators::run(&args, global, &ui),
-        Command::Alerts(args) => alerts::run(&args, global, &ui),
-        Command::Notify(args) => notify::run(&args, global, &ui),
-        Command::Report(args) => report::run(&args, global, &ui),
-        Command::Rules(args) => rules::run(&args, global, &ui),
-        Command::Timeline(args) => timeline::run(&args, global, &ui),
-        Command::Completions(args) => completions::run(&args, &table(), &ui),
-    };
-    match result {
-        Ok(exit) => exit.into(),
-        Err(e) if ui::is_broken_pipe(&e) => Exit::Done.into(),
+    let exit = match dispatch(cli.command, &cli.global, &ui) {
+        Ok(exit) => exit,
+        Err(e) if ui::is_broken_pipe(&e) => Exit::Done,
         Err(e) => {
-            let e = global.placed(e);
+            let e = cli.global.placed(e);
             ui.error(&e);
-            Exit::of(&e).into()
+            Exit::of(&e)
         }
+    };
+    ending.over(exit);
+    exit.into()
+}
+
+/// Runs one command.
+fn dispatch(command: Command, global: &Global, ui: &Ui) -> crate::fault::Result<Exit> {
+    match command {
+        Command::Analyze(args) => analyze::run(&args, global, ui),
+        Command::Ingest(args) => ingest::run(&args, ui),
+        Command::Tables(args) => tables::run(&args, global, ui),
+        Command::Gaps(args) => gaps::run(&args, global, ui),
+        Command::Verify(args) => verify::run(&args, ui),
+        Command::Archive(args) => archive::run(&args, ui),
+        Command::Cost(args) => cost::run(&args, global, ui),
+        Command::Export(args) => export::run(&args, global, ui),
+        Command::Sql(args) => sql::run(&args, global, ui),
+        Command::Kql(args) => kql::run(&args, global, ui),
+        Command::Ask(args) => ask::run(&args, global, ui),
+        Command::Shell(args) => shell::run(&args, global, ui),
+        Command::Labels(args) => labels::run(&args, global, ui),
+        Command::Hunt(args) => hunt::run(&args, global, ui),
+        Command::Indicators(args) => indicators::run(&args, global, ui),
+        Command::Alerts(args) => alerts::run(&args, global, ui),
+        Command::Notify(args) => notify::run(&args, global, ui),
+        Command::Report(args) => report::run(&args, global, ui),
+        Command::Run(args) => run::run(&args, global, ui),
+        Command::Rules(args) => rules::run(&args, global, ui),
+        Command::Timeline(args) => timeline::run(&args, global, ui),
+        Command::Completions(args) => completions::run(&args, &table(), ui),
+    }
+}
+
+/// The words of a command as they are typed, such as `archive compact`.
+fn named(found: &ArgMatches) -> String {
+    let mut words = Vec::new();
+    let mut at = found;
+    while let Some((name, below)) = at.subcommand() {
+        words.push(name);
+        at = below;
+    }
+    words.join(" ")
+}
+
+/// The same of arguments that cannot be understood.
+fn guessed(arguments: &[OsString]) -> String {
+    let table = table();
+    let mut words = vec![table.get_name()];
+    let mut at = &table;
+    for argument in arguments.iter().skip(1) {
+        if let Some(below) = at.find_subcommand(argument) {
+            words.push(below.get_name());
+            at = below;
+        }
+    }
+    // The name of the program says nothing beside one of a command.
+    match words.as_slice() {
+        [_, below @ ..] if !below.is_empty() => below.join(" "),
+        words => words.join(" "),
+    }
+}
+
+/// What writes lines before the arguments are understood.
+fn early(arguments: &[OsString]) -> Voice {
+    match LogFormat::asked(arguments) {
+        LogFormat::Text => Voice::Text { color: false },
+        LogFormat::Json => Voice::Json {
+            command: guessed(arguments).into(),
+        },
+    }
+}
+
+/// Shows what clap says in place of a run.
+fn refused(said: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    // Help and version are answers, everything else is a mistake; clap knows which stream each belongs to.
+    let exit = match said.use_stderr() {
+        true => Exit::Usage,
+        false => Exit::Done,
+    };
+    let voice = early(arguments);
+    if said.use_stderr() && voice.is_json() {
+        let text = said.render().to_string();
+        let text = text.trim();
+        let text = text.strip_prefix("error: ").unwrap_or(text);
+        voice.say(Level::Error, text, Fields::new());
+        let ui = Ui::of(voice);
+        Ending::begin(&ui, &guessed(arguments)).over(exit);
+        return exit.into();
+    }
+    match said.print() {
+        Ok(()) => exit.into(),
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => exit.into(),
+        Err(_) => Exit::Io.into(),
     }
 }
 

@@ -1,6 +1,10 @@
+use std::path::PathBuf;
+
 use super::exit::Exit;
 use super::global::Global;
+use super::hunt::Hunting;
 use super::ui::Ui;
+use super::when::Window;
 use crate::fault::Result;
 
 mod asked;
@@ -11,7 +15,7 @@ mod login;
 mod sending;
 mod sent;
 
-pub(super) use sending::{Sending, Subject, Wanted};
+pub(super) use sending::{Sending, Subject, Wanted, domain, mailbox};
 
 /// Write mails to owners of documents, to managers and to the security team
 ///
@@ -29,6 +33,37 @@ enum Command {
     Findings(findings::Args),
     LabelChanges(changes::Args),
     Sent(sent::Args),
+}
+
+impl Args {
+    /// Tells owners who was denied access, of what happened in a time.
+    pub(super) fn access_denied(archive: PathBuf, window: Window, sending: Sending) -> Args {
+        let asked = asked::Asked::of(archive, window, sending);
+        Args {
+            command: Command::AccessDenied(denied::Args::of(asked)),
+        }
+    }
+
+    /// Tells managers which labels were lowered in a time.
+    pub(super) fn label_changes(archive: PathBuf, window: Window, sending: Sending) -> Args {
+        let asked = asked::Asked::of(archive, window, sending);
+        Args {
+            command: Command::LabelChanges(changes::Args::of(asked)),
+        }
+    }
+
+    /// Tells these people what a hunt finds.
+    pub(super) fn findings(
+        archive: PathBuf,
+        recipients: Vec<String>,
+        hunting: Hunting,
+        sending: Sending,
+    ) -> Args {
+        let args = findings::Args::of(archive, recipients, hunting, sending);
+        Args {
+            command: Command::Findings(args),
+        }
+    }
 }
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {

@@ -319,6 +319,12 @@ impl Replay<'_> {
         };
         let incidents = self.concluded(&session, &mut replayed)?;
         let alerts = replayed.alerts();
+        let ran = replayed.outcomes.iter().filter(|o| o.runs > 0);
+        self.ui.counts(&[
+            ("rules", ran.count() as u64),
+            ("alerts", alerts.len() as u64),
+            ("incidents", incidents.len() as u64),
+        ]);
         match self.asked.keep.wants_incidents() {
             true => self.asked.place.put_incidents(&incidents)?,
             false => self.asked.place.put_alerts(&alerts)?,

@@ -55,6 +55,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     // The figures are asked of another one, and both would hold memory.
     drop(session);
     hunt.retain(|finding| report::is_about(finding, &args.users));
+    ui.counts(&[("findings", hunt.findings.len() as u64)]);
     if let Some(zone) = args.tz {
         hunt.show_in(zone);
     }

@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     match &args.command {
         Command::List(args) => list(args, global, ui),
         Command::Show(args) => show::run(args, ui),
-        Command::Check(args) => check::run(args, global),
+        Command::Check(args) => check::run(args, global, ui),
         Command::Test(args) => test::run(args, ui),
         Command::Why(args) => why::run(args, global, ui),
         Command::Coverage(args) => coverage::run(args, ui),
@@ -117,6 +117,9 @@ fn leave(rules: &mut Vec<Rule>, packs: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Columns by what they are worth where there is no room for all.
+const WORTH: [&str; 6] = ["rule", "severity", "name", "pack", "tactics", "techniques"];
+
 /// Rules as a table, those of a pack together. On a terminal a rule is a line: long names are cut.
 fn text(rules: &[Rule]) -> String {
     let mut header = vec!["rule", "pack", "severity", "tactics", "techniques", "name"];
@@ -147,9 +150,11 @@ fn text(rules: &[Rule]) -> String {
     for cell in rows.iter_mut().flatten() {
         *cell = layout::safe(cell, width).0;
     }
-    let shown = layout::answer(&header, &rows, &[], width);
+    let place = |name: &&str| header.iter().position(|column| column == name);
+    let order: Vec<usize> = WORTH.iter().filter_map(place).collect();
+    let shown = layout::list(&header, &rows, &order, width);
     match shown.cut || shown.columns < header.len() {
-        true => shown.text + "… long values are cut; -f json and a pipe have them whole\n",
+        true => shown.text + "… what has no room is cut; -f json and a pipe have all of it\n",
         false => shown.text,
     }
 }

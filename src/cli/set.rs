@@ -8,7 +8,7 @@ use crate::fault::Result;
 use crate::rules::{self, Assignment, Pack, RuleParameter};
 
 /// What a user sets.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Settings {
     /// Set a parameter of a rule, as `coldtrail rules show` lists them: a number, a text, true or false, a duration such as 30m, or texts with
     /// commas. May be given several times
@@ -16,11 +16,16 @@ pub(super) struct Settings {
     set: Vec<Assignment>,
 }
 
-fn assignment(text: &str) -> Result<Assignment, String> {
+pub(super) fn assignment(text: &str) -> Result<Assignment, String> {
     text.parse()
 }
 
 impl Settings {
+    /// What these set.
+    pub(super) fn of(set: Vec<Assignment>) -> Settings {
+        Settings { set }
+    }
+
     /// Loads rules that are to run, as they are set.
     pub(super) fn load_to_run(&self, paths: &[PathBuf]) -> Result<Pack> {
         let mut pack = rules::load_to_run(paths)?;

@@ -8,6 +8,7 @@ use super::answer::into_file;
 use super::exit::Exit;
 use super::global::{Global, Patience};
 use super::ui::{self, Ui, counted};
+use super::waiting::Waiting;
 use super::when::Window;
 use super::zone::zone;
 use crate::archive::Archive;
@@ -161,7 +162,10 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         terminal,
         temp: options.temp.as_deref(),
     };
-    let counts = match &args.output {
+    // On a terminal the timeline itself is what is seen, and a pipe may lead to one.
+    let file = args.output.as_ref();
+    let waiting = file.map(|_| Waiting::begin(ui, "writing the timeline"));
+    let counts = match file {
         None => write(
             &mut session,
             &asked,
@@ -178,6 +182,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
             counts
         }
     };
+    drop(waiting);
     tell(&counts, records.as_ref(), ui);
     Ok(Exit::Done)
 }
@@ -246,6 +251,7 @@ fn write(
 
 /// Says how many events there are, and what is not among them.
 fn tell(counts: &Counts, records: Option<&Records>, ui: &Ui) {
+    ui.counts(&[("events", counts.events), ("untimed", counts.untimed)]);
     let mut parts = vec![counted(counts.events, "event")];
     if counts.untimed > 0 {
         parts.push(format!(

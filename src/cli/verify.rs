@@ -41,6 +41,11 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
     let bar = ui.progress();
     let report = verify::run(&archive, &args.sources, &bar);
     bar.done();
+    let tallies = report.tallies.iter();
+    ui.counts(&[
+        ("checked", tallies.map(|(_, tally)| tally.checked).sum()),
+        ("problems", report.count()),
+    ]);
     let text = match args.json {
         true => {
             // Texts and numbers have no way to fail.

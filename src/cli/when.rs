@@ -8,7 +8,7 @@ use crate::engine::TimeRange;
 use crate::fault::Error;
 
 /// A time range.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct Window {
     /// Only events at or after this time (UTC), such as 2026-05-01 or 2026-05-01T08:00
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -25,6 +25,15 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// All from a time on, or all that there is, as of a moment that is said or of this one.
+    pub(super) fn beginning(from: Option<i64>, at: Option<i64>) -> Window {
+        Window {
+            from,
+            at,
+            ..Window::default()
+        }
+    }
+
     /// What `now()` says, in microseconds; the same throughout a run.
     pub(super) fn now(&self) -> i64 {
         static MOMENT: OnceLock<i64> = OnceLock::new();
@@ -91,7 +100,7 @@ impl Window {
     }
 }
 
-fn time(text: &str) -> Result<i64, String> {
+pub(super) fn time(text: &str) -> Result<i64, String> {
     let padded = match text.len() {
         10 => format!("{text}T00:00:00"),
         16 => format!("{text}:00"),

@@ -73,6 +73,7 @@ impl Reader {
                 }
             }
         }
+        self.progress.step("storing what was read");
         let _ = self.send.send(Event::InOrder(order, Message::Done));
     }
 

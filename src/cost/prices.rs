@@ -138,7 +138,7 @@ impl Prices {
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
         Prices::parse(&text).map_err(|reason| Error::Unusable {
             path: path.to_path_buf(),
-            reason,
+            reason: format!("{reason}; `coldtrail cost --example-prices` writes a list"),
         })
     }
 

@@ -287,6 +287,8 @@ pub(super) fn told(error: Error) -> DataFusionError {
     let error = match error {
         plain @ (Error::Unusable { .. } | Error::Damaged(_)) => plain,
         Error::Memory(text) => return DataFusionError::ResourcesExhausted(text),
+        // What is to be done about damage is said of all of it.
+        damaged @ Error::Parquet { .. } => Error::Damaged(damaged.to_string()),
         other => Error::Damaged(match other.hint() {
             Some(hint) => format!("{other}: {hint}"),
             None => other.to_string(),

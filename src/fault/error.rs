@@ -171,6 +171,10 @@ impl Error {
             Error::Damaged(text) if text.contains("LabelEvents/") => {
                 Some("`coldtrail archive rebuild` derives LabelEvents from the events again".into())
             }
+            Error::Damaged(_) | Error::Parquet { .. } => Some(
+                "`coldtrail verify -a ARCHIVE` says which files are damaged; a copy of the archive, or another ingest of the exports, has their events"
+                    .into(),
+            ),
             Error::Busy(_) => Some("try again".into()),
             Error::Temporary { .. } => Some(
                 "a query beyond --memory-limit uses the folder of --temp-dir, or that which TMPDIR names: make room there, name another, or raise the limit"
@@ -217,8 +221,19 @@ impl Error {
                 "`coldtrail tables -a ARCHIVE` shows the watchlists; an ingest takes those of a folder `watchlists`"
                     .into(),
             ),
-            Error::Usage(text) => next_step(text).map(String::from),
-            _ => None,
+            Error::Query(text) if text.starts_with("SQL: ") => Some(
+                "look at the query there; `coldtrail tables -a ARCHIVE --columns TABLE` shows the columns of a table"
+                    .into(),
+            ),
+            Error::Query(text) if text.starts_with("a query can read") => {
+                Some("ask with SELECT; `coldtrail ingest EXPORTS -a ARCHIVE` adds events".into())
+            }
+            Error::Usage(text) => next_step(&STEPS, text),
+            Error::Unusable { reason, .. } => next_step(&MENDED, reason),
+            Error::Arrow(_) => {
+                Some("this is a fault of coldtrail: report it with the command that shows it".into())
+            }
+            Error::Query(_) | Error::Stopped => None,
         }
     }
 }
@@ -237,32 +252,88 @@ fn place_of(action: &str, kind: std::io::ErrorKind) -> Option<String> {
         (Kind::PermissionDenied, _) => {
             "ask for the right to read it, or make a copy that you may read"
         }
-        (Kind::StorageFull, _) => "make room on the disk, or name a folder on another",
+        (Kind::StorageFull | Kind::QuotaExceeded, _) => {
+            "make room on the disk, or name a folder on another"
+        }
+        (Kind::ReadOnlyFilesystem, _) => "name a folder on a disk that can be written to",
+        (Kind::IsADirectory, _) => "name a file, not a folder",
+        (Kind::NotADirectory, _) => "a part of the path is a file: name a folder in its place",
+        (Kind::InvalidData, _) => "save it as text in UTF-8",
+        (Kind::ConnectionRefused | Kind::TimedOut | Kind::HostUnreachable, _) => {
+            "look whether the server answers there, and at its name and port"
+        }
         _ => return None,
     };
     Some(text.into())
 }
 
-/// What to do after a name that nobody knows, where the message does not say so.
-fn next_step(text: &str) -> Option<&'static str> {
-    const STEPS: [(&str, &str); 5] = [
-        (
-            "--set: no rule",
-            "`coldtrail rules list` shows the ids of rules",
-        ),
-        (
-            "no rule ",
-            "`coldtrail rules list` shows the built-in rules; those of a folder need -r",
-        ),
-        (
-            "no rules in ",
-            "`coldtrail rules check` says what became of each file",
-        ),
-        ("no stored alert", "`coldtrail alerts list` shows their ids"),
-        ("--temp-dir ", "name a folder that is there"),
-    ];
-    let step = STEPS.iter().find(|(begins, _)| text.starts_with(begins));
-    step.map(|(_, step)| *step)
+/// How a message begins, and what to do after it.
+type Step = (&'static str, &'static str);
+
+/// What to do after wrong usage, where the message does not say so.
+const STEPS: [Step; 12] = [
+    (
+        "--set: no rule",
+        "`coldtrail rules list` shows the ids of rules",
+    ),
+    (
+        "no rule ",
+        "`coldtrail rules list` shows the built-in rules; those of a folder need -r",
+    ),
+    (
+        "no rules in ",
+        "`coldtrail rules check` says what became of each file",
+    ),
+    ("no stored alert", "`coldtrail alerts list` shows their ids"),
+    ("--temp-dir ", "name a folder that is there"),
+    ("--sources ", "name a folder that is there"),
+    (
+        "--time-column: ",
+        "`coldtrail ingest --dry-run` says what each file is taken for; its first line names its columns",
+    ),
+    (
+        "nothing was read",
+        "`coldtrail ingest --dry-run` says what each file is taken for, and why",
+    ),
+    (
+        "nothing lies between",
+        "an earlier --from, a later --to, or a longer --since",
+    ),
+    ("--from is not before", "an earlier --from, or a later --to"),
+    (
+        "pattern `",
+        "such as 'exports/**/*.csv', in quotes; [[] stands for a [ of the name",
+    ),
+    (
+        "a pipe can be read once",
+        "write it to a file, and name that",
+    ),
+];
+
+/// The same of files that cannot be understood.
+const MENDED: [Step; 5] = [
+    (
+        "a newer version of coldtrail",
+        "use that version, or a later one; `coldtrail --version` says which one this is",
+    ),
+    (
+        "it is no MaxMind database",
+        "--geoip takes a file such as GeoLite2-City.mmdb",
+    ),
+    (
+        "no certificate in PEM",
+        "--smtp-ca takes a file with -----BEGIN CERTIFICATE----- in it",
+    ),
+    ("not UTF-8", "save it as text in UTF-8"),
+    (
+        "the ingest failed",
+        "this is a fault of coldtrail: report it with the export that shows it; what was committed before stays",
+    ),
+];
+
+fn next_step(steps: &[Step], text: &str) -> Option<String> {
+    let step = steps.iter().find(|(begins, _)| text.starts_with(begins));
+    step.map(|(_, step)| (*step).to_string())
 }
 
 /// What could have been meant by a word, as a question.

@@ -18,8 +18,8 @@ pub const FINDINGS_HEADER: &str =
 pub const TIMELINE_HEADER: &str = "datetime,timestamp_desc,message,user,address,place,application,device,session,object,action,result,count,\
     table,event_id,ingest,record,file";
 
-/// First lines of label changes as CSV, and of the figures of a report. No product writes them.
-const FIGURES: [&str; 21] = [
+/// First lines of label changes as CSV, of the figures of a report, and of what the tokens of an export stand for. No product writes them.
+const FIGURES: [&str; 22] = [
     "time,action,user,file,label_before,label_after,justification",
     "time,action,user,file,label_before,label_after,justification,manager,application,device,address,ingest,record",
     "figure,value,now,before,change_percent",
@@ -41,6 +41,7 @@ const FIGURES: [&str; 21] = [
     "table,rows,first,last",
     "reason,records,example",
     "exclusion,alerts",
+    "token,kind,original",
 ];
 /// The same of people; label actions stand behind.
 const PEOPLE: &str = "user,name,manager,high,medium,low,informational,denied,denied_to_others,sign_ins,failed_sign_ins,risky_sign_ins,first,last";

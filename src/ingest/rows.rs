@@ -6,12 +6,13 @@
 //! by value (`1`, `1.0` and `"1"`), reals by the nearest `f64`, times by the microsecond that is stored, bools by what they mean, JSON as
 //! [`super::json`] says, texts as they are. Nothing, null and an empty text are the same there: CSV does not tell them apart.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringBuilder, new_null_array};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::json::{self, KeyOrder};
+use super::json::{self, KeyOrder, Raw};
 use super::time::{Clocks, DateOrder, TakenFrom};
 use crate::catalog::{EXTRA, Kusto, Origin, TIME, Table};
 
@@ -120,6 +121,14 @@ impl<'a> Row<'a> {
 
     /// Keeps a value under its own name, beyond the known columns.
     pub fn extra(&mut self, name: &str, value: &Slot<'_>) {
+        if name == EXTRA
+            && let Some(members) = members(value)
+        {
+            for (name, value) in members.iter().filter(|(name, _)| name != EXTRA) {
+                self.extra(name, value);
+            }
+            return;
+        }
         let print = match value {
             Slot::Empty => return,
             Slot::Text(text) if text.is_empty() => return,
@@ -141,6 +150,14 @@ impl<'a> Row<'a> {
 
     /// The same for values that tell of the export and not of the event: they do not count in the fingerprint.
     pub fn extra_quietly(&mut self, name: &str, value: &Slot<'_>) {
+        if name == EXTRA
+            && let Some(members) = members(value)
+        {
+            for (name, value) in members.iter().filter(|(name, _)| name != EXTRA) {
+                self.extra_quietly(name, value);
+            }
+            return;
+        }
         if self.extra.is_empty() {
             self.extra.push('{');
         } else {
@@ -153,6 +170,17 @@ impl<'a> Row<'a> {
             other => push_json_string(&mut self.extra, other.text()),
         }
     }
+}
+
+/// What an export of ours has in its `ExtraColumns`: it was beside the columns and is so again. Nothing where that is no object.
+fn members<'v>(value: &'v Slot<'_>) -> Option<Vec<(Cow<'v, str>, Slot<'v>)>> {
+    let mut all = Vec::new();
+    let read = json::entries(value.text(), |name, raw| {
+        if !matches!(raw, Raw::Null) {
+            all.push((name, Slot::from(raw)));
+        }
+    });
+    read.is_ok().then_some(all)
 }
 
 /// Rows of one table, from one block.

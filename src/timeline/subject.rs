@@ -3,6 +3,7 @@
 use super::column::{Kind, named};
 use super::field::Field;
 use super::source::{Source, special};
+use crate::catalog::Table;
 use crate::text::address;
 
 /// Whom or what a timeline is about. Values of one kind are alternatives, kinds are conditions that all must be met. `*` stands for any text, and
@@ -32,14 +33,27 @@ impl Subject {
         ]
     }
 
+    /// The condition of SQL that rows of a table meet, where they are called `e`; nothing where it can have no such row.
+    pub fn condition(&self, table: &Table) -> Option<String> {
+        let all = self.of(table)?;
+        Some(match all.is_empty() {
+            true => "true".into(),
+            false => all.join(" AND "),
+        })
+    }
+
     /// The conditions for the rows of a source; nothing where it can have no such row.
     pub(super) fn conditions(&self, source: &Source) -> Option<Vec<String>> {
+        self.of(source.table)
+    }
+
+    fn of(&self, table: &Table) -> Option<Vec<String>> {
         let mut all = Vec::new();
         for (kind, values) in self.kinds() {
             if values.is_empty() {
                 continue;
             }
-            let (mut plain, mut lists) = named(source.table, kind);
+            let (mut plain, mut lists) = named(table, kind);
             let fields: &[Field] = match kind {
                 Kind::User => &[Field::User, Field::Target],
                 Kind::Address => &[Field::Address],
@@ -48,7 +62,7 @@ impl Subject {
                 Kind::Application => &[],
             };
             for field in fields {
-                let own = special(source.table.name, *field).map(str::to_string);
+                let own = special(table.name, *field).map(str::to_string);
                 // Members of a team are a list, the sender of a mail is one.
                 lists.extend(own.clone().filter(|_| *field == Field::Target));
                 plain.extend(own);

@@ -123,7 +123,9 @@ pub(crate) fn prepared() -> tempfile::TempDir {
     )
     .expect("a list of labels");
     fs::write(at.join("key"), "a key of at least thirty-two bytes\n").expect("a key");
-    let page = fs::read_to_string(project("queries/README.md")).expect("the page on rules");
+    let configuration = project("src/cli/run/coldtrail.toml");
+    fs::copy(configuration, at.join("coldtrail.toml")).expect("a configuration");
+    let page = fs::read_to_string(project("GUIDE.md")).expect("the guide");
     let page = page.replace("\r\n", "\n");
     let rule = page.split("\n```yaml\n").nth(1).expect("a rule");
     let rule = rule.split("\n```").next().expect("its end");

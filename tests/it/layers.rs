@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::project;
 
 /// Lowest first; modules of one line do not name each other.
-const LAYERS: [&[&str]; 13] = [
+const LAYERS: [&[&str]; 14] = [
     &["fault", "progress"],
     &["text"],
     &["catalog"],
@@ -23,8 +23,10 @@ const LAYERS: [&[&str]; 13] = [
         "labels",
         "notify",
         "report",
+        "share",
         "timeline",
     ],
+    &["nightly"],
     &["cli"],
 ];
 

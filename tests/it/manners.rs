@@ -82,6 +82,67 @@ fn quiet_is_silent_and_pipes_have_no_colours() {
 }
 
 #[test]
+fn no_colour_is_asked_for_in_words_and_heeded_by_mistakes_too() {
+    let folder = prepared();
+    for (line, code, _) in MISTAKES {
+        let plain = [&["--no-color"][..], line].concat();
+        let out = coldtrail(folder.path(), &plain).output().expect("it runs");
+        assert_eq!(out.status.code(), Some(code), "{line:?}");
+        assert!(!out.stderr.contains(&0x1b), "{line:?} writes an escape");
+    }
+}
+
+#[test]
+fn quiet_changes_no_answer() {
+    let folder = prepared();
+    for line in ANSWERS {
+        let answer = |more: &[&str]| {
+            let asked = [line, more].concat();
+            let out = coldtrail(folder.path(), &asked).output().expect("it runs");
+            assert_eq!(out.status.code(), Some(0), "{asked:?}");
+            String::from_utf8_lossy(&out.stdout).into_owned()
+        };
+        let loud = answer(&[]);
+        // A report says when it was made, and STIX what it is called, in the run that makes it.
+        if answer(&[]) == loud {
+            assert_eq!(answer(&["--quiet"]), loud, "{line:?}");
+        }
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn every_table_fits_eighty_columns() {
+    let folder = prepared();
+    let more: [&[&str]; 2] = [&["tables", "-a", "archive", "--days"], &["rules", "list"]];
+    // Of these a terminal gets texts, not tables.
+    let texts = [
+        "ask",
+        "completions",
+        "cost",
+        "indicators",
+        "report",
+        "timeline",
+        "verify",
+    ];
+    let of_rules = ["show", "convert", "history", "export"];
+    let is_table = |line: &&&[&str]| {
+        !texts.contains(&line[0]) && !of_rules.contains(line.get(1).unwrap_or(&""))
+    };
+    let lines: Vec<&&[&str]> = ANSWERS.iter().chain(&more).filter(is_table).collect();
+    assert!(lines.len() > 10, "{lines:?}");
+    for line in lines {
+        let shown = crate::terminal::shown_in(folder.path(), 80, line);
+        let Some((shown, _)) = shown else {
+            return;
+        };
+        for one in shown.lines() {
+            assert!(one.chars().count() <= 80, "{line:?}: {one}");
+        }
+    }
+}
+
+#[test]
 #[cfg(unix)]
 fn a_reader_that_goes_away_is_no_mistake() {
     let folder = prepared();

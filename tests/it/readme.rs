@@ -113,6 +113,19 @@ fn write_rules(text: &str, folder: &Path) {
     }
 }
 
+/// Writes the configurations that a document shows, each below a line that ends with its file: "In `out/NAME.toml`:".
+fn write_configurations(text: &str, folder: &Path) {
+    for part in text.split("In `out/").skip(1) {
+        if let Some((name, rest)) = part.split_once("`:\n\n```toml\n")
+            && !name.contains('`')
+        {
+            let (said, _) = rest.split_once("\n```").expect("a block has an end");
+            fs::create_dir_all(folder.join("out")).expect("a folder");
+            fs::write(folder.join("out").join(name), format!("{said}\n")).expect("a configuration");
+        }
+    }
+}
+
 /// Both streams of a command, by lines.
 type Said = (Vec<String>, Vec<String>);
 
@@ -171,12 +184,15 @@ fn what_the_documents_show_is_what_their_commands_print() {
         .to_vec();
     let (code, said) = answer(first.path(), &analyze);
     assert_eq!(code, Some(0), "{said:?}");
-    for (name, least) in DOCUMENTS.into_iter().zip([2, 14, 5]) {
+    for (name, least) in DOCUMENTS.into_iter().zip([3, 14, 5]) {
         let text = document(name);
         let folder = tempfile::tempdir().expect("a folder");
         let rules = folder.path().join("my-rules");
         fs::create_dir(&rules).expect("a folder");
         write_rules(&text, &rules);
+        if text.contains("../sample-data") {
+            copy(&project("sample-data"), &folder.path().join("sample-data"));
+        }
         // One archive serves all: each document begins with what the README's first command leaves.
         if name != "README.md" {
             copy(&first.path().join("out"), &folder.path().join("out"));
@@ -190,6 +206,10 @@ fn what_the_documents_show_is_what_their_commands_print() {
         };
         let mut compared = 0;
         for Shown { words, lines } in shown.iter().filter(is_run) {
+            // The first command makes the folder, and asks for none that exists.
+            if words.first().is_some_and(|word| word == "run") {
+                write_configurations(&text, folder.path());
+            }
             let (code, said) = answer(folder.path(), words);
             if lines.is_empty() {
                 assert_eq!(code, Some(0), "{name}: {words:?}: {said:?}");

@@ -28,6 +28,16 @@ fn sample() -> (tempfile::TempDir, String) {
 /// What a terminal of that many columns shows, and what is said on stderr; nothing where there is no `script` to make one. Ends by itself.
 #[cfg(target_os = "linux")]
 fn shown(columns: usize, arguments: &[&str]) -> Option<(String, String)> {
+    shown_in(&project(""), columns, arguments)
+}
+
+/// The same of a command that is run in a folder.
+#[cfg(target_os = "linux")]
+pub(crate) fn shown_in(
+    place: &Path,
+    columns: usize,
+    arguments: &[&str],
+) -> Option<(String, String)> {
     use std::process::{Command, Stdio};
     let folder = tempfile::tempdir().expect("a folder");
     let quoted: Vec<String> = std::iter::once(env!("CARGO_BIN_EXE_coldtrail"))
@@ -44,7 +54,7 @@ fn shown(columns: usize, arguments: &[&str]) -> Option<(String, String)> {
     std::fs::write(&file, lines).expect("a file");
     let out = Command::new("script")
         .args(["-qec", &format!("sh '{}'", file.display()), "/dev/null"])
-        .current_dir(project(""))
+        .current_dir(place)
         .env("NO_COLOR", "1")
         .env("SHELL", "/bin/sh")
         .stdin(Stdio::null())
@@ -145,7 +155,6 @@ fn tables_of_messages_fit_eighty_columns_and_break_no_word() {
         &["tables", "-a", &archive, "--days"],
         &["tables", "--columns", "LabelEvents"],
         &["gaps", "-a", &archive],
-        &["rules", "list"],
         &["verify", "-a", &archive],
     ] {
         let Some((shown, _)) = shown(80, arguments) else {
@@ -159,6 +168,32 @@ fn tables_of_messages_fit_eighty_columns_and_break_no_word() {
         for word in whole.split_whitespace() {
             assert!(words.contains(word), "{arguments:?}: {word}: {shown}");
         }
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_listed_rule_is_a_line_of_a_terminal() {
+    let rules = run(&["rules", "list"]);
+    let whole = String::from_utf8_lossy(&rules.stdout).into_owned();
+    let ids: Vec<&str> = whole
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(ids.len() > 100, "{whole}");
+    for width in [40, 80, 200] {
+        let Some((shown, _)) = shown(width, &["rules", "list"]) else {
+            return;
+        };
+        let lines: Vec<&str> = shown.lines().collect();
+        // A header before the rules, and a word on what is cut after them.
+        assert_eq!(lines.len(), ids.len() + 2, "{width}: {shown}");
+        for (line, id) in lines[1..].iter().zip(&ids) {
+            assert!(line.chars().count() <= width, "{width}: {line}");
+            assert!(width < 80 || line.trim_start().starts_with(id), "{line}");
+        }
+        assert!(shown.contains('…') && shown.contains("-f json"), "{shown}");
     }
 }
 

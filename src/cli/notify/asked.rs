@@ -28,6 +28,16 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// What happened in this time, with times in UTC.
+    pub(super) fn of(archive: PathBuf, window: Window, sending: Sending) -> Asked {
+        Asked {
+            archive,
+            window,
+            tz: None,
+            sending,
+        }
+    }
+
     /// Refuses what cannot be, before the archive is asked.
     pub(super) fn check(&self) -> Result<()> {
         self.window.check()?;

@@ -5,6 +5,7 @@ use crate::cli::exit::Exit;
 use crate::cli::global::Global;
 use crate::cli::remarks::tell_slow;
 use crate::cli::ui::{Ui, counted};
+use crate::cli::waiting::Waiting;
 use crate::fault::Result;
 use crate::notify::lowered::{self, KIND};
 use crate::notify::sent::Sent;
@@ -19,6 +20,12 @@ pub(super) struct Args {
     asked: Asked,
 }
 
+impl Args {
+    pub(super) fn of(asked: Asked) -> Args {
+        Args { asked }
+    }
+}
+
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let Args { asked } = args;
     asked.check()?;
@@ -27,7 +34,9 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     tell_slow(&archive, ui);
     let session = asked.session(&archive, global)?;
     let ingests = archive.ledger()?;
+    let waiting = Waiting::begin(ui, "collecting changes of labels");
     let changes = Case::of(&session, &ingests).label_changes(asked.window(), &ACTIONS)?;
+    drop(waiting);
     let subject = Subject {
         name: KIND,
         of: "change",

@@ -5,6 +5,7 @@ use crate::cli::exit::Exit;
 use crate::cli::global::Global;
 use crate::cli::remarks::tell_slow;
 use crate::cli::ui::{self, Ui, answer, counted, time_text};
+use crate::cli::waiting::Waiting;
 use crate::fault::Result;
 use crate::notify::denied::{self, KIND, Unowned};
 use crate::notify::sent::Sent;
@@ -20,6 +21,12 @@ pub(super) struct Args {
     asked: Asked,
 }
 
+impl Args {
+    pub(super) fn of(asked: Asked) -> Args {
+        Args { asked }
+    }
+}
+
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let Args { asked } = args;
     asked.check()?;
@@ -28,7 +35,9 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     tell_slow(&archive, ui);
     let session = asked.session(&archive, global)?;
     let ingests = archive.ledger()?;
+    let waiting = Waiting::begin(ui, "collecting denials");
     let denials = Case::of(&session, &ingests).denials(asked.window())?;
+    drop(waiting);
     let subject = Subject {
         name: KIND,
         of: "denial",

@@ -34,6 +34,24 @@ pub(super) struct Args {
     sending: Sending,
 }
 
+impl Args {
+    /// To these people, by what this hunt finds, with times in UTC.
+    pub(super) fn of(
+        archive: PathBuf,
+        recipient: Vec<String>,
+        hunting: Hunting,
+        sending: Sending,
+    ) -> Args {
+        Args {
+            archive,
+            recipient,
+            hunting,
+            tz: None,
+            sending,
+        }
+    }
+}
+
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     args.sending.check()?;
     let templates = Templates::load(FOUND, args.sending.template(), &found::examples())?;

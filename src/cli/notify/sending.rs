@@ -20,44 +20,51 @@ use crate::notify::sent::{Book, Sent};
 use crate::notify::smtp::{Patience, Server, Smtp};
 use crate::notify::template::Templates;
 
+/// Mails a minute at most, where nobody says it.
+const RATE: u32 = 30;
+/// How often a server is tried again, where nobody says it.
+const RETRIES: u32 = 4;
+/// Seconds until that, where nobody says it.
+const RETRY_WAIT: u64 = 5;
+
 /// From whom, to whom, and by which way.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Mail")]
 pub(in crate::cli) struct Sending {
     /// A domain of the tenant; mails go to addresses of these only. May be given several times
     #[arg(long, value_name = "DOMAIN", value_parser = domain)]
-    domain: Vec<String>,
+    pub(in crate::cli) domain: Vec<String>,
     /// An address outside of --domain that may be written to all the same. May be given several times
     #[arg(long, value_name = "ADDRESS")]
-    allow_recipient: Vec<String>,
+    pub(in crate::cli) allow_recipient: Vec<String>,
     /// From whom the mails are, such as 'Security <security@contoso.com>'. In an outbox no-reply@ the first --domain when not given
     #[arg(long, value_name = "ADDRESS", value_parser = mailbox)]
-    sender: Option<Mailbox>,
+    pub(in crate::cli) sender: Option<Mailbox>,
     /// Folder with subject.txt, body.txt and body.html for the built-in ones; they can name the fields of the notice and nothing else. The HTML page
     /// of `report` takes title.txt, style.css and logo.svg or logo.png from it
     #[arg(long, value_name = "DIR")]
-    template: Option<PathBuf>,
+    pub(in crate::cli) template: Option<PathBuf>,
     /// Folder for the mails, as .eml files
     #[arg(long, value_name = "DIR", default_value = "outbox")]
-    outbox: PathBuf,
+    pub(in crate::cli) outbox: PathBuf,
     /// Send the mails to this server: smtp://HOST:587 (STARTTLS), smtps://HOST:465 (TLS) or smtp-plain://HOST:25. The login is that of
     /// --smtp-login, else of COLDTRAIL_SMTP_USER and COLDTRAIL_SMTP_PASSWORD or COLDTRAIL_SMTP_TOKEN (OAuth 2)
     #[arg(long, value_name = "SERVER", value_parser = Server::parse, conflicts_with = "outbox")]
-    smtp: Option<Server>,
+    pub(in crate::cli) smtp: Option<Server>,
     /// File with lines user=… and password=… or token=…
     #[arg(long, value_name = "FILE", requires = "smtp")]
-    smtp_login: Option<PathBuf>,
+    pub(in crate::cli) smtp_login: Option<PathBuf>,
     /// Certificate, in PEM, of an authority that is believed beside those of the system
     #[arg(long, value_name = "FILE", requires = "smtp")]
-    smtp_ca: Option<PathBuf>,
+    pub(in crate::cli) smtp_ca: Option<PathBuf>,
     /// Mails a minute at most
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=6000))]
-    rate: u32,
+    #[arg(long, value_name = "N", default_value_t = RATE, value_parser = clap::value_parser!(u32).range(1..=6000))]
+    pub(in crate::cli) rate: u32,
     /// How often a server that is away or asks to wait is tried again
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(..=20))]
+    #[arg(long, value_name = "N", default_value_t = RETRIES, value_parser = clap::value_parser!(u32).range(..=20))]
     retries: u32,
     /// Seconds until the first of these; each further one waits twice as long
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(..=3600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = RETRY_WAIT, value_parser = clap::value_parser!(u64).range(..=3600))]
     retry_wait: u64,
     /// Say who would be told what, and change nothing
     #[arg(long)]
@@ -67,7 +74,7 @@ pub(in crate::cli) struct Sending {
     again: bool,
 }
 
-fn domain(text: &str) -> std::result::Result<String, String> {
+pub(in crate::cli) fn domain(text: &str) -> std::result::Result<String, String> {
     let text = text.trim_start_matches('@');
     match format!("a@{text}").parse::<lettre::Address>() {
         Ok(_) if !text.starts_with('[') => Ok(text.to_lowercase()),
@@ -75,7 +82,7 @@ fn domain(text: &str) -> std::result::Result<String, String> {
     }
 }
 
-fn mailbox(text: &str) -> std::result::Result<Mailbox, String> {
+pub(in crate::cli) fn mailbox(text: &str) -> std::result::Result<Mailbox, String> {
     text.parse::<Mailbox>()
         .map_err(|_| "not an address such as 'Security <security@contoso.com>'".into())
 }
@@ -98,6 +105,25 @@ pub(in crate::cli) struct Wanted<N> {
 }
 
 impl Sending {
+    /// Mails as files in this folder, to nobody yet.
+    pub(in crate::cli) fn into_folder(outbox: PathBuf) -> Sending {
+        Sending {
+            domain: Vec::new(),
+            allow_recipient: Vec::new(),
+            sender: None,
+            template: None,
+            outbox,
+            smtp: None,
+            smtp_login: None,
+            smtp_ca: None,
+            rate: RATE,
+            retries: RETRIES,
+            retry_wait: RETRY_WAIT,
+            dry_run: false,
+            again: false,
+        }
+    }
+
     pub(in crate::cli) fn template(&self) -> Option<&Path> {
         self.template.as_deref()
     }
@@ -228,6 +254,11 @@ impl Sending {
         (done, failed, refused): (usize, usize, usize),
         ui: &Ui,
     ) {
+        ui.counts(&[
+            ("mails", done as u64),
+            ("mails_failed", failed as u64),
+            ("mails_kept_back", refused as u64),
+        ]);
         let before = match wanted.told {
             0 => String::new(),
             told => format!("; {} told before", were(told, subject)),

@@ -43,10 +43,10 @@ pub(in crate::cli) struct Args {
     /// A domain whose users count as inside, where access was denied. When not given, those of owners of protected documents and of people who set
     /// labels. May be given several times
     #[arg(long, value_name = "DOMAIN", value_parser = NonEmptyStringValueParser::new())]
-    pub(super) inside: Vec<String>,
+    pub(in crate::cli) inside: Vec<String>,
     /// Show times in a zone, with the offset: a name such as Europe/Berlin, or `local`; in UTC when not given
     #[arg(long, value_name = "ZONE", value_parser = zone)]
-    pub(super) tz: Option<Tz>,
+    pub(in crate::cli) tz: Option<Tz>,
     /// Only the labels that were lowered or removed: html, csv, xlsx or mail
     #[arg(long)]
     pub(super) label_changes: bool,
@@ -91,6 +91,29 @@ fn format(text: &str) -> std::result::Result<Format, String> {
 }
 
 impl Args {
+    /// The report of an archive as a file, which may be there.
+    pub(in crate::cli) fn into_file(
+        archive: PathBuf,
+        hunting: Hunting,
+        output: PathBuf,
+        sending: Sending,
+    ) -> Args {
+        Args {
+            archive,
+            hunting,
+            format: None,
+            output: Some(output),
+            clobber: true,
+            users: Vec::new(),
+            inside: Vec::new(),
+            tz: None,
+            label_changes: false,
+            by_manager: false,
+            mail_to: Vec::new(),
+            sending,
+        }
+    }
+
     /// The format that is meant.
     pub(super) fn format(&self) -> Result<Format> {
         let Some(path) = &self.output else {

@@ -12,6 +12,7 @@ use crate::cli::notify::{Subject, Wanted};
 use crate::cli::raised::refuse_existing;
 use crate::cli::remarks::tell_slow;
 use crate::cli::ui::{self, Ui, counted};
+use crate::cli::waiting::Waiting;
 use crate::engine::{Session, Source};
 use crate::fault::{Error, Result};
 use crate::hunt::Window;
@@ -54,7 +55,10 @@ pub(super) fn run(args: &Args, format: Format, global: &Global, ui: &Ui) -> Resu
     }
     let archive = Archive::open_to_ask(&args.archive)?;
     tell_slow(&archive, ui);
+    let waiting = Waiting::begin(ui, "collecting changes of labels");
     let changes = changes(args, &archive, global)?;
+    drop(waiting);
+    ui.counts(&[("changes", changes.len() as u64)]);
     match (&args.output, args.by_manager) {
         (Some(folder), true) => for_managers(args, format, folder, &changes, (global, ui))?,
         (file, _) => {

@@ -10,7 +10,8 @@ use crate::catalog::is_lake_only;
 use crate::cli::exit::Exit;
 use crate::cli::global::Global;
 use crate::cli::kql::check::{listed, needed};
-use crate::cli::ui::{answer, counted};
+use crate::cli::ui::{Ui, answer, counted};
+use crate::cli::waiting::Waiting;
 use crate::engine::kql::{Needs, Options, Verdict, functions};
 use crate::engine::output::{harmless, visible};
 use crate::engine::{Session, Source};
@@ -73,7 +74,7 @@ impl Report<'_> {
     }
 }
 
-pub(super) fn run(args: &Args, global: &Global) -> Result<Exit> {
+pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let pack = rules::load(&args.rules)?;
     let archive = args
         .archive
@@ -104,11 +105,14 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit> {
         sigma: Conversions::of_rules(&pack.rules),
         args,
     };
+    let waiting = Waiting::begin(ui, "checking rules");
     let reports: Vec<Report<'_>> = pack
         .entries
         .iter()
         .map(|entry| check.report(entry, pack.rule(entry)))
         .collect();
+    drop(waiting);
+    ui.counts(&[("rules", pack.rules.len() as u64)]);
     if args.format == "json" {
         let list: Value = reports.iter().map(for_programs).collect();
         answer(&harmless(&format!("{list:#}\n")))?;

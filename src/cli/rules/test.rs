@@ -8,6 +8,7 @@ use crate::cli::set::{self, Settings};
 use crate::cli::ui::{Ui, answer, count, counted};
 use crate::engine::output::{harmless, visible};
 use crate::fault::Result;
+use crate::progress::Progress;
 use crate::rules::tests::{self, Outcome};
 use crate::rules::{self, Conversions, Rule, Trigger};
 
@@ -53,22 +54,26 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
     args.set.apply(&mut pack)?;
     set::tell(&pack, ui);
     let sigma = Conversions::of_rules(&pack.rules);
+    let bar = ui.progress();
+    bar.rules(pack.rules.len());
     let tested: Vec<Tested<'_>> = pack
         .rules
         .iter()
-        .map(|rule| match tests::run(rule, &sigma) {
-            Ok(outcomes) => Tested {
+        .map(|rule| {
+            bar.rule(&rule.id);
+            let (outcomes, error) = match tests::run(rule, &sigma) {
+                Ok(outcomes) => (outcomes, None),
+                Err(e) => (Vec::new(), Some(e.to_string())),
+            };
+            bar.rule_done();
+            Tested {
                 rule,
                 outcomes,
-                error: None,
-            },
-            Err(e) => Tested {
-                rule,
-                outcomes: Vec::new(),
-                error: Some(e.to_string()),
-            },
+                error,
+            }
         })
         .collect();
+    bar.done();
     if args.format == "json" {
         let list: Value = tested.iter().map(for_programs).collect();
         answer(&harmless(&format!("{list:#}\n")))?;
@@ -76,6 +81,13 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
         let lines: String = tested.iter().map(|one| for_people(one, ui)).collect();
         answer(&(lines + &totals(&tested)))?;
     }
+    let outcomes = || tested.iter().flat_map(|one| &one.outcomes);
+    let passed = outcomes().filter(|outcome| outcome.passed()).count();
+    ui.counts(&[
+        ("rules", tested.len() as u64),
+        ("tests", outcomes().count() as u64),
+        ("tests_failed", (outcomes().count() - passed) as u64),
+    ]);
     let is_ok = bad == 0 && tested.iter().all(Tested::is_ok);
     Ok(if is_ok { Exit::Done } else { Exit::Usage })
 }

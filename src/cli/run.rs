@@ -1,0 +1,155 @@
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::answer::text_into_file;
+use super::exit::Exit;
+use super::global::Global;
+use super::outcome::{Outcome, Status};
+use super::raised::refuse_existing;
+use super::ui::{Ui, time_text};
+use super::when::{self, time};
+use crate::archive::Archive;
+use crate::fault::{Error, Result};
+use crate::nightly::lock::Turn;
+
+mod asked;
+mod step;
+mod steps;
+mod tried;
+
+use asked::Asked;
+use step::{Done, Step};
+use steps::Night;
+
+/// What --init writes.
+const EXAMPLE: &str = include_str!("run/coldtrail.toml");
+
+/// Do what is new since the last run, as a configuration says: for every night
+///
+/// Reads new exports, hunts what they brought, sends mails, writes indicators, a report and costs, and merges small files: a step for each section of the
+/// configuration. What a step has treated is noted in the archive, by ingest: an export that comes late is hunted when it comes, and a run that was
+/// cut off is completed by the next. A step that fails stops no other; the exit code is that of all together.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The configuration. Paths in it are relative to its folder
+    #[arg(short, long, value_name = "FILE", default_value = "coldtrail.toml")]
+    config: PathBuf,
+    /// Write a configuration with a word on each key, coldtrail.toml when no other name is given
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 0..=1,
+        default_missing_value = "coldtrail.toml",
+        conflicts_with_all = ["config", "dry_run", "only", "again", "at"]
+    )]
+    init: Option<PathBuf>,
+    /// With --init: replace a file that exists
+    #[arg(short = 'C', long, requires = "init")]
+    clobber: bool,
+    /// Say what each step would do, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Only this step: ingest, hunt, notify, indicators, report, cost or compact. May be given several times
+    #[arg(long, value_name = "STEP", value_parser = Step::named)]
+    only: Vec<Step>,
+    /// Do once more what was done before. Alerts that are stored stay as they are, and nobody is told the same twice
+    #[arg(long)]
+    again: bool,
+    /// What now() says, such as 2026-05-21 or 2026-05-21T08:00; nothing that came after it is seen. This moment when not given
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<i64>,
+}
+
+impl Args {
+    /// The steps that are wanted, in their order.
+    fn steps(&self, asked: &Asked) -> Result<Vec<Step>> {
+        if let Some(step) = self.only.iter().find(|step| !asked.has(**step)) {
+            let name = step.name();
+            return Err(Error::Usage(format!(
+                "--only {name}: the configuration has no section [{name}]"
+            )));
+        }
+        let is_wanted = |step: &Step| self.only.is_empty() || self.only.contains(step);
+        let steps = Step::ALL.into_iter().filter(|step| asked.has(*step));
+        let steps: Vec<Step> = steps.filter(is_wanted).collect();
+        match steps.is_empty() {
+            true => Err(Error::Unusable {
+                path: self.config.clone(),
+                reason: "it asks for nothing: sections such as [ingest] and [hunt] are the steps"
+                    .into(),
+            }),
+            false => Ok(steps),
+        }
+    }
+}
+
+pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
+    if let Some(path) = &args.init {
+        return init(path, args.clobber, ui);
+    }
+    let asked = Asked::read(&args.config, args.at)?;
+    let steps = args.steps(&asked)?;
+    if args.dry_run {
+        tried::tell(&asked, &steps, args.again, (global, ui))?;
+        return Ok(Exit::Done);
+    }
+    let pack = asked.rules.load()?;
+    let archive = match asked.has(Step::Ingest) {
+        true => Archive::create(&asked.archive)?,
+        false => Archive::open(&asked.archive)?,
+    };
+    let holder = format!(
+        "process {}, since {}",
+        std::process::id(),
+        time_text(when::now())
+    );
+    let _turn = Turn::take(&archive, &holder)?;
+    let night = Night::new(&asked, (&archive, pack), args.again, (global, ui));
+    let mut exit = Exit::Done;
+    let mut idle = true;
+    for step in steps {
+        let started = Instant::now();
+        // An ingest that failed may have left nothing to go on with.
+        let done = match step == Step::Ingest || Archive::exists(archive.root()) {
+            true => night.step(step),
+            false => Ok(Done::skipped("there is nothing in the archive yet")),
+        };
+        let done = done.unwrap_or_else(|e| failed(e, global, ui));
+        exit = exit.and(done.exit);
+        idle &= done.status == Status::Nothing;
+        ui.outcome(&Outcome {
+            command: "run",
+            step: Some(step.name()),
+            status: done.status,
+            seconds: started.elapsed().as_secs_f64(),
+            counts: done.counts,
+            message: done.message,
+        });
+    }
+    if idle {
+        ui.say("nothing to do");
+    }
+    Ok(exit)
+}
+
+/// Says why a step failed.
+fn failed(error: Error, global: &Global, ui: &Ui) -> Done {
+    let error = global.placed(error);
+    ui.error(&error);
+    Done::of(
+        Exit::of(&error),
+        Vec::new(),
+        "failed; the next run tries again".into(),
+    )
+}
+
+/// Writes a configuration to begin with.
+fn init(path: &Path, clobber: bool, ui: &Ui) -> Result<Exit> {
+    refuse_existing(path, clobber)?;
+    text_into_file(path, EXAMPLE)?;
+    ui.say(&format!(
+        "written: change the paths in `{}`, then `coldtrail run -c {0} --dry-run`",
+        path.display()
+    ));
+    Ok(Exit::Done)
+}

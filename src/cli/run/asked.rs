@@ -1,0 +1,330 @@
+//! A configuration of which every value is understood: what is wrong in it is said before anything is done.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use toml::Spanned;
+
+use super::step::Step;
+use crate::archive::compact::RETENTION_DAYS;
+use crate::cli::archive::MOST_DAYS;
+use crate::cli::global::{Patience, patience};
+use crate::cli::hunt::{Hunting, severity};
+use crate::cli::indicators::{Form, form, tlp};
+use crate::cli::ingest::{Reading, order, rows};
+use crate::cli::notify::{Sending, domain, mailbox};
+use crate::cli::set::{self, assignment};
+use crate::cli::when::{self, Window, duration, time_text};
+use crate::cli::zone::zone;
+use crate::fault::{Error, Result};
+use crate::indicators::Tlp;
+use crate::nightly::settings::{
+    CompactStep, CostStep, HuntStep, IndicatorsStep, IngestStep, NotifyStep, ReportStep, Settings,
+    wrong,
+};
+use crate::notify::smtp::Server;
+use crate::rules::{Pack, Severity};
+
+/// What a run is asked for.
+pub(super) struct Asked {
+    pub(super) archive: PathBuf,
+    pub(super) ingest: Option<Ingest>,
+    /// Whether rules run by themselves. Other steps tell of what they find, too.
+    pub(super) hunts: bool,
+    pub(super) rules: Rules,
+    pub(super) notify: Option<Notify>,
+    pub(super) indicators: Option<Indicators>,
+    pub(super) report: Option<Report>,
+    pub(super) cost: Option<CostStep>,
+    /// Days for which files stay that were replaced.
+    pub(super) compact: Option<u32>,
+    /// What `now()` says, where that was said.
+    pub(super) at: Option<i64>,
+    /// The same, or else this moment.
+    pub(super) now: i64,
+}
+
+/// Which exports are read, and how.
+pub(super) struct Ingest {
+    pub(super) inputs: Vec<String>,
+    pub(super) reading: Reading,
+}
+
+/// Which rules run, and how.
+pub(super) struct Rules {
+    pub(super) paths: Vec<PathBuf>,
+    set: set::Settings,
+    pub(super) level: Severity,
+    fail_on: Option<Severity>,
+    ignore_missing: bool,
+    timeout: Option<Duration>,
+    functions: Option<PathBuf>,
+    external: Option<PathBuf>,
+    geoip: Option<PathBuf>,
+}
+
+/// Who is told what.
+#[derive(Debug)]
+pub(super) struct Notify {
+    pub(super) access_denied: bool,
+    pub(super) label_changes: bool,
+    pub(super) findings: Vec<String>,
+    pub(super) since: Option<i64>,
+    pub(super) sending: Sending,
+}
+
+/// Which indicators are written.
+#[derive(Debug)]
+pub(super) struct Indicators {
+    pub(super) output: PathBuf,
+    pub(super) form: Option<Form>,
+    pub(super) from_denials: bool,
+    pub(super) since: Option<i64>,
+    pub(super) valid_for: Option<i64>,
+    pub(super) tlp: Option<Tlp>,
+    pub(super) allow: Vec<String>,
+    pub(super) documentation: bool,
+}
+
+/// What the report is of, and where it goes.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) output: PathBuf,
+    pub(super) since: Option<i64>,
+    pub(super) tz: Option<Tz>,
+    pub(super) inside: Vec<String>,
+    pub(super) template: Option<PathBuf>,
+}
+
+impl Asked {
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    /// When it cannot be read, or something in it is wrong: with line and column.
+    pub(super) fn read(path: &Path, at: Option<i64>) -> Result<Asked> {
+        let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let said = Settings::read(&text, path)?;
+        let file = Said { text: &text, path };
+        Ok(Asked {
+            archive: said.archive,
+            ingest: said.ingest.map(|step| file.ingest(step)).transpose()?,
+            hunts: said.hunt.is_some(),
+            rules: file.rules(said.hunt)?,
+            notify: said.notify.map(|step| file.notify(step)).transpose()?,
+            indicators: said
+                .indicators
+                .map(|step| file.indicators(step))
+                .transpose()?,
+            report: said.report.map(|step| file.report(step)).transpose()?,
+            cost: said.cost,
+            compact: said.compact.map(|step| file.compact(&step)).transpose()?,
+            at,
+            now: at.unwrap_or_else(when::now),
+        })
+    }
+
+    /// Whether the configuration has a step.
+    pub(super) fn has(&self, step: Step) -> bool {
+        match step {
+            Step::Ingest => self.ingest.is_some(),
+            Step::Hunt => self.hunts,
+            Step::Notify => self.notify.is_some(),
+            Step::Indicators => self.indicators.is_some(),
+            Step::Report => self.report.is_some(),
+            Step::Cost => self.cost.is_some(),
+            Step::Compact => self.compact.is_some(),
+        }
+    }
+
+    /// The time from which on something is wanted that is so long ago.
+    pub(super) fn begin(&self, since: Option<i64>) -> Option<i64> {
+        since.map(|long| self.now.saturating_sub(long))
+    }
+
+    /// All from a time on, as of the moment of the run.
+    pub(super) fn window(&self, from: Option<i64>) -> Window {
+        Window::beginning(from, self.at)
+    }
+
+    /// The name of a file on the day of the run. Its folder is there when this returns.
+    pub(super) fn file(&self, path: &Path) -> Result<PathBuf> {
+        let day: String = time_text(self.now).chars().take(10).collect();
+        let path = PathBuf::from(path.to_string_lossy().replace("{date}", &day));
+        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+            fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        }
+        Ok(path)
+    }
+}
+
+impl Rules {
+    /// Loads them as they are set.
+    pub(super) fn load(&self) -> Result<Pack> {
+        self.set.load_to_run(&self.paths)
+    }
+
+    /// A hunt of a time, whose exit code does not depend on what is found.
+    pub(super) fn hunting(&self, window: Window) -> Hunting {
+        Hunting {
+            rules: self.paths.clone(),
+            set: self.set.clone(),
+            min_level: self.level,
+            fail_on: None,
+            ignore_missing: self.ignore_missing,
+            rule_timeout: self.timeout,
+            saved_functions: self.functions.clone(),
+            external_data: self.external.clone(),
+            geoip: self.geoip.clone(),
+            patience: Patience { timeout: None },
+            window,
+        }
+    }
+
+    /// The same, whose exit code says whether something as bad as that is found.
+    pub(super) fn hunting_to_judge(&self, window: Window) -> Hunting {
+        Hunting {
+            fail_on: self.fail_on,
+            ..self.hunting(window)
+        }
+    }
+
+    /// Files that rules call.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let files = [&self.functions, &self.external, &self.geoip];
+        files.into_iter().flatten().map(PathBuf::as_path)
+    }
+}
+
+/// The text of a configuration, for the places of mistakes.
+struct Said<'t> {
+    text: &'t str,
+    path: &'t Path,
+}
+
+impl Said<'_> {
+    fn value<T>(
+        &self,
+        said: &Spanned<String>,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T> {
+        read(said.get_ref()).map_err(|why| {
+            let why = format!("`{}`: {why}", said.get_ref());
+            wrong(self.text, self.path, &said.span(), &why)
+        })
+    }
+
+    fn optional<T>(
+        &self,
+        said: Option<&Spanned<String>>,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>> {
+        said.map(|said| self.value(said, read)).transpose()
+    }
+
+    fn ingest(&self, step: IngestStep) -> Result<Ingest> {
+        let reading = Reading {
+            date_order: self.optional(step.date_order.as_ref(), order)?,
+            tz: self.optional(step.tz.as_ref(), zone)?,
+            rows: self.optional(step.rows.as_ref(), rows)?,
+            time_column: step.time_column,
+            strict: step.strict,
+        };
+        let inputs = step.inputs.get_ref().iter();
+        let inputs = inputs.map(|input| input.to_string_lossy().into_owned());
+        Ok(Ingest {
+            inputs: inputs.collect(),
+            reading,
+        })
+    }
+
+    /// Those of the section; the built-in ones where there is none.
+    fn rules(&self, step: Option<HuntStep>) -> Result<Rules> {
+        let Some(step) = step else {
+            return Ok(Rules {
+                paths: Vec::new(),
+                set: set::Settings::default(),
+                level: Severity::Informational,
+                fail_on: None,
+                ignore_missing: false,
+                timeout: None,
+                functions: None,
+                external: None,
+                geoip: None,
+            });
+        };
+        let set = step.set.iter().map(|said| self.value(said, assignment));
+        let set = set.collect::<Result<Vec<_>>>()?;
+        let level = self.optional(step.min_level.as_ref(), severity)?;
+        Ok(Rules {
+            paths: step.rules.get_ref().iter().map(PathBuf::from).collect(),
+            set: set::Settings::of(set),
+            level: level.unwrap_or(Severity::Informational),
+            fail_on: self.optional(step.fail_on.as_ref(), severity)?,
+            ignore_missing: step.ignore_missing,
+            timeout: self.optional(step.rule_timeout.as_ref(), patience)?,
+            functions: step.saved_functions,
+            external: step.external_data,
+            geoip: step.geoip,
+        })
+    }
+
+    fn notify(&self, step: NotifyStep) -> Result<Notify> {
+        let mut sending = Sending::into_folder(step.outbox.unwrap_or_default());
+        let domains = step.domains.get_ref().iter();
+        let domains = domains.map(|said| self.value(said, domain));
+        sending.domain = domains.collect::<Result<Vec<_>>>()?;
+        sending.allow_recipient = step.allow_recipients;
+        sending.sender = self.optional(step.sender.as_ref(), mailbox)?;
+        sending.smtp = self.optional(step.smtp.as_ref(), Server::parse)?;
+        sending.smtp_login = step.smtp_login;
+        sending.smtp_ca = step.smtp_ca;
+        if let Some(rate) = step.rate {
+            sending.rate = *rate.get_ref();
+        }
+        Ok(Notify {
+            access_denied: step.access_denied,
+            label_changes: step.label_changes,
+            findings: step.findings,
+            since: self.optional(step.since.as_ref(), duration)?,
+            sending,
+        })
+    }
+
+    fn indicators(&self, step: IndicatorsStep) -> Result<Indicators> {
+        Ok(Indicators {
+            output: step.output,
+            form: self.optional(step.format.as_ref(), form)?,
+            from_denials: step.from_denials,
+            since: self.optional(step.since.as_ref(), duration)?,
+            valid_for: self.optional(step.valid_for.as_ref(), duration)?,
+            tlp: self.optional(step.tlp.as_ref(), tlp)?,
+            allow: step.allow,
+            documentation: step.documentation,
+        })
+    }
+
+    fn report(&self, step: ReportStep) -> Result<Report> {
+        Ok(Report {
+            output: step.output.into_inner(),
+            since: self.optional(step.since.as_ref(), duration)?,
+            tz: self.optional(step.tz.as_ref(), zone)?,
+            inside: step.inside,
+            template: step.template,
+        })
+    }
+
+    fn compact(&self, step: &CompactStep) -> Result<u32> {
+        let Some(days) = &step.retention else {
+            return Ok(RETENTION_DAYS);
+        };
+        match i64::from(*days.get_ref()) <= MOST_DAYS {
+            true => Ok(*days.get_ref()),
+            false => {
+                let why = format!("at most {MOST_DAYS} days");
+                Err(wrong(self.text, self.path, &days.span(), &why))
+            }
+        }
+    }
+}

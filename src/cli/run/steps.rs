@@ -1,0 +1,368 @@
+//! What the steps do: what the commands of the same names do, of what is new.
+
+use super::asked::{Asked, Indicators, Ingest, Notify, Report, Rules};
+use super::step::{Done, Step};
+use crate::archive::ledger::{Entry, Ledger, VERSION};
+use crate::archive::{Archive, WATCHLISTS};
+use crate::cli::alerts::Keep;
+use crate::cli::exit::Exit;
+use crate::cli::global::Global;
+use crate::cli::notify::Sending;
+use crate::cli::outcome::Status;
+use crate::cli::ui::{Ui, answer, columns, counted, time_text};
+use crate::cli::{archive, cost, hunt, indicators, ingest, notify, report};
+use crate::fault::Result;
+use crate::hunt::{Choice, Window, reach};
+use crate::nightly::depends::Depends;
+use crate::nightly::settings::CostStep;
+use crate::nightly::state::{Open, StepState};
+use crate::notify::sent::{Sent, State};
+use crate::rules::Pack;
+
+/// A run under way.
+pub(super) struct Night<'a> {
+    asked: &'a Asked,
+    archive: &'a Archive,
+    /// Whether steps do once more what they did before.
+    again: bool,
+    pack: Pack,
+    global: &'a Global,
+    ui: &'a Ui,
+}
+
+/// What is new to a step.
+pub(super) struct News {
+    ledger: Ledger,
+    state: StepState,
+    pub(super) open: Open,
+    depends: String,
+}
+
+impl News {
+    /// The time from which on there may be something new: how far rules see around the first new event. Nothing where it may be at any time.
+    fn from(&self, pack: &Pack, rules: &Rules) -> Option<i64> {
+        if self.open.all {
+            return None;
+        }
+        let mut first: Option<i64> = None;
+        for id in &self.open.ids {
+            let entry = self.ledger.entry(*id)?;
+            // A list may change what is thought of any event.
+            if entry.is_watchlist() {
+                return None;
+            }
+            let (begin, _) = entry.times?;
+            first = Some(first.map_or(begin, |first| first.min(begin)));
+        }
+        let choice = Choice {
+            level: rules.level,
+            window: Window {
+                from: first,
+                to: None,
+            },
+        };
+        reach(pack, &choice).from
+    }
+
+    /// What it is, in words.
+    pub(super) fn words(&self) -> String {
+        let ingests = counted(self.open.ids.len() as u64, "ingest");
+        match self.open.all {
+            true => format!("all {ingests}"),
+            false => format!("{ingests} not treated yet"),
+        }
+    }
+}
+
+/// Whether an ingest can change what rules find.
+fn brings_something(entry: &Entry) -> bool {
+    entry.events() > 0 || entry.revisions > 0 || entry.is_watchlist()
+}
+
+impl<'a> Night<'a> {
+    /// One in an archive, with the rules of the configuration.
+    pub(super) fn new(
+        asked: &'a Asked,
+        (archive, pack): (&'a Archive, Pack),
+        again: bool,
+        (global, ui): (&'a Global, &'a Ui),
+    ) -> Night<'a> {
+        Night {
+            asked,
+            archive,
+            again,
+            pack,
+            global,
+            ui,
+        }
+    }
+
+    /// Does a step that the configuration has.
+    pub(super) fn step(&self, step: Step) -> Result<Done> {
+        let Asked {
+            ingest,
+            notify,
+            indicators,
+            report,
+            cost,
+            compact,
+            ..
+        } = self.asked;
+        let done = match step {
+            Step::Ingest => ingest.as_ref().map(|of| self.ingest(of)),
+            Step::Hunt => Some(self.once(step, |news| self.hunt(news))),
+            Step::Notify => notify
+                .as_ref()
+                .map(|of| self.once(step, |news| self.notify(of, news))),
+            Step::Indicators => indicators
+                .as_ref()
+                .map(|of| self.once(step, |_| self.indicators(of))),
+            Step::Report => report
+                .as_ref()
+                .map(|of| self.once(step, |_| self.report(of))),
+            Step::Cost => cost.as_ref().map(|of| self.once(step, |_| self.cost(of))),
+            Step::Compact => compact.map(|days| self.compact(days)),
+        };
+        done.unwrap_or_else(|| Ok(Done::nothing("the configuration has no such step")))
+    }
+
+    /// What is new to a step, by its state in the archive.
+    pub(super) fn news(&self, step: Step) -> Result<News> {
+        let ledger = self.archive.ledger()?;
+        let state = StepState::of(self.archive, step.name())?;
+        let depends = self.depends(step)?;
+        let matters: fn(&Entry) -> bool = match step {
+            // They tell of every file.
+            Step::Report | Step::Cost => |_| true,
+            _ => brings_something,
+        };
+        let known_by = match self.again {
+            true => "something else",
+            false => depends.as_str(),
+        };
+        let open = state.open(&ledger, known_by, matters);
+        Ok(News {
+            ledger,
+            state,
+            open,
+            depends,
+        })
+    }
+
+    /// A hash of what a step depends on besides the ingests.
+    fn depends(&self, step: Step) -> Result<String> {
+        let Asked { rules, .. } = self.asked;
+        let mut depends = Depends::default()
+            .on(VERSION)
+            .on(&format!("{:?}", rules.level))
+            .on(&format!("{:?}", self.pack.rules))
+            .on_files(&self.archive.root().join(WATCHLISTS))?;
+        for file in rules.files() {
+            depends = depends.on_files(file)?;
+        }
+        match step {
+            Step::Notify => depends = depends.on(&format!("{:?}", self.asked.notify)),
+            Step::Indicators => depends = depends.on(&format!("{:?}", self.asked.indicators)),
+            Step::Report => {
+                depends = depends.on(&format!("{:?}", self.asked.report));
+                let template = self.asked.report.as_ref().and_then(|r| r.template.as_ref());
+                if let Some(template) = template {
+                    depends = depends.on_files(template)?;
+                }
+            }
+            Step::Cost => {
+                depends = depends.on(&format!("{:?}", self.asked.cost));
+                let prices = self.asked.cost.as_ref().and_then(|c| c.prices.as_ref());
+                if let Some(prices) = prices {
+                    depends = depends.on_files(prices)?;
+                }
+            }
+            Step::Ingest | Step::Hunt | Step::Compact => {}
+        }
+        Ok(depends.hash())
+    }
+
+    /// Does what is new to a step: its intent is noted before, and its outcome after. What failed stays new.
+    fn once(&self, step: Step, act: impl FnOnce(&News) -> Result<Done>) -> Result<Done> {
+        let mut news = self.news(step)?;
+        if news.open.ids.is_empty() {
+            return Ok(Done::nothing("nothing new"));
+        }
+        if news.state.is_cut_off() {
+            let name = step.name();
+            self.ui
+                .say(&format!("{name}: an earlier run did not end this step"));
+        }
+        let ids = news.open.ids.clone();
+        news.state.begin(self.archive, step.name(), ids)?;
+        let done = act(&news)?;
+        if done.status != Status::Failed {
+            news.state
+                .finish(self.archive, step.name(), &news.depends)?;
+        }
+        Ok(done)
+    }
+
+    fn ingest(&self, of: &Ingest) -> Result<Done> {
+        let summary = ingest::read_new(self.archive, &of.inputs, &of.reading, self.ui)?;
+        let exit = ingest::exit(&summary);
+        let (files, lists) = (summary.entries.len(), summary.watchlists.len());
+        let (files, lists) = (files as u64, lists as u64);
+        let events: u64 = summary.tables().values().sum();
+        let known = summary.known.len() as u64;
+        if files + lists == 0 {
+            let known = counted(known, "file");
+            let nothing = Done::nothing(&format!("nothing new, {known} read before"));
+            return Ok(Done { exit, ..nothing });
+        }
+        let mut message = format!("{}, {}", counted(files, "file"), counted(events, "event"));
+        if lists > 0 {
+            message.push_str(&format!(", {}", counted(lists, "watchlist")));
+        }
+        let counts = vec![
+            ("files", files),
+            ("events", events),
+            ("watchlists", lists),
+            ("known", known),
+        ];
+        Ok(Done::of(exit, counts, message))
+    }
+
+    fn hunt(&self, news: &News) -> Result<Done> {
+        let rules = &self.asked.rules;
+        let from = news.from(&self.pack, rules);
+        let hunting = rules.hunting_to_judge(self.asked.window(from));
+        let (session, mut hunt) = hunt::sweep(self.archive, &hunting, self.global, self.ui)?;
+        let window = &hunting.window;
+        Keep::new_ones().swept(self.archive, &session, &mut hunt, window, self.ui)?;
+        if !hunt.findings.is_empty() {
+            answer(&hunt::describe(&hunt, columns()))?;
+        }
+        let (new, known) = match &hunt.alerts {
+            Some(tally) => (tally.new as u64, tally.known as u64),
+            None => (0, 0),
+        };
+        let of = match from {
+            Some(from) => format!("events from {} on", time_text(from)),
+            None => "all events".to_string(),
+        };
+        let message = format!("{} of {}, {of}", counted(new, "new alert"), news.words());
+        let counts = vec![
+            ("new_alerts", new),
+            ("known_alerts", known),
+            ("rules_not_run", hunt.not_run() as u64),
+        ];
+        Ok(Done::of(hunt::exit(&hunt, &hunting), counts, message))
+    }
+
+    fn notify(&self, of: &Notify, news: &News) -> Result<Done> {
+        let before = self.mails()?;
+        let archive = || self.asked.archive.clone();
+        let since = self.asked.begin(of.since);
+        let window = || self.asked.window(since);
+        let mut wanted = Vec::new();
+        if of.access_denied {
+            let sending = of.sending.clone();
+            wanted.push(notify::Args::access_denied(archive(), window(), sending));
+        }
+        if of.label_changes {
+            let sending = of.sending.clone();
+            wanted.push(notify::Args::label_changes(archive(), window(), sending));
+        }
+        if !of.findings.is_empty() {
+            let rules = &self.asked.rules;
+            // Nothing is before everything.
+            let from = news.from(&self.pack, rules).max(since);
+            let hunting = rules.hunting(self.asked.window(from));
+            let recipients = of.findings.clone();
+            let sending = of.sending.clone();
+            wanted.push(notify::Args::findings(
+                archive(),
+                recipients,
+                hunting,
+                sending,
+            ));
+        }
+        let mut exit = Exit::Done;
+        for args in &wanted {
+            exit = exit.and(notify::run(args, self.global, self.ui)?);
+        }
+        let mails = self.mails()?.saturating_sub(before);
+        let message = match exit {
+            Exit::Io | Exit::Usage => {
+                let mails = counted(mails, "mail");
+                format!("{mails}, and some were not taken: the next run tries again")
+            }
+            _ => counted(mails, "mail"),
+        };
+        Ok(Done::of(exit, vec![("mails", mails)], message))
+    }
+
+    /// How many mails were sent, in all runs.
+    fn mails(&self) -> Result<u64> {
+        let sent = Sent::read(self.archive)?;
+        let sent = sent.lines().iter().filter(|l| l.state == State::Sent);
+        Ok(sent.count() as u64)
+    }
+
+    fn indicators(&self, of: &Indicators) -> Result<Done> {
+        let output = self.asked.file(&of.output)?;
+        let window = self.asked.window(self.asked.begin(of.since));
+        let hunting = self.asked.rules.hunting(window);
+        let archive = self.asked.archive.clone();
+        let mut args = indicators::Args::into_file(archive, hunting, output.clone());
+        args.format = of.form;
+        args.from_denials = of.from_denials;
+        args.allow.clone_from(&of.allow);
+        args.documentation = of.documentation;
+        args.valid_for = of.valid_for.unwrap_or(args.valid_for);
+        args.tlp = of.tlp.unwrap_or(args.tlp);
+        let exit = indicators::run(&args, self.global, self.ui)?;
+        Ok(Done::of(exit, Vec::new(), output.display().to_string()))
+    }
+
+    fn report(&self, of: &Report) -> Result<Done> {
+        let output = self.asked.file(&of.output)?;
+        let window = self.asked.window(self.asked.begin(of.since));
+        let hunting = self.asked.rules.hunting(window);
+        let mut sending = Sending::into_folder(output.clone());
+        sending.template.clone_from(&of.template);
+        let archive = self.asked.archive.clone();
+        let mut args = report::Args::into_file(archive, hunting, output.clone(), sending);
+        args.tz = of.tz;
+        args.inside.clone_from(&of.inside);
+        let exit = report::run(&args, self.global, self.ui)?;
+        Ok(Done::of(exit, Vec::new(), output.display().to_string()))
+    }
+
+    fn cost(&self, of: &CostStep) -> Result<Done> {
+        let output = self.asked.file(&of.output)?;
+        let rules = self.asked.rules.paths.clone();
+        let prices = of.prices.clone();
+        let root = &self.asked.archive;
+        cost::write(root, (rules, prices), &output, self.global, self.ui)?;
+        let message = output.display().to_string();
+        Ok(Done::of(Exit::Done, Vec::new(), message))
+    }
+
+    fn compact(&self, days: u32) -> Result<Done> {
+        let done = archive::merge(self.archive, days, self.ui)?;
+        if done.merged.is_empty() && done.deleted == 0 {
+            return Ok(Done::nothing("nothing to merge"));
+        }
+        let files = done.merged.iter().map(|table| table.files);
+        let (before, after) = files.fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+        let (before, after) = (before as u64, after as u64);
+        let message = format!(
+            "{} became {after}, {} deleted",
+            counted(before, "file"),
+            counted(done.deleted, "replaced file")
+        );
+        let counts = vec![
+            ("files_before", before),
+            ("files_after", after),
+            ("deleted", done.deleted),
+        ];
+        Ok(Done::of(Exit::Done, counts, message))
+    }
+}

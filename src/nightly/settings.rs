@@ -1,0 +1,427 @@
+//! The configuration of a nightly run: TOML in which each section is a step, and a missing section a step that is off.
+//!
+//! A key that nobody knows is refused. Every mistake says file, line and column and shows the line. Passwords have no key here.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::fault::{Error, Result, did_you_mean};
+
+/// What a nightly run is asked to do.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The archive.
+    pub archive: PathBuf,
+    /// Reading exports.
+    pub ingest: Option<IngestStep>,
+    /// Running rules.
+    pub hunt: Option<HuntStep>,
+    /// Mails.
+    pub notify: Option<NotifyStep>,
+    /// Indicators for Sentinel.
+    pub indicators: Option<IndicatorsStep>,
+    /// The report.
+    pub report: Option<ReportStep>,
+    /// What the events weigh and cost.
+    pub cost: Option<CostStep>,
+    /// Merging small files.
+    pub compact: Option<CompactStep>,
+}
+
+/// Which exports are read.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IngestStep {
+    /// Files, folders and patterns.
+    pub inputs: Spanned<Vec<PathBuf>>,
+    /// `mdy` or `dmy`, for files that do not tell.
+    pub date_order: Option<Spanned<String>>,
+    /// Zone of columns that say `[Local Time]`.
+    pub tz: Option<Spanned<String>>,
+    /// Table of rows that do not say theirs.
+    #[serde(rename = "as")]
+    pub rows: Option<Spanned<String>>,
+    /// Column with the time of records.
+    pub time_column: Option<String>,
+    /// Whether nothing at all is added when a record or a file cannot be read.
+    #[serde(default)]
+    pub strict: bool,
+}
+
+/// Which rules run. What is told of findings is of these rules too.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HuntStep {
+    /// Packs, files and folders of rules.
+    pub rules: Spanned<Vec<String>>,
+    /// Parameters of rules, as `RULE.NAME=VALUE`.
+    #[serde(default)]
+    pub set: Vec<Spanned<String>>,
+    /// The least severity that is hunted for; all when not given.
+    pub min_level: Option<Spanned<String>>,
+    /// The severity from which on a new finding ends the run with exit code 1.
+    pub fail_on: Option<Spanned<String>>,
+    /// Whether rules that only lack a table, a watchlist or a function count as rules that ran.
+    #[serde(default)]
+    pub ignore_missing: bool,
+    /// How long a rule may take, such as `5m`.
+    pub rule_timeout: Option<Spanned<String>>,
+    /// Folder with functions that rules in KQL call.
+    pub saved_functions: Option<PathBuf>,
+    /// Folder with the files that `externaldata` names.
+    pub external_data: Option<PathBuf>,
+    /// MaxMind database of cities.
+    pub geoip: Option<PathBuf>,
+}
+
+/// Who is told what, and how.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotifyStep {
+    /// Domains of the tenant: only their addresses are written to.
+    pub domains: Spanned<Vec<Spanned<String>>>,
+    /// Further addresses that may be written to.
+    #[serde(default)]
+    pub allow_recipients: Vec<String>,
+    /// Whether owners of documents are told who was denied access.
+    #[serde(default)]
+    pub access_denied: bool,
+    /// Whether managers are told which labels their people lowered.
+    #[serde(default)]
+    pub label_changes: bool,
+    /// Who is told what the hunt finds.
+    #[serde(default)]
+    pub findings: Vec<String>,
+    /// Only what happened in so long before the run, such as `7d`.
+    pub since: Option<Spanned<String>>,
+    /// From whom the mails are.
+    pub sender: Option<Spanned<String>>,
+    /// Folder for the mails, as files.
+    pub outbox: Option<PathBuf>,
+    /// The mail server.
+    pub smtp: Option<Spanned<String>>,
+    /// File with the login; the environment has it when not given.
+    pub smtp_login: Option<PathBuf>,
+    /// Certificate of an authority that is believed too.
+    pub smtp_ca: Option<PathBuf>,
+    /// Mails a minute at most.
+    pub rate: Option<Spanned<u32>>,
+}
+
+/// Where indicators go.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IndicatorsStep {
+    /// The file; `{date}` becomes the day of the run.
+    pub output: PathBuf,
+    /// `stix`, `stix-list`, `csv` or `tiindicator`.
+    pub format: Option<Spanned<String>>,
+    /// Whether they are of denied access, and not of what the rules find.
+    #[serde(default)]
+    pub from_denials: bool,
+    /// Only of what happened in so long before the run, such as `30d`.
+    pub since: Option<Spanned<String>>,
+    /// How long they hold, such as `7d`.
+    pub valid_for: Option<Spanned<String>>,
+    /// `white`, `green`, `amber` or `red`.
+    pub tlp: Option<Spanned<String>>,
+    /// What never becomes an indicator.
+    #[serde(default)]
+    pub allow: Vec<String>,
+    /// Whether what is reserved for documentation becomes one, for trials on invented data.
+    #[serde(default)]
+    pub documentation: bool,
+}
+
+/// Where the report goes.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportStep {
+    /// The file; `{date}` becomes the day of the run. Its extension says the format.
+    pub output: Spanned<PathBuf>,
+    /// Only what happened in so long before the run, such as `30d`.
+    pub since: Option<Spanned<String>>,
+    /// Zone in which times are shown.
+    pub tz: Option<Spanned<String>>,
+    /// Domains whose users count as inside.
+    #[serde(default)]
+    pub inside: Vec<String>,
+    /// Folder with the clothes of the HTML page.
+    pub template: Option<PathBuf>,
+}
+
+/// Where the weights and costs go.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CostStep {
+    /// The file; `{date}` becomes the day of the run. `.csv` and `.json` are for programs, any other is a text.
+    pub output: PathBuf,
+    /// Price list.
+    pub prices: Option<PathBuf>,
+}
+
+/// How small files are merged.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompactStep {
+    /// Days for which replaced files stay.
+    pub retention: Option<Spanned<u32>>,
+}
+
+/// Severities as the configuration names them.
+const LEVELS: [&str; 4] = ["informational", "low", "medium", "high"];
+/// Extensions of reports.
+const REPORTS: [&str; 6] = ["html", "htm", "md", "json", "xlsx", "csv"];
+/// Name that stands for the packs inside the binary.
+const BUILT_IN: &str = "builtin";
+
+/// A mistake: where it is, and what is wrong.
+type Mistake = (Range<usize>, String);
+
+impl Settings {
+    /// Reads a configuration. `file` names it in messages; paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`], with line and column, when the text is not TOML, a key is unknown, or a value cannot be meant.
+    pub fn read(text: &str, file: &Path) -> Result<Settings> {
+        let mut settings: Settings = toml::from_str(text).map_err(|e| {
+            let why = hinted(e.message());
+            match e.span() {
+                Some(span) => wrong(text, file, &span, &why),
+                None => Error::Unusable {
+                    path: file.to_path_buf(),
+                    reason: why,
+                },
+            }
+        })?;
+        settings
+            .check()
+            .map_err(|(span, why)| wrong(text, file, &span, &why))?;
+        let folder = file.parent().unwrap_or(Path::new(""));
+        settings.place_below(folder);
+        Ok(settings)
+    }
+
+    /// What TOML and the types let pass: the first mistake, and where it is.
+    fn check(&self) -> Result<(), Mistake> {
+        if let Some(ingest) = &self.ingest
+            && ingest.inputs.get_ref().is_empty()
+        {
+            return Err((ingest.inputs.span(), "no input is named".into()));
+        }
+        if let Some(hunt) = &self.hunt {
+            hunt.check()?;
+        }
+        if let Some(notify) = &self.notify {
+            notify.check()?;
+        }
+        if let Some(report) = &self.report {
+            let extension = report.output.get_ref().extension();
+            let extension = extension.map(|e| e.to_string_lossy().to_lowercase());
+            if !extension.is_some_and(|e| REPORTS.contains(&e.as_str())) {
+                let why =
+                    "its extension says no format of a report: .html, .md, .json, .xlsx or .csv";
+                return Err((report.output.span(), why.into()));
+            }
+        }
+        Ok(())
+    }
+
+    fn place_below(&mut self, folder: &Path) {
+        let below = |path: &mut PathBuf| *path = folder.join(&*path);
+        below(&mut self.archive);
+        if let Some(ingest) = &mut self.ingest {
+            ingest.inputs.get_mut().iter_mut().for_each(below);
+        }
+        if let Some(hunt) = &mut self.hunt {
+            for rules in hunt.rules.get_mut() {
+                let is_built_in = rules.as_str() == BUILT_IN || rules.starts_with("builtin:");
+                if !is_built_in {
+                    *rules = folder.join(&*rules).to_string_lossy().into_owned();
+                }
+            }
+            let files = [
+                &mut hunt.saved_functions,
+                &mut hunt.external_data,
+                &mut hunt.geoip,
+            ];
+            files.into_iter().flatten().for_each(below);
+        }
+        if let Some(notify) = &mut self.notify {
+            let files = [
+                &mut notify.outbox,
+                &mut notify.smtp_login,
+                &mut notify.smtp_ca,
+            ];
+            files.into_iter().flatten().for_each(below);
+        }
+        if let Some(indicators) = &mut self.indicators {
+            below(&mut indicators.output);
+        }
+        if let Some(report) = &mut self.report {
+            below(report.output.get_mut());
+            report.template.iter_mut().for_each(below);
+        }
+        if let Some(cost) = &mut self.cost {
+            below(&mut cost.output);
+            cost.prices.iter_mut().for_each(below);
+        }
+    }
+}
+
+impl HuntStep {
+    fn check(&self) -> Result<(), Mistake> {
+        if self.rules.get_ref().is_empty() {
+            return Err((self.rules.span(), "no rule is named".into()));
+        }
+        for level in [&self.min_level, &self.fail_on].into_iter().flatten() {
+            if !LEVELS.contains(&level.get_ref().as_str()) {
+                let why = format!("`{}` is none of {}", level.get_ref(), LEVELS.join(", "));
+                return Err((level.span(), why));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl NotifyStep {
+    fn check(&self) -> Result<(), Mistake> {
+        /// Mails a minute.
+        const MOST: u32 = 6000;
+        let at = |why: &str| (self.domains.span(), why.to_string());
+        if self.domains.get_ref().is_empty() && self.allow_recipients.is_empty() {
+            return Err(at("no domain is named, so nobody may be written to"));
+        }
+        if !self.access_denied && !self.label_changes && self.findings.is_empty() {
+            return Err(at(
+                "nobody is told anything: `access_denied = true`, `label_changes = true` or `findings = [\"soc@…\"]` says what",
+            ));
+        }
+        match (&self.outbox, &self.smtp) {
+            (None, None) => return Err(at("`outbox` or `smtp` says where the mails go")),
+            (Some(_), Some(smtp)) => {
+                let why = "mails go into the `outbox` or to a server, not to both";
+                return Err((smtp.span(), why.into()));
+            }
+            (None, Some(smtp)) if self.sender.is_none() => {
+                let why = "servers want to know from whom a mail is: name it with `sender`";
+                return Err((smtp.span(), why.into()));
+            }
+            _ => {}
+        }
+        match &self.rate {
+            Some(rate) if !(1..=MOST).contains(rate.get_ref()) => {
+                Err((rate.span(), format!("between 1 and {MOST} mails a minute")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The error of a mistake in a configuration: its file, line and column, why, and the line.
+pub fn wrong(text: &str, file: &Path, span: &Range<usize>, why: &str) -> Error {
+    Error::Unusable {
+        path: file.to_path_buf(),
+        reason: placed(text, span.start, why),
+    }
+}
+
+/// What serde says of an unknown key, with those of its list that are nearly called so.
+fn hinted(message: &str) -> String {
+    if !message.starts_with("unknown field") {
+        return message.to_string();
+    }
+    // The key and the list stand in backticks.
+    let mut names = message.split('`').skip(1).step_by(2);
+    let word = names.next().unwrap_or("");
+    let known: Vec<String> = names.map(String::from).collect();
+    match did_you_mean(word, &known) {
+        Some(near) => format!("unknown key `{word}`: {near}"),
+        None => format!("unknown key `{word}`; known here: {}", known.join(", ")),
+    }
+}
+
+/// `line 3, column 5: why`, the line, and a caret below the place.
+fn placed(text: &str, at: usize, why: &str) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let column = before[start..].chars().count();
+    let shown = text[start..].lines().next().unwrap_or("");
+    format!(
+        "line {line}, column {}: {why}\n  {shown}\n  {}^",
+        column + 1,
+        " ".repeat(column)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistake(text: &str) -> String {
+        match Settings::read(text, Path::new("nightly/coldtrail.toml")) {
+            Ok(settings) => panic!("taken: {settings:?}"),
+            Err(e) => e.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_missing_section_is_a_step_that_is_off_and_paths_are_below_the_files_folder() {
+        let text = "archive = \"case\"\n[ingest]\ninputs = [\"in\"]\n";
+        let settings =
+            Settings::read(text, Path::new("nightly/coldtrail.toml")).expect("a configuration");
+        assert_eq!(settings.archive, Path::new("nightly/case"));
+        let ingest = settings.ingest.expect("the section");
+        assert_eq!(ingest.inputs.get_ref(), &[PathBuf::from("nightly/in")]);
+        assert_eq!(settings.hunt, None);
+    }
+
+    #[test]
+    fn a_key_that_nobody_knows_is_refused_with_its_place() {
+        let said = mistake("archive = \"case\"\n[ingest]\ninptus = [\"in\"]\n");
+        assert!(said.contains("line 3, column 1"), "{said}");
+        assert!(
+            said.contains("unknown key `inptus`: did you mean `inputs`?"),
+            "{said}"
+        );
+        assert!(said.contains("\n  inptus = [\"in\"]\n  ^"), "{said}");
+    }
+
+    #[test]
+    fn a_level_that_is_none_is_refused_with_its_place() {
+        let said = mistake("archive = \"c\"\n[hunt]\nrules = [\"r\"]\nmin_level = \"loud\"\n");
+        assert!(said.contains("line 4, column 13"), "{said}");
+        assert!(said.contains("`loud` is none of"), "{said}");
+    }
+
+    #[test]
+    fn mails_need_a_way_and_somebody_who_is_told_something() {
+        let notify = |rest: &str| {
+            mistake(&format!(
+                "archive = \"c\"\n[notify]\ndomains = [\"contoso.com\"]\n{rest}"
+            ))
+        };
+        let said = notify("outbox = \"mails\"\n");
+        assert!(said.contains("line 3, column 11: nobody is told"), "{said}");
+        let said = notify("access_denied = true\n");
+        assert!(said.contains("`outbox` or `smtp`"), "{said}");
+        let said = notify("access_denied = true\nsmtp = \"smtps://mail.contoso.com\"\n");
+        assert!(said.contains("line 5, column 8"), "{said}");
+        assert!(said.contains("`sender`"), "{said}");
+    }
+
+    #[test]
+    fn packs_stay_what_they_are_and_files_of_rules_are_below_the_folder() {
+        let text = "archive = \"c\"\n[hunt]\nrules = [\"builtin:mip\", \"my-rules\"]\n";
+        let settings = Settings::read(text, Path::new("n/coldtrail.toml")).expect("settings");
+        let hunt = settings.hunt.expect("the section");
+        let mine = Path::new("n").join("my-rules");
+        assert_eq!(hunt.rules.get_ref()[0], "builtin:mip");
+        assert_eq!(Path::new(&hunt.rules.get_ref()[1]), mine);
+    }
+}

@@ -1,0 +1,328 @@
+//! Rows in which every string that is not known to be harmless is replaced, also inside of JSON.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int32Type, Int64Type};
+use serde_json::{Map, Number, Value};
+
+use super::dictionary::{Pair, is_key};
+use super::known::{self, Says};
+use super::pseudonym::{KINDS, Kind, Pseudonyms, Reach};
+use crate::catalog::{audit, catalog};
+use crate::fault::{Error, Result};
+use crate::ingest::time;
+
+/// Places that are told apart: records of somebody who makes up keys have more.
+const MOST_PLACES: usize = 4096;
+/// The place of all that have no room.
+const ELSEWHERE: &str = "(elsewhere)";
+/// Length of a time up to its seconds.
+const WHOLE_SECONDS: usize = 19;
+/// Digits of parts of a second.
+const TICKS: usize = 7;
+
+/// Keys that the services write, as plain keys.
+static KEYS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let columns = catalog().tables().flat_map(|table| &table.columns);
+    let columns = columns.map(|column| column.name);
+    let paths = audit::paths().iter();
+    let paths = paths.flat_map(|path| path.path.split('.'));
+    columns.chain(paths).map(known::plain).collect()
+});
+
+/// Replaces values in rows, and counts what and where.
+pub struct Rows<'p> {
+    names: &'p mut Pseudonyms,
+    /// Replaced by place, in the order of [`Kind::ALL`].
+    places: BTreeMap<String, [u64; KINDS]>,
+    /// The place at hand: a column, and the keys in it.
+    place: String,
+}
+
+impl<'p> Rows<'p> {
+    /// Rows by these pseudonyms.
+    pub fn new(names: &'p mut Pseudonyms) -> Self {
+        Rows {
+            names,
+            places: BTreeMap::new(),
+            place: String::new(),
+        }
+    }
+
+    /// How much of each kind was replaced, by column and path of keys in it: `AuditData.Parameters[].Value`.
+    pub fn replaced(&self) -> impl Iterator<Item = (&str, Vec<(Kind, u64)>)> {
+        self.places.iter().map(|(place, counts)| {
+            let kinds = Kind::ALL.into_iter().zip(*counts);
+            let some = kinds.filter(|(_, count)| *count > 0);
+            (place.as_str(), some.collect::<Vec<_>>())
+        })
+    }
+
+    /// The rows with nobody named. Times, booleans and numbers that are nobody's stay.
+    ///
+    /// # Errors
+    /// When a column is of a kind that is not looked into.
+    pub fn batch(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let schema = batch.schema();
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
+        for (field, array) in schema.fields().iter().zip(batch.columns()) {
+            self.place.clear();
+            self.place.push_str(field.name());
+            columns.push(match field.data_type() {
+                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+                    self.strings(field.name(), array)?
+                }
+                DataType::Int64 if self.names.named().has_numbers() => {
+                    let numbers = array.as_primitive::<Int64Type>().iter();
+                    let numbers = numbers.map(|n| n.map(|n| self.whole(n)));
+                    Arc::new(numbers.collect::<Int64Array>())
+                }
+                DataType::Int32 if self.names.named().has_numbers() => {
+                    let numbers = array.as_primitive::<Int32Type>().iter();
+                    let numbers = numbers.map(|n| n.map(|n| self.whole(n)));
+                    Arc::new(numbers.collect::<Int32Array>())
+                }
+                ty if ty.is_primitive() || matches!(ty, DataType::Boolean | DataType::Null) => {
+                    Arc::clone(array)
+                }
+                ty => {
+                    return Err(Error::Query(format!(
+                        "column `{}` is of type {ty}, which --pseudonymise does not look into",
+                        field.name()
+                    )));
+                }
+            });
+            self.count();
+        }
+        Ok(RecordBatch::try_new(schema, columns)?)
+    }
+
+    fn strings(&mut self, name: &str, array: &ArrayRef) -> Result<ArrayRef> {
+        let plain = cast(array, &DataType::Utf8)?;
+        let texts = plain
+            .as_any()
+            .downcast_ref::<StringArray>()
+            .ok_or_else(|| Error::Query(format!("column `{name}` is no text")))?;
+        let key = known::plain(name);
+        let values = texts.iter().map(|text| {
+            let value = self.value(&key, text?);
+            self.count();
+            Some(value)
+        });
+        let values: StringArray = values.collect();
+        Ok(cast(&values, array.data_type())?)
+    }
+
+    /// A number with other digits where these are somebody's.
+    fn whole<N: ToString + std::str::FromStr>(&mut self, number: N) -> N {
+        let Some(token) = self.names.number(&number.to_string()) else {
+            return number;
+        };
+        // The largest numbers have one digit less, or they would not fit.
+        let fits = token.parse::<N>().or_else(|_| token[1..].parse::<N>());
+        fits.unwrap_or(number)
+    }
+
+    /// Adds what was replaced to the place at hand.
+    fn count(&mut self) {
+        let counts = self.names.taken();
+        if counts.iter().all(|count| *count == 0) {
+            return;
+        }
+        let is_new = !self.places.contains_key(&self.place);
+        let place = match is_new && self.places.len() >= MOST_PLACES {
+            true => ELSEWHERE,
+            false => self.place.as_str(),
+        };
+        let all = match self.places.get_mut(place) {
+            Some(all) => all,
+            None => self.places.entry(place.to_string()).or_default(),
+        };
+        for (all, count) in all.iter_mut().zip(counts) {
+            *all += count;
+        }
+    }
+
+    /// Something at a place below the one at hand.
+    fn below<T>(&mut self, part: &str, make: impl FnOnce(&mut Self) -> T) -> T {
+        // What was replaced so far is of the place above.
+        self.count();
+        let above = self.place.len();
+        self.place.push_str(part);
+        let made = make(self);
+        self.count();
+        self.place.truncate(above);
+        made
+    }
+
+    /// The value of a plain key: JSON is walked, what is harmless stays, all else is replaced.
+    fn value(&mut self, key: &str, text: &str) -> String {
+        if text.starts_with(['{', '['])
+            && let Ok(json) = serde_json::from_str::<Value>(text)
+        {
+            return self.json(key, json).to_string();
+        }
+        if is_time(text) {
+            return text.to_string();
+        }
+        let says = known::says(key);
+        if is_country(key, text) {
+            return text.to_string();
+        }
+        if known::is_value(text) {
+            let lower = text.to_lowercase();
+            if says.is_some() || !self.names.named().is_person(&lower) {
+                return text.to_string();
+            }
+        }
+        // Names of labels have a `\` between parent and child.
+        let is_address = text.contains("://")
+            || text.contains('@')
+            || (text.contains('\\') && says != Some(Says::Label));
+        let reach = match says {
+            _ if is_address => Reach::Everything,
+            None => Reach::Everything,
+            Some(Says::Label | Says::What) => Reach::People,
+            Some(Says::How | Says::Record) => Reach::Names,
+        };
+        self.names.text(text, reach)
+    }
+
+    fn json(&mut self, key: &str, json: Value) -> Value {
+        match json {
+            Value::String(text) => Value::String(self.value(key, &text)),
+            Value::Number(number) => Value::Number(self.number(number)),
+            Value::Array(items) => self.below("[]", |rows| {
+                let items = items.into_iter().map(|item| rows.json(key, item));
+                Value::Array(items.collect())
+            }),
+            Value::Object(object) => Value::Object(self.object(object)),
+            other => other,
+        }
+    }
+
+    fn number(&mut self, number: Number) -> Number {
+        let token = self.names.number(&number.to_string());
+        let token = token.map(|token| {
+            let fits = token.parse::<u64>().or_else(|_| token[1..].parse::<u64>());
+            fits.map(Number::from)
+        });
+        match token {
+            Some(Ok(token)) => token,
+            Some(Err(_)) | None => number,
+        }
+    }
+
+    fn object(&mut self, object: Map<String, Value>) -> Map<String, Value> {
+        let pair = Pair::of(&object);
+        // The id of a record stays. That of an actor or a target is somebody, and is often a name.
+        let is_record =
+            object.contains_key("CreationTime") || object.contains_key("createdDateTime");
+        let mut out = Map::new();
+        for (key, value) in object {
+            let shown = self.key(&key);
+            let place = format!(".{shown}");
+            let mut plain = known::plain(&key);
+            if plain == "id" && !is_record {
+                plain.clear();
+            }
+            if let Some(pair) = &pair {
+                if plain == pair.named {
+                    // A name of a field, as a key is one.
+                    let value = match value {
+                        Value::String(name) => Value::String(self.key(&name)),
+                        other => self.below(&place, |rows| rows.json("", other)),
+                    };
+                    out.insert(shown, value);
+                    continue;
+                }
+                if pair.values.contains(&plain.as_str()) {
+                    plain.clone_from(&pair.name);
+                }
+            }
+            let value = self.below(&place, |rows| rows.json(&plain, value));
+            out.insert(shown, value);
+        }
+        out
+    }
+
+    /// A key: it stays where the services write it, or where it is written as keys are and holds nobody's name.
+    fn key(&mut self, key: &str) -> String {
+        if KEYS.contains(&known::plain(key)) {
+            return key.to_string();
+        }
+        let reach = match is_key(key) {
+            true => Reach::People,
+            false => Reach::Everything,
+        };
+        self.names.text(key, reach)
+    }
+}
+
+/// Whether a text is the code of a country, such as `DE`: logs have it under many keys, and rules compare them.
+fn is_country(key: &str, text: &str) -> bool {
+    let is_code = text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
+    is_code && (key.contains("country") || key.contains("location"))
+}
+
+/// Whether a text is a time such as `2026-05-01T08:00:00Z`, and nothing else: no number of somebody stands for a part of a second.
+fn is_time(text: &str) -> bool {
+    let parts = text.bytes().skip(WHOLE_SECONDS + 1);
+    let parts = parts.take_while(u8::is_ascii_digit).count();
+    parts <= TICKS && time::iso(text.as_bytes()).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dictionary::Dictionary;
+    use super::*;
+
+    /// A record, as the only one of an archive.
+    fn hidden(record: &str) -> String {
+        let column: ArrayRef = Arc::new(StringArray::from(vec![record]));
+        let batch = RecordBatch::try_from_iter([("AuditData", column)]).expect("a batch");
+        let mut named = Dictionary::new();
+        named.learn(&batch).expect("text");
+        let mut names = Pseudonyms::new(b"0123456789abcdef", named, false).expect("a key");
+        let mut rows = Rows::new(&mut names);
+        let out = rows.batch(&batch).expect("text");
+        assert!(rows.replaced().count() > 0);
+        out.column(0).as_string::<i32>().value(0).to_string()
+    }
+
+    #[test]
+    fn nobody_is_left_in_a_record_and_what_happened_stays() {
+        let value = hidden(
+            r#"{"Operation":"FileAccessed","UserId":"anna@contoso.com","Odd":["Anna B."],"P":[{"Name":"ForwardTo","Value":"anna@contoso.com"}],"CreationTime":"2026-05-01T08:00:00"}"#,
+        );
+        let lower = value.to_lowercase();
+        assert!(
+            !lower.contains("anna") && !lower.contains("contoso"),
+            "{value}"
+        );
+        for kept in ["FileAccessed", "ForwardTo", "2026-05-01T08:00:00", "UserId"] {
+            assert!(value.contains(kept), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_found_under_every_key_and_in_every_number() {
+        let value = hidden(
+            r#"{"UserId":"anna.berg@zip.com","UserKey":"1003200012345678","Operation":"Anna did it","ResultStatus":"by AnnaBerg","UserAgent":"Berg/1.0","ClientIP":"192.0.2.7","AnnaBerg":1,"Anna Berg":2,"Key":1003200012345678,"Version":"1.0 at host-192-0-2-7","ObjectId":"https://zip.sharepoint.com/sites/Group/%41nna%2520Berg.zip"}"#,
+        );
+        let lower = value.to_lowercase();
+        for gone in [
+            "anna",
+            "berg",
+            "1003200012345678",
+            "192.0.2.7",
+            "192-0-2-7",
+            "zip.com",
+        ] {
+            assert!(!lower.contains(gone), "{gone}: {value}");
+        }
+    }
+}

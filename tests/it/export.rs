@@ -1,0 +1,548 @@
+//! Evidence to hand on: what is exported comes back as it was, and nobody of the sample is in the bytes of a pseudonymised export.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use regex::{Regex, RegexBuilder};
+
+use crate::command_line::run;
+use crate::{ask, ingest, output, project};
+
+const FORMATS: [&str; 3] = ["csv", "jsonl", "parquet"];
+/// Rules of the pack that find something else in a pseudonymised export, and why.
+const OTHER_FINDINGS: &[&str] = &[
+    // Reasons that Office offers are words like all others there.
+    "downgrade-justification-missing-or-one-word",
+];
+
+/// The people of sample-data/README.md, by hand.
+const PEOPLE: [&str; 46] = [
+    "alice",
+    "archer",
+    "bob",
+    "baker",
+    "carol",
+    "cooper",
+    "dave",
+    "draper",
+    "erin",
+    "elder",
+    "frank",
+    "fletcher",
+    "grace",
+    "glover",
+    "heidi",
+    "hunter",
+    "ivan",
+    "ironside",
+    "judy",
+    "joiner",
+    "peggy",
+    "passer",
+    "oscar",
+    "outsider",
+    "trudy",
+    "tryer",
+    "nina",
+    "neighbour",
+    "tom",
+    "tanner",
+    "viktor",
+    "vance",
+    "nora",
+    "nash",
+    "omar",
+    "ortiz",
+    "quinn",
+    "reed",
+    "uma",
+    "ulrich",
+    "sara",
+    "stone",
+    "petra",
+    "pohl",
+    "contoso",
+    "fabrikam",
+];
+
+/// The exports of both stories.
+fn samples() -> Vec<PathBuf> {
+    let folders = [
+        "cloudappevents",
+        "formats",
+        "informationprotection",
+        "management-api",
+        "rms",
+        "signin",
+        "ual-portal",
+        "ual-search",
+        "attack",
+    ];
+    let all = folders.iter();
+    all.map(|name| project(&format!("sample-data/{name}")))
+        .collect()
+}
+
+/// A folder with an archive of all samples and a key.
+struct Case {
+    folder: tempfile::TempDir,
+}
+
+impl Case {
+    fn new() -> Case {
+        let folder = tempfile::tempdir().expect("a folder");
+        ingest(&folder.path().join("archive"), &samples());
+        let case = Case { folder };
+        case.well(&["export", "--new-key", &case.at("key")]);
+        case
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn at(&self, name: &str) -> String {
+        self.path(name).to_string_lossy().into_owned()
+    }
+
+    /// Runs a command that must end well; what it says.
+    fn well(&self, arguments: &[&str]) -> String {
+        let out = run(arguments);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(0), "{arguments:?}: {said}");
+        said
+    }
+
+    /// Exports all tables into a folder.
+    fn export(&self, to: &str, format: &str, further: &[&str]) -> PathBuf {
+        let (archive, folder) = (self.at("archive"), format!("{}/", self.at(to)));
+        let mut all = vec!["export", "-a", &archive, "-o", &folder, "-f", format];
+        all.extend(further);
+        self.well(&all);
+        self.path(to)
+    }
+
+    fn hidden(&self, to: &str, format: &str) -> PathBuf {
+        let key = self.at("key");
+        self.export(to, format, &["--pseudonymise", &key])
+    }
+}
+
+/// Events by table; other records by the table that they say.
+fn events(archive: &Path) -> BTreeMap<String, String> {
+    let out = run(&["tables", "-a", &archive.to_string_lossy()]);
+    let text = String::from_utf8(out.stdout).expect("text");
+    let lines = text.lines().skip(1).take_while(|line| !line.is_empty());
+    let words = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let own = ["Ingests", "Revisions", "Quarantine"];
+    words
+        .filter(|words| !own.contains(&words[0]))
+        .map(|words| (words[0].to_string(), words[1].to_string()))
+        .collect()
+}
+
+fn names(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut all: Vec<PathBuf> = entries.map(|e| e.expect("an entry").path()).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn what_is_exported_comes_back_in_every_format() {
+    let case = Case::new();
+    let before = events(&case.path("archive"));
+    for table in ["CloudAppEvents", "UnifiedAuditLog", "SigninLogs"] {
+        assert!(before.contains_key(table), "{before:?}");
+    }
+    let records = |archive: &Path| {
+        ask(
+            archive,
+            "SELECT \"_Fingerprint\" FROM stored.\"UnifiedAuditLog\" ORDER BY 1",
+        )
+    };
+    let others = |archive: &Path| {
+        ask(
+            archive,
+            "SELECT \"ExtraColumns\"->>'Type', count(*) FROM stored.\"OtherRecords\" GROUP BY 1 ORDER BY 1",
+        )
+    };
+    for format in FORMATS {
+        let plain = case.export(&format!("plain-{format}"), format, &[]);
+        let again = case.path(&format!("again-{format}"));
+        ingest(&again, &[plain]);
+        assert_eq!(events(&again), before, "{format}");
+        assert_eq!(records(&again), records(&case.path("archive")), "{format}");
+        assert_eq!(others(&again), others(&case.path("archive")), "{format}");
+        let hidden = case.hidden(&format!("hidden-{format}"), format);
+        let again = case.path(&format!("again-hidden-{format}"));
+        ingest(&again, &[hidden]);
+        assert_eq!(events(&again), before, "{format}, pseudonymised");
+    }
+}
+
+/// The text of a sample, whatever it is packed in, with slashes and quotes as they are.
+fn text_of(path: &Path) -> String {
+    let bytes = fs::read(path).expect("a sample");
+    let ending = path.extension().and_then(|e| e.to_str());
+    let bytes = match ending {
+        Some("gz") => {
+            let mut all = Vec::new();
+            flate2::read::MultiGzDecoder::new(bytes.as_slice())
+                .read_to_end(&mut all)
+                .expect("gzip");
+            all
+        }
+        Some("zst") => zstd::decode_all(bytes.as_slice()).expect("zstd"),
+        _ => bytes,
+    };
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let text = text
+        .replace("\\/", "/")
+        .replace("\\\"", "\"")
+        .replace("\"\"", "\"");
+    percent_encoding::percent_decode_str(&text)
+        .decode_utf8_lossy()
+        .into_owned()
+}
+
+fn regex(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("a pattern")
+}
+
+/// Who and where is named in the samples, in small letters: found by what it looks like, and by hand.
+fn originals() -> BTreeSet<String> {
+    let mail = regex(r"([A-Za-z0-9][A-Za-z0-9._'-]+)@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)");
+    let others = [
+        regex(r"(?:192\.0\.2|198\.51\.100|203\.0\.113)\.[0-9]{1,3}"),
+        regex(r"2001:db8:[0-9a-f:]*[0-9a-f]"),
+        regex(
+            r#"(?i)"(?:userid|accountobjectid|accountid|tenantid|aadtenantid|organizationid|mailboxguid)" *: *"([0-9a-f]{8}-[0-9a-f-]{27})""#,
+        ),
+        regex(r"(?i)([a-z0-9-]+)\.sharepoint\.com"),
+        regex(r"(?i)/(sites/[a-z0-9 _-]+)"),
+        regex(r"(?i)/(personal/[a-z0-9_]+)"),
+        regex(r#"(?i)([a-z0-9][a-z0-9 ()_-]+\.(?:docx|xlsx|pptx|pdf|dwg|jpg))\b"#),
+        regex(r"(?i)(S-1-5-21-[0-9]+-[0-9-]+)"),
+    ];
+    // Services, and mailboxes that are called as products and departments are everywhere.
+    let services = ["app", "microsoftrmsonline"];
+    let everywhere = ["office", "info", "support", "admin"];
+    let mut all: BTreeSet<String> = PEOPLE.iter().map(ToString::to_string).collect();
+    for folder in samples() {
+        for entry in walkdir::WalkDir::new(folder) {
+            let entry = entry.expect("a sample");
+            let is_text = entry
+                .path()
+                .extension()
+                .is_some_and(|e| e != "md" && e != "zip");
+            if !entry.file_type().is_file() || !is_text {
+                continue;
+            }
+            let text = text_of(entry.path());
+            for found in mail.captures_iter(&text) {
+                // `Actor@odata.type` is no address of mail.
+                if services.contains(&&found[1]) || found[2].starts_with("odata.") {
+                    continue;
+                }
+                all.insert(found[0].to_lowercase());
+                let local = found[1].to_lowercase();
+                let is_own = local.len() > 3 && !everywhere.contains(&local.as_str());
+                all.extend(is_own.then_some(local));
+            }
+            for pattern in &others {
+                for found in pattern.captures_iter(&text) {
+                    let piece = found.get(1).or(found.get(0)).expect("the whole");
+                    let piece = piece.as_str().trim().to_lowercase();
+                    // A year with an extension names nothing.
+                    let stem = piece
+                        .rsplit_once('.')
+                        .map_or(piece.as_str(), |(stem, _)| stem);
+                    let is_year = stem.bytes().all(|b| b.is_ascii_digit());
+                    let is_nobody = piece == "00000000-0000-0000-0000-000000000000";
+                    all.extend((!is_year && !is_nobody).then_some(piece));
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The rows of an export as text, and its bytes, each also without the escapes of addresses and of JSON.
+fn readings(path: &Path) -> Vec<String> {
+    static UNICODE: LazyLock<Regex> = LazyLock::new(|| regex(r"\\u00([0-9a-fA-F]{2})"));
+    let bytes = fs::read(path).expect("an export");
+    let mut raw = String::from_utf8_lossy(&bytes).into_owned();
+    if path.extension().is_some_and(|e| e == "parquet") {
+        let file = fs::File::open(path).expect("an export");
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet");
+        for batch in reader.build().expect("a reader") {
+            let batch = batch.expect("rows");
+            for column in batch.columns() {
+                for row in 0..batch.num_rows() {
+                    raw.push_str(&output::cell(column, row).expect("a cell"));
+                    raw.push('\n');
+                }
+            }
+        }
+    }
+    let plain = UNICODE.replace_all(&raw, |found: &regex::Captures<'_>| {
+        let code = u8::from_str_radix(&found[1], 16).expect("two digits");
+        char::from(code).to_string()
+    });
+    let plain = plain.replace("\\/", "/");
+    let address = percent_encoding::percent_decode_str(&plain)
+        .decode_utf8_lossy()
+        .into_owned();
+    vec![raw, plain, address]
+}
+
+#[test]
+fn nobody_of_the_sample_is_in_the_bytes() {
+    let case = Case::new();
+    let originals = originals();
+    assert!(originals.len() > 300, "{}", originals.len());
+    let all: Vec<String> = originals.iter().map(|text| regex::escape(text)).collect();
+    let named = RegexBuilder::new(&format!(r"(?-u:\b)(?:{})(?-u:\b)", all.join("|")))
+        .case_insensitive(true)
+        .size_limit(1 << 28)
+        .dfa_size_limit(1 << 28)
+        .build()
+        .expect("a pattern");
+    // The check sees what it is to find.
+    let plain = case.export("plain", "jsonl", &[]);
+    let seen: BTreeSet<String> = names(&plain)
+        .iter()
+        .flat_map(|file| readings(file))
+        .flat_map(|text| {
+            let found = named.find_iter(&text).map(|m| m.as_str().to_lowercase());
+            found.collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(seen.len() > 300, "{}", seen.len());
+    for format in FORMATS {
+        let hidden = case.hidden(&format!("hidden-{format}"), format);
+        let mut left = BTreeSet::new();
+        for file in names(&hidden) {
+            for text in readings(&file) {
+                let found = named.find_iter(&text);
+                left.extend(found.map(|m| m.as_str().to_lowercase()));
+            }
+        }
+        assert!(left.is_empty(), "{format}: {left:?}");
+    }
+}
+
+#[test]
+fn what_happened_stays_and_tokens_are_those_of_the_key() {
+    let case = Case::new();
+    let hidden = case.hidden("hidden", "jsonl");
+    let again = case.path("again");
+    ingest(&again, std::slice::from_ref(&hidden));
+    let archive = case.path("archive");
+    for sql in [
+        "SELECT \"Operation\", count(*) FROM stored.\"UnifiedAuditLog\" GROUP BY 1 ORDER BY 1",
+        "SELECT \"ActionType\", count(*) FROM stored.\"CloudAppEvents\" GROUP BY 1 ORDER BY 1",
+        "SELECT \"OperationName\", \"Result\", count(*) FROM stored.\"AuditLogs\" GROUP BY 1, 2 ORDER BY 1, 2",
+        "SELECT \"AppId\", \"ResultType\", \"RiskState\", count(*) FROM stored.\"SigninLogs\" GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        "SELECT \"TimeGenerated\", count(*) FROM \"UnifiedAuditLog\" GROUP BY 1 ORDER BY 1",
+        "SELECT \"OldLabelId\", \"NewLabelId\", \"Action\", count(*) FROM \"LabelEvents\" GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        "SELECT count(DISTINCT lower(\"UserId\")), count(DISTINCT \"ClientIP\") FROM stored.\"UnifiedAuditLog\"",
+    ] {
+        assert_eq!(ask(&again, sql), ask(&archive, sql), "{sql}");
+    }
+    let bytes = |folder: &Path| {
+        let files = names(folder);
+        let all = files.iter().map(|file| fs::read(file).expect("a file"));
+        all.collect::<Vec<_>>()
+    };
+    let second = case.hidden("second", "jsonl");
+    assert_eq!(bytes(&second), bytes(&hidden), "one key, one export");
+    let other = case.at("other");
+    case.well(&["export", "--new-key", &other]);
+    let third = case.export("third", "jsonl", &["--pseudonymise", &other]);
+    let users = |folder: &Path| {
+        let text = fs::read_to_string(folder.join("SigninLogs.jsonl")).expect("a file");
+        let users = text.lines().map(|line| {
+            let row: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            row["UserPrincipalName"].as_str().map(str::to_string)
+        });
+        let users = users.flatten().filter(|user| user.contains('@'));
+        users.collect::<BTreeSet<_>>()
+    };
+    let (one, another) = (users(&hidden), users(&third));
+    assert_eq!(one.len(), another.len());
+    assert!(one.len() > 20, "{one:?}");
+    assert!(one.is_disjoint(&another));
+}
+
+/// How often each rule of the pack finds something.
+fn findings(case: &Case, archive: &Path, to: &str) -> BTreeMap<String, usize> {
+    let (archive, file) = (archive.to_string_lossy(), case.at(to));
+    let mut line = vec!["hunt", "-a", &archive, "-r", "builtin:mip"];
+    line.extend(["--ignore-missing", "-o", &file]);
+    case.well(&line);
+    let text = fs::read_to_string(&file).expect("findings");
+    let all: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let mut counts = BTreeMap::new();
+    for finding in all["findings"].as_array().expect("findings") {
+        let rule = finding["rule"].as_str().expect("a rule").to_string();
+        *counts.entry(rule).or_insert(0) += 1;
+    }
+    counts
+}
+
+#[test]
+fn rules_find_the_same_in_a_pseudonymised_export() {
+    let case = Case::new();
+    let again = case.path("again");
+    ingest(&again, &[case.hidden("hidden", "parquet")]);
+    let before = findings(&case, &case.path("archive"), "before.json");
+    let after = findings(&case, &again, "after.json");
+    assert!(before.len() > 15, "{before:?}");
+    let rules: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let other: Vec<String> = rules
+        .into_iter()
+        .filter(|rule| before.get(*rule) != after.get(*rule))
+        .map(|rule| format!("{rule}: {:?}, {:?}", before.get(rule), after.get(rule)))
+        .collect();
+    let named = other.iter().map(|told| told.split(':').next());
+    let named: Vec<&str> = named.flatten().collect();
+    assert_eq!(named, OTHER_FINDINGS, "{other:?}");
+}
+
+#[test]
+fn a_manifest_says_what_a_file_is() {
+    let case = Case::new();
+    let (archive, key) = (case.at("archive"), case.at("key"));
+    let (file, mapping) = (case.at("one.jsonl"), case.at("mapping.csv"));
+    let mut line = vec![
+        "export",
+        "-a",
+        &archive,
+        "--table",
+        "unifiedauditlog",
+        "-o",
+        &file,
+    ];
+    line.extend([
+        "--user",
+        "dave.draper@*",
+        "--from",
+        "2026-05-11",
+        "--to",
+        "2026-05-16",
+    ]);
+    case.well(&line);
+    assert_eq!(
+        run(&line).status.code(),
+        Some(3),
+        "a file that exists stays"
+    );
+    let text = fs::read_to_string(&file).expect("the export");
+    assert!(text.lines().count() > 0);
+    for row in text.lines() {
+        assert!(row.to_lowercase().contains("dave.draper@"), "{row}");
+        let row: serde_json::Value = serde_json::from_str(row).expect("JSON");
+        let time = row["TimeGenerated"].as_str().expect("a time");
+        assert!(("2026-05-11".."2026-05-16").contains(&time), "{time}");
+        assert!(row.get("_IngestId").is_none());
+    }
+    let manifest = |file: &str| -> serde_json::Value {
+        let text = fs::read_to_string(format!("{file}.manifest.json")).expect("a manifest");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    let said = manifest(&file);
+    assert_eq!(said["table"], "UnifiedAuditLog");
+    assert_eq!(said["rows"], text.lines().count());
+    assert_eq!(said["users"][0], "dave.draper@*");
+    assert_eq!(said["from"], "2026-05-11T00:00:00Z");
+    assert_eq!(said["pseudonymised"], false);
+    line.extend([
+        "-C",
+        "--lineage",
+        "--pseudonymise",
+        &key,
+        "--mapping",
+        &mapping,
+    ]);
+    case.well(&line);
+    let said = manifest(&file);
+    assert_eq!(said["pseudonymised"], true);
+    assert_eq!(said["users"], 1);
+    let places = said["replaced"]["by_place"].as_object().expect("places");
+    assert!(places.contains_key("AuditData.UserId"), "{places:?}");
+    assert!(said["replaced"]["by_kind"]["person or mailbox"].as_u64() > Some(0));
+    let hidden = fs::read_to_string(&file).expect("the export");
+    assert!(hidden.contains("\"_Record\"") && !hidden.contains("draper"));
+    let known = fs::read_to_string(&mapping).expect("the mapping");
+    assert!(known.contains(",draper\n"), "{known}");
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let case = Case::new();
+    let (archive, key) = (case.at("archive"), case.at("key"));
+    let export = |further: &[&str]| {
+        let mut line = vec!["export", "-a", &archive];
+        line.extend(further);
+        let out = run(&line);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        (out.status.code(), said)
+    };
+    let folder = format!("{}/", case.at("new"));
+    let (file, short) = (case.at("all.csv"), case.at("short"));
+    fs::write(&short, "too short").expect("a key");
+    let missing = case.at("missing");
+    for (line, told) in [
+        (vec!["-o", file.as_str()], "a file has one table"),
+        (vec!["-o", folder.as_str()], "-f csv"),
+        (
+            vec!["-o", folder.as_str(), "-f", "markdown"],
+            "csv, jsonl or parquet",
+        ),
+        (
+            vec!["-o", file.as_str(), "--table", "Nothing"],
+            "no table `Nothing`",
+        ),
+        (
+            vec![
+                "-o",
+                file.as_str(),
+                "--table",
+                "SigninLogs",
+                "--pseudonymise",
+                missing.as_str(),
+            ],
+            "--new-key",
+        ),
+        (
+            vec![
+                "-o",
+                file.as_str(),
+                "--table",
+                "SigninLogs",
+                "--pseudonymise",
+                short.as_str(),
+            ],
+            "16",
+        ),
+    ] {
+        let (code, said) = export(&line);
+        assert_eq!(code, Some(2), "{line:?}: {said}");
+        assert!(said.contains(told), "{line:?}: {said}");
+    }
+    assert!(!case.path("all.csv").exists() && !case.path("new").exists());
+    let out = run(&["export", "--new-key", &key]);
+    assert_eq!(out.status.code(), Some(3), "a key is not replaced");
+    #[cfg(unix)]
+    {
+        let meta = fs::metadata(&key).expect("the key");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&meta.permissions());
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,386 @@
+//! A nightly run: what is new is done once, whenever it comes and wherever a run was cut off; a configuration says its mistakes with their places.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::command_line::run;
+use crate::durable::{bytes_of, copy, quick_folder, text};
+use crate::{ask, project};
+
+/// Folders of the sample data without those that are broken on purpose, or another story.
+const ALL: [&str; 9] = [
+    "cloudappevents",
+    "formats",
+    "informationprotection",
+    "management-api",
+    "rms",
+    "signin",
+    "ual-portal",
+    "ual-search",
+    "watchlists",
+];
+
+/// Exports that come late, and the rules that count: with further events they find another number, which is a further alert.
+const LATE: [(&str, &[&str]); 3] = [
+    ("ual-search", &[]),
+    ("rms", &[]),
+    (
+        "cloudappevents",
+        &["label-activity-peak", "mass-label-removal-or-downgrade"],
+    ),
+];
+
+/// Steps that take little time.
+const SHORT: &str = r#"archive = "archive"
+[ingest]
+inputs = ["exports"]
+[hunt]
+rules = ["builtin:mip"]
+[compact]
+"#;
+
+/// Steps that leave something to compare.
+const WHOLE: &str = r#"archive = "archive"
+[ingest]
+inputs = ["exports"]
+[hunt]
+rules = ["builtin:mip"]
+min_level = "high"
+[notify]
+domains = ["contoso.com"]
+access_denied = true
+findings = ["security@contoso.com"]
+outbox = "outbox"
+[report]
+output = "out/report-{date}.json"
+[compact]
+"#;
+
+/// A folder with exports and a configuration.
+struct Night(tempfile::TempDir);
+
+impl Night {
+    fn of(exports: &[&str], configuration: &str) -> Night {
+        let night = Night(quick_folder());
+        exports.iter().for_each(|name| night.export(name));
+        fs::write(night.at("coldtrail.toml"), configuration).expect("a configuration");
+        night
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// An export comes.
+    fn export(&self, name: &str) {
+        let from = project(&format!("sample-data/{name}"));
+        copy(Path::new(&from), &self.at("exports").join(name));
+    }
+
+    /// A run: its status, what it answers and what it says.
+    fn run(&self, more: &[&str]) -> (Option<i32>, String, String) {
+        let file = text(&self.at("coldtrail.toml"));
+        let out = run(&[&["run", "-c", &file, "--at", "2026-07-01"][..], more].concat());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (out.status.code(), text(&out.stdout), text(&out.stderr))
+    }
+
+    /// A run that goes well: what it says.
+    fn done(&self) -> String {
+        let (code, _, said) = self.run(&[]);
+        assert_eq!(code, Some(0), "{said}");
+        said
+    }
+
+    /// The alerts that are stored, with their rules.
+    fn alerts(&self) -> BTreeSet<String> {
+        let query = r#"SELECT "SystemAlertId", "RuleId" FROM "Alerts""#;
+        ask(&self.at("archive"), query).into_iter().collect()
+    }
+
+    /// All of the archive but what runs note of themselves.
+    fn archive(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut all = bytes_of(&self.at("archive"));
+        all.retain(|path, _| !path.starts_with("_nightly"));
+        assert!(all.len() > 10, "{} files", all.len());
+        all
+    }
+}
+
+/// The files of a folder with this extension.
+fn files(folder: &Path, extension: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = bytes_of(folder);
+    all.retain(|path, _| path.extension().is_some_and(|e| e == extension));
+    all
+}
+
+#[test]
+fn a_configuration_of_init_runs_as_it_is_written_and_the_second_run_does_nothing() {
+    let night = Night::of(&ALL, "");
+    let file = text(&night.at("coldtrail.toml"));
+    assert_eq!(run(&["run", "--init", &file]).status.code(), Some(3));
+    let written = run(&["run", "--init", &file, "-C"]);
+    assert_eq!(written.status.code(), Some(0), "{written:?}");
+    let said = night.done();
+    for step in [
+        "ingest",
+        "hunt",
+        "notify",
+        "indicators",
+        "report",
+        "compact",
+    ] {
+        let lines = said.lines().filter(|l| l.starts_with(&format!("{step}: ")));
+        assert_eq!(lines.count(), 1, "{step}: {said}");
+    }
+    assert!(!said.contains("nothing to do"), "{said}");
+    assert!(night.at("indicators.json").is_file());
+    assert!(night.at("reports/report-2026-07-01.html").is_file());
+    let mails = files(&night.at("outbox"), "eml");
+    assert!(mails.len() > 1, "{} mails", mails.len());
+    assert!(night.alerts().len() > 50);
+
+    let (archive, reports) = (night.archive(), bytes_of(&night.at("reports")));
+    let (code, answer, said) = night.run(&[]);
+    assert_eq!((code, answer.as_str()), (Some(0), ""), "{said}");
+    assert!(said.contains("ingest: nothing new, "), "{said}");
+    assert!(said.contains("hunt: nothing new\n"), "{said}");
+    assert!(said.contains("compact: nothing to merge\n"), "{said}");
+    assert!(said.ends_with("nothing to do\n"), "{said}");
+    assert!(night.archive() == archive, "the archive has changed");
+    assert!(bytes_of(&night.at("reports")) == reports);
+    assert!(files(&night.at("outbox"), "eml") == mails);
+
+    // What the configuration says of findings has changed: only that step has something to do.
+    let changed = fs::read_to_string(&file).expect("a configuration");
+    let changed = changed.replace("indicators.json", "indicators.csv");
+    fs::write(&file, changed).expect("a configuration");
+    let said = night.done();
+    assert!(said.contains("hunt: nothing new\n"), "{said}");
+    assert!(!said.contains("indicators: nothing new"), "{said}");
+    assert!(night.at("indicators.csv").is_file());
+}
+
+#[test]
+fn an_export_that_comes_late_is_hunted_when_it_comes() {
+    let whole = Night::of(&ALL, SHORT);
+    let first = whole.done();
+    assert!(first.contains(", all events\n"), "{first}");
+    let wanted = whole.alerts();
+    for (late, changed) in LATE {
+        let early: Vec<&str> = ALL.into_iter().filter(|name| *name != late).collect();
+        let night = Night::of(&early, SHORT);
+        night.done();
+        let before = night.alerts();
+        night.export(late);
+        let said = night.done();
+        let files = match late {
+            "cloudappevents" => "3 files",
+            _ => "1 file",
+        };
+        assert!(said.contains(&format!("ingest: {files}, ")), "{said}");
+        // Only around what is new.
+        assert!(said.contains(", events from 2026-05-"), "{said}");
+        let after = night.alerts();
+        assert!(after.len() > before.len(), "{late}: {said}");
+        assert!(after.is_superset(&wanted), "{late}");
+        let further = after.difference(&wanted);
+        let further: BTreeSet<&str> = further
+            .filter_map(|alert| alert.split('|').nth(1))
+            .collect();
+        let changed: BTreeSet<&str> = changed.iter().copied().collect();
+        assert_eq!(further, changed, "{late}");
+        assert!(night.done().ends_with("nothing to do\n"));
+    }
+}
+
+#[test]
+fn a_rule_that_is_new_is_hunted_over_everything() {
+    let night = Night::of(&["ual-portal", "watchlists"], SHORT);
+    night.done();
+    let before = night.alerts();
+    let rule = "/*\nid: any-removal\nname: Any label that was removed\nseverity: Low\nqueryPeriod: 1d\n*/\n\
+                SELECT \"TimeGenerated\", \"UserId\" FROM LabelEvents WHERE \"Action\" = 'LabelRemoved'";
+    fs::create_dir(night.at("my-rules")).expect("a folder");
+    fs::write(night.at("my-rules/any-removal.sql"), rule).expect("a rule");
+    let changed = SHORT.replace("\"builtin:mip\"", "\"builtin:mip\", \"my-rules\"");
+    fs::write(night.at("coldtrail.toml"), changed).expect("a configuration");
+    let said = night.done();
+    assert!(said.contains("ingest: nothing new, "), "{said}");
+    assert!(said.contains(", all events\n"), "{said}");
+    let after = night.alerts();
+    assert!(after.is_superset(&before));
+    let further: Vec<&String> = after.difference(&before).collect();
+    let is_new = |alert: &&String| alert.ends_with("|any-removal");
+    assert!(
+        !further.is_empty() && further.iter().all(is_new),
+        "{further:?}"
+    );
+}
+
+#[test]
+fn mistakes_in_a_configuration_are_told_with_their_places() {
+    let night = Night::of(&["rms"], SHORT);
+    for (text, place, why) in [
+        (
+            "archive = \"a\"\n[ingest]\ninptus = [\"x\"]\n",
+            "line 3, column 1: ",
+            "unknown key `inptus`: did you mean `inputs`?",
+        ),
+        (
+            "archive = \"a\"\n[ingest]\ninputs = 3\n",
+            "line 3, column 10: ",
+            "invalid type: integer `3`",
+        ),
+        (
+            "archive = \"a\"\n[hunt]\nrules = [\"builtin\"]\nfail_on = \"loud\"\n",
+            "line 4, column 11: ",
+            "`loud` is none of informational, low, medium, high",
+        ),
+        (
+            "archive = \"a\"\n[report]\noutput = \"r.html\"\ntz = \"Berln\"\n",
+            "line 4, column 6: ",
+            "`Europe/Berlin`",
+        ),
+        (
+            "archive = \"a\"\n[notify]\ndomains = [\"contoso.com\", \"x y\"]\naccess_denied = true\noutbox = \"o\"\n",
+            "line 3, column 27: ",
+            "not a domain",
+        ),
+        ("[compact]\n", "", "missing field `archive`"),
+        ("archive = \"a\"\n[hunt\n", "line 2, column ", ""),
+        ("archive = \"a\"\n", "", "it asks for nothing"),
+    ] {
+        fs::write(night.at("coldtrail.toml"), text).expect("a configuration");
+        let (code, answer, said) = night.run(&[]);
+        assert_eq!((code, answer.as_str()), (Some(3), ""), "{text}: {said}");
+        assert!(said.contains("coldtrail.toml"), "{text}: {said}");
+        assert!(said.contains(place) && said.contains(why), "{text}: {said}");
+        assert!(!night.at("a").exists(), "{text}");
+    }
+    fs::write(night.at("coldtrail.toml"), SHORT).expect("a configuration");
+    let (code, _, said) = night.run(&["--only", "report"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("has no section [report]"), "{said}");
+    let missing = run(&["run", "-c", &text(&night.at("none.toml"))]);
+    assert_eq!(missing.status.code(), Some(3));
+}
+
+#[test]
+fn a_second_run_is_told_who_is_at_it() {
+    let night = Night::of(&["rms"], SHORT);
+    let folder = night.at("archive/_nightly");
+    fs::create_dir_all(&folder).expect("a folder");
+    let lock = File::create(folder.join(".lock")).expect("a file");
+    lock.try_lock().expect("nobody has it");
+    fs::write(folder.join("holder.txt"), "process 4711").expect("a file");
+    let (code, answer, said) = night.run(&[]);
+    assert_eq!((code, answer.as_str()), (Some(3), ""), "{said}");
+    let told = "another run is under way: process 4711";
+    assert!(said.contains(told), "{said}");
+    assert!(
+        !night.at("archive/Ingests/_delta_log").exists(),
+        "it has begun"
+    );
+    // One that was killed has let go of it, and its file stays.
+    drop(lock);
+    night.run(&["--only", "ingest"]);
+    let query = "SELECT count(*) > 0 FROM Ingests";
+    assert_eq!(ask(&night.at("archive"), query), ["true"]);
+}
+
+#[test]
+fn a_step_that_fails_is_said_and_the_next_run_tries_again() {
+    let night = Night::of(&["rms", "watchlists"], WHOLE);
+    // A file where a folder is to be.
+    fs::write(night.at("outbox"), "").expect("a file");
+    let (code, _, said) = night.run(&[]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("notify: failed"), "{said}");
+    assert!(night.at("out/report-2026-07-01.json").is_file(), "{said}");
+    fs::remove_file(night.at("outbox")).expect("the file");
+    let said = night.done();
+    assert!(said.contains("hunt: nothing new\n"), "{said}");
+    assert!(said.contains("report: nothing new\n"), "{said}");
+    assert!(!files(&night.at("outbox"), "eml").is_empty(), "{said}");
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_done_and_changes_nothing() {
+    let night = Night::of(&["rms", "watchlists"], WHOLE);
+    let all = || bytes_of(night.0.path());
+    let before = all();
+    let (code, answer, said) = night.run(&["--dry-run"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(answer.contains("ingest: would read "), "{answer}");
+    assert!(
+        answer.contains("hunt: would treat what the ingest brings\n"),
+        "{answer}"
+    );
+    assert!(all() == before, "something has changed");
+    assert!(!night.at("archive").exists());
+    night.done();
+    let before = all();
+    let (_, answer, _) = night.run(&["--dry-run"]);
+    assert!(answer.contains("hunt: nothing new\n"), "{answer}");
+    let (_, answer, _) = night.run(&["--dry-run", "--again", "--only", "hunt"]);
+    assert!(answer.contains("hunt: would treat all "), "{answer}");
+    assert!(all() == before, "something has changed");
+    night.export("informationprotection");
+    let before = all();
+    let (_, answer, _) = night.run(&["--dry-run"]);
+    assert!(answer.contains("ingest: would read 1 file; "), "{answer}");
+    assert!(all() == before, "something has changed");
+}
+
+/// What a run leaves that others see: alerts, mails, reports.
+fn outcome(night: &Night) -> (BTreeSet<String>, [BTreeMap<PathBuf, Vec<u8>>; 2]) {
+    let mails = files(&night.at("outbox"), "eml");
+    let reports = files(&night.at("out"), "json");
+    (night.alerts(), [mails, reports])
+}
+
+#[test]
+fn a_run_that_is_killed_at_any_moment_is_completed_by_the_next() {
+    const KILLS: u32 = 30;
+    let exports = ["informationprotection", "rms", "watchlists"];
+    let night = Night::of(&exports, WHOLE);
+    let started = Instant::now();
+    night.done();
+    let whole = started.elapsed();
+    let wanted = outcome(&night);
+    let (alerts, [mails, reports]) = &wanted;
+    assert!(!alerts.is_empty() && mails.len() > 2 && reports.len() == 1);
+    let mut killed = 0;
+    for kill in 0..KILLS {
+        for folder in ["archive", "outbox", "out"] {
+            fs::remove_dir_all(night.at(folder)).expect("what the last round left");
+        }
+        let mut child = Command::new(env!("CARGO_BIN_EXE_coldtrail"))
+            .args(["run", "--at", "2026-07-01", "-q", "-c"])
+            .arg(night.at("coldtrail.toml"))
+            .current_dir(project(""))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary runs");
+        let moment = whole.mul_f64((f64::from(kill) + 0.5) / f64::from(KILLS));
+        std::thread::sleep(moment.min(Duration::from_secs(20)));
+        if child.try_wait().expect("its status").is_none() {
+            child.kill().expect("it can be killed");
+            killed += 1;
+        }
+        child.wait().expect("it ends");
+        let said = night.done();
+        assert!(outcome(&night) == wanted, "kill {kill}: {said}");
+        let sent = run(&["notify", "sent", "-a", &text(&night.at("archive"))]);
+        let sent = String::from_utf8_lossy(&sent.stdout).into_owned();
+        assert_eq!(sent.lines().count(), mails.len() + 1, "kill {kill}: {sent}");
+        assert!(!sent.contains("cut off"), "kill {kill}: {sent}");
+    }
+    assert!(killed > KILLS / 3, "only {killed} runs could be killed");
+    assert!(night.done().ends_with("nothing to do\n"));
+}
