@@ -221,6 +221,18 @@ mod tests {
     }
 
     #[test]
+    fn managers_have_a_column_where_one_is_known() {
+        const COLUMN: &str = ">Manager</th>";
+        let mut changes = changes(Reader::Team);
+        let html = changes.html(&heading()).expect("a page");
+        assert!(html.contains(COLUMN), "{html}");
+        changes.rows[0].manager = None;
+        let html = changes.html(&heading()).expect("a page");
+        assert!(!html.contains(COLUMN), "{html}");
+        assert!(html.contains("eve@contoso.com"));
+    }
+
+    #[test]
     fn a_manager_learns_no_address_and_no_device() {
         let changes = changes(Reader::Manager("alice@contoso.com".into()));
         let html = changes.html(&heading()).expect("a page");
