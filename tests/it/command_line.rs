@@ -84,6 +84,16 @@ fn analyze_leaves_archive_findings_and_report() {
         std::fs::read(out.join("findings.json")).expect("findings"),
         first
     );
+    // Who names the folder of the results is told where the archive is.
+    let out = out.to_string_lossy();
+    for arguments in [
+        vec!["tables", "-a", &*out],
+        vec!["ingest", "sample-data/ual-portal", "-a", &*out],
+    ] {
+        let text = settled(&told(&arguments), folder.path());
+        let hint = "hint: its archive is `[FOLDER]/out/archive`";
+        assert!(text.contains(hint), "{text}");
+    }
 }
 
 #[test]
