@@ -97,6 +97,17 @@ fn analyze_leaves_archive_findings_and_report() {
 }
 
 #[test]
+fn quiet_is_about_stderr_and_leaves_the_answer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = folder.path().join("archive");
+    let archive = archive.to_string_lossy();
+    let out = run(&["ingest", "sample-data/ual-portal", "-a", &archive, "-q"]);
+    assert_eq!(String::from_utf8_lossy(&out.stderr), "");
+    let answer = String::from_utf8_lossy(&out.stdout);
+    assert!(answer.starts_with("files "), "{answer}");
+}
+
+#[test]
 fn mistakes_are_answered_with_what_where_and_a_hint() {
     let folder = tempfile::tempdir().expect("a folder");
     let archive = folder.path().join("archive");
