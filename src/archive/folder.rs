@@ -20,6 +20,8 @@ pub struct Lock {
     _file: File,
 }
 
+/// Name of the archive in a folder of results: `analyze` makes it there.
+pub const RESULT: &str = "archive";
 /// Folder of the watchlists.
 pub const WATCHLISTS: &str = "watchlists";
 /// Folder of the list of notices that were sent.
@@ -54,10 +56,7 @@ impl Archive {
     }
 
     fn look_for(root: &Path) -> Result<()> {
-        let refuse = |reason: &str| Error::NotAnArchive {
-            path: root.to_path_buf(),
-            reason: reason.into(),
-        };
+        let refuse = |reason: &str| no_archive(root, reason.into());
         if !root.is_dir() {
             return Err(refuse("no such folder"));
         }
@@ -93,10 +92,8 @@ impl Archive {
                 let entry = entry.map_err(Error::io("read", root))?;
                 let name = entry.file_name().to_string_lossy().into_owned();
                 if !is_known(&name) {
-                    return Err(Error::NotAnArchive {
-                        path: root.to_path_buf(),
-                        reason: format!("it has no table `Ingests`, but holds `{name}`"),
-                    });
+                    let reason = format!("it has no table `Ingests`, but holds `{name}`");
+                    return Err(no_archive(root, reason));
                 }
             }
         }
@@ -184,6 +181,7 @@ impl Archive {
         Err(Error::NotAnArchive {
             path: self.root.clone(),
             reason: format!("`{}` in it is {what}", below.display()),
+            inside: None,
         })
     }
 
@@ -295,6 +293,16 @@ fn has_files(root: &Path) -> bool {
         let mut names = walk.into_iter().flatten();
         names.any(|e| part::is_own(&e.file_name().to_string_lossy()))
     })
+}
+
+/// A folder that is no archive. It may be the folder of results around one.
+fn no_archive(root: &Path, reason: String) -> Error {
+    let inside = root.join(RESULT);
+    Error::NotAnArchive {
+        path: root.to_path_buf(),
+        reason,
+        inside: Archive::exists(&inside).then_some(inside),
+    }
 }
 
 /// Whether a folder has tables of an archive, but for the ledger.

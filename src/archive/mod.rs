@@ -53,7 +53,7 @@ mod snapshot;
 mod sorted;
 pub mod store;
 
-pub use folder::{Archive, Lock, NIGHTLY, NOTICES, WATCHLISTS, is_known};
+pub use folder::{Archive, Lock, NIGHTLY, NOTICES, RESULT, WATCHLISTS, is_known};
 pub use label_events::app_id;
 pub use pinned::Pinned;
 pub use snapshot::Snapshot;

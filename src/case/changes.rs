@@ -7,7 +7,7 @@ use super::denials::{ASKED, numbered};
 use super::documents::{file_of, label};
 use super::label::Label;
 use super::reference;
-use super::rows::{each, within};
+use super::rows::{each, of_users, within};
 use crate::archive::ledger::Ledger;
 use crate::catalog::TIME;
 use crate::engine::Session;
@@ -136,6 +136,27 @@ pub(super) fn of(
     )?;
     follow(session, &mut changes, window)?;
     Ok(changes)
+}
+
+/// Labels that these users, in lower case, lowered or removed at no known time; of all users where none is named. No window finds them.
+pub(super) fn untimed(session: &Session, users: &[String]) -> Result<u64> {
+    let lowered = LOWERED.map(|action| format!("'{action}'")).join(", ");
+    let sql = format!(
+        "SELECT arrow_cast(count(*), 'Int64') AS \"Count\" FROM \"LabelEvents\" AS e \
+         WHERE e.\"Action\" IN ({lowered}) AND e.\"{TIME}\" IS NULL AND {}",
+        of_users(users)
+    );
+    let mut count = 0;
+    each(
+        session,
+        &sql,
+        |_| Ok(()),
+        |row| {
+            count = row.number(0)?.unwrap_or_default() as u64;
+            Ok(())
+        },
+    )?;
+    Ok(count)
 }
 
 /// What a log says of its changes beside what `LabelEvents` has: process, session and city, as expressions over the row `s`.

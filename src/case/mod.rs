@@ -71,6 +71,15 @@ impl<'a> Case<'a> {
         changes::of(self.session, self.ledger, window, actions)
     }
 
+    /// How many labels were lowered or removed at no known time, by these users in lower case, by all where none is named: neither
+    /// [`label_changes`](Case::label_changes) nor [`figures`](Case::figures) has them.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn untimed_changes(&self, users: &[String]) -> Result<u64> {
+        changes::untimed(self.session, users)
+    }
+
     /// What a report counts and draws.
     ///
     /// # Errors

@@ -73,6 +73,14 @@ pub(super) fn within(window: Window, of: &str) -> String {
     condition
 }
 
+/// The condition that a row of `e` is of one of these users, in lower case; where none is named, of anybody.
+pub(super) fn of_users(users: &[String]) -> String {
+    match users {
+        [] => "true".into(),
+        users => format!("lower(trim(e.\"UserId\")) IN ({})", listed(users.iter())),
+    }
+}
+
 /// Texts as a list in SQL.
 pub(super) fn listed<'t>(texts: impl Iterator<Item = &'t String>) -> String {
     let quoted = texts.map(|text| format!("'{}'", text.replace('\'', "''")));

@@ -12,7 +12,7 @@ use super::ui::{self, Ui, answer};
 use super::waiting::Waiting;
 use super::zone::zone;
 use super::{hunt, ingest};
-use crate::archive::Archive;
+use crate::archive::{Archive, RESULT};
 use crate::convert::Choice;
 use crate::fault::{Error, Result};
 use crate::ingest::input;
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     for file in &results {
         refuse_existing(file, args.clobber)?;
     }
-    let archive = Archive::create(&path("archive"))?;
+    let archive = Archive::create(&path(RESULT))?;
     let mut targets = vec![args.output.as_path(), archive.root()];
     targets.extend(results.iter().map(PathBuf::as_path));
     found.leave_out(&targets);
@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     answer(&format!("\n{}", hunt::describe(&hunt, ui::columns())))?;
     text_into_file(&results[0], &report::findings_json(&hunt))?;
     text_into_file(&results[1], &report::findings_csv(&hunt))?;
-    let heading = heading(&path("archive"), window, zone);
+    let heading = heading(&path(RESULT), window, zone);
     let found = Found {
         archive: &archive,
         hunt: &hunt,
@@ -89,6 +89,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         html(&data, None, out, place)
     })?;
     drop(waiting);
-    ui.say(&format!("\nreport: {}", results[2].display()));
+    ui.say(&format!("\narchive: {}", path(RESULT).display()));
+    ui.say(&format!("report: {}", results[2].display()));
     Ok(ingest::exit(&summary).and(hunt::exit(&hunt, &args.hunting)))
 }

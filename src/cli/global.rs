@@ -14,7 +14,7 @@ use crate::fault::Error;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
-    /// Say only what went wrong
+    /// On stderr, say only what went wrong; the answer on stdout stays
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
     /// Say more

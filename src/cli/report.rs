@@ -203,6 +203,7 @@ fn moments(
             table: told.table.to_string(),
             ingest: told.ingest.parse().unwrap_or_default(),
             record: told.record.parse().unwrap_or_default(),
+            event_id: told.event_id.to_string(),
         });
         Ok(())
     })?;

@@ -31,6 +31,8 @@ pub enum Error {
         path: PathBuf,
         /// Why it is none.
         reason: String,
+        /// The archive that lies in it, as in a folder of results.
+        inside: Option<PathBuf>,
     },
     /// Something exists and may only be replaced when the user says so.
     #[error("`{0}` exists already")]
@@ -187,9 +189,10 @@ impl Error {
             Error::TooLong(_) => {
                 Some("a longer --timeout, or a narrower time range".into())
             }
-            Error::NotAnArchive { .. } => {
-                Some("`coldtrail ingest EXPORTS -a ARCHIVE` makes one".into())
-            }
+            Error::NotAnArchive { inside, .. } => Some(inside.as_ref().map_or_else(
+                || "`coldtrail ingest EXPORTS -a ARCHIVE` makes one".into(),
+                |inside| format!("its archive is `{}`", inside.display()),
+            )),
             Error::NoColumn { name, known } => did_you_mean(name, known),
             Error::NoTable { name, known } if !known.is_empty() => {
                 let near = nearest(name, known);

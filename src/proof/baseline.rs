@@ -24,6 +24,10 @@ const COMPARISONS: usize = 2;
 const HOLE_BURSTS: f64 = 10.0;
 /// Bursts that belong into low hours. By chance two or fewer of twenty happen less than once in a million times.
 const LOW_BURSTS: f64 = 20.0;
+/// Hours without an event that are told whatever is usual: nothing so far away is compared.
+const SILENCE: i64 = WEEKS * WEEK;
+/// Days with events for each such silence. Where there are fewer, silence is what is usual.
+const DAYS_A_SILENCE: usize = 7;
 /// An hour is low below one tenth of what is usual.
 const LOW_PART: u64 = 10;
 
@@ -147,24 +151,64 @@ impl Series {
     /// Hours without an event that usually have some. What lies in `known` has been told already and does not count.
     pub(super) fn holes(&self, known: &[Short]) -> Vec<Short> {
         let mut out = Vec::new();
+        for (from, to) in self.quiet() {
+            let expected = self.expected(from, to, known);
+            if expected as f64 >= HOLE_BURSTS * self.burst {
+                out.push(Short {
+                    from: self.start + from,
+                    to: self.start + to,
+                    expected,
+                    found: 0,
+                });
+            }
+        }
+        out
+    }
+
+    /// Silences that are longer than what can be compared, with nothing expected in them, in a series that has events on many days. What touches
+    /// `known` has been told already.
+    pub(super) fn silences(&self, known: &[Short]) -> Vec<Short> {
+        let mut silences = self.quiet();
+        silences.retain(|(from, to)| to - from >= SILENCE);
+        if self.days() < DAYS_A_SILENCE * silences.len() {
+            return Vec::new();
+        }
+        let silences = silences.into_iter().map(|(from, to)| Short {
+            from: self.start + from,
+            to: self.start + to,
+            expected: 0,
+            found: 0,
+        });
+        let is_new = |silence: &Short| {
+            let told = |k: &Short| k.from < silence.to && silence.from < k.to;
+            !known.iter().any(told)
+        };
+        silences.filter(is_new).collect()
+    }
+
+    /// Places of the series between which there is no event.
+    fn quiet(&self) -> Vec<(i64, i64)> {
+        let mut out = Vec::new();
         let mut at = 0;
         while at < self.hours() {
             let mut end = at;
             while end < self.hours() && self.sum(end, end + 1) == 0 {
                 end += 1;
             }
-            let expected = self.expected(at, end, known);
-            if expected as f64 >= HOLE_BURSTS * self.burst {
-                out.push(Short {
-                    from: self.start + at,
-                    to: self.start + end,
-                    expected,
-                    found: 0,
-                });
+            if end > at {
+                out.push((at, end));
             }
             at = end + 1;
         }
         out
+    }
+
+    /// Days with an event, in UTC.
+    fn days(&self) -> usize {
+        let hours = (0..self.hours()).filter(|at| self.sum(*at, at + 1) > 0);
+        let mut days: Vec<i64> = hours.map(|at| (self.start + at).div_euclid(DAY)).collect();
+        days.dedup();
+        days.len()
     }
 
     /// Events that these hours usually have, day by day. Days that can be compared with nothing add nothing.
@@ -284,6 +328,25 @@ mod tests {
         });
         assert!(bursts.holes(&[]).is_empty());
         assert!(bursts.low(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_long_silence_is_told_whatever_is_usual() {
+        // A week with one burst a day, more than a year of nothing, then a month with other bursts.
+        let lost = series(500, |d, h| match (d, h) {
+            (0..7, 9) => 300,
+            (470.., h) if h == (d * 5) % 24 => 12,
+            _ => 0,
+        });
+        assert!(lost.holes(&[]).is_empty(), "{:?}", lost.holes(&[]));
+        let silences = lost.silences(&[]);
+        assert_eq!(silences.len(), 1, "{silences:?}");
+        assert_eq!(silences[0].from, MONDAY + 6 * DAY + 10);
+        assert_eq!(silences[0].to, MONDAY + 470 * DAY + (470 * 5) % 24);
+        assert!(lost.silences(&silences).is_empty(), "it was told already");
+        // Where an event comes every few months, that is usual.
+        let seldom = series(500, |d, h| u64::from(d % 90 == 0 && h == 9));
+        assert!(seldom.silences(&[]).is_empty());
     }
 
     #[test]

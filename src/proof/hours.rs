@@ -12,6 +12,8 @@ use crate::catalog::{TIME, Table};
 use crate::engine::Session;
 use crate::fault::Result;
 
+/// Hours of a day.
+const DAY: i64 = 24;
 /// Microseconds of an hour.
 pub(super) const HOUR_MICROS: i64 = 3_600_000_000;
 /// 2000-01-01. Microsoft's cloud services are younger.
@@ -28,8 +30,14 @@ pub(super) fn of_series(
 ) -> (Vec<Finding>, Vec<Short>) {
     let holes = series.holes(known);
     let mut told = [known, holes.as_slice()].concat();
-    let low = series.low(&told);
     let mut findings: Vec<Finding> = Vec::new();
+    // A workload may not have been in use for months; all of a log is seldom that quiet.
+    if workload.is_empty() {
+        let silences = series.silences(&told);
+        findings.extend(silences.iter().map(|short| silence(table, short)));
+        told.extend(silences);
+    }
+    let low = series.low(&told);
     for (kind, shorts) in [(Kind::Hole, &holes), (Kind::LowHours, &low)] {
         for short in shorts {
             let hours = short.to - short.from;
@@ -53,6 +61,23 @@ pub(super) fn of_series(
     }
     told.extend(low);
     (findings, told)
+}
+
+/// So long a time without an event that nothing tells how many there should be.
+fn silence(table: &Table, short: &Short) -> Finding {
+    Finding {
+        kind: Kind::Hole,
+        table: table.name.into(),
+        from: Some(short.from * HOUR_MICROS),
+        to: Some(short.to * HOUR_MICROS),
+        expected: "some events".into(),
+        found: 0_u64.into(),
+        place: String::new(),
+        why: format!(
+            "{} days without an event, too long to be compared with other weeks: an export of that time may be missing",
+            (short.to - short.from) / DAY
+        ),
+    }
 }
 
 /// A column of an answer as this type.

@@ -5,7 +5,7 @@ use serde_json::Value;
 /// What is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// Hours without an event that usually have some.
+    /// Hours without an event that usually have some, or eight weeks and more without any in all of a table.
     Hole,
     /// Hours with far fewer events than usual.
     LowHours,

@@ -13,6 +13,7 @@ use crate::case::figures::picture::Lowered;
 use crate::engine::output;
 use crate::fault::{Error, Result};
 use crate::ingest::own::GENERATOR;
+use crate::text::counted;
 use crate::text::workbook::{Book, ROWS};
 
 /// The template of the page.
@@ -36,6 +37,8 @@ pub struct Changes {
     pub rows: Vec<Lowered>,
     /// For whom they are.
     pub reader: Reader,
+    /// Changes that have no time, and so are not among them.
+    pub untimed: u64,
 }
 
 impl Changes {
@@ -61,6 +64,8 @@ impl Changes {
             "lowered": count("LabelDowngraded"),
             "removed": count("LabelRemoved"),
             "people": people.len(),
+            "managed": self.rows.iter().any(|row| row.manager.is_some()),
+            "untimed": (self.untimed > 0).then(|| counted(self.untimed, "change")),
             "rows": self.rows,
         });
         let mut environment = Environment::new();
@@ -181,6 +186,7 @@ mod tests {
                 record: 2,
             }],
             reader,
+            untimed: 0,
         }
     }
 
@@ -212,6 +218,18 @@ mod tests {
         let mut book = Vec::new();
         changes.workbook(&mut book, None).expect("a workbook");
         assert!(book.starts_with(b"PK"));
+    }
+
+    #[test]
+    fn managers_have_a_column_where_one_is_known() {
+        const COLUMN: &str = ">Manager</th>";
+        let mut changes = changes(Reader::Team);
+        let html = changes.html(&heading()).expect("a page");
+        assert!(html.contains(COLUMN), "{html}");
+        changes.rows[0].manager = None;
+        let html = changes.html(&heading()).expect("a page");
+        assert!(!html.contains(COLUMN), "{html}");
+        assert!(html.contains("eve@contoso.com"));
     }
 
     #[test]

@@ -348,6 +348,9 @@ pub struct Moment {
     pub ingest: i64,
     /// Number of the record in the file, from 1.
     pub record: i64,
+    /// Identity of the event, as logged: it tells the copies of an event. Not written.
+    #[serde(skip)]
+    pub event_id: String,
 }
 
 /// A page a person.

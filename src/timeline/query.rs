@@ -64,6 +64,8 @@ pub struct Told<'a> {
     pub ingest: &'a str,
     /// Number of the record in its file.
     pub record: &'a str,
+    /// Identity of the event, as logged; may be empty.
+    pub event_id: &'a str,
 }
 
 /// Tells the events that are asked for, in the order of time.
@@ -88,6 +90,7 @@ pub fn tell(
             table: event.get(Field::Table),
             ingest: event.get(Field::Ingest),
             record: event.get(Field::Record),
+            event_id: event.get(Field::EventId),
         })
     })
 }

@@ -84,6 +84,27 @@ fn analyze_leaves_archive_findings_and_report() {
         std::fs::read(out.join("findings.json")).expect("findings"),
         first
     );
+    // Who names the folder of the results is told where the archive is.
+    let out = out.to_string_lossy();
+    for arguments in [
+        vec!["tables", "-a", &*out],
+        vec!["ingest", "sample-data/ual-portal", "-a", &*out],
+    ] {
+        let text = settled(&told(&arguments), folder.path());
+        let hint = "hint: its archive is `[FOLDER]/out/archive`";
+        assert!(text.contains(hint), "{text}");
+    }
+}
+
+#[test]
+fn quiet_is_about_stderr_and_leaves_the_answer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = folder.path().join("archive");
+    let archive = archive.to_string_lossy();
+    let out = run(&["ingest", "sample-data/ual-portal", "-a", &archive, "-q"]);
+    assert_eq!(String::from_utf8_lossy(&out.stderr), "");
+    let answer = String::from_utf8_lossy(&out.stdout);
+    assert!(answer.starts_with("files "), "{answer}");
 }
 
 #[test]

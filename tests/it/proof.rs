@@ -134,6 +134,39 @@ fn a_day_that_is_missing_is_a_hole() {
 }
 
 #[test]
+fn a_year_without_an_event_is_a_hole_where_nothing_is_usual() {
+    let (mut text, mut number) = (String::new(), 0);
+    let mut add = |time: &str| {
+        number += 1;
+        text.push_str(&record(number, time, "SharePoint"));
+        text.push('\n');
+    };
+    // Five days with one burst each, and then, fifteen months later, few events a day.
+    for day in 20..25 {
+        for minute in 10..50 {
+            add(&format!("2023-09-{day}T09:{minute}:00"));
+        }
+    }
+    for day in 1..21 {
+        for minute in 10..13 {
+            add(&format!("2025-01-{day:02}T{:02}:{minute}:00", day * 5 % 24));
+        }
+    }
+    let (_folder, archive) = archive_of("two.jsonl", &text);
+    let out = run(&["gaps", "-a", &archive.to_string_lossy()]);
+    let told = String::from_utf8_lossy(&out.stdout).into_owned();
+    let hole = told.lines().find(|line| line.starts_with(" hole"));
+    let hole = hole.unwrap_or_else(|| panic!("no hole: {told}"));
+    for part in [
+        "2023-09-24T10:00:00Z",
+        "2025-01-01T05:00:00Z",
+        "days without an event",
+    ] {
+        assert!(hole.contains(part), "{part}: {told}");
+    }
+}
+
+#[test]
 fn a_workload_that_ends_early_or_is_not_there_is_missing() {
     let text = hourly(1, "SharePoint", 0, |_| true) + &hourly(3, "Exchange", 1000, |day| day < 9);
     let (_folder, archive) = archive_of("two.jsonl", &text);

@@ -589,3 +589,33 @@ fn a_report_of_a_user_has_nothing_of_others() {
         "{lowered}"
     );
 }
+
+#[test]
+fn the_timeline_says_of_each_event_why_it_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = sample(folder.path());
+    // It rests on a sign-in of CloudAppEvents, which the view of audit records shows as a record of another file.
+    let rule = "queries/entra/new-country-for-user.kql";
+    let text = printed(&[
+        "report", "-a", &archive, "-r", rule, "-f", "json", "--at", AT,
+    ]);
+    let report: Value = serde_json::from_str(&text).expect("a report is JSON");
+    let evidence = report["findings"]["list"].as_array().expect("findings");
+    let evidence = evidence
+        .iter()
+        .filter_map(|found| found["sheet"]["evidence"].as_array())
+        .flatten();
+    let mut evidence = evidence.filter(|of| of["table"] == "CloudAppEvents");
+    let sign_in = evidence.next().expect("a record of CloudAppEvents");
+    let events = report["timeline"]["events"].as_array().expect("events");
+    for event in events {
+        assert_ne!(event["why"], json!([]), "{event}");
+    }
+    let same = |event: &&Value| {
+        event["ingest"] == sign_in["ingest"] && event["record"] == sign_in["record"]
+    };
+    let event = events.iter().find(same).expect("its event");
+    assert_eq!(event["why"], json!(["finding"]));
+    assert!(sign_in["said"].is_string(), "{sign_in}");
+    assert_eq!(report["timeline"]["total"], events.len());
+}

@@ -256,6 +256,51 @@ fn label_changes_of_a_day_are_told_to_the_tenant_and_to_managers() {
 }
 
 #[test]
+fn changes_without_a_time_are_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let header = "ProtectionOwner,ContentId,ProtectionTime,UserId,Workload,ProcessName,ApplicationName,Operation,Activity,LogId,IPv4,ObjectId,LabelName";
+    let row = |id: &str| {
+        format!(
+            "eve@contoso.com,14a354df-b377-4be8-8c4c-a3e30c02ff75,\"4/19/2026, 6:38:00.000 AM\",eve@contoso.com,AIP,powerpnt,PowerPoint,\
+             AcquireLicense,DowngradeLabel,{id},192.0.2.7,C:\\Users\\Plan.pdf,Internal"
+        )
+    };
+    let rows = [
+        "89c16c19-e1df-4e60-960f-a49b5f944661",
+        "e6ea07aa-2e16-417b-ac05-34012cb87ff1",
+    ]
+    .map(row);
+    let file = folder.path().join("downgrades.csv");
+    fs::write(&file, format!("{header}\n{}\n", rows.join("\n"))).expect("a file");
+    let archive = folder.path().join("archive");
+    crate::ingest(&archive, &[file]);
+    let archive = text(&archive);
+    let page = folder.path().join("changes.html");
+    let out = run(&[
+        "report",
+        "-a",
+        &archive,
+        "--label-changes",
+        "-o",
+        &text(&page),
+    ]);
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(said.contains("2 changes without a time left out"), "{said}");
+    let page = read(&page);
+    assert!(page.contains("2 changes without a time"), "{page}");
+    let rule = "queries/mip/label-downgraded.sql";
+    let report = printed(&["report", "-a", &archive, "-r", rule, "-f", "json"]);
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    let caveats = report["summary"]["caveats"].to_string();
+    for told in [
+        "2 events without a time",
+        "2 labels lowered or removed at no known time",
+    ] {
+        assert!(caveats.contains(told), "{told}: {caveats}");
+    }
+}
+
+#[test]
 fn what_a_list_leaves_out_is_counted() {
     let folder = tempfile::tempdir().expect("a folder");
     let record = serde_json::json!({

@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Int64Type};
 
 use super::asked::Asked;
 use crate::case::changes::LOWERED;
-use crate::case::rows::{listed, within};
+use crate::case::rows::{of_users, within};
 use crate::catalog::TIME;
 use crate::engine::{Session, fitted};
 use crate::fault::Result;
@@ -101,14 +101,6 @@ impl Event<'_> {
     /// Whether something is less protected afterwards.
     pub(super) fn is_lowered(&self) -> bool {
         LOWERED.contains(&self.action)
-    }
-}
-
-/// The condition for events of the users that are asked for.
-fn of_users(users: &[String]) -> String {
-    match users {
-        [] => "true".into(),
-        users => format!("lower(trim(e.\"UserId\")) IN ({})", listed(users.iter())),
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Counted {
     pub persons: Vec<Person>,
     /// How many there are.
     pub persons_total: u64,
+    /// Labels that were lowered or removed at no known time: no figure has them.
+    pub untimed: u64,
 }
 
 /// The key figures.
@@ -142,6 +144,7 @@ pub(super) fn of(session: &Session, ledger: &Ledger, asked: &Asked<'_>) -> Resul
         keys,
         persons,
         persons_total,
+        untimed: changes::untimed(session, asked.users)?,
     })
 }
 

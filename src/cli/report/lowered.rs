@@ -56,8 +56,9 @@ pub(super) fn run(args: &Args, format: Format, global: &Global, ui: &Ui) -> Resu
     let archive = Archive::open_to_ask(&args.archive)?;
     tell_slow(&archive, ui);
     let waiting = Waiting::begin(ui, "collecting changes of labels");
-    let changes = changes(args, &archive, global)?;
+    let (changes, untimed) = changes(args, &archive, global)?;
     drop(waiting);
+    tell_untimed(untimed, ui);
     ui.counts(&[("changes", changes.len() as u64)]);
     match (&args.output, args.by_manager) {
         (Some(folder), true) => for_managers(args, format, folder, &changes, (global, ui))?,
@@ -68,6 +69,7 @@ pub(super) fn run(args: &Args, format: Format, global: &Global, ui: &Ui) -> Resu
             let of_all = Changes {
                 rows: rows.collect(),
                 reader: Reader::Team,
+                untimed,
             };
             write(args, format, file.as_deref(), &of_all, global)?;
         }
@@ -76,8 +78,8 @@ pub(super) fn run(args: &Args, format: Format, global: &Global, ui: &Ui) -> Resu
     Ok(Exit::Done)
 }
 
-/// The changes of the users that are asked for, by time.
-fn changes(args: &Args, archive: &Archive, global: &Global) -> Result<Vec<LabelChange>> {
+/// The changes of the users that are asked for, by time, and how many more have none.
+fn changes(args: &Args, archive: &Archive, global: &Global) -> Result<(Vec<LabelChange>, u64)> {
     let window = &args.hunting.window;
     let mut options = global.engine(None)?;
     options.now = Some(window.now());
@@ -88,12 +90,23 @@ fn changes(args: &Args, archive: &Archive, global: &Global) -> Result<Vec<LabelC
         from: window.from(),
         to: window.to(),
     };
-    let mut changes = Case::of(&session, &ledger).label_changes(window, &ACTIONS)?;
+    let case = Case::of(&session, &ledger);
+    let mut changes = case.label_changes(window, &ACTIONS)?;
     let users = args.users.iter().map(|user| user.trim().to_lowercase());
     let users: Vec<String> = users.collect();
     let is_asked = |user: &str| users.is_empty() || users.contains(&user.to_lowercase());
     changes.retain(|change| is_asked(&change.change.user));
-    Ok(changes)
+    Ok((changes, case.untimed_changes(&users)?))
+}
+
+/// Says how many changes no list by time can have.
+fn tell_untimed(untimed: u64, ui: &Ui) {
+    if untimed > 0 {
+        let changes = counted(untimed, "change");
+        ui.warn(&format!(
+            "{changes} without a time left out: `coldtrail gaps` names their files"
+        ));
+    }
 }
 
 fn write(
@@ -141,6 +154,7 @@ fn for_managers(
                 Changes {
                     rows: rows.map(|row| withheld(row, &hidden)).collect(),
                     reader: Reader::Manager(manager.to_string()),
+                    untimed: 0,
                 },
             ),
             None => (
@@ -148,6 +162,7 @@ fn for_managers(
                 Changes {
                     rows: rows.collect(),
                     reader: Reader::Team,
+                    untimed: 0,
                 },
             ),
         };
@@ -219,7 +234,8 @@ fn mail(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let templates = Templates::load(built_in, args.sending.template(), &lowered::examples())?;
     let archive = args.sending.open(&args.archive)?;
     tell_slow(&archive, ui);
-    let changes = changes(args, &archive, global)?;
+    let (changes, untimed) = changes(args, &archive, global)?;
+    tell_untimed(untimed, ui);
     let subject = Subject {
         name: KIND,
         of: "change",

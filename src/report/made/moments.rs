@@ -1,9 +1,11 @@
 //! The timeline of a report: events that findings rest on, labels that were lowered, access that was denied.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use crate::archive::app_id;
 use crate::case::figures::Figures;
 use crate::case::{LONG, shortened};
+use crate::catalog::audit::event_key;
 use crate::hunt::{Hunt, LOOKED_UP};
 use crate::report::data::{Moment, Timeline};
 use crate::report::heading::Heading;
@@ -32,6 +34,8 @@ struct Why {
 pub(super) struct Wanted {
     why: BTreeMap<(i64, i64), Why>,
     places: BTreeSet<(i64, i64)>,
+    /// The records that findings rest on, by the identity of their events.
+    copies: HashMap<String, (i64, i64)>,
     total: u64,
 }
 
@@ -40,6 +44,7 @@ impl Wanted {
         let mut wanted = Wanted {
             why: BTreeMap::new(),
             places: BTreeSet::new(),
+            copies: HashMap::new(),
             total: 0,
         };
         for finding in &hunt.findings {
@@ -50,6 +55,11 @@ impl Wanted {
                         why.findings.push(finding.number);
                     }
                     why.severity = why.severity.max(Some(finding.severity));
+                    let id = evidence.event_id.as_str();
+                    let id = app_id(None, Some(id)).unwrap_or(id);
+                    if let Some(key) = event_key(id) {
+                        wanted.copies.entry(key).or_insert(place);
+                    }
                 }
             }
         }
@@ -82,14 +92,19 @@ impl Wanted {
         self.why.keys().copied().collect()
     }
 
-    /// Adds to events why they are there. A record that two tables show stands there once.
-    pub(super) fn take(&self, mut events: Vec<Moment>) -> Vec<Moment> {
+    /// Adds to events why they are there. A record that two tables show stands there once. The view of audit records may show another copy of an event
+    /// than the record that a finding rests on: it stands there as that record. What nothing wants is left out.
+    pub(super) fn take(&self, events: Vec<Moment>) -> Vec<Moment> {
         let mut seen = HashSet::new();
-        events.retain(|event| seen.insert((event.ingest, event.record)));
-        for event in &mut events {
-            let Some(why) = self.why.get(&(event.ingest, event.record)) else {
+        let mut taken = Vec::new();
+        for mut event in events {
+            let Some((place, why)) = self.wants(&event) else {
                 continue;
             };
+            if !seen.insert(place) {
+                continue;
+            }
+            (event.ingest, event.record) = place;
             event.why = why.reasons.iter().copied().collect();
             event.findings = why.findings.clone();
             event.severity = why.severity.map(Severity::name);
@@ -103,8 +118,19 @@ impl Wanted {
             ] {
                 *text = shortened(text, LONG);
             }
+            taken.push(event);
         }
-        events
+        taken
+    }
+
+    /// The record that an event stands for, and why it is wanted.
+    fn wants(&self, event: &Moment) -> Option<((i64, i64), &Why)> {
+        let own = (event.ingest, event.record);
+        let place = match self.why.contains_key(&own) {
+            true => own,
+            false => *self.copies.get(&event_key(&event.event_id)?)?,
+        };
+        Some((place, self.why.get(&place)?))
     }
 
     /// The timeline of these events.

@@ -409,6 +409,18 @@ fn caveats(known: &Known<'_>) -> Vec<String> {
         "doubt",
         "about times",
     );
+    let untimed = health.gaps.iter().filter(|gap| gap.kind == "no-time");
+    let untimed = untimed.filter_map(|gap| gap.found.parse::<u64>().ok());
+    say(
+        untimed.sum::<u64>(),
+        "event",
+        "without a time: no window of time finds them",
+    );
+    say(
+        known.counted.untimed,
+        "label",
+        "lowered or removed at no known time: in no figure, and in no list of changes",
+    );
     let excluded = health.excluded.iter().map(|one| one.count);
     say(
         excluded.sum::<u64>(),
