@@ -96,7 +96,7 @@ impl Args {
 /// Which rules run, and on what.
 #[derive(Debug, clap::Args)]
 pub(super) struct Hunting {
-    /// Rules: files or folders; `builtin` is the built-in packs, `builtin:NAME` one of them. May be given several times
+    /// Rules: files, folders or ids of built-in rules; `builtin` is the built-in packs, `builtin:NAME` one of them. May be given several times
     #[arg(short, long, value_name = "RULES")]
     pub(super) rules: Vec<PathBuf>,
     #[command(flatten)]

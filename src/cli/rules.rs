@@ -47,7 +47,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct List {
-    /// Rules: files or folders, `builtin:NAME` for a built-in pack; the built-in packs when not given
+    /// Rules: files, folders or ids of built-in rules, `builtin:NAME` for a built-in pack; the built-in packs when not given
     #[arg(value_name = "RULES")]
     rules: Vec<PathBuf>,
     /// Only the rules of this pack: the folder of their files. May be given several times

@@ -24,6 +24,14 @@ pub enum Error {
     /// An input does not exist or a pattern matches nothing.
     #[error("no file matches `{0}`")]
     NoInput(String),
+    /// Rules are asked for under a name that nothing has.
+    #[error("no file, folder, pack or built-in rule `{name}`{near}")]
+    NoRules {
+        /// The name.
+        name: String,
+        /// Behind a semicolon what may be meant, or nothing.
+        near: String,
+    },
     /// The folder is not an archive, or one that a newer version wrote.
     #[error("`{path}` is not an archive: {reason}")]
     NotAnArchive {
@@ -214,6 +222,10 @@ impl Error {
             }
             Error::NoInput(_) => Some(
                 "name a file or folder that is there, or a pattern in quotes such as 'exports/**/*.csv'"
+                    .into(),
+            ),
+            Error::NoRules { .. } => Some(
+                "rules are files, folders, `builtin:PACK`, or ids of built-in rules; `coldtrail rules list` shows those that are built in"
                     .into(),
             ),
             Error::Io { action, source, .. } => place_of(action, source.kind()),

@@ -246,3 +246,30 @@ fn a_built_in_pack_is_named_and_rules_are_listed_by_their_pack() {
         assert!(told.contains(want), "{told}");
     }
 }
+
+#[test]
+fn a_built_in_rule_is_named_by_its_id_and_what_is_nothing_says_what_is_near() {
+    let of = |rules: &str| {
+        let out = run(&["rules", "list", rules]);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (out.status.code(), text(&out.stdout), text(&out.stderr))
+    };
+    let (code, said, _) = of("password-spray");
+    assert_eq!((code, said.lines().count()), (Some(0), 2), "{said}");
+    let nothing = "no file, folder, pack or built-in rule";
+    for (name, near) in [
+        ("password-spry", "; did you mean `password-spray`"),
+        ("bultin:mip", "; did you mean `builtin:mip`?"),
+        ("mip", "; did you mean `builtin:mip`?"),
+        ("forward.yml", "\n"),
+        ("no/such/folder", "\n"),
+    ] {
+        let (code, _, said) = of(name);
+        assert_eq!(code, Some(3), "{said}");
+        assert!(
+            said.contains(&format!("{nothing} `{name}`{near}")),
+            "{said}"
+        );
+        assert!(said.contains("`coldtrail rules list` shows"), "{said}");
+    }
+}

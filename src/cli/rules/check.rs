@@ -29,7 +29,7 @@ use crate::rules::{self, Conversions, Entry, Kind, Language, Lines, Rule, State}
 /// with 2 where a rule has an error, or no file has a rule.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Rules: files or folders, `builtin:NAME` for a built-in pack; the built-in packs when not given
+    /// Rules: files, folders or ids of built-in rules, `builtin:NAME` for a built-in pack; the built-in packs when not given
     #[arg(value_name = "RULES")]
     rules: Vec<PathBuf>,
     /// An archive: also say which tables have no rows in it

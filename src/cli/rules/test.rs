@@ -18,7 +18,7 @@ use crate::rules::{self, Conversions, Rule, Trigger};
 /// `NAME.tests.yaml` beside its file `NAME.yaml`. `now()` is the time of the last event. Ends with 2 where a test fails, or a rule cannot run.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Rules: files or folders, `builtin:NAME` for a built-in pack; the built-in packs when not given
+    /// Rules: files, folders or ids of built-in rules, `builtin:NAME` for a built-in pack; the built-in packs when not given
     #[arg(value_name = "RULES")]
     rules: Vec<PathBuf>,
     #[command(flatten)]
