@@ -273,3 +273,18 @@ fn a_built_in_rule_is_named_by_its_id_and_what_is_nothing_says_what_is_near() {
         assert!(said.contains("`coldtrail rules list` shows"), "{said}");
     }
 }
+
+#[test]
+fn a_folder_of_rules_is_named_with_r_or_without() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), &[("a.yaml", RULE.as_bytes())]);
+    let rules = folder.path().to_string_lossy();
+    for command in ["list", "check", "test"] {
+        let with = run(&["rules", command, "-r", &rules]);
+        let without = run(&["rules", command, &rules]);
+        let said = String::from_utf8_lossy(&with.stderr);
+        assert_eq!(with.status.code(), Some(0), "{command}: {said}");
+        assert_eq!(with.stdout, without.stdout, "{command}");
+        assert!(!with.stdout.is_empty(), "{command}");
+    }
+}

@@ -1,8 +1,7 @@
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 
 use super::complaints;
+use super::named::Paths;
 use crate::cli::exit::Exit;
 use crate::cli::set::{self, Settings};
 use crate::cli::ui::{Ui, answer, count, counted};
@@ -18,9 +17,8 @@ use crate::rules::{self, Conversions, Rule, Trigger};
 /// `NAME.tests.yaml` beside its file `NAME.yaml`. `now()` is the time of the last event. Ends with 2 where a test fails, or a rule cannot run.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Rules: files, folders or ids of built-in rules, `builtin:NAME` for a built-in pack; the built-in packs when not given
-    #[arg(value_name = "RULES")]
-    rules: Vec<PathBuf>,
+    #[command(flatten)]
+    rules: Paths,
     #[command(flatten)]
     set: Settings,
     /// text, or json: an array of {"file", "id", "ok", "error", "tests": [{"name", "ok", "found", "wanted", "rows", "error"}]}
@@ -43,8 +41,9 @@ impl Tested<'_> {
 }
 
 pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
-    let mut pack = rules::load(&args.rules)?;
-    if args.rules.is_empty() {
+    let paths = args.rules.all();
+    let mut pack = rules::load(&paths)?;
+    if paths.is_empty() {
         // The questions of `ask` are no rules, but have tests as rules have.
         let questions = rules::questions();
         pack.rules.extend(questions.rules);
