@@ -161,6 +161,21 @@ impl Error {
         }
     }
 
+    /// Returns a function for `map_err` of a walk through a folder, which names the place that cannot be read.
+    pub fn walk(folder: &Path) -> impl FnOnce(walkdir::Error) -> Error {
+        move |error| {
+            let path = error.path().unwrap_or(folder).to_path_buf();
+            // Only links that form a circle have no answer of the system.
+            let circle = error.to_string();
+            let source = error.into_io_error();
+            Error::Io {
+                action: "read",
+                path,
+                source: source.unwrap_or_else(|| std::io::Error::other(circle)),
+            }
+        }
+    }
+
     /// One piece of advice, where there is one.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -201,7 +201,7 @@ pub(super) fn from_path(path: &Path, files: &mut Vec<Candidate>) -> Result<()> {
                 });
                 continue;
             }
-            Err(e) => return Err(Error::io("read", path)(e.into())),
+            Err(e) => return Err(Error::walk(path)(e)),
         };
         let name = name_of(entry.path());
         let is_meant = entry.depth() == 0;

@@ -206,3 +206,19 @@ fn a_query_is_explained_in_sql() {
     assert!(rest.contains("-- Execution"), "{rest}");
     insta::assert_snapshot!(sql);
 }
+
+#[test]
+fn what_is_not_there_is_named_once_and_has_a_hint() {
+    let name = "no-such-folder";
+    for arguments in [
+        &["kql", "--check", name][..],
+        &["kql", "--saved-functions", name, "print 1"],
+        &["labels", "import", name, "-a", "no-such-archive"],
+    ] {
+        let out = run(arguments);
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(3), "{said}");
+        assert_eq!(said.matches(name).count(), 1, "{said}");
+        assert!(said.contains("hint: look at how it is written"), "{said}");
+    }
+}

@@ -152,7 +152,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<File>> {
     let mut files = Vec::new();
     for path in paths {
         for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
-            let entry = entry.map_err(|e| Error::io("read", path)(e.into()))?;
+            let entry = entry.map_err(Error::walk(path))?;
             let held = match entry.file_type() {
                 kind if kind.is_dir() => continue,
                 kind if kind.is_file() || (kind.is_symlink() && entry.path().is_file()) => {
