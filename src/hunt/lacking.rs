@@ -22,9 +22,13 @@ pub(super) fn missing_watchlist(rule: &Rule, session: &Session) -> Option<String
         true => String::new(),
         false => format!(" ({})", need.columns.join(", ")),
     };
-    Some(format!(
-        "it needs the watchlist `watchlists/{name}.csv`{columns}"
-    ))
+    let file = file_of_list(name);
+    Some(format!("it needs the watchlist `{file}`{columns}"))
+}
+
+/// The file that an ingest takes for a watchlist.
+fn file_of_list(name: &str) -> String {
+    format!("watchlists/{name}.csv")
 }
 
 /// Of which tables the archive has no rows, each found out once.
@@ -151,8 +155,9 @@ fn wanted(needs: &Needs) -> Option<String> {
         let names: Vec<String> = names.iter().cloned().collect();
         (!names.is_empty()).then(|| format!("the {what} {}", listed(&names)))
     };
+    let files = needs.watchlists.iter().map(|name| file_of_list(name));
     let parts = [
-        list("watchlist", &needs.watchlists),
+        list("watchlist", &files.collect()),
         list("saved function", &needs.functions),
         list("external data", &needs.external),
         needs.geoip.then(|| "a database of addresses".to_string()),

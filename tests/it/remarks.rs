@@ -80,7 +80,7 @@ fn a_replay_tells_what_rules_lack_as_a_sweep_does() {
         not_run(&replayed),
         [
             "warning: rule `17000000-0000-4000-8000-abcdef000001` of `rules/table.yaml` did not run: no table `NoSuchTable`",
-            "warning: rule `17000000-0000-4000-8000-abcdef000002` of `rules/list.yaml` did not run: it needs the watchlist `VIPs`",
+            "warning: rule `17000000-0000-4000-8000-abcdef000002` of `rules/list.yaml` did not run: it needs the watchlist `watchlists/VIPs.csv`",
             "warning: rule `17000000-0000-4000-8000-abcdef000003` of `rules/function.yaml` did not run: it needs the saved function `_Im_Authentication`",
         ]
     );

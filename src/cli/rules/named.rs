@@ -39,11 +39,13 @@ pub(super) fn load(
     set: &Settings,
     ui: &Ui,
 ) -> Result<(Pack, usize)> {
-    let mut pack = match (file_of(named), paths.is_empty()) {
-        (Some(file), true) => rules::load(&[file.to_path_buf()])?,
-        _ => rules::load(paths)?,
+    let (mut pack, one) = match (file_of(named), paths.is_empty()) {
+        (Some(file), true) => (rules::load(&[file.to_path_buf()])?, None),
+        _ => (rules::load(paths)?, named),
     };
-    let bad = complaints::tell(&pack, ui);
+    // Of one rule the others of its folder are not asked.
+    let is_asked = |file: &str| one.is_none_or(|named| named == file);
+    let bad = complaints::tell_of(&pack, is_asked, ui);
     set.apply(&mut pack)?;
     set::tell(&pack, ui);
     Ok((pack, bad))

@@ -14,7 +14,8 @@ use crate::rules::{self, Conversions, Rule, Trigger};
 /// Run the tests that rules carry
 ///
 /// A test is events, and how many findings they must give. Own rules have theirs in the header; those of a rule in any other format are in
-/// `NAME.tests.yaml` beside its file `NAME.yaml`. `now()` is the time of the last event. Ends with 2 where a test fails, or a rule cannot run.
+/// `NAME.tests.yaml` beside its file `NAME.yaml`. `now()` is the time of the last event. Ends with 2 where a test fails,
+/// with 20 where a rule beside those that pass cannot be loaded.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -87,8 +88,13 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
         ("tests", outcomes().count() as u64),
         ("tests_failed", (outcomes().count() - passed) as u64),
     ]);
-    let is_ok = bad == 0 && tested.iter().all(Tested::is_ok);
-    Ok(if is_ok { Exit::Done } else { Exit::Usage })
+    Ok(match (tested.iter().all(Tested::is_ok), bad) {
+        (false, _) => Exit::Usage,
+        (true, 0) => Exit::Done,
+        (true, _) if tested.is_empty() => Exit::Usage,
+        // As a hunt ends that could not run all rules.
+        (true, _) => Exit::Rules,
+    })
 }
 
 fn for_people(tested: &Tested<'_>, ui: &Ui) -> String {

@@ -18,7 +18,7 @@ use crate::archive::ledger::Ledger;
 use crate::engine::{Candidates, Language, STACK, Session, kql, read_together};
 use crate::fault::{Error, Result};
 use crate::hunt::asked::Asked;
-use crate::hunt::lacking::of_failure;
+use crate::hunt::lacking::{missing_watchlist, of_failure};
 use crate::hunt::outcome;
 use crate::hunt::runs::guarded;
 use crate::hunt::summary::{SLOWEST, Summary, events};
@@ -440,11 +440,7 @@ fn ready<'p: 's, 's>(
     if !rule.enabled {
         return none("it is switched off");
     }
-    let lacks = |(name, need): &(&String, &rules::WatchlistNeed)| {
-        need.required && !session.has_own_watchlist(name)
-    };
-    if let Some((name, _)) = rule.watchlists.iter().find(lacks) {
-        let why = format!("it needs the watchlist `watchlists/{name}.csv`");
+    if let Some(why) = missing_watchlist(rule, session) {
         return ended(Status::Lacks(why));
     }
     let from = match options.from {
