@@ -174,7 +174,7 @@ fn a_broken_file_beside_the_rule_is_said_and_does_not_count() {
     }
     let rules = rules.to_string_lossy();
     for command in [&["why", "good", "-a", &archive][..], &["show", "good"][..]] {
-        let out = run(&[&["rules"], command, &["-r", &rules]].concat());
+        let out = run(&[&["rules"][..], command, &["-r", &rules]].concat());
         let said = text(&out.stderr);
         assert_eq!(out.status.code(), Some(0), "{said}");
         assert!(text(&out.stdout).contains("good"), "{said}");
