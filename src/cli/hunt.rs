@@ -281,6 +281,15 @@ fn tell(hunt: &Hunt, ui: &Ui) {
             };
             ui.warn(&format!("{rule} did not run: {reason}"));
         }
+        if let (Some(rule), false) = (&outcome.rule, outcome.unmapped.is_empty()) {
+            let columns: Vec<String> = outcome.unmapped.iter().map(|c| format!("`{c}`")).collect();
+            let told = format!(
+                "{}: its result has no column {}, which an entity mapping names",
+                named(rule),
+                columns.join(", ")
+            );
+            ui.warn(&told);
+        }
         if let Some(of) = &outcome.unjudged {
             let rules = unjudged.entry(of).or_default();
             rules.push(format!("`{}`", outcome.id));
