@@ -177,3 +177,26 @@ fn a_delay_of_a_table_that_nobody_knows_is_said() {
         assert!(!of(known).contains("warning"), "{known}");
     }
 }
+
+#[test]
+fn a_column_that_a_mapping_names_and_the_result_has_not_is_said() {
+    let mapped = |column: &str| {
+        format!(
+            "SigninLogs | where ResultType == '50126' | project TimeGenerated, UserPrincipalName\n\
+             entityMappings:\n- entityType: Account\n  fieldMappings: [{{identifier: FullName, columnName: {column}}}]"
+        )
+    };
+    let case = Case::of(&[
+        ("good.yaml", &mapped("UserPrincipalName")),
+        ("upn.yaml", &mapped("Upn")),
+    ]);
+    let (code, _, said) = case.hunt(&[]);
+    assert_eq!(code, Some(0), "{said}");
+    let told = "warning: rule `17000000-0000-4000-8000-abcdef000002` of `rules/upn.yaml`: its result has no column `Upn`, which an entity mapping names\n";
+    assert!(said.contains(told), "{said}");
+    assert_eq!(
+        said.matches("its result has no column").count(),
+        1,
+        "{said}"
+    );
+}
