@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::global::{Global, Patience, patience};
 use super::layout;
 use super::raised::Place;
-use super::remarks::{is_guid, named, outside, tell_slow};
+use super::remarks::{is_guid, named, outside, tell_slow, unmapped};
 use super::replay;
 use super::set::{self, Settings};
 use super::summary;
@@ -281,13 +281,8 @@ fn tell(hunt: &Hunt, ui: &Ui) {
             };
             ui.warn(&format!("{rule} did not run: {reason}"));
         }
-        if let (Some(rule), false) = (&outcome.rule, outcome.unmapped.is_empty()) {
-            let columns: Vec<String> = outcome.unmapped.iter().map(|c| format!("`{c}`")).collect();
-            let told = format!(
-                "{}: its result has no column {}, which an entity mapping names",
-                named(rule),
-                columns.join(", ")
-            );
+        let rule = outcome.rule.as_ref();
+        if let Some(told) = rule.and_then(|rule| unmapped(rule, &outcome.unmapped)) {
             ui.warn(&told);
         }
         if let Some(of) = &outcome.unjudged {

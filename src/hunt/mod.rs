@@ -366,7 +366,7 @@ impl Sweep<'_> {
         let (mut absent, mut unmapped) = (Vec::new(), Vec::new());
         let judged = answer.and_then(|answer| {
             reads.extend(answer.reads.iter().cloned());
-            unmapped = missing_of(&asked.rule, &answer);
+            unmapped = lacking::unmapped(&asked.rule, &answer.schema);
             if asked.language == Language::Kql {
                 let (product, how) = (self.product, self.how);
                 absent = self.presence.absent(&answer.reads, product, how);
@@ -383,9 +383,10 @@ impl Sweep<'_> {
             Ok((judged, _)) => judged,
             Err(e) => (of_failure(asked, &e, self.product, self.how), Vec::new()),
         };
-        // Columns that Log Analytics adds to every row are not shown; those of Sigma's rules are not the rule's own words.
-        let is_own = asked.rule.query.language == Language::Kql && !findings.is_empty();
-        unmapped.retain(|column: &String| is_own && !column.starts_with('_'));
+        // Those of Sigma's rules are not the rule's own words.
+        if asked.rule.query.language != Language::Kql || findings.is_empty() {
+            unmapped.clear();
+        }
         let outcome = Outcome {
             findings: findings.len(),
             absent,
@@ -438,22 +439,12 @@ impl Sweep<'_> {
     }
 }
 
-/// Columns that entity mappings of a rule name and its result does not have, each once.
-fn missing_of(rule: &Rule, answer: &Answer) -> Vec<String> {
-    let fields = rule.entities.iter().flat_map(|e| &e.field_mappings);
-    let missing = fields.filter(|f| answer.schema.index_of(&f.column_name).is_err());
-    let mut missing: Vec<String> = missing.map(|f| f.column_name.clone()).collect();
-    missing.sort();
-    missing.dedup();
-    missing
-}
-
 /// Makes findings of the rows of a rule, where they are enough, or few enough.
 fn judge(asked: &Asked, answer: &Answer) -> Result<(Status, Vec<Finding>)> {
     let rule = &asked.rule;
     // What the world's rules map to columns that they do not have, they do not find.
     if asked.language == Language::Sql
-        && let Some(column) = missing_of(rule, answer).first()
+        && let Some(column) = lacking::unmapped(rule, &answer.schema).first()
     {
         let reason = format!("its result has no column `{column}`, which an entity mapping names");
         return Ok((Status::NotRun(reason), Vec::new()));
