@@ -186,10 +186,8 @@ fn a_column_that_a_mapping_names_and_the_result_has_not_is_said() {
              entityMappings:\n- entityType: Account\n  fieldMappings: [{{identifier: FullName, columnName: {column}}}]"
         )
     };
-    let case = Case::of(&[
-        ("good.yaml", &mapped("UserPrincipalName")),
-        ("upn.yaml", &mapped("Upn")),
-    ]);
+    let (good, upn) = (mapped("UserPrincipalName"), mapped("Upn"));
+    let case = Case::of(&[("good.yaml", good.as_str()), ("upn.yaml", upn.as_str())]);
     for more in [&[][..], &["--replay"][..]] {
         let (code, _, said) = case.hunt(more);
         assert_eq!(code, Some(0), "{said}");
