@@ -138,7 +138,7 @@ impl Archive {
             known && e.path().parent() != Some(lists.as_path())
         });
         for entry in walk {
-            let entry = entry.map_err(|e| Error::io("read", &self.root)(e.into()))?;
+            let entry = entry.map_err(Error::walk(&self.root))?;
             if entry.depth() > 0 {
                 self.refuse_link(entry.path(), entry.file_type())?;
             }

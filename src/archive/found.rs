@@ -88,7 +88,7 @@ pub(super) fn data_files(root: &Path, table: &Table) -> Result<Vec<String>> {
         .into_iter()
         .filter_entry(|e| e.file_name() != "_delta_log");
     for entry in walk {
-        let entry = entry.map_err(|e| Error::io("read", &folder)(e.into()))?;
+        let entry = entry.map_err(Error::walk(&folder))?;
         let name = entry.file_name().to_string_lossy();
         let data = name.ends_with(".parquet") && !name.starts_with(['.', '_']);
         if !entry.file_type().is_file() || !data {

@@ -468,7 +468,7 @@ fn remove_own(folder: &Path, own: &dyn Fn(&Path) -> bool) -> Result<()> {
         return Ok(());
     }
     for entry in walkdir::WalkDir::new(folder) {
-        let entry = entry.map_err(|e| Error::io("read", folder)(e.into()))?;
+        let entry = entry.map_err(Error::walk(folder))?;
         if entry.file_type().is_file() && own(entry.path()) {
             fs::remove_file(entry.path()).map_err(Error::io("remove", entry.path()))?;
         }

@@ -47,7 +47,7 @@ pub(super) struct Args {
     /// Write a price list without prices, with a word on each
     #[arg(long, conflicts_with_all = ["archive", "prices"])]
     example_prices: bool,
-    /// Rules: files or folders, `builtin:NAME` for a built-in pack; the built-in packs when not given. May be given several times
+    /// Rules: files, folders or ids of built-in rules, `builtin:NAME` for a built-in pack; the built-in packs when not given. May be given several times
     #[arg(short, long, value_name = "RULES")]
     rules: Vec<PathBuf>,
     /// Operations to show, the heaviest first; csv and json have all

@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::global::{Global, Patience, patience};
 use super::layout;
 use super::raised::Place;
-use super::remarks::{is_guid, named, outside, tell_slow};
+use super::remarks::{is_guid, named, outside, tell_slow, unmapped};
 use super::replay;
 use super::set::{self, Settings};
 use super::summary;
@@ -96,7 +96,7 @@ impl Args {
 /// Which rules run, and on what.
 #[derive(Debug, clap::Args)]
 pub(super) struct Hunting {
-    /// Rules: files or folders; `builtin` is the built-in packs, `builtin:NAME` one of them. May be given several times
+    /// Rules: files, folders or ids of built-in rules; `builtin` is the built-in packs, `builtin:NAME` one of them. May be given several times
     #[arg(short, long, value_name = "RULES")]
     pub(super) rules: Vec<PathBuf>,
     #[command(flatten)]
@@ -280,6 +280,10 @@ fn tell(hunt: &Hunt, ui: &Ui) {
                 None => format!("rule `{}`", outcome.id),
             };
             ui.warn(&format!("{rule} did not run: {reason}"));
+        }
+        let rule = outcome.rule.as_ref();
+        if let Some(told) = rule.and_then(|rule| unmapped(rule, &outcome.unmapped)) {
+            ui.warn(&told);
         }
         if let Some(of) = &outcome.unjudged {
             let rules = unjudged.entry(of).or_default();

@@ -139,6 +139,7 @@ fn import(args: &Import, ui: &Ui) -> Result<Exit> {
         path: args.file.clone(),
         reason,
     };
+    std::fs::metadata(&args.file).map_err(Error::io("open", &args.file))?;
     let content = watchlist::read(&args.file).map_err(unusable)?;
     let newer = Labels::parse(&content).map_err(unusable)?;
     if let Some(conflict) = newer.conflicts().first() {

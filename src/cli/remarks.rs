@@ -33,6 +33,18 @@ pub(super) fn pointed(rule: &Rule) -> String {
     }
 }
 
+/// What is said of columns that entity mappings of a rule name and its result has not; nothing where there are none.
+pub(super) fn unmapped(rule: &Rule, columns: &[String]) -> Option<String> {
+    let columns: Vec<String> = columns.iter().map(|name| format!("`{name}`")).collect();
+    (!columns.is_empty()).then(|| {
+        format!(
+            "{}: its result has no column {}, which an entity mapping names",
+            named(rule),
+            columns.join(", ")
+        )
+    })
+}
+
 /// Why nothing can be found in this window, where no event of the archive lies in it.
 pub(super) fn outside(ledger: &Ledger, window: &Window) -> Option<String> {
     let times = || ledger.exports().filter_map(|entry| entry.times);

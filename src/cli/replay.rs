@@ -11,7 +11,7 @@ use super::answer::Shape;
 use super::exit::Exit;
 use super::global::Global;
 use super::raised::{Place, laid_out};
-use super::remarks::{named, outside, pointed};
+use super::remarks::{named, outside, pointed, unmapped};
 use super::set::{self, Settings};
 use super::summary;
 use super::ui::{Ui, count, counted};
@@ -267,6 +267,9 @@ impl Replay<'_> {
                         by_itself.unwrap_or_default()
                     )));
                 }
+            }
+            if let Some(told) = unmapped(outcome.rule, &outcome.unmapped) {
+                self.ui.warn(&told);
             }
             if outcome.dropped > 0 {
                 self.ui.warn(&format!(

@@ -1,5 +1,4 @@
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use clap::Subcommand;
 
@@ -47,9 +46,8 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct List {
-    /// Rules: files or folders, `builtin:NAME` for a built-in pack; the built-in packs when not given
-    #[arg(value_name = "RULES")]
-    rules: Vec<PathBuf>,
+    #[command(flatten)]
+    rules: named::Paths,
     /// Only the rules of this pack: the folder of their files. May be given several times
     #[arg(long, value_name = "NAME")]
     pack: Vec<String>,
@@ -71,7 +69,8 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
 }
 
 fn list(args: &List, global: &Global, ui: &Ui) -> Result<Exit> {
-    let mut pack = rules::load(&args.rules)?;
+    let paths = args.rules.all();
+    let mut pack = rules::load(&paths)?;
     let format = args.format.as_str();
     let bad = complaints::tell(&pack, ui);
     for entry in &pack.entries {
@@ -85,7 +84,7 @@ fn list(args: &List, global: &Global, ui: &Ui) -> Result<Exit> {
         answer(&harmless(&format!("{list:#}\n")))?;
     } else if format == "markdown" {
         // The built-in questions stand beside the built-in packs.
-        let questions = match args.rules.is_empty() && args.pack.is_empty() {
+        let questions = match paths.is_empty() && args.pack.is_empty() {
             true => rules::questions(),
             false => Pack::default(),
         };

@@ -24,6 +24,14 @@ pub enum Error {
     /// An input does not exist or a pattern matches nothing.
     #[error("no file matches `{0}`")]
     NoInput(String),
+    /// Rules are asked for under a name that nothing has.
+    #[error("no file, folder, pack or built-in rule `{name}`{near}")]
+    NoRules {
+        /// The name.
+        name: String,
+        /// Behind a semicolon what may be meant, or nothing.
+        near: String,
+    },
     /// The folder is not an archive, or one that a newer version wrote.
     #[error("`{path}` is not an archive: {reason}")]
     NotAnArchive {
@@ -155,6 +163,21 @@ impl Error {
         }
     }
 
+    /// Returns a function for `map_err` of a walk through a folder, which names the place that cannot be read.
+    pub fn walk(folder: &Path) -> impl FnOnce(walkdir::Error) -> Error {
+        move |error| {
+            let path = error.path().unwrap_or(folder).to_path_buf();
+            // Only links that form a circle have no answer of the system.
+            let circle = error.to_string();
+            let source = error.into_io_error();
+            Error::Io {
+                action: "read",
+                path,
+                source: source.unwrap_or_else(|| std::io::Error::other(circle)),
+            }
+        }
+    }
+
     /// One piece of advice, where there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -217,6 +240,10 @@ impl Error {
             }
             Error::NoInput(_) => Some(
                 "name a file or folder that is there, or a pattern in quotes such as 'exports/**/*.csv'"
+                    .into(),
+            ),
+            Error::NoRules { .. } => Some(
+                "rules are files, folders, `builtin:PACK`, or ids of built-in rules; `coldtrail rules list` shows those that are built in"
                     .into(),
             ),
             Error::Io { action, source, .. } => place_of(action, source.kind()),

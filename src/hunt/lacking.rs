@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use arrow::datatypes::SchemaRef;
+
 use super::asked::Asked;
 use super::outcome::Status;
 use super::runs::guarded;
@@ -22,9 +24,27 @@ pub(super) fn missing_watchlist(rule: &Rule, session: &Session) -> Option<String
         true => String::new(),
         false => format!(" ({})", need.columns.join(", ")),
     };
-    Some(format!(
-        "it needs the watchlist `watchlists/{name}.csv`{columns}"
-    ))
+    let file = file_of_list(name);
+    Some(format!("it needs the watchlist `{file}`{columns}"))
+}
+
+/// The file that an ingest takes for a watchlist.
+fn file_of_list(name: &str) -> String {
+    format!("watchlists/{name}.csv")
+}
+
+/// Columns that entity mappings of a rule name and its result does not have, each once. Those that Log Analytics adds to every row of a query in
+/// KQL are not shown.
+pub(super) fn unmapped(rule: &Rule, schema: &SchemaRef) -> Vec<String> {
+    let is_hidden = |name: &str| rule.query.language != Language::Sql && name.starts_with('_');
+    let fields = rule.entities.iter().flat_map(|e| &e.field_mappings);
+    let mut missing: Vec<String> = fields
+        .map(|field| field.column_name.clone())
+        .filter(|name| !is_hidden(name) && schema.index_of(name).is_err())
+        .collect();
+    missing.sort();
+    missing.dedup();
+    missing
 }
 
 /// Of which tables the archive has no rows, each found out once.
@@ -151,8 +171,9 @@ fn wanted(needs: &Needs) -> Option<String> {
         let names: Vec<String> = names.iter().cloned().collect();
         (!names.is_empty()).then(|| format!("the {what} {}", listed(&names)))
     };
+    let files = needs.watchlists.iter().map(|name| file_of_list(name));
     let parts = [
-        list("watchlist", &needs.watchlists),
+        list("watchlist", &files.collect()),
         list("saved function", &needs.functions),
         list("external data", &needs.external),
         needs.geoip.then(|| "a database of addresses".to_string()),

@@ -363,9 +363,10 @@ impl Sweep<'_> {
         answer: Result<Answer>,
         reads: &mut BTreeSet<String>,
     ) -> (Outcome, Vec<Finding>) {
-        let mut absent = Vec::new();
+        let (mut absent, mut unmapped) = (Vec::new(), Vec::new());
         let judged = answer.and_then(|answer| {
             reads.extend(answer.reads.iter().cloned());
+            unmapped = lacking::unmapped(&asked.rule, &answer.schema);
             if asked.language == Language::Kql {
                 let (product, how) = (self.product, self.how);
                 absent = self.presence.absent(&answer.reads, product, how);
@@ -382,9 +383,14 @@ impl Sweep<'_> {
             Ok((judged, _)) => judged,
             Err(e) => (of_failure(asked, &e, self.product, self.how), Vec::new()),
         };
+        // Those of Sigma's rules are not the rule's own words.
+        if asked.rule.query.language != Language::Kql || findings.is_empty() {
+            unmapped.clear();
+        }
         let outcome = Outcome {
             findings: findings.len(),
             absent,
+            unmapped,
             counts_back: asked.counts_back(),
             ..Outcome::of(&asked.rule, status)
         };
@@ -436,17 +442,11 @@ impl Sweep<'_> {
 /// Makes findings of the rows of a rule, where they are enough, or few enough.
 fn judge(asked: &Asked, answer: &Answer) -> Result<(Status, Vec<Finding>)> {
     let rule = &asked.rule;
-    let missing = rule
-        .entities
-        .iter()
-        .flat_map(|e| &e.field_mappings)
-        .find(|f| answer.schema.index_of(&f.column_name).is_err());
     // What the world's rules map to columns that they do not have, they do not find.
-    if let Some(field) = missing.filter(|_| asked.language == Language::Sql) {
-        let reason = format!(
-            "its result has no column `{}`, which an entity mapping names",
-            field.column_name
-        );
+    if asked.language == Language::Sql
+        && let Some(column) = lacking::unmapped(rule, &answer.schema).first()
+    {
+        let reason = format!("its result has no column `{column}`, which an entity mapping names");
         return Ok((Status::NotRun(reason), Vec::new()));
     }
     let count: usize = answer.batches.iter().map(RecordBatch::num_rows).sum();

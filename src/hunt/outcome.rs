@@ -63,6 +63,8 @@ pub struct Outcome {
     pub unjudged: Option<Unjudged>,
     /// Tables that it asks and of which the archive has no rows. Of rules in SQL it is not found out.
     pub absent: Vec<String>,
+    /// Columns that its entity mappings name and its result does not have: what it found is about less. Of rules in KQL that found something.
+    pub unmapped: Vec<String>,
     /// Whether it counts back from `now()`, and so sees what lies before that alone.
     pub counts_back: bool,
     /// How long it took, with its planning.
@@ -86,6 +88,7 @@ impl Outcome {
             findings: 0,
             unjudged: None,
             absent: Vec::new(),
+            unmapped: Vec::new(),
             counts_back: false,
             took: Duration::ZERO,
         }

@@ -31,7 +31,7 @@ impl Depends {
             return Ok(self);
         }
         for entry in WalkDir::new(place).sort_by_file_name() {
-            let entry = entry.map_err(|e| Error::io("read", place)(e.into()))?;
+            let entry = entry.map_err(Error::walk(place))?;
             if !entry.file_type().is_file() {
                 continue;
             }

@@ -6,10 +6,13 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use include_dir::{Dir, include_dir};
+use include_dir::{Dir, File, include_dir};
 
 use super::formats;
 use crate::fault::{Error, Result, did_you_mean};
+
+/// Name that stands for the packs inside the binary.
+pub const BUILT_IN_NAME: &str = "builtin";
 
 /// The packs inside the binary.
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/queries");
@@ -111,6 +114,34 @@ pub(super) fn built_in_pack(name: &str, tests: bool, files: &mut Vec<Candidate>)
     )))
 }
 
+/// The file of one rule inside the binary, by the rule's id, which is its name without the ending. Says whether there is one.
+pub(super) fn built_in_rule(id: &Path, tests: bool, files: &mut Vec<Candidate>) -> bool {
+    let found = packs()
+        .flat_map(Dir::files)
+        .find(|file| file.path().file_stem() == Some(id.as_os_str()));
+    files.extend(found.map(|file| candidate(file, tests)));
+    found.is_some()
+}
+
+/// That nothing has a name under which rules are asked for, and what may be meant.
+fn nothing_of(path: &Path) -> Error {
+    let name = path.display().to_string();
+    let of_pack = |dir: &Dir<'_>| format!("{BUILT_IN_NAME}:{}", name_of(dir.path()));
+    let ids = packs().flat_map(Dir::files);
+    let ids = ids.filter_map(|file| Some(file.path().file_stem()?.to_str()?.to_string()));
+    let near = match packs().find(|dir| dir.path() == path) {
+        Some(dir) => Some(format!("did you mean `{}`?", of_pack(dir))),
+        // What is meant as a path is no such name.
+        None if name.contains(['/', '\\', '.']) => None,
+        None => {
+            let known: Vec<String> = packs().map(of_pack).chain(ids).collect();
+            did_you_mean(&name, &known)
+        }
+    };
+    let near = near.map_or_else(String::new, |near| format!("; {near}"));
+    Error::NoRules { name, near }
+}
+
 fn packs() -> impl Iterator<Item = &'static Dir<'static>> {
     let all = BUILT_IN.dirs();
     all.filter(|dir| dir.path() != Path::new(QUESTIONS))
@@ -124,22 +155,22 @@ pub(super) fn questions(files: &mut Vec<Candidate>) {
 }
 
 fn below(dir: &Dir<'_>, tests: bool, files: &mut Vec<Candidate>) {
-    for file in dir.files() {
-        let name = format!("queries/{}", file.path().display()).replace('\\', "/");
-        let text = file.contents_utf8();
-        let holds = match text {
-            Some(text) if tests => Holds::Text(text.into()),
-            Some(text) => Holds::Proven(text.into()),
-            None => Holds::Nothing("it is not UTF-8".into()),
-        };
-        files.push(Candidate {
-            name,
-            holds,
-            is_meant: true,
-        });
-    }
+    files.extend(dir.files().map(|file| candidate(file, tests)));
     for dir in dir.dirs() {
         below(dir, tests, files);
+    }
+}
+
+fn candidate(file: &File<'_>, tests: bool) -> Candidate {
+    let holds = match file.contents_utf8() {
+        Some(text) if tests => Holds::Text(text.into()),
+        Some(text) => Holds::Proven(text.into()),
+        None => Holds::Nothing("it is not UTF-8".into()),
+    };
+    Candidate {
+        name: format!("queries/{}", file.path().display()).replace('\\', "/"),
+        holds,
+        is_meant: true,
     }
 }
 
@@ -149,7 +180,7 @@ fn below(dir: &Dir<'_>, tests: bool, files: &mut Vec<Candidate>) {
 /// When the path does not exist, or is a folder that cannot be read.
 pub(super) fn from_path(path: &Path, files: &mut Vec<Candidate>) -> Result<()> {
     if !path.exists() {
-        return Err(Error::NoInput(path.display().to_string()));
+        return Err(nothing_of(path));
     }
     let is_shown = |entry: &walkdir::DirEntry| {
         let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
@@ -170,7 +201,7 @@ pub(super) fn from_path(path: &Path, files: &mut Vec<Candidate>) -> Result<()> {
                 });
                 continue;
             }
-            Err(e) => return Err(Error::io("read", path)(e.into())),
+            Err(e) => return Err(Error::walk(path)(e)),
         };
         let name = name_of(entry.path());
         let is_meant = entry.depth() == 0;

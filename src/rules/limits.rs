@@ -71,17 +71,30 @@ pub(super) fn check(
     oddities(rule, place, notes);
 }
 
+/// The same of an analytics rule of Sentinel in which something else is wrong: what rests on its schedule and its query alone. Of other settings
+/// those that could not be read would be missed again.
+pub(super) fn check_broken(rule: &Rule, place: &dyn Fn(&str) -> At, notes: &mut Notes<'_>) {
+    if !matches!(rule.kind, Kind::Scheduled | Kind::Nrt) {
+        return;
+    }
+    let mut say = |key: &str, message: String| notes.error(place(key), message);
+    schedule(rule, &mut say);
+    // Its frequency could not be read.
+    if let Schedule::ByHand {
+        period: Some(period),
+    } = rule.schedule
+    {
+        of_schedule("queryPeriod", period, &mut say);
+    }
+    query(rule, &mut say);
+}
+
 type Say<'s> = dyn FnMut(&str, String) + 's;
 
 fn schedule(rule: &Rule, say: &mut Say<'_>) {
     if let Schedule::Every { frequency, period } = rule.schedule {
         for (key, length) in [("queryFrequency", frequency), ("queryPeriod", period)] {
-            if !(SHORTEST..=LONGEST).contains(&length) {
-                say(
-                    key,
-                    format!("{key} is {}: it must be 5m to 14d", short(length)),
-                );
-            }
+            of_schedule(key, length, say);
         }
         if period < frequency {
             let (period, frequency) = (short(period), short(frequency));
@@ -109,6 +122,14 @@ fn schedule(rule: &Rule, say: &mut Say<'_>) {
             short(length)
         );
         say("suppressionDuration", message);
+    }
+}
+
+/// Says that a length of a schedule is beyond its limits.
+fn of_schedule(key: &str, length: u64, say: &mut Say<'_>) {
+    if !(SHORTEST..=LONGEST).contains(&length) {
+        let message = format!("{key} is {}: it must be 5m to 14d", short(length));
+        say(key, message);
     }
 }
 

@@ -26,6 +26,8 @@
 //! - `watchlists`: lists that the query reads, `NAME: {required: true|false, columns: [...]}`. Without a required one the rule does not run; an
 //!   empty list stands in for any other.
 //! - `unjudged`: what the rule would judge if somebody said more, see [`Unjudged`].
+//! - `alertOnce`: whether a replay raises a finding once and not at each run that sees it. The condition that Sentinel's rules have for that,
+//!   on the time since the last run, cannot stand in a query that a sweep runs once over everything.
 //! - `falsePositives`: when it fires for good reasons.
 //! - `references`: addresses of pages that have its facts.
 //! - `parameters`: values in the query that a user may set ([`set`]), `NAME: {description: …}`. In KQL the value is that of the query's own
@@ -37,13 +39,14 @@ use std::path::{Path, PathBuf};
 use crate::fault::{Diagnostic, Error, Level, Result};
 use document::At;
 use fields::Notes;
-use files::{Candidate, Holds, Unread, built_in, built_in_pack, from_path, name_of};
+use files::{Candidate, Holds, Unread, built_in, built_in_pack, built_in_rule, from_path, name_of};
 use formats::Held;
 use ids::Ids;
 
 pub use conversions::Conversions;
 pub use coverage::{Coverage, Covered};
 pub use detection::missing_as_detection;
+pub use files::BUILT_IN_NAME;
 pub use formats::{Asked, may_hold_rules};
 pub use impossible::impossible;
 pub use limits::parameters;
@@ -84,9 +87,6 @@ mod span;
 pub mod tests;
 pub mod why;
 mod written;
-
-/// Name that stands for the packs inside the binary.
-pub const BUILT_IN_NAME: &str = "builtin";
 
 /// Rules, and what is to be said of every file.
 #[derive(Debug, Default)]
@@ -164,7 +164,8 @@ impl Pack {
     }
 }
 
-/// Loads rules from files and folders; `builtin` names the packs inside the binary, and so does an empty list, `builtin:mip` one of them.
+/// Loads rules from files and folders; `builtin` names the packs inside the binary, and so does an empty list, `builtin:mip` one of them;
+/// an id names a rule of them.
 ///
 /// # Errors
 /// When a path does not exist, there is no such pack, or a folder cannot be read, or when no file holds a rule. What is wrong with a file or a
@@ -190,6 +191,7 @@ fn loaded(paths: &[PathBuf], tests: bool) -> Result<Pack> {
         match built_in_named(path) {
             Some("") => built_in(tests, &mut files),
             Some(pack) => built_in_pack(pack, tests, &mut files)?,
+            None if !path.exists() && built_in_rule(path, tests, &mut files) => {}
             None => from_path(path, &mut files)?,
         }
     }

@@ -150,8 +150,9 @@ fn complete(
         let found = places.iter().find(|(name, _)| *name == key);
         found.map_or(at, |(_, at)| *at)
     };
-    if notes.errors() == before {
-        limits::check(&rule, Strictness::Product, &place, notes);
+    match notes.errors() == before {
+        true => limits::check(&rule, Strictness::Product, &place, notes),
+        false => limits::check_broken(&rule, &place, notes),
     }
     fields.finish("the rule", &settings::SILENT, notes);
     (notes.errors() == before).then_some(rule)

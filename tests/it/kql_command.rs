@@ -206,3 +206,38 @@ fn a_query_is_explained_in_sql() {
     assert!(rest.contains("-- Execution"), "{rest}");
     insta::assert_snapshot!(sql);
 }
+
+#[test]
+fn what_is_not_there_is_named_once_and_has_a_hint() {
+    let name = "no-such-folder";
+    for arguments in [
+        &["kql", "--check", name][..],
+        &["kql", "--saved-functions", name, "print 1"],
+        &["labels", "import", name, "-a", "no-such-archive"],
+    ] {
+        let out = run(arguments);
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(3), "{said}");
+        assert_eq!(said.matches(name).count(), 1, "{said}");
+        assert!(said.contains("hint: look at how it is written"), "{said}");
+    }
+}
+
+#[test]
+fn text_beside_queries_is_a_query_only_where_it_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("a.kql"), "print 1\n").expect("a query");
+    let text = folder.path().join("readme.txt");
+    std::fs::write(&text, "What these queries are for.\n").expect("a text");
+    let check = |path: &std::path::Path| {
+        let out = run(&["kql", "--check", &path.to_string_lossy()]);
+        let said = String::from_utf8_lossy(&out.stdout).into_owned();
+        (out.status.code(), said)
+    };
+    let (code, said) = check(folder.path());
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("readme.txt: no query: "), "{said}");
+    assert_eq!(check(&text).0, Some(2));
+    std::fs::write(&text, "print 1\n").expect("a query");
+    assert_eq!(check(&text).0, Some(0));
+}

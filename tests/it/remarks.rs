@@ -80,7 +80,7 @@ fn a_replay_tells_what_rules_lack_as_a_sweep_does() {
         not_run(&replayed),
         [
             "warning: rule `17000000-0000-4000-8000-abcdef000001` of `rules/table.yaml` did not run: no table `NoSuchTable`",
-            "warning: rule `17000000-0000-4000-8000-abcdef000002` of `rules/list.yaml` did not run: it needs the watchlist `VIPs`",
+            "warning: rule `17000000-0000-4000-8000-abcdef000002` of `rules/list.yaml` did not run: it needs the watchlist `watchlists/VIPs.csv`",
             "warning: rule `17000000-0000-4000-8000-abcdef000003` of `rules/function.yaml` did not run: it needs the saved function `_Im_Authentication`",
         ]
     );
@@ -175,5 +175,28 @@ fn a_delay_of_a_table_that_nobody_knows_is_said() {
     // Rules ask these, and the archive has no such tables.
     for known in ["DeviceNetworkEvents=5m", "storagebloblogs=5m"] {
         assert!(!of(known).contains("warning"), "{known}");
+    }
+}
+
+#[test]
+fn a_column_that_a_mapping_names_and_the_result_has_not_is_said() {
+    let mapped = |column: &str| {
+        format!(
+            "SigninLogs | where ResultType == '50126' | project TimeGenerated, UserPrincipalName\n\
+             entityMappings:\n- entityType: Account\n  fieldMappings: [{{identifier: FullName, columnName: {column}}}]"
+        )
+    };
+    let (good, upn) = (mapped("UserPrincipalName"), mapped("Upn"));
+    let case = Case::of(&[("good.yaml", good.as_str()), ("upn.yaml", upn.as_str())]);
+    for more in [&[][..], &["--replay"][..]] {
+        let (code, _, said) = case.hunt(more);
+        assert_eq!(code, Some(0), "{said}");
+        let told = "warning: rule `17000000-0000-4000-8000-abcdef000002` of `rules/upn.yaml`: its result has no column `Upn`, which an entity mapping names\n";
+        assert!(said.contains(told), "{said}");
+        assert_eq!(
+            said.matches("its result has no column").count(),
+            1,
+            "{said}"
+        );
     }
 }

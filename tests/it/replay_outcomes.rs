@@ -67,7 +67,7 @@ fn a_replay_tells_apart_what_is_not_there() {
     for line in [
         "rule `unknown` did not run: no table `SignLogs` (did you mean `SigninLogs`",
         "rule `lake` did not run: `EntraUsers` is in Sentinel's data lake alone\n",
-        "rule `list` did not run: it needs the watchlist `VIPUsers`\n",
+        "rule `list` did not run: it needs the watchlist `watchlists/VIPUsers.csv`\n",
         "the archive has no rows of tables that rules ask: `DeviceProcessEvents` (2 rules)\n",
         "6 rules: 3 ran (1 over tables without rows), 1 without a watchlist or function, 1 over unknown tables, 1 over the data lake\n",
         " events in the tables that they asked\n",

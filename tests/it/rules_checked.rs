@@ -350,3 +350,23 @@ fn conditions_that_no_row_can_meet_are_warnings_at_their_place() {
         ]
     );
 }
+
+#[test]
+fn one_fault_does_not_hide_that_of_the_schedule() {
+    let dire = rule("a", "queryPeriod: P15D\n", GOOD).replace("severity: Low", "severity: Dire");
+    assert_eq!(
+        said(&dire, "errors", &[]),
+        [
+            "4:11: severity `Dire` is none of High, Medium, Low and Informational",
+            "8:1: queryPeriod is 15d: it must be 5m to 14d",
+        ]
+    );
+    let often = rule("a", "queryFrequency: often\nqueryPeriod: P15D\n", GOOD);
+    assert_eq!(
+        said(&often, "errors", &[]),
+        [
+            "7:17: queryFrequency `often` is no duration such as 1h or PT1H",
+            "8:1: queryPeriod is 15d: it must be 5m to 14d",
+        ]
+    );
+}

@@ -246,3 +246,45 @@ fn a_built_in_pack_is_named_and_rules_are_listed_by_their_pack() {
         assert!(told.contains(want), "{told}");
     }
 }
+
+#[test]
+fn a_built_in_rule_is_named_by_its_id_and_what_is_nothing_says_what_is_near() {
+    let of = |rules: &str| {
+        let out = run(&["rules", "list", rules]);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (out.status.code(), text(&out.stdout), text(&out.stderr))
+    };
+    let (code, said, _) = of("password-spray");
+    assert_eq!((code, said.lines().count()), (Some(0), 2), "{said}");
+    let nothing = "no file, folder, pack or built-in rule";
+    for (name, near) in [
+        ("password-spry", "; did you mean `password-spray`"),
+        ("bultin:mip", "; did you mean `builtin:mip`?"),
+        ("mip", "; did you mean `builtin:mip`?"),
+        ("forward.yml", "\n"),
+        ("no/such/folder", "\n"),
+    ] {
+        let (code, _, said) = of(name);
+        assert_eq!(code, Some(3), "{said}");
+        assert!(
+            said.contains(&format!("{nothing} `{name}`{near}")),
+            "{said}"
+        );
+        assert!(said.contains("`coldtrail rules list` shows"), "{said}");
+    }
+}
+
+#[test]
+fn a_folder_of_rules_is_named_with_r_or_without() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), &[("a.yaml", RULE.as_bytes())]);
+    let rules = folder.path().to_string_lossy();
+    for command in ["list", "check", "test"] {
+        let with = run(&["rules", command, "-r", &rules]);
+        let without = run(&["rules", command, &rules]);
+        let said = String::from_utf8_lossy(&with.stderr);
+        assert_eq!(with.status.code(), Some(0), "{command}: {said}");
+        assert_eq!(with.stdout, without.stdout, "{command}");
+        assert!(!with.stdout.is_empty(), "{command}");
+    }
+}

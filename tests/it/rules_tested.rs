@@ -125,3 +125,20 @@ fn a_test_takes_every_table_of_sentinel_and_of_a_workspace() {
     assert_eq!(code, Some(2));
     assert!(said.contains("no table `AzureActvity`"), "{said}");
 }
+
+#[test]
+fn a_rule_that_cannot_be_loaded_does_not_fail_those_that_pass() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let good = tests(&[("Add-MailboxPermission", 1)]);
+    let files = [
+        ("mail.yml", SIGMA),
+        ("mail.tests.yaml", good.as_str()),
+        ("broken.yaml", "id: [\n"),
+    ];
+    let (code, said) = tested(folder.path(), &files, &[]);
+    assert_eq!(said, "1 test in 1 rule: 1 passed, 0 failed\n");
+    assert_eq!(code, Some(20));
+    let folder = tempfile::tempdir().expect("a folder");
+    let (code, said) = tested(folder.path(), &[("broken.yaml", "id: [\n")], &[]);
+    assert_eq!(code, Some(2), "{said}");
+}

@@ -158,3 +158,32 @@ fn the_trigger_is_held_against_the_rows() {
         "{said}"
     );
 }
+
+#[test]
+fn a_broken_file_beside_the_rule_is_said_and_does_not_count() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = archive(folder.path());
+    let rules = folder.path().join("rules");
+    std::fs::create_dir(&rules).expect("a folder");
+    let files = [
+        ("good.kql", "UnifiedAuditLog | where UserId != ''\n"),
+        ("broken.yaml", "id: [\n"),
+    ];
+    for (name, content) in files {
+        std::fs::write(rules.join(name), content).expect("a file");
+    }
+    let rules = rules.to_string_lossy();
+    for command in [&["why", "good", "-a", &archive][..], &["show", "good"][..]] {
+        let out = run(&[&["rules"][..], command, &["-r", &rules]].concat());
+        let said = text(&out.stderr);
+        assert_eq!(out.status.code(), Some(0), "{said}");
+        assert!(text(&out.stdout).contains("good"), "{said}");
+        assert!(
+            said.contains("warning: `") && said.contains("broken.yaml"),
+            "{said}"
+        );
+    }
+    // All rules are asked for where none is named.
+    let out = run(&["rules", "show", "-r", &rules]);
+    assert_eq!(out.status.code(), Some(2), "{}", text(&out.stderr));
+}

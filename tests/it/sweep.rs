@@ -339,7 +339,10 @@ fn what_could_not_run_is_told_apart_and_harms_no_other() {
         ("absent", "the archive has no rows of `DeviceProcessEvents`")
     );
     assert_eq!(of("half"), ("nothing", ""));
-    assert_eq!(of("list"), ("lacks", "it needs the watchlist `VIPUsers`"));
+    assert_eq!(
+        of("list"),
+        ("lacks", "it needs the watchlist `watchlists/VIPUsers.csv`")
+    );
     assert_eq!(of("sigma").0, "refused");
     // Of `half` another table has rows.
     let absent = "the archive has no rows of tables that rules ask: `DeviceProcessEvents` (1 rule)";

@@ -152,11 +152,11 @@ fn files(paths: &[PathBuf]) -> Result<Vec<File>> {
     let mut files = Vec::new();
     for path in paths {
         for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
-            let entry = entry.map_err(|e| Error::io("read", path)(e.into()))?;
+            let entry = entry.map_err(Error::walk(path))?;
             let held = match entry.file_type() {
                 kind if kind.is_dir() => continue,
                 kind if kind.is_file() || (kind.is_symlink() && entry.path().is_file()) => {
-                    held(entry.path())
+                    held(entry.path(), entry.depth() == 0)
                 }
                 kind if kind.is_symlink() => {
                     Held::Nothing("it is a link that leads to no file".into())
@@ -172,11 +172,15 @@ fn files(paths: &[PathBuf]) -> Result<Vec<File>> {
     Ok(files)
 }
 
-fn held(path: &Path) -> Held {
+/// What a file holds; one of text is a query where it was named itself.
+fn held(path: &Path, is_named: bool) -> Held {
     if may_hold_rules(path) {
         return Held::Rules(rules::load_file(path));
     }
     match extension(path).as_str() {
+        "txt" if !is_named => {
+            Held::Nothing("a .txt file in a folder is none: name the file itself".into())
+        }
         "txt" => {
             let text = std::fs::read_to_string(path).map_err(Error::io("read", path));
             Held::Text(text.map(|text| text.trim_start_matches('\u{feff}').to_string()))

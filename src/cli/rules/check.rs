@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::named::Paths;
 use crate::archive::Archive;
 use crate::catalog::is_lake_only;
 use crate::cli::exit::Exit;
@@ -29,9 +30,8 @@ use crate::rules::{self, Conversions, Entry, Kind, Language, Lines, Rule, State}
 /// with 2 where a rule has an error, or no file has a rule.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Rules: files or folders, `builtin:NAME` for a built-in pack; the built-in packs when not given
-    #[arg(value_name = "RULES")]
-    rules: Vec<PathBuf>,
+    #[command(flatten)]
+    rules: Paths,
     /// An archive: also say which tables have no rows in it
     #[arg(short, long, value_name = "DIR")]
     archive: Option<PathBuf>,
@@ -75,7 +75,7 @@ impl Report<'_> {
 }
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
-    let pack = rules::load(&args.rules)?;
+    let pack = rules::load(&args.rules.all())?;
     let archive = args
         .archive
         .as_deref()

@@ -14,7 +14,7 @@ use crate::rules::{self, Coverage};
 /// Navigator, whose scores are these numbers.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Rules: files or folders; `builtin` is the built-in packs, `builtin:NAME` one of them. May be given several times
+    /// Rules: files, folders or ids of built-in rules; `builtin` is the built-in packs, `builtin:NAME` one of them. May be given several times
     #[arg(short, long, value_name = "RULES")]
     rules: Vec<PathBuf>,
     /// table, or json: the layer

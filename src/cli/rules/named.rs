@@ -8,6 +8,25 @@ use crate::cli::ui::Ui;
 use crate::fault::{Error, Result, did_you_mean};
 use crate::rules::{self, Pack, Rule};
 
+/// Rules that are named behind a command, or with -r as other commands have it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Paths {
+    /// Rules: files, folders or ids of built-in rules, `builtin:NAME` for a built-in pack; the built-in packs when not given
+    #[arg(value_name = "RULES")]
+    paths: Vec<PathBuf>,
+    /// The same, as `hunt` takes it. May be given several times
+    #[arg(short, long, value_name = "RULES")]
+    rules: Vec<PathBuf>,
+}
+
+impl Paths {
+    /// All of them; nothing where the built-in packs are meant.
+    pub(super) fn all(&self) -> Vec<PathBuf> {
+        let all = self.paths.iter().chain(&self.rules);
+        all.cloned().collect()
+    }
+}
+
 /// The file that is named in place of a rule, where it is one.
 fn file_of(named: Option<&str>) -> Option<&Path> {
     named.map(Path::new).filter(|path| path.is_file())
@@ -20,11 +39,13 @@ pub(super) fn load(
     set: &Settings,
     ui: &Ui,
 ) -> Result<(Pack, usize)> {
-    let mut pack = match (file_of(named), paths.is_empty()) {
-        (Some(file), true) => rules::load(&[file.to_path_buf()])?,
-        _ => rules::load(paths)?,
+    let (mut pack, one) = match (file_of(named), paths.is_empty()) {
+        (Some(file), true) => (rules::load(&[file.to_path_buf()])?, None),
+        _ => (rules::load(paths)?, named),
     };
-    let bad = complaints::tell(&pack, ui);
+    // Of one rule the others of its folder are not asked.
+    let is_asked = |file: &str| one.is_none_or(|named| named == file);
+    let bad = complaints::tell_of(&pack, is_asked, ui);
     set.apply(&mut pack)?;
     set::tell(&pack, ui);
     Ok((pack, bad))

@@ -15,7 +15,7 @@ pub(super) struct Args {
     /// Id, name or file of a rule; all rules when not given
     #[arg(value_name = "RULE")]
     rule: Option<String>,
-    /// Rules: files or folders; `builtin` is the built-in packs, `builtin:NAME` one of them. May be given several times
+    /// Rules: files, folders or ids of built-in rules; `builtin` is the built-in packs, `builtin:NAME` one of them. May be given several times
     #[arg(short, long, value_name = "RULES")]
     rules: Vec<PathBuf>,
     #[command(flatten)]

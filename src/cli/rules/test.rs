@@ -1,8 +1,7 @@
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 
 use super::complaints;
+use super::named::Paths;
 use crate::cli::exit::Exit;
 use crate::cli::set::{self, Settings};
 use crate::cli::ui::{Ui, answer, count, counted};
@@ -15,12 +14,12 @@ use crate::rules::{self, Conversions, Rule, Trigger};
 /// Run the tests that rules carry
 ///
 /// A test is events, and how many findings they must give. Own rules have theirs in the header; those of a rule in any other format are in
-/// `NAME.tests.yaml` beside its file `NAME.yaml`. `now()` is the time of the last event. Ends with 2 where a test fails, or a rule cannot run.
+/// `NAME.tests.yaml` beside its file `NAME.yaml`. `now()` is the time of the last event. Ends with 2 where a test fails,
+/// with 20 where a rule beside those that pass cannot be loaded.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Rules: files or folders, `builtin:NAME` for a built-in pack; the built-in packs when not given
-    #[arg(value_name = "RULES")]
-    rules: Vec<PathBuf>,
+    #[command(flatten)]
+    rules: Paths,
     #[command(flatten)]
     set: Settings,
     /// text, or json: an array of {"file", "id", "ok", "error", "tests": [{"name", "ok", "found", "wanted", "rows", "error"}]}
@@ -43,8 +42,9 @@ impl Tested<'_> {
 }
 
 pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
-    let mut pack = rules::load(&args.rules)?;
-    if args.rules.is_empty() {
+    let paths = args.rules.all();
+    let mut pack = rules::load(&paths)?;
+    if paths.is_empty() {
         // The questions of `ask` are no rules, but have tests as rules have.
         let questions = rules::questions();
         pack.rules.extend(questions.rules);
@@ -88,8 +88,13 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
         ("tests", outcomes().count() as u64),
         ("tests_failed", (outcomes().count() - passed) as u64),
     ]);
-    let is_ok = bad == 0 && tested.iter().all(Tested::is_ok);
-    Ok(if is_ok { Exit::Done } else { Exit::Usage })
+    Ok(match (tested.iter().all(Tested::is_ok), bad) {
+        (false, _) => Exit::Usage,
+        (true, 0) => Exit::Done,
+        (true, _) if tested.is_empty() => Exit::Usage,
+        // As a hunt ends that could not run all rules.
+        (true, _) => Exit::Rules,
+    })
 }
 
 fn for_people(tested: &Tested<'_>, ui: &Ui) -> String {

@@ -32,7 +32,7 @@ pub(super) struct Args {
     /// The archive
     #[arg(short, long, value_name = "DIR")]
     archive: PathBuf,
-    /// Rules: files or folders; `builtin` is the built-in packs, `builtin:NAME` one of them. May be given several times
+    /// Rules: files, folders or ids of built-in rules; `builtin` is the built-in packs, `builtin:NAME` one of them. May be given several times
     #[arg(short, long, value_name = "RULES")]
     rules: Vec<PathBuf>,
     #[command(flatten)]

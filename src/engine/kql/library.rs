@@ -16,7 +16,7 @@ use crate::kql::span::render;
 pub fn functions(folder: &Path) -> Result<Vec<Saved>> {
     let mut all = Vec::new();
     for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
-        let entry = entry.map_err(|e| Error::io("read", folder)(e.into()))?;
+        let entry = entry.map_err(Error::walk(folder))?;
         let path = entry.path();
         let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
         let known = matches!(extension.as_deref(), Some("kql" | "csl" | "yaml" | "yml"));

@@ -297,6 +297,11 @@ impl<'s> Answers<'s> {
         self.each_run.as_deref()
     }
 
+    /// The schema of the rows of all runs, where it is the same for them.
+    pub(super) fn schema(&self) -> Option<&SchemaRef> {
+        self.schema.as_ref()
+    }
+
     /// How many queries were asked.
     pub(super) fn asked(&self) -> u64 {
         self.asked

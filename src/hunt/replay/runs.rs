@@ -18,7 +18,7 @@ use crate::archive::ledger::Ledger;
 use crate::engine::{Candidates, Language, STACK, Session, kql, read_together};
 use crate::fault::{Error, Result};
 use crate::hunt::asked::Asked;
-use crate::hunt::lacking::of_failure;
+use crate::hunt::lacking::{missing_watchlist, of_failure, unmapped};
 use crate::hunt::outcome;
 use crate::hunt::runs::guarded;
 use crate::hunt::summary::{SLOWEST, Summary, events};
@@ -100,6 +100,8 @@ pub struct Outcome<'p> {
     pub dropped: u64,
     /// Its alerts, in the order of its runs.
     pub alerts: Vec<Alert>,
+    /// Columns that its entity mappings name and its result does not have, where it raised something: its alerts are about less.
+    pub unmapped: Vec<String>,
     /// The tables that it asks, where its runs took place.
     pub tables: AskedTables,
     /// How long it took.
@@ -122,6 +124,7 @@ impl<'p> Outcome<'p> {
             suppressed: 0,
             dropped: 0,
             alerts: Vec::new(),
+            unmapped: Vec::new(),
             tables: AskedTables::default(),
             took: Duration::ZERO,
         }
@@ -440,11 +443,7 @@ fn ready<'p: 's, 's>(
     if !rule.enabled {
         return none("it is switched off");
     }
-    let lacks = |(name, need): &(&String, &rules::WatchlistNeed)| {
-        need.required && !session.has_own_watchlist(name)
-    };
-    if let Some((name, _)) = rule.watchlists.iter().find(lacks) {
-        let why = format!("it needs the watchlist `watchlists/{name}.csv`");
+    if let Some(why) = missing_watchlist(rule, session) {
         return ended(Status::Lacks(why));
     }
     let from = match options.from {
@@ -509,7 +508,9 @@ impl<'p> Ready<'p, '_> {
                 format!("it raises more than {most} alerts (--from and --to choose fewer runs)");
             return Ok(Outcome::new(rule, Status::Failed(why)));
         }
+        let schema = answers.schema().filter(|_| !raised.alerts.is_empty());
         Ok(Outcome {
+            unmapped: schema.map_or_else(Vec::new, |schema| unmapped(rule, schema)),
             runs: timetable.count(),
             asked: answers.asked(),
             each_run: answers.each_run().map(String::from),
