@@ -26,8 +26,6 @@
 //! - `watchlists`: lists that the query reads, `NAME: {required: true|false, columns: [...]}`. Without a required one the rule does not run; an
 //!   empty list stands in for any other.
 //! - `unjudged`: what the rule would judge if somebody said more, see [`Unjudged`].
-//! - `alertOnce`: whether a replay raises a finding once and not at each run that sees it. The condition that Sentinel's rules have for that,
-//!   on the time since the last run, cannot stand in a query that a sweep runs once over everything.
 //! - `falsePositives`: when it fires for good reasons.
 //! - `references`: addresses of pages that have its facts.
 //! - `parameters`: values in the query that a user may set ([`set`]), `NAME: {description: …}`. In KQL the value is that of the query's own

@@ -32,9 +32,6 @@
 //! - A run sees what was ingested before it executes, not what was ingested up to the end of its window: the five minutes are there for late events.
 //! - A run that would execute after the replay is none yet: what it will see is not all there, and its alert would be another tomorrow.
 //! - A rule that is suppressed for an hour and triggers at noon runs at one o'clock again, and not a microsecond before.
-//! - A rule that says `alertOnce` raises a finding in the first run that sees it, and not again: it is known by its last event and what it is about.
-//!   A first run that was asked for leaves out what had ended before the run that would have been before it, so that days replayed one by one give
-//!   what all give.
 //! - An incident that takes alerts for five hours does not take one that is created five hours after its first.
 //! - A rule that raises more than [`judge::MOST_ALERTS`] has failed: what it says is of no use, and memory ends.
 //! - An alert without entities shares no incident with others where entities must be equal: nothing in it says that they belong together.
