@@ -104,11 +104,15 @@ const READING: [(&[&str], &str, &[&str]); 13] = [
         &["labels"],
     ),
     (
-        &["sql", "-a", "archive", "SELECT * FROM LabelEvents"],
+        &["sql", "-a", "archive", "SELECT count(*) FROM LabelEvents"],
         "sql",
         &["rows"],
     ),
-    (&["kql", "-a", "archive", "LabelEvents"], "kql", &["rows"]),
+    (
+        &["kql", "-a", "archive", "LabelEvents | count"],
+        "kql",
+        &["rows"],
+    ),
     (
         &["rules", "test", "my-rules"],
         "rules test",

@@ -102,11 +102,10 @@ fn quiet_changes_no_answer() {
             assert_eq!(out.status.code(), Some(0), "{asked:?}");
             String::from_utf8_lossy(&out.stdout).into_owned()
         };
-        let loud = answer(&[]);
-        // A report says when it was made, and STIX what it is called, in the run that makes it.
-        if answer(&[]) == loud {
-            assert_eq!(answer(&["--quiet"]), loud, "{line:?}");
-        }
+        // A report says the second in which it was made, and STIX a name of its own each time.
+        let is_same = (0..5).any(|_| answer(&[]) == answer(&["--quiet"]));
+        let is_its_own = || (0..5).all(|_| answer(&[]) != answer(&[]));
+        assert!(is_same || is_its_own(), "{line:?}");
     }
 }
 

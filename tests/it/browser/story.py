@@ -169,7 +169,7 @@ def events(page):
         until(lambda: shown.inner_text() != before)
         page.keyboard.press("Escape")
         until(lambda: page.locator("dialog[open]").count() == 0)
-        assert page.evaluate("document.activeElement.getAttribute('aria-rowindex')") == "3"
+        until(lambda: page.evaluate("document.activeElement.getAttribute('aria-rowindex')") == "3")
 
 
 def people(page):
