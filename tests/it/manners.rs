@@ -220,7 +220,7 @@ const MISTAKES: [(&[&str], i32, &str); 23] = [
     (
         &["hunt", "-a", "archive", "-r", "nothing-here"],
         3,
-        "name a file or folder",
+        "rules are files, folders",
     ),
     (
         &["hunt", "-a", "archive", "-m", "dire"],
