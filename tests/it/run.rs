@@ -299,7 +299,10 @@ fn a_step_that_fails_is_said_and_the_next_run_tries_again() {
     fs::write(night.at("outbox"), "").expect("a file");
     let (code, _, said) = night.run(&[]);
     assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("notify: 0 mails, and some were not taken"), "{said}");
+    assert!(
+        said.contains("notify: 0 mails, and some were not taken"),
+        "{said}"
+    );
     assert!(night.at("out/report-2026-07-01.json").is_file(), "{said}");
     fs::remove_file(night.at("outbox")).expect("the file");
     let said = night.done();

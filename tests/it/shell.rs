@@ -218,7 +218,7 @@ fn a_terminal_completes_remembers_and_survives_ctrl_c() {
     // What was ended is over: Tab looks into the archive again.
     terminal.types(&["CloudAppEvents | project RawEventData.Operat", "Tab"]);
     terminal.shows("RawEventData.Operation");
-    terminal.types(&["C-c"]);
+    terminal.types(&["C-u"]);
     terminal.types(&["print after = 40 + 4;", "Enter"]);
     terminal.shows("44");
     drop(terminal);
