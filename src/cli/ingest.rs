@@ -202,7 +202,59 @@ pub(super) fn read(
     ]);
     let mut text = describe(&summary, started.elapsed().as_secs_f64(), ui.verbose);
     text.push_str(&passed_over(found));
+    if ui.voice().is_json() {
+        warn_of_broken(&summary, ui);
+    }
     Ok((summary, text))
+}
+
+/// Warns of each file that could not be read whole, now or before, and of each reason for quarantine. The summary has them too, but it is an answer
+/// on stdout, which a nightly job may drop.
+fn warn_of_broken(summary: &Summary, ui: &Ui) {
+    /// There may be a hundred thousand files.
+    const TOLD: usize = 100;
+    let is_broken = |status: Status| status != Status::Complete;
+    let now = summary.entries.iter().filter(|e| is_broken(e.status));
+    let now = now.map(|e| format!("`{}`: {}: {}", e.file, e.status.name(), e.note));
+    let before = summary.known.iter().filter(|k| is_broken(k.status));
+    let before = before.map(|k| {
+        let (file, status, note) = (&k.file, k.status.name(), &k.note);
+        format!(
+            "`{file}`: {status}: {note} (read before, as ingest {})",
+            k.ingest
+        )
+    });
+    let refused = summary.refused.iter();
+    let refused = refused.map(|(file, why)| format!("`{file}`: refused: {why}"));
+    let reasons = summary.reasons.top().into_iter();
+    let reasons = reasons.map(|(reason, n, place)| {
+        format!(
+            "{} in quarantine: {reason} (first: {place})",
+            counted(n, "record")
+        )
+    });
+    let rest = summary.reasons.rest().into_iter();
+    let rest = rest.map(|(n, reasons)| {
+        format!(
+            "{} in quarantine for {reasons} other reasons",
+            counted(n, "record")
+        )
+    });
+    let untimed = (summary.untimed > 0)
+        .then(|| format!("{} without a time", counted(summary.untimed, "event")));
+    let all: Vec<String> = now
+        .chain(before)
+        .chain(refused)
+        .chain(reasons)
+        .chain(rest)
+        .chain(untimed)
+        .collect();
+    for text in all.iter().take(TOLD) {
+        ui.warn(text);
+    }
+    if let Some(more) = all.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        ui.warn(&format!("and {} more such", count(more as u64)));
+    }
 }
 
 /// Refuses a column that no input has. What a pipe has is seen when it is read.
@@ -276,6 +328,9 @@ pub(super) fn read_new(
     let is_news = !summary.entries.is_empty() || !summary.watchlists.is_empty();
     if is_news || summary.is_incomplete() {
         answer_if_read(&text)?;
+    }
+    if !ui.voice().is_json() {
+        warn_of_broken(&summary, ui);
     }
     Ok(summary)
 }

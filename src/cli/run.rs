@@ -119,7 +119,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         };
         let done = done.unwrap_or_else(|e| failed(e, global, ui));
         exit = exit.and(done.exit);
-        idle &= done.status == Status::Nothing;
+        idle &= done.status == Status::Nothing && done.exit == Exit::Done;
         worked += u64::from(done.status == Status::Done);
         counts.extend(done.counts.iter().copied());
         ui.outcome(&Outcome {

@@ -111,6 +111,13 @@ impl Summary {
             .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 
+    /// Files that could not be read whole, now or before.
+    pub fn not_whole(&self) -> u64 {
+        let now = self.entries.iter().map(|e| e.status);
+        let all = now.chain(self.known.iter().map(|k| k.status));
+        all.filter(|status| *status != Status::Complete).count() as u64
+    }
+
     /// Whether something could not be read, now or before.
     pub fn is_incomplete(&self) -> bool {
         let is_broken = |e: &Entry| e.status != Status::Complete || e.quarantined > 0;

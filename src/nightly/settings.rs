@@ -95,7 +95,7 @@ pub struct NotifyStep {
     pub label_changes: bool,
     /// Who is told what the hunt finds.
     #[serde(default)]
-    pub findings: Vec<String>,
+    pub findings: Vec<Spanned<String>>,
     /// Only what happened in so long before the run, such as `7d`.
     pub since: Option<Spanned<String>>,
     /// From whom the mails are.
@@ -203,6 +203,10 @@ impl Settings {
             .map_err(|(span, why)| wrong(text, file, &span, &why))?;
         let folder = file.parent().unwrap_or(Path::new(""));
         settings.place_below(folder);
+        settings.check_outputs().map_err(|reason| Error::Unusable {
+            path: file.to_path_buf(),
+            reason,
+        })?;
         Ok(settings)
     }
 
@@ -226,6 +230,41 @@ impl Settings {
                 let why =
                     "its extension says no format of a report: .html, .md, .json, .xlsx or .csv";
                 return Err((report.output.span(), why.into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is written may neither lie in the archive nor be read by the next run, and its name holds no other placeholder than the day.
+    fn check_outputs(&self) -> Result<(), String> {
+        let report = self.report.as_ref().map(|step| step.output.get_ref());
+        let indicators = self.indicators.as_ref().map(|step| &step.output);
+        let cost = self.cost.as_ref().map(|step| &step.output);
+        let outbox = self.notify.as_ref().and_then(|step| step.outbox.as_ref());
+        let outputs = [
+            ("[report] output", report),
+            ("[indicators] output", indicators),
+            ("[cost] output", cost),
+            ("[notify] outbox", outbox),
+        ];
+        let inputs = self.ingest.iter().flat_map(|step| step.inputs.get_ref());
+        let inputs: Vec<&PathBuf> = inputs.collect();
+        for (key, path) in outputs {
+            let Some(path) = path else {
+                continue;
+            };
+            if path.starts_with(&self.archive) {
+                return Err(format!("{key} lies in the archive: name another folder"));
+            }
+            if let Some(input) = inputs.iter().find(|input| path.starts_with(input)) {
+                let input = input.display();
+                return Err(format!(
+                    "{key} lies in `{input}`, which [ingest] reads: name another folder"
+                ));
+            }
+            let rest = path.to_string_lossy().replace("{date}", "");
+            if key != "[notify] outbox" && rest.contains(['{', '}']) {
+                return Err(format!("{key}: of names in braces, only {{date}} is known"));
             }
         }
         Ok(())
@@ -290,6 +329,14 @@ impl HuntStep {
 }
 
 impl NotifyStep {
+    fn may_be_written_to(&self, address: &str) -> bool {
+        let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+        let mut domains = self.domains.get_ref().iter().map(Spanned::get_ref);
+        let mut allowed = self.allow_recipients.iter();
+        domains.any(|known| known.eq_ignore_ascii_case(domain))
+            || allowed.any(|known| known.eq_ignore_ascii_case(address))
+    }
+
     fn check(&self) -> Result<(), Mistake> {
         /// Mails a minute.
         const MOST: u32 = 6000;
@@ -301,6 +348,12 @@ impl NotifyStep {
             return Err(at(
                 "nobody is told anything: `access_denied = true`, `label_changes = true` or `findings = [\"soc@…\"]` says what",
             ));
+        }
+        for told in &self.findings {
+            if !self.may_be_written_to(told.get_ref()) {
+                let why = "the address is in none of `domains`, and not in `allow_recipients`: nothing would be sent to it";
+                return Err((told.span(), why.into()));
+            }
         }
         match (&self.outbox, &self.smtp) {
             (None, None) => return Err(at("`outbox` or `smtp` says where the mails go")),

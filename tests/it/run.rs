@@ -250,6 +250,26 @@ fn mistakes_in_a_configuration_are_told_with_their_places() {
             "line 3, column 27: ",
             "not a domain",
         ),
+        (
+            "archive = \"a\"\n[notify]\ndomains = [\"contoso.com\"]\nfindings = [\"soc@fabrikam.com\"]\noutbox = \"o\"\n",
+            "line 4, column 13: ",
+            "nothing would be sent to it",
+        ),
+        (
+            "archive = \"a\"\n[ingest]\ninputs = [\"exports\"]\n[cost]\noutput = \"exports/cost.csv\"\n",
+            "",
+            "[cost] output lies in",
+        ),
+        (
+            "archive = \"a\"\n[report]\noutput = \"a/r.html\"\n",
+            "",
+            "[report] output lies in the archive",
+        ),
+        (
+            "archive = \"a\"\n[report]\noutput = \"r-{week}.html\"\n",
+            "",
+            "only {date} is known",
+        ),
         ("[compact]\n", "", "missing field `archive`"),
         ("archive = \"a\"\n[hunt\n", "line 2, column ", ""),
         ("archive = \"a\"\n", "", "it asks for nothing"),
@@ -267,6 +287,44 @@ fn mistakes_in_a_configuration_are_told_with_their_places() {
     assert!(said.contains("has no section [report]"), "{said}");
     let missing = run(&["run", "-c", &text(&night.at("none.toml"))]);
     assert_eq!(missing.status.code(), Some(3));
+}
+
+#[test]
+fn what_could_not_be_read_is_named_by_each_run() {
+    let night = Night::of(&["rms"], SHORT);
+    let broken = project("sample-data/broken");
+    let cut = fs::read_dir(&broken).expect("a folder");
+    let cut = cut.map(|entry| entry.expect("an entry").path());
+    let cut = cut
+        .filter(|path| path.to_string_lossy().contains("gzip-cut-off"))
+        .last()
+        .expect("an export that breaks off");
+    let name = text(Path::new(cut.file_name().expect("a name")));
+    fs::copy(&cut, night.at("exports").join(&name)).expect("a copy");
+    for _ in 0..2 {
+        let (code, _, said) = night.run(&[]);
+        assert_eq!(code, Some(10), "{said}");
+        let warned = said.lines().find(|line| line.starts_with("warning: "));
+        assert!(warned.is_some_and(|line| line.contains(&name)), "{said}");
+        assert!(said.contains("1 file not read whole"), "{said}");
+        assert!(!said.contains("nothing to do"), "{said}");
+    }
+    let (code, _, said) = night.run(&["--log-format", "json"]);
+    assert_eq!(code, Some(10), "{said}");
+    let warned = said.lines().filter(|line| line.contains("\"warning\""));
+    assert_eq!(warned.filter(|line| line.contains(&name)).count(), 1);
+    assert!(said.contains("\"files_not_whole\":1"), "{said}");
+}
+
+#[test]
+fn from_where_a_configuration_is_named_changes_nothing() {
+    let night = Night::of(&["rms"], WHOLE);
+    night.done();
+    let mut again = Command::new(env!("CARGO_BIN_EXE_coldtrail"));
+    again.args(["run", "--at", "2026-07-01"]);
+    let out = again.current_dir(night.at("")).output().expect("it runs");
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(said.ends_with("nothing to do\n"), "{said}");
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub(super) struct Asked {
     pub(super) at: Option<i64>,
     /// The same, or else this moment.
     pub(super) now: i64,
+    /// The sections as they are written, with paths that are relative to the file's folder.
+    sections: toml::Table,
 }
 
 /// Which exports are read, and how.
@@ -122,7 +124,14 @@ impl Asked {
             compact: said.compact.map(|step| file.compact(&step)).transpose()?,
             at,
             now: at.unwrap_or_else(when::now),
+            sections: text.parse().unwrap_or_default(),
         })
+    }
+
+    /// What the configuration says of a step. It does not depend on the folder from which the configuration is named.
+    pub(super) fn section(&self, step: Step) -> String {
+        let section = self.sections.get(step.name());
+        section.map(|said| format!("{said:?}")).unwrap_or_default()
     }
 
     /// Whether the configuration has a step.
@@ -286,7 +295,7 @@ impl Said<'_> {
         Ok(Notify {
             access_denied: step.access_denied,
             label_changes: step.label_changes,
-            findings: step.findings,
+            findings: step.findings.into_iter().map(Spanned::into_inner).collect(),
             since: self.optional(step.since.as_ref(), duration)?,
             sending,
         })

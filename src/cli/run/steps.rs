@@ -169,17 +169,18 @@ impl<'a> Night<'a> {
             depends = depends.on_files(file)?;
         }
         match step {
-            Step::Notify => depends = depends.on(&format!("{:?}", self.asked.notify)),
-            Step::Indicators => depends = depends.on(&format!("{:?}", self.asked.indicators)),
+            Step::Notify | Step::Indicators => {
+                depends = depends.on(&self.asked.section(step));
+            }
             Step::Report => {
-                depends = depends.on(&format!("{:?}", self.asked.report));
+                depends = depends.on(&self.asked.section(step));
                 let template = self.asked.report.as_ref().and_then(|r| r.template.as_ref());
                 if let Some(template) = template {
                     depends = depends.on_files(template)?;
                 }
             }
             Step::Cost => {
-                depends = depends.on(&format!("{:?}", self.asked.cost));
+                depends = depends.on(&self.asked.section(step));
                 let prices = self.asked.cost.as_ref().and_then(|c| c.prices.as_ref());
                 if let Some(prices) = prices {
                     depends = depends.on_files(prices)?;
@@ -222,21 +223,42 @@ impl<'a> Night<'a> {
         let (files, lists) = (files as u64, lists as u64);
         let events: u64 = summary.tables().values().sum();
         let known = summary.known.len() as u64;
-        if files + lists == 0 {
-            let known = counted(known, "file");
-            let nothing = Done::nothing(&format!("nothing new, {known} read before"));
-            return Ok(Done { exit, ..nothing });
-        }
-        let mut message = format!("{}, {}", counted(files, "file"), counted(events, "event"));
-        if lists > 0 {
-            message.push_str(&format!(", {}", counted(lists, "watchlist")));
-        }
+        let quarantined = summary.sum(|e| e.quarantined);
         let counts = vec![
             ("files", files),
+            ("files_read_before", known),
+            ("files_not_whole", summary.not_whole()),
+            ("records", summary.sum(|e| e.records)),
             ("events", events),
+            ("duplicates", summary.sum(|e| e.duplicates)),
+            ("quarantined", quarantined),
             ("watchlists", lists),
-            ("known", known),
         ];
+        let mut message = match files + lists {
+            0 => format!("nothing new, {} read before", counted(known, "file")),
+            _ => format!("{}, {}", counted(files, "file"), counted(events, "event")),
+        };
+        let mut more = |n: u64, text: String| {
+            if n > 0 {
+                message.push_str(&format!(", {text}"));
+            }
+        };
+        more(lists, counted(lists, "watchlist"));
+        let not_whole = summary.not_whole();
+        more(
+            not_whole,
+            format!("{} not read whole", counted(not_whole, "file")),
+        );
+        let text = format!("{} in quarantine", counted(quarantined, "record"));
+        more(quarantined, text);
+        if files + lists == 0 {
+            let nothing = Done::nothing(&message);
+            return Ok(Done {
+                exit,
+                counts,
+                ..nothing
+            });
+        }
         Ok(Done::of(exit, counts, message))
     }
 
@@ -269,6 +291,15 @@ impl<'a> Night<'a> {
 
     fn notify(&self, of: &Notify, news: &News) -> Result<Done> {
         let before = self.mails()?;
+        let not_sent = || {
+            let counted = self.ui.counted();
+            let of = |name: &str| {
+                let found = counted.iter().find(|(known, _)| *known == name);
+                found.map_or(0, |(_, n)| *n)
+            };
+            (of("mails_failed"), of("mails_kept_back"))
+        };
+        let lacked = not_sent();
         let archive = || self.asked.archive.clone();
         let since = self.asked.begin(of.since);
         let window = || self.asked.window(since);
@@ -313,7 +344,13 @@ impl<'a> Night<'a> {
             }
             _ => counted(mails, "mail"),
         };
-        Ok(Done::of(exit, vec![("mails", mails)], message))
+        let (failed, kept_back) = not_sent();
+        let counts = vec![
+            ("mails", mails),
+            ("mails_failed", failed - lacked.0),
+            ("mails_kept_back", kept_back - lacked.1),
+        ];
+        Ok(Done::of(exit, counts, message))
     }
 
     /// How many mails were sent, in all runs.
@@ -377,9 +414,9 @@ impl<'a> Night<'a> {
             counted(done.deleted, "replaced file")
         );
         let counts = vec![
-            ("files_before", before),
-            ("files_after", after),
-            ("deleted", done.deleted),
+            ("files_merged", before),
+            ("files_written", after),
+            ("files_deleted", done.deleted),
         ];
         Ok(Done::of(Exit::Done, counts, message))
     }
