@@ -291,7 +291,7 @@ fn mistakes_in_a_configuration_are_told_with_their_places() {
 
 #[test]
 fn what_could_not_be_read_is_named_by_each_run() {
-    let night = Night::of(&["rms"], SHORT);
+    let night = Night::of(&["rms", "watchlists"], SHORT);
     let broken = project("sample-data/broken");
     let cut = fs::read_dir(&broken).expect("a folder");
     let cut = cut.map(|entry| entry.expect("an entry").path());

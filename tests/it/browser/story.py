@@ -89,7 +89,7 @@ def sheet(page):
     page.keyboard.press("Escape")
     until(lambda: page.locator("dialog[open]").count() == 0)
     # The focus is on the row that was shown last.
-    assert page.evaluate("document.activeElement.getAttribute('aria-rowindex')") == "5"
+    until(lambda: page.evaluate("document.activeElement.getAttribute('aria-rowindex')") == "5")
 
 
 def keys(page):
@@ -107,7 +107,7 @@ def keys(page):
 
     page.locator(".skip").focus()
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "main"
+    until(lambda: page.evaluate("document.activeElement.id") == "main")
     page.evaluate("document.activeElement.blur()")
     tab_to("#pages a[href='#findings']")
     page.keyboard.press("Enter")
@@ -115,7 +115,7 @@ def keys(page):
     tab_to(".pad .row")
     for key in ["ArrowDown", "ArrowDown", "ArrowUp", "End", "Home", "ArrowDown"]:
         page.keyboard.press(key)
-    assert page.evaluate("document.activeElement.getAttribute('aria-rowindex')") == "3"
+    until(lambda: page.evaluate("document.activeElement.getAttribute('aria-rowindex')") == "3")
     page.keyboard.press("Enter")
     assert page.locator("dialog[open] .kicker").inner_text().endswith("finding 2 of 80")
     # Tab stays within the sheet.
@@ -125,9 +125,9 @@ def keys(page):
         assert inside
     page.keyboard.press("Escape")
     until(lambda: page.locator("dialog[open]").count() == 0)
-    assert page.evaluate("document.activeElement.getAttribute('aria-rowindex')") == "3"
+    until(lambda: page.evaluate("document.activeElement.getAttribute('aria-rowindex')") == "3")
     page.keyboard.press("/")
-    assert page.evaluate("document.activeElement.id") == "search"
+    until(lambda: page.evaluate("document.activeElement.id") == "search")
 
 
 def pictures(page):
