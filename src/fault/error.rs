@@ -217,24 +217,7 @@ impl Error {
                 |inside| format!("its archive is `{}`", inside.display()),
             )),
             Error::NoColumn { name, known } => did_you_mean(name, known),
-            Error::NoTable { name, known } if !known.is_empty() => {
-                let near = nearest(name, known);
-                Some(match near.as_slice() {
-                    [] => {
-                        let names: Vec<String> = known
-                            .iter()
-                            .take(LISTED)
-                            .map(|n| format!("`{n}`"))
-                            .collect();
-                        let more = match known.len() > LISTED {
-                            true => ", …; `coldtrail tables` shows all",
-                            false => "",
-                        };
-                        format!("this archive has {}{more}", names.join(", "))
-                    }
-                    near => format!("did you mean {}?", near.join(" or ")),
-                })
-            }
+            Error::NoTable { name, known } if !known.is_empty() => Some(tables_near(name, known)),
             Error::NoTable { .. } => {
                 Some("`coldtrail tables -a ARCHIVE` shows the tables that there are".into())
             }
@@ -265,6 +248,22 @@ impl Error {
             }
             Error::Query(_) | Error::Stopped => None,
         }
+    }
+}
+
+/// The tables that are nearly called so, or else those that there are.
+fn tables_near(name: &str, known: &[String]) -> String {
+    match nearest(name, known).as_slice() {
+        [] => {
+            let names = known.iter().take(LISTED).map(|n| format!("`{n}`"));
+            let names: Vec<String> = names.collect();
+            let more = match known.len() > LISTED {
+                true => ", …; `coldtrail tables` shows all",
+                false => "",
+            };
+            format!("this archive has {}{more}", names.join(", "))
+        }
+        near => format!("did you mean {}?", near.join(" or ")),
     }
 }
 

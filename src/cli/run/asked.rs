@@ -108,6 +108,10 @@ impl Asked {
     pub(super) fn read(path: &Path, at: Option<i64>) -> Result<Asked> {
         let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
         let said = Settings::read(&text, path)?;
+        let sections = text.parse().map_err(|e: toml::de::Error| Error::Unusable {
+            path: path.to_path_buf(),
+            reason: e.message().to_string(),
+        })?;
         let file = Said { text: &text, path };
         Ok(Asked {
             archive: said.archive,
@@ -124,7 +128,7 @@ impl Asked {
             compact: said.compact.map(|step| file.compact(&step)).transpose()?,
             at,
             now: at.unwrap_or_else(when::now),
-            sections: text.parse().unwrap_or_default(),
+            sections,
         })
     }
 
