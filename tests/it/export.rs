@@ -10,7 +10,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use regex::{Regex, RegexBuilder};
 
 use crate::command_line::run;
-use crate::{ask, ingest, output, project};
+use crate::{STORY, ask, ingest, output, project};
 
 const FORMATS: [&str; 3] = ["csv", "jsonl", "parquet"];
 /// Rules of the pack that find something else in a pseudonymised export, and why.
@@ -71,19 +71,9 @@ const PEOPLE: [&str; 46] = [
 
 /// The exports of both stories.
 fn samples() -> Vec<PathBuf> {
-    let folders = [
-        "cloudappevents",
-        "formats",
-        "informationprotection",
-        "management-api",
-        "rms",
-        "signin",
-        "ual-portal",
-        "ual-search",
-        "attack",
-    ];
-    let all = folders.iter();
-    all.map(|name| project(&format!("sample-data/{name}")))
+    let folders = STORY.iter().chain(&["formats", "attack"]);
+    folders
+        .map(|name| project(&format!("sample-data/{name}")))
         .collect()
 }
 

@@ -136,6 +136,17 @@ use coldtrail::progress::{Progress, Silent};
 /// 2026-06-01T00:00:00Z
 const NOW: i64 = 1_780_272_000_000_000;
 
+/// Folders of the sample data with one story.
+const STORY: [&str; 7] = [
+    "cloudappevents",
+    "informationprotection",
+    "management-api",
+    "rms",
+    "signin",
+    "ual-portal",
+    "ual-search",
+];
+
 /// A path below the project.
 fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)

@@ -11,18 +11,7 @@ use coldtrail::proof::gaps::{self, Finding, Kind, Scope};
 use coldtrail::proof::verify::{self, Check};
 
 use crate::command_line::run;
-use crate::{ingest, project};
-
-/// Folders of the sample data with one story.
-const STORY: [&str; 7] = [
-    "cloudappevents",
-    "informationprotection",
-    "management-api",
-    "rms",
-    "signin",
-    "ual-portal",
-    "ual-search",
-];
+use crate::{STORY, ingest, project};
 
 fn story(archive: &Path) {
     let inputs = STORY.map(|name| project(&format!("sample-data/{name}")));

@@ -1,11 +1,11 @@
 //! The figures of a report are those that a count by hand over the files of the sample data gives.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::command_line::run;
-use crate::{ingest, project};
+use crate::{STORY, ingest, project};
 
 /// The moment that all of it is asked at.
 const AT: &str = "2026-06-01T00:00:00Z";
@@ -13,20 +13,11 @@ const AT: &str = "2026-06-01T00:00:00Z";
 /// The sample data without its copies in other formats, in an archive.
 pub(crate) fn sample(folder: &Path) -> String {
     let path = folder.join("archive");
-    let inputs = [
-        "cloudappevents",
-        "informationprotection",
-        "management-api",
-        "rms",
-        "signin",
-        "ual-portal",
-        "ual-search",
-        "watchlists",
-    ];
-    ingest(
-        &path,
-        &inputs.map(|name| project(&format!("sample-data/{name}"))),
-    );
+    let inputs = STORY.iter().chain(&["watchlists"]);
+    let inputs: Vec<PathBuf> = inputs
+        .map(|name| project(&format!("sample-data/{name}")))
+        .collect();
+    ingest(&path, &inputs);
     path.to_string_lossy().into_owned()
 }
 
