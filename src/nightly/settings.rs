@@ -248,18 +248,23 @@ impl Settings {
             ("[notify] outbox", outbox),
         ];
         let inputs = self.ingest.iter().flat_map(|step| step.inputs.get_ref());
-        let inputs: Vec<&PathBuf> = inputs.collect();
+        let inputs: Vec<PathBuf> = inputs.map(|input| plain(input)).collect();
+        let archive = plain(&self.archive);
         for (key, path) in outputs {
-            let Some(path) = path else {
+            let Some(path) = path.map(|path| plain(path)) else {
                 continue;
             };
-            if path.starts_with(&self.archive) {
+            if path.starts_with(&archive) {
                 return Err(format!("{key} lies in the archive: name another folder"));
             }
             if let Some(input) = inputs.iter().find(|input| path.starts_with(input)) {
-                let input = input.display();
+                let input = match input.as_os_str().is_empty() {
+                    true => Path::new("."),
+                    false => input,
+                };
                 return Err(format!(
-                    "{key} lies in `{input}`, which [ingest] reads: name another folder"
+                    "{key} lies in `{}`, which [ingest] reads: name another folder",
+                    input.display()
                 ));
             }
             let rest = path.to_string_lossy().replace("{date}", "");
@@ -376,6 +381,21 @@ impl NotifyStep {
     }
 }
 
+/// A path without `.` and without `..` behind a name: what it is called, whether it is there or not.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match (part, plain.components().next_back()) {
+            (Component::CurDir, _) => {}
+            (Component::ParentDir, Some(Component::Normal(_))) => {
+                plain.pop();
+            }
+            (part, _) => plain.push(part),
+        }
+    }
+    plain
+}
+
 /// An input below a folder. The name of the folder is no part of a pattern, whatever letters it has.
 fn input_below(folder: &Path, input: &Path) -> PathBuf {
     let placed = folder.join(input);
@@ -448,6 +468,19 @@ mod tests {
         let ingest = settings.ingest.expect("the section");
         assert_eq!(ingest.inputs.get_ref(), &[PathBuf::from("nightly/in")]);
         assert_eq!(settings.hunt, None);
+    }
+
+    #[test]
+    fn a_path_is_told_by_what_it_is_called() {
+        for (path, wanted) in [
+            ("night/./exports/../exports/r.html", "night/exports/r.html"),
+            ("archive/../r.html", "r.html"),
+            ("../../r.html", "../../r.html"),
+            ("a/../../r.html", "../r.html"),
+            ("/a/./b", "/a/b"),
+        ] {
+            assert_eq!(plain(Path::new(path)), Path::new(wanted), "{path}");
+        }
     }
 
     #[test]

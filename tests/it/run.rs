@@ -253,6 +253,11 @@ fn mistakes_in_a_configuration_are_told_with_their_places() {
             "[cost] output lies in",
         ),
         (
+            "archive = \"a\"\n[ingest]\ninputs = [\"./exports\"]\n[report]\noutput = \"a/../exports/r.html\"\n",
+            "",
+            "[report] output lies in",
+        ),
+        (
             "archive = \"a\"\n[report]\noutput = \"a/r.html\"\n",
             "",
             "[report] output lies in the archive",
