@@ -201,12 +201,13 @@ impl Settings {
         settings
             .check()
             .map_err(|(span, why)| wrong(text, file, &span, &why))?;
-        let folder = file.parent().unwrap_or(Path::new(""));
-        settings.place_below(folder);
-        settings.check_outputs().map_err(|reason| Error::Unusable {
+        let unusable = |reason: String| Error::Unusable {
             path: file.to_path_buf(),
             reason,
-        })?;
+        };
+        settings.check_names().map_err(unusable)?;
+        settings.place_below(file.parent().unwrap_or(Path::new("")));
+        settings.check_places().map_err(unusable)?;
         Ok(settings)
     }
 
@@ -235,25 +236,40 @@ impl Settings {
         Ok(())
     }
 
-    /// What is written may neither lie in the archive nor be read by the next run, and its name holds no other placeholder than the day.
-    fn check_outputs(&self) -> Result<(), String> {
+    /// Files that are written, and the keys that name them.
+    fn outputs(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
         let report = self.report.as_ref().map(|step| step.output.get_ref());
         let indicators = self.indicators.as_ref().map(|step| &step.output);
         let cost = self.cost.as_ref().map(|step| &step.output);
-        let outbox = self.notify.as_ref().and_then(|step| step.outbox.as_ref());
         let outputs = [
             ("[report] output", report),
             ("[indicators] output", indicators),
             ("[cost] output", cost),
-            ("[notify] outbox", outbox),
         ];
+        let named = outputs.into_iter();
+        named.filter_map(|(key, path)| Some((key, path?)))
+    }
+
+    /// A name of a file, as it is written, holds no other placeholder than the day.
+    fn check_names(&self) -> Result<(), String> {
+        for (key, path) in self.outputs() {
+            let rest = path.to_string_lossy().replace("{date}", "");
+            if rest.contains(['{', '}']) {
+                return Err(format!("{key}: of names in braces, only {{date}} is known"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is written may neither lie in the archive nor be read by the next run.
+    fn check_places(&self) -> Result<(), String> {
+        let outbox = self.notify.as_ref().and_then(|step| step.outbox.as_ref());
+        let outbox = outbox.map(|path| ("[notify] outbox", path));
         let inputs = self.ingest.iter().flat_map(|step| step.inputs.get_ref());
         let inputs: Vec<PathBuf> = inputs.map(|input| plain(input)).collect();
         let archive = plain(&self.archive);
-        for (key, path) in outputs {
-            let Some(path) = path.map(|path| plain(path)) else {
-                continue;
-            };
+        for (key, path) in self.outputs().chain(outbox) {
+            let path = plain(path);
             if path.starts_with(&archive) {
                 return Err(format!("{key} lies in the archive: name another folder"));
             }
@@ -266,10 +282,6 @@ impl Settings {
                     "{key} lies in `{}`, which [ingest] reads: name another folder",
                     input.display()
                 ));
-            }
-            let rest = path.to_string_lossy().replace("{date}", "");
-            if key != "[notify] outbox" && rest.contains(['{', '}']) {
-                return Err(format!("{key}: of names in braces, only {{date}} is known"));
             }
         }
         Ok(())
