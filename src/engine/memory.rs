@@ -30,6 +30,9 @@ const ASKING: [(&str, &str); 6] = [
     ("Repartition", "an exchange between threads"),
 ];
 
+/// Before the name of whoever asks that is not DataFusion's: rows that are held as they came.
+const OWN: &str = "held.";
+
 /// Before the name of a watchlist that asks: one called `JoinedUsers` is no join.
 pub(super) const LIST: &str = "watchlists.";
 
@@ -102,6 +105,11 @@ impl Pool {
                 false => 1,
             };
             return size <= self.share() / copies;
+        }
+        if name.starts_with(OWN) {
+            // What a sort gave back while its rows were taken is not yet the system's again.
+            let sorts = self.spillers.load(Ordering::Relaxed) > 0;
+            return !sorts || size <= self.limit - self.limit / SPARE;
         }
         if !name.contains(JOIN) {
             return true;
@@ -188,6 +196,7 @@ impl MemoryPool for Pool {
 
 /// Who asks for memory, in a reader's words.
 fn asking(consumer: &str) -> String {
+    let consumer = consumer.strip_prefix(OWN).unwrap_or(consumer);
     if let Some(list) = consumer.strip_prefix(LIST) {
         return format!("the watchlist `{list}`");
     }
@@ -293,7 +302,7 @@ pub(super) struct Room(pub(super) Arc<dyn MemoryPool>);
 impl Room {
     /// A part of the memory, which has nothing yet.
     pub(super) fn reserve(&self, name: &str) -> MemoryReservation {
-        MemoryConsumer::new(name).register(&self.0)
+        MemoryConsumer::new(format!("{OWN}{name}")).register(&self.0)
     }
 }
 
@@ -317,10 +326,10 @@ mod tests {
     fn a_pool_that_is_used_up_says_who_asked_and_what_the_limit_is() {
         let pool: Arc<dyn MemoryPool> = Arc::new(Pool::new(16 << 20));
         let room = Room(pool);
-        let held = room.reserve("ExternalSorter[3]");
+        let theirs = |name: &str| MemoryConsumer::new(name).register(&room.0);
+        let held = theirs("ExternalSorter[3]");
         held.try_grow(10 << 20).expect("there is room");
-        let error = room
-            .reserve("HashJoinInput[0]")
+        let error = theirs("HashJoinInput[0]")
             .try_grow(8 << 20)
             .expect_err("there is none");
         assert!(
@@ -336,16 +345,24 @@ mod tests {
         let sort = sort.register(&room.0);
         assert!(sort.try_grow(13 << 20).is_err());
         sort.try_grow(12 << 20).expect("its share");
-        room.reserve("merge")
+        theirs("merge")
             .try_grow(4 << 20)
             .expect("what is kept for others");
+        sort.shrink(12 << 20);
+        theirs("merge")
+            .try_grow(16 << 20)
+            .expect("a merge may have all that is free");
+        let rows = room.reserve("rows");
+        assert!(rows.try_grow(13 << 20).is_err(), "not all, beside a sort");
+        rows.try_grow(12 << 20).expect("three quarters");
+        drop((rows, sort));
         let grouping = MemoryConsumer::new("FinalHashAggregateStream[0]").with_can_spill(true);
         let pool: Arc<dyn MemoryPool> = Arc::new(Pool::new(16 << 20));
         let grouping = grouping.register(&pool);
         assert!(grouping.try_grow(7 << 20).is_err(), "half its share");
         grouping.try_grow(6 << 20).expect("its groups, twice");
         drop(grouping);
-        let join = Room(Arc::clone(&pool)).reserve("HashJoinInput[0]");
+        let join = MemoryConsumer::new("HashJoinInput[0]").register(&pool);
         assert!(
             join.try_grow(12 << 20).is_err(),
             "no room for its rows twice"
@@ -354,7 +371,8 @@ mod tests {
         drop(join);
         assert_eq!(pool.reserved(), 0);
         assert_eq!(asking("Something[1] (x)"), "`Something`");
-        let list = format!("{LIST}JoinedUsers");
+        assert_eq!(asking(&format!("{OWN}rows")), "`rows`");
+        let list = format!("{OWN}{LIST}JoinedUsers");
         assert_eq!(asking(&list), "the watchlist `JoinedUsers`");
         assert_eq!(size_text(1_600_000), "1.5 MiB");
     }

@@ -9,23 +9,32 @@ const sheet = {
     this.body = h('div', { class: 'body' });
     this.head = h('div', { class: 'top' });
     this.node = h('dialog', { class: 'sheet', 'aria-labelledby': 'sheet-title' }, this.head, this.body);
-    this.node.addEventListener('click', (event) => { if (event.target === this.node) this.node.close(); });
-    this.node.addEventListener('close', () => {
-      // It may be open again by the time it is told.
-      if (this.node.open) return;
-      const { back } = this;
-      this.back = null;
-      this.number = null;
-      remember();
-      if (back) back(this.subject);
-    });
+    this.node.addEventListener('click', (event) => { if (event.target === this.node) this.leave(); });
+    // The browser closes it too, as with the key Back of a telephone.
+    this.node.addEventListener('close', () => this.left());
     this.node.addEventListener('keydown', (event) => {
       if (event.key === 'Escape') {
         event.preventDefault();
-        this.node.close();
+        this.leave();
       }
     });
     document.body.append(this.node);
+  },
+
+  /** Closes it, with the focus where it was before the next key comes: the event is told later, and would take the focus from where that key put it. */
+  leave() {
+    this.node.close();
+    this.left();
+  },
+
+  left() {
+    // It may be open again by the time it is told.
+    if (this.node.open) return;
+    const { back } = this;
+    this.back = null;
+    this.number = null;
+    remember();
+    if (back) back(this.subject);
   },
 
   /** Shows something. What is before and after it in its list is a click away. */
@@ -34,7 +43,7 @@ const sheet = {
     if (back) this.back = back;
     const step = (name, sign, go) => h('button', { type: 'button', class: 'step', 'aria-label': name, disabled: !go, onclick: () => go() }, sign);
     this.head.replaceChildren(h('div', {}, h('p', { class: 'kicker' }, kicker), h('h2', { id: 'sheet-title', tabindex: '-1' }, value(title, 300))),
-      h('div', { class: 'steps' }, step('Previous', '\u2191', before), step('Next', '\u2193', after), h('button', { type: 'button', class: 'step', 'aria-label': 'Close', onclick: () => this.node.close() }, '\u00d7')));
+      h('div', { class: 'steps' }, step('Previous', '\u2191', before), step('Next', '\u2193', after), h('button', { type: 'button', class: 'step', 'aria-label': 'Close', onclick: () => this.leave() }, '\u00d7')));
     this.body.replaceChildren(...parts.flat(Infinity).filter(Boolean));
     this.number = number || null;
     this.subject = subject;
