@@ -9,6 +9,7 @@
 //! | [`fault`], [`progress`] | what went wrong, where and why; how far a run is |
 //! | [`text`] | bytes and text: the one reader of JSON |
 //! | [`catalog`] | the known tables: columns, Kusto types, identity, paths of the audit record kept as columns |
+//! | [`storage`] | places in object storage: read, written, listed |
 //! | [`ingest`], [`archive`], [`function`] | bytes → typed rows; the folder of Delta tables; what can be computed: values, operators, functions, aggregates. None knows another |
 //! | [`kql`] | the Kusto query language: text → tree → resolved tree |
 //! | [`sigma`] | rules in the format of Sigma, as queries in KQL |
@@ -93,5 +94,6 @@ pub mod report;
 pub mod rules;
 pub mod share;
 pub mod sigma;
+pub mod storage;
 pub mod text;
 pub mod timeline;

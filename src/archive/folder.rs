@@ -3,44 +3,70 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+pub use super::disk::{NIGHTLY, NOTICES, WATCHLISTS};
+use super::remote::{Lease, Remote};
 use super::{commits, delta, ledger, part, store};
 use crate::catalog::catalog;
 use crate::fault::{Error, Result};
+use crate::storage::is_remote;
 
 /// An open archive.
 pub struct Archive {
     root: PathBuf,
     store: store::Store,
     log: delta::Logs,
+    remote: Option<Arc<Remote>>,
 }
 
 /// Keeps other ingests out while it lives.
 pub struct Lock {
+    // Before the file: another process of this machine waits for that.
+    lease: Option<Lease>,
     _file: File,
+}
+
+/// Where an archive is: its folder, which is a copy where it lies in object storage.
+struct Here {
+    root: PathBuf,
+    remote: Option<Arc<Remote>>,
+}
+
+impl Here {
+    /// # Errors
+    /// When object storage does not answer.
+    fn of(place: &Path) -> Result<Here> {
+        if !is_remote(place) {
+            return Ok(Here {
+                root: place.to_path_buf(),
+                remote: None,
+            });
+        }
+        let remote = Remote::open(place, PLAN)?;
+        Ok(Here {
+            root: remote.root().to_path_buf(),
+            remote: Some(Arc::new(remote)),
+        })
+    }
 }
 
 /// Name of the archive in a folder of results: `analyze` makes it there.
 pub const RESULT: &str = "archive";
-/// Folder of the watchlists.
-pub const WATCHLISTS: &str = "watchlists";
-/// Folder of the list of notices that were sent.
-pub const NOTICES: &str = "_notices";
-/// Folder of the states of a nightly run's steps.
-pub const NIGHTLY: &str = "_nightly";
 /// File with the commit that is under way, below [`STAGING`](store::STAGING).
 pub(super) const PLAN: &str = "commit.json";
 /// File that keeps other ingests out.
 const LOCK: &str = ".lock";
 
 impl Archive {
-    /// Opens an archive that exists.
+    /// Opens an archive that exists: in a folder, or at an address of object storage.
     ///
     /// # Errors
-    /// When the folder is missing, has no ledger, or holds links.
-    pub fn open(root: &Path) -> Result<Archive> {
-        Archive::look_for(root)?;
-        Archive::at(root)
+    /// When the folder is missing, has no ledger, or holds links; when object storage does not answer.
+    pub fn open(place: &Path) -> Result<Archive> {
+        let here = Here::of(place)?;
+        Archive::look_for(place, &here.root)?;
+        Archive::at(here)
     }
 
     /// The same, to ask it and nothing else. Only where its tables begin is looked at for links: each file is looked at when it is opened, and an
@@ -48,15 +74,16 @@ impl Archive {
     ///
     /// # Errors
     /// When the folder is missing, has no ledger, or there are links at the tables and their logs.
-    pub fn open_to_ask(root: &Path) -> Result<Archive> {
-        Archive::look_for(root)?;
-        let archive = Archive::of(root)?;
+    pub fn open_to_ask(place: &Path) -> Result<Archive> {
+        let here = Here::of(place)?;
+        Archive::look_for(place, &here.root)?;
+        let archive = Archive::of(here)?;
         archive.refuse_links_above()?;
         Ok(archive)
     }
 
-    fn look_for(root: &Path) -> Result<()> {
-        let refuse = |reason: &str| no_archive(root, reason.into());
+    fn look_for(place: &Path, root: &Path) -> Result<()> {
+        let refuse = |reason: &str| no_archive(place, reason.into());
         if !root.is_dir() {
             return Err(refuse("no such folder"));
         }
@@ -71,8 +98,12 @@ impl Archive {
     /// # Errors
     /// When the folder holds nothing of an archive, or links.
     pub fn open_damaged(root: &Path) -> Result<Archive> {
+        if is_remote(root) {
+            let why = "an archive is repaired on a disk: copy the folder from object storage to one, repair it, and copy it back";
+            return Err(Error::Usage(format!("`{}`: {why}", root.display())));
+        }
         match has_files(root) {
-            true => Archive::at(root),
+            true => Archive::at(Here::of(root)?),
             false => Archive::open(root),
         }
     }
@@ -86,7 +117,12 @@ impl Archive {
     ///
     /// # Errors
     /// When the folder holds something else, or links.
-    pub fn create(root: &Path) -> Result<Archive> {
+    pub fn create(place: &Path) -> Result<Archive> {
+        let here = Here::of(place)?;
+        let root = here.root.as_path();
+        if here.remote.is_some() {
+            return Archive::at(here);
+        }
         if !root.join(ledger::TABLE).is_dir() && root.is_dir() {
             for entry in fs::read_dir(root).map_err(Error::io("read", root))? {
                 let entry = entry.map_err(Error::io("read", root))?;
@@ -107,23 +143,25 @@ impl Archive {
                 store::sync_folder(above)?;
             }
         }
-        Archive::at(root)
+        Archive::at(here)
     }
 
-    fn at(root: &Path) -> Result<Archive> {
-        let archive = Archive::of(root)?;
+    fn at(here: Here) -> Result<Archive> {
+        let archive = Archive::of(here)?;
         archive.refuse_links()?;
         Ok(archive)
     }
 
-    fn of(root: &Path) -> Result<Archive> {
+    fn of(here: Here) -> Result<Archive> {
+        let Here { root, remote } = here;
         // Without `..` and links: neither the log nor the queries' file access takes them.
-        let root = dunce::canonicalize(root).map_err(Error::io("find", root))?;
-        let store = store::Store::new(&root)?;
+        let root = dunce::canonicalize(&root).map_err(Error::io("find", &root))?;
+        let store = store::Store::new(&root, remote.clone())?;
         Ok(Archive {
             log: delta::Logs::new(&root, store.clone())?,
             store,
             root,
+            remote,
         })
     }
 
@@ -190,6 +228,11 @@ impl Archive {
         &self.root
     }
 
+    /// What lies in object storage, where the folder is a copy of that.
+    pub fn remote(&self) -> Option<&Remote> {
+        self.remote.as_deref()
+    }
+
     /// The folder as an object store.
     pub fn store(&self) -> &store::Store {
         &self.store
@@ -202,15 +245,30 @@ impl Archive {
     pub fn lock(&self, waiting: impl FnOnce()) -> Result<Lock> {
         let path = self.root.join(LOCK);
         let file = self.lock_file(&path)?;
+        let mut waiting = Some(waiting);
+        let mut wait = || waiting.take().map_or((), |waiting| waiting());
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
-                waiting();
+                wait();
                 file.lock().map_err(Error::io("lock", &path))?;
             }
             Err(fs::TryLockError::Error(e)) => return Err(Error::io("lock", &path)(e)),
         }
-        Ok(Lock { _file: file })
+        Ok(Lock {
+            lease: self.remote().map(|r| r.lease(wait)).transpose()?,
+            _file: file,
+        })
+    }
+
+    /// Refuses to go on writing where another writer has taken over.
+    pub(super) fn is_locked(&self, lock: &Lock) -> Result<()> {
+        match (&lock.lease, self.remote()) {
+            (Some(lease), Some(remote)) if lease.is_lost() => {
+                Err(Error::Overtaken(remote.address().to_path_buf()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn lock_file(&self, path: &Path) -> Result<File> {
@@ -256,7 +314,11 @@ impl Archive {
 
     fn sync_below(&self, name: &str) -> Result<()> {
         store::sync_folder(&self.root.join(name))?;
-        store::sync_folder(&self.root)
+        store::sync_folder(&self.root)?;
+        match self.remote() {
+            Some(remote) => remote.send_folder(name),
+            None => Ok(()),
+        }
     }
 
     /// Files that are being written go here.

@@ -1,6 +1,6 @@
 //! The archive: a folder of Delta tables of Parquet files, one table a folder, one folder a day.
 //!
-//! - [`store`]: the folder as an object store that writes durably.
+//! - [`store`]: the folder as an object store that writes durably; `disk`: its files.
 //! - [`delta`]: the tables' logs; `commits`: the files of which they are made up; `entry`: the files that they name; `replay`: logs that
 //!   coldtrail alone wrote.
 //! - [`part`]: Parquet files.
@@ -9,6 +9,7 @@
 //! - [`ledger`]: the table `Ingests`, which says what was read.
 //! - `folder`: opened, begun and locked.
 //! - `snapshot`, `moment`, `pinned`: the archive as it is now, all of it or the tables that are asked for.
+//! - [`remote`]: archives in object storage, and the copy of their small files.
 //! - `pending`: commits over several tables that happen as a whole.
 //! - [`digest`]: what rows say, whatever files they lie in.
 //! - [`keys`]: which events the archive has.
@@ -29,6 +30,7 @@ pub mod conclusions;
 pub mod delta;
 pub mod derived;
 pub mod digest;
+mod disk;
 mod entry;
 mod fields;
 mod folder;
@@ -45,6 +47,7 @@ pub mod part;
 mod pending;
 mod pile;
 mod pinned;
+pub mod remote;
 pub mod repair;
 mod replay;
 mod retained;

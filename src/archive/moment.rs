@@ -2,7 +2,6 @@
 
 use std::cell::LazyCell;
 use std::collections::HashSet;
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,18 +131,11 @@ impl Archive {
         for (table, files) in snapshot.tables() {
             for file in files {
                 let name = format!("{}/{}", table.name, file.path);
-                match self.store().find(&name) {
-                    Ok(Some(path)) => match fs::metadata(&path) {
-                        Ok(data) if data.len() == file.size => {}
-                        Ok(data) => {
-                            return Some(format!(
-                                "`{name}` has {} bytes, not {}",
-                                data.len(),
-                                file.size
-                            ));
-                        }
-                        Err(e) => return Some(format!("`{name}`: {e}")),
-                    },
+                match self.store().size(&name) {
+                    Ok(Some(size)) if size == file.size => {}
+                    Ok(Some(size)) => {
+                        return Some(format!("`{name}` has {size} bytes, not {}", file.size));
+                    }
                     Ok(None) => return Some(format!("`{name}` is not there")),
                     Err(e) => return Some(format!("`{name}`: {e}")),
                 }
@@ -156,19 +148,14 @@ impl Archive {
     fn stranger(&self, snapshot: &Snapshot) -> Option<String> {
         let next = snapshot.ledger.next_id();
         for table in catalog().stored() {
-            let folder = self.root().join(table.name);
             let empty = snapshot.files(table).is_empty();
             // What a log took out stays for a while. A commit that cannot be read is said elsewhere.
             let removed = LazyCell::new(|| self.logs().removed(table.name).unwrap_or_default());
-            let walk = walkdir::WalkDir::new(&folder).into_iter();
-            let walk = walk.filter_entry(|e| e.file_name() != "_delta_log");
-            for entry in walk.flatten().filter(|e| e.file_type().is_file()) {
-                let name = entry.file_name().to_string_lossy();
-                let young = part::batch_of(&name).is_some_and(|b| b >= next);
-                let below = entry.path().strip_prefix(&folder).unwrap_or(entry.path());
-                let parts = below.components().map(|c| c.as_os_str().to_string_lossy());
-                let is_strange = young || (empty && part::is_own(&name));
-                if is_strange && !removed.contains(&parts.collect::<Vec<_>>().join("/")) {
+            for below in self.names_in(table.name) {
+                let name = below.rsplit('/').next().unwrap_or(&below);
+                let young = part::batch_of(name).is_some_and(|b| b >= next);
+                let is_strange = young || (empty && part::is_own(name));
+                if is_strange && !removed.contains(&below) {
                     return Some(format!(
                         "`{}/{name}` is there, and neither log nor ledger know it",
                         table.name
@@ -177,5 +164,22 @@ impl Archive {
             }
         }
         None
+    }
+
+    /// Files in the folder of a table but for its log, by their names below it.
+    fn names_in(&self, table: &str) -> Vec<String> {
+        if let Some(remote) = self.remote() {
+            return remote.parts_of(table);
+        }
+        let folder = self.root().join(table);
+        let walk = walkdir::WalkDir::new(&folder).into_iter();
+        let walk = walk.filter_entry(|e| e.file_name() != "_delta_log");
+        let files = walk.flatten().filter(|e| e.file_type().is_file());
+        let below = |e: walkdir::DirEntry| {
+            let below = e.path().strip_prefix(&folder).unwrap_or(e.path());
+            let parts = below.components().map(|c| c.as_os_str().to_string_lossy());
+            parts.collect::<Vec<_>>().join("/")
+        };
+        files.map(below).collect()
     }
 }

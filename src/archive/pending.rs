@@ -18,6 +18,7 @@ use super::entry;
 use super::folder::{Archive, Lock, PLAN, WATCHLISTS};
 use super::ledger::{self, Entry};
 use super::part::{self, Part};
+use super::remote;
 use super::snapshot::Snapshot;
 use super::store::{self, Existing, RETIRED, STAGED, STAGING};
 
@@ -230,9 +231,28 @@ impl Archive {
         fs::create_dir_all(&staging).map_err(Error::io("create", &staging))?;
         store::sync_folders(self.root(), &path)?;
         let bytes = serde_json::to_vec(plan).map_err(|e| Error::Damaged(e.to_string()))?;
+        self.is_locked(lock)?;
+        if let Some(remote) = self.remote() {
+            remote.offer(&self.waiting(plan), bytes.clone())?;
+        }
         store::write_whole(&path, [bytes.as_slice()], Existing::Replace)
             .map_err(Error::io("write", &path))?;
         self.complete(plan, lock)
+    }
+
+    /// What waits for a commit: where it is here, and where it waits in object storage.
+    fn waiting(&self, plan: &Plan) -> Vec<(PathBuf, String)> {
+        let mut files = Vec::new();
+        for step in &plan.steps {
+            let names = step
+                .add
+                .iter()
+                .map(|p| format!("{}/{}", step.table, p.path));
+            files.extend(names.map(|name| (self.store().staged(&name), remote::staged(&name))));
+        }
+        let lists = plan.watchlists.iter();
+        files.extend(lists.map(|name| (self.staged_watchlist(name), staged_list(name))));
+        files
     }
 
     /// Completes what a run that was cut off had decided. Says whether there was anything.
@@ -242,6 +262,10 @@ impl Archive {
         };
         let plan = self.plan_of(&bytes)?;
         self.complete(&plan, lock)?;
+        if let Some(remote) = self.remote() {
+            // Its watchlists were staged on another machine.
+            remote.pull()?;
+        }
         Ok(true)
     }
 
@@ -253,6 +277,9 @@ impl Archive {
         let folder = self.root().join(WATCHLISTS);
         for name in &plan.watchlists {
             let staged = self.staged_watchlist(name);
+            if let Some(remote) = self.remote() {
+                remote.place_watchlist(&staged_list(name), &format!("{WATCHLISTS}/{name}"))?;
+            }
             if fs::symlink_metadata(&staged).is_ok() {
                 fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
                 let target = folder.join(name);
@@ -265,7 +292,10 @@ impl Archive {
             store::sync_folder(self.root())?;
         }
         let path = self.plan_path();
-        fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        match self.remote() {
+            Some(remote) => remote.end()?,
+            None => fs::remove_file(&path).map_err(Error::io("remove", &path))?,
+        }
         store::sync_folder(&self.root().join(STAGING))?;
         self.clean_staging(lock)
     }
@@ -283,7 +313,9 @@ impl Archive {
                 fs::symlink_metadata(staged).is_ok()
             };
             let wanted = step.add.iter().filter(|p| named.contains(p.path.as_str()));
-            let wanted: Vec<&Part> = wanted.filter(|p| staged(p)).collect();
+            let wanted: Vec<&Part> = wanted
+                .filter(|p| self.remote().is_some() || staged(p))
+                .collect();
             return self.place(table, &wanted);
         }
         let mut remove = Vec::new();
@@ -309,6 +341,9 @@ impl Archive {
             info: step.info.clone(),
             now: plan.now,
         })?;
+        if self.remote().is_some() {
+            return Ok(());
+        }
         // A program that tidies up may have taken a file that stood in its place and not in the log yet.
         let folder = self.root().join(table.name);
         let gone = |part: &&Part| fs::symlink_metadata(folder.join(&part.path)).is_err();
@@ -320,12 +355,20 @@ impl Archive {
     /// had synced them.
     fn place(&self, table: &Table, parts: &[&Part]) -> Result<()> {
         let folder = self.root().join(table.name);
+        if let Some(remote) = self.remote() {
+            let names = parts.iter().map(|p| format!("{}/{}", table.name, p.path));
+            remote.place(&names.collect::<Vec<_>>())?;
+        }
         let mut folders = BTreeSet::new();
         for part in parts {
             let target = folder.join(&part.path);
             let staged = self
                 .store()
                 .staged(&format!("{}/{}", table.name, part.path));
+            if self.remote().is_some() && fs::symlink_metadata(&staged).is_err() {
+                // It was written on another machine, and is brought when somebody asks for it.
+                continue;
+            }
             publish(&staged, &target)?;
             folders.insert(target.parent().unwrap_or(&folder).to_path_buf());
         }
@@ -349,12 +392,16 @@ impl Archive {
             return Ok(());
         }
         let staging = self.root().join(STAGING);
-        remove_own(&staging, &|path| {
+        let is_own = |path: &Path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let whole = name.strip_suffix(STAGED).unwrap_or(&name);
             let tried = name.starts_with('.') && name.ends_with(".tmp");
             part::is_own(whole) || whole != name || tried
-        })
+        };
+        if let Some(remote) = self.remote() {
+            remote.clean_staging(is_own)?;
+        }
+        remove_own(&staging, &is_own)
     }
 
     /// Removes replaced files of older versions that no reader can need any more. One that a log names again, because it lost the commit that
@@ -414,6 +461,11 @@ impl Archive {
         }
         Ok(step.add.iter().map(FileEntry::of_part).collect())
     }
+}
+
+/// Where a watchlist waits in object storage.
+fn staged_list(name: &str) -> String {
+    format!("{STAGING}/{WATCHLISTS}/{name}{STAGED}")
 }
 
 /// A name that stays in its folder.

@@ -35,7 +35,11 @@ pub(super) fn clean(archive: &Archive, retention: i64, now: i64, _lock: &Lock) -
             let own = part::is_own(path.rsplit('/').next().unwrap_or(""));
             let may_go = now.saturating_sub(since) >= retention;
             if own && may_go && store::is_inside(&path) && !named.contains(path.as_str()) {
-                deleted += u64::from(delete(archive.root(), &folder.join(&path))?);
+                let mut was = delete(archive.root(), &folder.join(&path))?;
+                if let Some(remote) = archive.remote() {
+                    was |= remote.delete(&format!("{}/{path}", table.name))?;
+                }
+                deleted += u64::from(was);
             }
         }
     }

@@ -7,9 +7,9 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -24,24 +24,22 @@ use object_store::{
     PutResult, UploadPart,
 };
 
+pub use super::disk::KEYS;
+pub(super) use super::disk::{
+    ASIDE, Existing, RETIRED, STAGED, STAGING, is_inside, is_plain, sync_folder, sync_folders,
+    write_whole,
+};
+use super::remote::Remote;
 use crate::fault::{Error, Result};
-
-/// Folder for files that are not committed yet.
-pub(super) const STAGING: &str = "_staging";
-/// Folder of files that were replaced by an older version, in a folder for each moment.
-pub(super) const RETIRED: &str = "_retired";
-/// Folder for what `repair` has taken out of use.
-pub(super) const ASIDE: &str = "_aside";
-/// Folder for what is known of identities: worked out from the tables, and made again where it is missing.
-pub const KEYS: &str = "_keys";
-/// What a staged file has behind its name: patterns such as `**/*.parquet` pass over it.
-pub(super) const STAGED: &str = ".part";
+use crate::storage::Put;
 
 /// The folder of an archive.
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
     files: Arc<LocalFileSystem>,
+    /// Where the folder is a copy: what it is a copy of.
+    remote: Option<Arc<Remote>>,
 }
 
 impl fmt::Display for Store {
@@ -55,12 +53,13 @@ impl Store {
     ///
     /// # Errors
     /// When the folder cannot be found.
-    pub(super) fn new(root: &Path) -> Result<Store> {
+    pub(super) fn new(root: &Path, remote: Option<Arc<Remote>>) -> Result<Store> {
         let files = LocalFileSystem::new_with_prefix(root)
             .map_err(|e| Error::io("open", root)(io::Error::other(e)))?;
         Ok(Store {
             root: root.to_path_buf(),
             files: Arc::new(files),
+            remote,
         })
     }
 
@@ -72,12 +71,30 @@ impl Store {
         folder.join(format!("{own}{STAGED}"))
     }
 
-    /// Where a file of the archive is now; nothing where it is nowhere.
+    /// Where a file of the archive is now; nothing where it is nowhere. From object storage it is brought here.
     ///
     /// # Errors
     /// When it is no file, or lies behind a link.
     pub fn find(&self, name: &str) -> io::Result<Option<PathBuf>> {
-        if name.contains("/_delta_log/") {
+        match (self.find_here(name)?, &self.remote) {
+            (None, Some(remote)) if !is_log(name) => remote.fetch(name).map_err(io::Error::other),
+            (found, _) => Ok(found),
+        }
+    }
+
+    /// The size of a file of the archive; nothing where it is nowhere.
+    ///
+    /// # Errors
+    /// When it is no file, or lies behind a link.
+    pub(super) fn size(&self, name: &str) -> io::Result<Option<u64>> {
+        match (self.find_here(name)?, &self.remote) {
+            (Some(path), _) => fs::metadata(path).map(|data| Some(data.len())),
+            (None, remote) => Ok(remote.as_ref().and_then(|r| r.size(name))),
+        }
+    }
+
+    fn find_here(&self, name: &str) -> io::Result<Option<PathBuf>> {
+        if is_log(name) {
             let own = self.root.join(name);
             return Ok(is_plain(&self.root, &own)?.then_some(own));
         }
@@ -150,6 +167,27 @@ impl Store {
         })
     }
 
+    /// Reads a large file of object storage where it lies, unless it was brought here. Small ones are brought by the way that opens files.
+    async fn get_there(
+        &self,
+        key: &Key,
+        options: &GetOptions,
+    ) -> Option<object_store::Result<GetResult>> {
+        let remote = self.remote.as_ref()?;
+        let name = key.as_ref();
+        let is_far = !is_log(name)
+            && matches!(self.find_here(name), Ok(None))
+            && (options.head || remote.is_read_by_range(name));
+        if !is_far {
+            return None;
+        }
+        let mut read = remote.read(name, options.clone()).await;
+        if let Ok(read) = &mut read {
+            read.meta.location = key.clone();
+        }
+        Some(read)
+    }
+
     fn place(&self, key: &Key) -> object_store::Result<PathBuf> {
         self.files.path_to_filesystem(key)
     }
@@ -191,115 +229,9 @@ fn few_bytes(options: &GetOptions) -> Option<&Range<u64>> {
     }
 }
 
-/// Whether a file is there.
-///
-/// # Errors
-/// When it is something else, or one of its folders is a link.
-pub(super) fn is_plain(root: &Path, path: &Path) -> io::Result<bool> {
-    for folder in path.ancestors().skip(1).take_while(|f| *f != root) {
-        match fs::symlink_metadata(folder) {
-            Ok(data) if data.is_dir() => {}
-            Ok(_) => return Err(io::Error::other("it lies behind a link")),
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
-            Err(e) => return Err(e),
-        }
-    }
-    match fs::symlink_metadata(path) {
-        Ok(data) if data.is_file() => Ok(true),
-        Ok(_) => Err(io::Error::other("it is a link, a folder or a device")),
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
-        Err(e) => Err(e),
-    }
-}
-
-/// Whether a path that a log names stays inside its table.
-pub(super) fn is_inside(path: &str) -> bool {
-    let plain = Path::new(path)
-        .components()
-        .all(|c| matches!(c, Component::Normal(_)));
-    plain && !path.is_empty() && !path.contains(['\\', ':', '\0'])
-}
-
-/// Puts a file's name and its folders' names on the disk, up to and without `root`'s own.
-///
-/// # Errors
-/// When a folder cannot be synced.
-pub(super) fn sync_folders(root: &Path, file: &Path) -> Result<()> {
-    for folder in file.ancestors().skip(1) {
-        sync_folder(folder)?;
-        if folder == root {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// Puts the names in a folder on the disk.
-///
-/// # Errors
-/// When that fails.
-pub(super) fn sync_folder(folder: &Path) -> Result<()> {
-    sync_names(folder).map_err(Error::io("write", folder))
-}
-
-#[cfg(unix)]
-fn sync_names(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Windows has no way to sync a folder; its file systems keep a journal of names.
-#[cfg(not(unix))]
-fn sync_names(_folder: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-/// How a file that exists is met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Existing {
-    Replace,
-    Refuse,
-}
-
-/// Writes a file so that it is there whole or not at all, also after a power cut.
-///
-/// # Errors
-/// When it cannot be written, or exists and may not be replaced.
-pub(super) fn write_whole<'b>(
-    path: &Path,
-    bytes: impl IntoIterator<Item = &'b [u8]>,
-    existing: Existing,
-) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let staged = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    let written = (|| {
-        // A leftover of a process of the same number, or a link that somebody laid there.
-        if fs::symlink_metadata(&staged).is_ok() {
-            fs::remove_file(&staged)?;
-        }
-        let mut file = File::create_new(&staged)?;
-        for chunk in bytes {
-            file.write_all(chunk)?;
-        }
-        file.sync_all()?;
-        match existing {
-            Existing::Replace => fs::rename(&staged, path),
-            Existing::Refuse => match fs::hard_link(&staged, path) {
-                Ok(()) => fs::remove_file(&staged),
-                Err(e) if e.kind() == ErrorKind::AlreadyExists => Err(e),
-                // A file system without links (exFAT): the lock keeps other writers of ours out.
-                Err(_) if fs::symlink_metadata(path).is_err() => fs::rename(&staged, path),
-                Err(_) => Err(ErrorKind::AlreadyExists.into()),
-            },
-        }
-    })();
-    if written.is_err() {
-        // The error of writing is the one that counts.
-        let _ = fs::remove_file(&staged);
-        return written;
-    }
-    sync_names(folder)
+/// Whether a name is of a file of a log.
+fn is_log(name: &str) -> bool {
+    name.contains("/_delta_log/")
 }
 
 #[async_trait]
@@ -310,6 +242,9 @@ impl ObjectStore for Store {
         payload: PutPayload,
         opts: PutOptions,
     ) -> object_store::Result<PutResult> {
+        if let Some(remote) = &self.remote {
+            return put_there(remote, location, payload, &opts.mode).await;
+        }
         let path = self.place(location)?;
         let existing = match opts.mode {
             PutMode::Create => Existing::Refuse,
@@ -352,6 +287,9 @@ impl ObjectStore for Store {
         location: &Key,
         options: GetOptions,
     ) -> object_store::Result<GetResult> {
+        if let Some(answer) = self.get_there(location, &options).await {
+            return answer;
+        }
         if let Some(Ok(read)) = few_bytes(&options).map(|range| self.read_here(location, range)) {
             return Ok(read);
         }
@@ -408,6 +346,44 @@ impl ObjectStore for Store {
     }
 }
 
+/// Writes to object storage, and what is written to the copy.
+async fn put_there(
+    remote: &Arc<Remote>,
+    location: &Key,
+    payload: PutPayload,
+    mode: &PutMode,
+) -> object_store::Result<PutResult> {
+    let put = match mode {
+        PutMode::Create => Put::Create,
+        PutMode::Overwrite | PutMode::Update(_) => Put::Replace,
+    };
+    let (own, name) = (Arc::clone(remote), location.to_string());
+    let failed = |source: String| object_store::Error::Generic {
+        store: "archive",
+        source: source.into(),
+    };
+    let write = move || {
+        let taken = own.write(&name, &payload.into(), &put)?;
+        if !taken {
+            // The Delta library reads what stands there.
+            own.pull()?;
+        }
+        Ok::<_, Error>(taken)
+    };
+    let written = tokio::task::spawn_blocking(write).await;
+    match written.map_err(|e| failed(e.to_string()))? {
+        Ok(true) => Ok(PutResult {
+            e_tag: None,
+            version: None,
+        }),
+        Ok(false) => Err(object_store::Error::AlreadyExists {
+            path: location.to_string(),
+            source: "it is there already".into(),
+        }),
+        Err(e) => Err(failed(e.to_string())),
+    }
+}
+
 /// A file that comes in pieces, such as a large checkpoint. They are kept until all are there: then it is written like any other.
 #[derive(Debug)]
 struct Upload {
@@ -457,7 +433,7 @@ mod tests {
     fn parts_of_files_that_are_read_where_they_are_asked_for_are_small_and_plain() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("a"), b"0123456789").expect("a file");
-        let store = Store::new(folder.path()).expect("a store");
+        let store = Store::new(folder.path(), None).expect("a store");
         let read = |range: Range<u64>| store.read_here(&Key::from("a"), &range);
         let found = read(8..20).expect("its end");
         assert_eq!((found.range, found.meta.size), (8..10, 10));

@@ -1,6 +1,9 @@
 //! What this machine has to give.
 
+use std::path::PathBuf;
+
 use crate::engine::memory;
+use crate::storage;
 
 /// Of the machine's memory, so many percent are for queries: what is on its way between operators is not counted, and others live here too.
 pub(super) const SHARE: u64 = 60;
@@ -21,6 +24,32 @@ pub(super) fn memory() -> usize {
     let own = group.and_then(|text| group_limit(&text));
     let limits = [container, own].into_iter().flatten();
     share(limits.fold(all, u64::min))
+}
+
+/// The variable that names the folder for what is kept of archives in object storage.
+const CACHE: &str = "COLDTRAIL_CACHE";
+/// Of their Parquet files, so many bytes are kept.
+const CACHE_BYTES: u64 = 10 << 30;
+
+/// Where object storage finds credentials, and where what is read of it is kept.
+pub(super) fn storage() -> storage::Settings {
+    let folder = |variable: &str| {
+        let named = std::env::var_os(variable).filter(|named| !named.is_empty());
+        named.map(PathBuf::from)
+    };
+    let user = match cfg!(windows) {
+        true => folder("LOCALAPPDATA"),
+        false => folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache"))),
+    };
+    let user = user.unwrap_or_else(std::env::temp_dir).join("coldtrail");
+    storage::Settings {
+        cache: folder(CACHE).unwrap_or(user),
+        cache_bytes: CACHE_BYTES,
+        // A variable that is no text is none of a provider's.
+        environment: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+    }
 }
 
 /// The least that the groups of this process may take, where they are named and have limits.

@@ -75,6 +75,11 @@ pub enum Error {
     /// An archive never stood still while it was looked at.
     #[error("`{0}` is being written all the time")]
     Busy(PathBuf),
+    /// Somebody else has written to an archive in object storage while this run did.
+    #[error(
+        "`{0}` was written by somebody else in the meantime; nothing of this run is in it that is not reported above"
+    )]
+    Overtaken(PathBuf),
     /// A query needs more than memory and cannot use the disk.
     #[error("cannot write temporary files: {reason}{}", in_folder(.folder.as_deref()))]
     Temporary {
@@ -200,6 +205,7 @@ impl Error {
                 "`coldtrail verify -a ARCHIVE` says which files are damaged; a copy of the archive, or another ingest of the exports, has their events"
                     .into(),
             ),
+            Error::Overtaken(_) => Some("run it again: what is in the archive already is passed over".into()),
             Error::Busy(_) => Some("try again".into()),
             Error::Temporary { .. } => Some(
                 "a query beyond --memory-limit uses the folder of --temp-dir, or that which TMPDIR names: make room there, name another, or raise the limit"

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use crate::project;
 
 /// Lowest first; modules of one line do not name each other.
-const LAYERS: [&[&str]; 14] = [
+const LAYERS: [&[&str]; 15] = [
     &["fault", "progress"],
     &["text"],
     &["catalog"],
+    &["storage"],
     &["ingest", "archive", "function"],
     &["kql"],
     &["sigma"],

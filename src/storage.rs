@@ -1,0 +1,549 @@
+//! Places in object storage: `s3://bucket/folder`, `abfss://container@account.dfs.core.windows.net/folder`, `gs://bucket/folder`.
+//!
+//! One type, [`Place`], reads, writes and lists below such an address, for archives and for exports. Names are relative, with `/` between their parts. The
+//! calls wait: object stores answer on threads of this module, so that they can be made from any thread, that of a query too. What a store
+//! throttles (503) or a network cuts is tried again by the library, for up to three minutes.
+//!
+//! Credentials, region and endpoint are those of the environment, by the names that the providers gave them (`AWS_ACCESS_KEY_ID`,
+//! `AZURE_STORAGE_ACCOUNT_NAME`, `GOOGLE_SERVICE_ACCOUNT`); the command line hands them over by [`configure`].
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, OnceLock, mpsc};
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::path::Path as Key;
+use object_store::{
+    GetOptions, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, PutResult,
+    WriteMultipart,
+};
+use tokio::io::AsyncWriteExt;
+use tokio::runtime::Runtime;
+
+use crate::fault::{Error, Result};
+
+/// Schemes of addresses, and what the names of their settings begin with.
+const SCHEMES: [(&str, &str); 8] = [
+    ("s3", "AWS_"),
+    ("s3a", "AWS_"),
+    ("abfss", "AZURE_"),
+    ("abfs", "AZURE_"),
+    ("az", "AZURE_"),
+    ("azure", "AZURE_"),
+    ("adl", "AZURE_"),
+    ("gs", "GOOGLE_"),
+];
+
+/// Files of more bytes go up in pieces.
+const PIECE: usize = 16 << 20;
+/// Requests at once.
+const AT_ONCE: usize = 32;
+
+/// What the command line knows of the machine.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// Folder for what is kept of archives in object storage.
+    pub cache: PathBuf,
+    /// Bytes of files of archives that are kept there.
+    pub cache_bytes: u64,
+    /// The environment: names and values.
+    pub environment: Vec<(String, String)>,
+}
+
+static SETTINGS: OnceLock<Settings> = OnceLock::new();
+
+/// Says once what the machine is like; whoever comes second is not heard.
+pub fn configure(settings: Settings) {
+    let _ = SETTINGS.set(settings);
+}
+
+/// What [`configure`] was told; otherwise a folder among the temporary ones, and no credentials.
+pub fn settings() -> &'static Settings {
+    SETTINGS.get_or_init(|| Settings {
+        cache: std::env::temp_dir().join("coldtrail"),
+        cache_bytes: 4 << 30,
+        environment: Vec::new(),
+    })
+}
+
+/// Threads on which requests wait.
+static THREADS: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("storage")
+        .enable_all()
+        .build()
+});
+
+/// The scheme of an address of object storage; nothing for a path of this machine.
+fn scheme(path: &Path) -> Option<(&'static str, &'static str)> {
+    let text = path.to_str()?;
+    let (scheme, _) = text.split_once("://")?;
+    SCHEMES
+        .into_iter()
+        .find(|(known, _)| scheme.eq_ignore_ascii_case(known))
+}
+
+/// Whether this is an address of object storage.
+pub fn is_remote(path: &Path) -> bool {
+    scheme(path).is_some()
+}
+
+/// What is below an address: the name behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Relative to the place.
+    pub name: String,
+    /// In bytes.
+    pub size: u64,
+    /// Changes with the content.
+    pub tag: String,
+}
+
+/// A folder in object storage.
+#[derive(Debug, Clone)]
+pub struct Place {
+    address: PathBuf,
+    prefix: Key,
+    store: Arc<dyn ObjectStore>,
+}
+
+/// How a name that exists is met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Put {
+    /// It is replaced.
+    Replace,
+    /// It is left, and that is an answer.
+    Create,
+    /// It is replaced where it still has this tag.
+    Update(String),
+}
+
+impl Place {
+    /// The place of an address. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// When it is none, or a setting of the environment is wrong.
+    pub fn new(address: &Path) -> Result<Place> {
+        let refuse = |reason: String| Error::Unusable {
+            path: address.to_path_buf(),
+            reason,
+        };
+        let Some((scheme, begin)) = scheme(address) else {
+            return Err(refuse("it is no address of object storage".into()));
+        };
+        let text = address.to_string_lossy();
+        let url = url::Url::parse(&text).map_err(|e| refuse(e.to_string()))?;
+        if url.host_str().is_none_or(str::is_empty) {
+            let example = format!("{scheme}://BUCKET/FOLDER");
+            return Err(refuse(format!("it names no bucket, as `{example}` does")));
+        }
+        let own = settings().environment.iter();
+        // Addresses with a user name are those of Azure: `container@account`.
+        let own = own.filter(|(name, _)| name.to_ascii_uppercase().starts_with(begin));
+        let own = own.map(|(name, value)| (name.as_str(), value.as_str()));
+        let (store, prefix) =
+            object_store::parse_url_opts(&url, own).map_err(|e| refuse(told(&e)))?;
+        Ok(Place {
+            address: address.to_path_buf(),
+            prefix,
+            store: Arc::from(store),
+        })
+    }
+
+    /// Its address.
+    pub fn address(&self) -> &Path {
+        &self.address
+    }
+
+    /// The address of a name below it.
+    pub fn of(&self, name: &str) -> PathBuf {
+        let folder = self.address.to_string_lossy();
+        PathBuf::from(format!("{}/{name}", folder.trim_end_matches('/')))
+    }
+
+    fn key(&self, name: &str) -> Result<Key> {
+        let whole = format!("{}/{name}", self.prefix.as_ref());
+        Key::parse(whole.trim_matches('/')).map_err(|e| Error::Unusable {
+            path: self.of(name),
+            reason: e.to_string(),
+        })
+    }
+
+    fn failed(
+        &self,
+        action: &'static str,
+        name: &str,
+    ) -> impl Fn(object_store::Error) -> Error + use<'_> {
+        let path = self.of(name);
+        move |source| {
+            let kind = match source {
+                object_store::Error::NotFound { .. } => io::ErrorKind::NotFound,
+                object_store::Error::PermissionDenied { .. }
+                | object_store::Error::Unauthenticated { .. } => io::ErrorKind::PermissionDenied,
+                _ => io::ErrorKind::Other,
+            };
+            Error::io(action, &path)(io::Error::new(kind, told(&source)))
+        }
+    }
+
+    /// What lies below a name, or below the place.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn list(&self, below: &str) -> Result<Vec<Found>> {
+        let key = self.key(below)?;
+        let store = Arc::clone(&self.store);
+        let listed = wait(async move {
+            let prefix = (!key.as_ref().is_empty()).then_some(&key);
+            store.list(prefix).try_collect::<Vec<ObjectMeta>>().await
+        })?;
+        let listed = listed.map_err(self.failed("list", below))?;
+        let prefix = self.prefix.as_ref();
+        let mut out = Vec::with_capacity(listed.len());
+        for meta in listed {
+            let whole = meta.location.as_ref();
+            let name = match prefix {
+                "" => whole,
+                _ => match whole.strip_prefix(prefix).and_then(|n| n.strip_prefix('/')) {
+                    Some(name) => name,
+                    // The place itself is a file.
+                    None => continue,
+                },
+            };
+            out.push(Found {
+                name: name.to_string(),
+                size: meta.size,
+                tag: tag(meta.e_tag, meta.version),
+            });
+        }
+        out.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(out)
+    }
+
+    /// Size and tag of a file; nothing where there is none.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn head(&self, name: &str) -> Result<Option<Found>> {
+        let key = self.key(name)?;
+        let store = Arc::clone(&self.store);
+        match wait(async move { store.head(&key).await })? {
+            Ok(meta) => Ok(Some(Found {
+                name: name.to_string(),
+                size: meta.size,
+                tag: tag(meta.e_tag, meta.version),
+            })),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(e) => Err(self.failed("read", name)(e)),
+        }
+    }
+
+    /// The bytes of a file and its tag; nothing where there is none.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn get(&self, name: &str) -> Result<Option<(Bytes, String)>> {
+        let key = self.key(name)?;
+        let store = Arc::clone(&self.store);
+        let read = wait(async move { get(&*store, &key).await })?;
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(e) => Err(self.failed("read", name)(e)),
+        }
+    }
+
+    /// Brings files to this machine, each whole or not at all. Of those that are there no more by now the answer is `false`.
+    ///
+    /// # Errors
+    /// When the store does not answer, or a file cannot be written.
+    pub fn bring(&self, names: &[(String, PathBuf)]) -> Result<Vec<bool>> {
+        let mut jobs = Vec::with_capacity(names.len());
+        for (name, to) in names {
+            jobs.push((self.key(name)?, to.clone()));
+        }
+        let store = Arc::clone(&self.store);
+        let done = wait(async move {
+            let jobs = jobs.into_iter().map(|(key, to)| {
+                let store = Arc::clone(&store);
+                async move { download(&*store, &key, &to).await }
+            });
+            let jobs = stream::iter(jobs).buffered(AT_ONCE);
+            jobs.collect::<Vec<object_store::Result<()>>>().await
+        })?;
+        let mut there = Vec::with_capacity(done.len());
+        for ((name, _), done) in names.iter().zip(done) {
+            match done {
+                Ok(()) => there.push(true),
+                Err(object_store::Error::NotFound { .. }) => there.push(false),
+                Err(e) => return Err(self.failed("read", name)(e)),
+            }
+        }
+        Ok(there)
+    }
+
+    /// Writes a file; its tag, or nothing where it exists and may not be replaced.
+    ///
+    /// # Errors
+    /// When the store does not take it.
+    pub fn put(&self, name: &str, bytes: &Bytes, put: &Put) -> Result<Option<String>> {
+        let key = self.key(name)?;
+        let store = Arc::clone(&self.store);
+        let mode = match put {
+            Put::Replace => PutMode::Overwrite,
+            Put::Create => PutMode::Create,
+            Put::Update(tag) => PutMode::Update(object_store::UpdateVersion {
+                e_tag: Some(tag.clone()),
+                // What Google asks for.
+                version: Some(tag.clone()),
+            }),
+        };
+        let payload = PutPayload::from(bytes.clone());
+        let wanted = bytes.clone();
+        let written = wait(async move {
+            match store.put_opts(&key, payload, mode.into()).await {
+                Ok(done) => Ok(Some(tag_of(done))),
+                Err(e) => settle(&*store, &key, &wanted, e).await,
+            }
+        })?;
+        written.map_err(self.failed("write", name))
+    }
+
+    /// Sends files of this machine. What is there is replaced.
+    ///
+    /// # Errors
+    /// When one cannot be read, or the store does not take it.
+    pub fn send(&self, files: &[(PathBuf, String)]) -> Result<()> {
+        let mut jobs = Vec::with_capacity(files.len());
+        for (from, name) in files {
+            jobs.push((from.clone(), self.key(name)?));
+        }
+        let store = Arc::clone(&self.store);
+        let done = wait(async move {
+            let jobs = jobs.into_iter().map(|(from, key)| {
+                let store = Arc::clone(&store);
+                async move { upload(&*store, &from, &key).await }
+            });
+            // Each holds a piece or two in memory.
+            let jobs = stream::iter(jobs).buffered(AT_ONCE / 8);
+            jobs.collect::<Vec<object_store::Result<()>>>().await
+        })?;
+        for ((_, name), done) in files.iter().zip(done) {
+            done.map_err(self.failed("write", name))?;
+        }
+        Ok(())
+    }
+
+    /// Copies a file within the store. Says whether there was one.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn copy(&self, from: &str, to: &str) -> Result<bool> {
+        let (a, b) = (self.key(from)?, self.key(to)?);
+        let store = Arc::clone(&self.store);
+        match wait(async move { store.copy(&a, &b).await })? {
+            Ok(()) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(e) => Err(self.failed("copy", from)(e)),
+        }
+    }
+
+    /// Removes files; one that is there no more is removed.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn delete(&self, names: &[String]) -> Result<()> {
+        for name in names {
+            let key = self.key(name)?;
+            let store = Arc::clone(&self.store);
+            match wait(async move { store.delete(&key).await })? {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(e) => return Err(self.failed("remove", name)(e)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a file, or a part of it, for a query.
+    ///
+    /// # Errors
+    /// As the store answers.
+    pub async fn read(&self, name: &str, options: GetOptions) -> object_store::Result<GetResult> {
+        let whole = format!("{}/{name}", self.prefix.as_ref());
+        let key = Key::parse(whole.trim_matches('/'))?;
+        self.store.get_opts(&key, options).await
+    }
+}
+
+/// What is compared: the tag, or with Google the generation, which is a number and what its conditions ask for.
+fn tag(e_tag: Option<String>, version: Option<String>) -> String {
+    let is_generation = |v: &String| !v.is_empty() && v.bytes().all(|b| b.is_ascii_digit());
+    let generation = version.filter(is_generation);
+    generation.or(e_tag).unwrap_or_default()
+}
+
+fn tag_of(done: PutResult) -> String {
+    tag(done.e_tag, done.version)
+}
+
+/// Whether a condition was not met. A request that was cut may have been carried out, and the library's second try then finds its own work: the
+/// content says so.
+async fn settle(
+    store: &dyn ObjectStore,
+    key: &Key,
+    wanted: &Bytes,
+    error: object_store::Error,
+) -> object_store::Result<Option<String>> {
+    let refused = matches!(
+        error,
+        object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }
+    );
+    match get(store, key).await {
+        Ok((there, tag)) if there == *wanted => Ok(Some(tag)),
+        _ if refused => Ok(None),
+        _ => Err(error),
+    }
+}
+
+async fn get(store: &dyn ObjectStore, key: &Key) -> object_store::Result<(Bytes, String)> {
+    let read = store.get(key).await?;
+    let tag = tag(read.meta.e_tag.clone(), read.meta.version.clone());
+    Ok((read.bytes().await?, tag))
+}
+
+fn local(action: &str, path: &Path, source: &io::Error) -> object_store::Error {
+    object_store::Error::Generic {
+        store: "file",
+        source: format!("cannot {action} `{}`: {source}", path.display()).into(),
+    }
+}
+
+async fn download(store: &dyn ObjectStore, key: &Key, to: &Path) -> object_store::Result<()> {
+    let mut pieces = store.get(key).await?.into_stream();
+    let folder = to.parent().unwrap_or(Path::new("."));
+    let made = tokio::fs::create_dir_all(folder).await;
+    made.map_err(|e| local("create", folder, &e))?;
+    let name = to.file_name().unwrap_or_default().to_string_lossy();
+    let own = uuid::Uuid::new_v4().simple();
+    let staged = folder.join(format!(".{name}.{own}.tmp"));
+    let written = async {
+        let mut file = tokio::fs::File::create_new(&staged)
+            .await
+            .map_err(|e| local("create", &staged, &e))?;
+        while let Some(piece) = pieces.try_next().await? {
+            file.write_all(&piece)
+                .await
+                .map_err(|e| local("write", &staged, &e))?;
+        }
+        file.flush()
+            .await
+            .map_err(|e| local("write", &staged, &e))?;
+        drop(file);
+        tokio::fs::rename(&staged, to)
+            .await
+            .map_err(|e| local("write", to, &e))
+    }
+    .await;
+    if written.is_err() {
+        // The error of writing is the one that counts.
+        let _ = tokio::fs::remove_file(&staged).await;
+    }
+    written
+}
+
+async fn upload(store: &dyn ObjectStore, from: &Path, key: &Key) -> object_store::Result<()> {
+    use tokio::io::AsyncReadExt;
+    let failed = |e: io::Error| local("read", from, &e);
+    let mut file = tokio::fs::File::open(from).await.map_err(failed)?;
+    let size = file.metadata().await.map_err(failed)?.len();
+    if size <= PIECE as u64 {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).await.map_err(failed)?;
+        store.put(key, bytes.into()).await?;
+        return Ok(());
+    }
+    let mut out = WriteMultipart::new_with_chunk_size(store.put_multipart(key).await?, PIECE);
+    loop {
+        let mut piece = Vec::with_capacity(PIECE);
+        let read = (&mut file).take(PIECE as u64).read_to_end(&mut piece).await;
+        if read.map_err(failed)? == 0 {
+            break;
+        }
+        out.wait_for_capacity(2).await?;
+        out.put(piece.into());
+    }
+    out.finish().await?;
+    Ok(())
+}
+
+/// Waits for an answer, on whatever thread this is.
+fn wait<T: Send + 'static>(asked: impl Future<Output = T> + Send + 'static) -> Result<T> {
+    let failed = |e: &io::Error| {
+        let source = io::Error::new(e.kind(), e.to_string());
+        Error::io("start threads for", Path::new("object storage"))(source)
+    };
+    let threads = THREADS.as_ref().map_err(failed)?;
+    let (send, answer) = mpsc::sync_channel(1);
+    threads.spawn(async move {
+        // Nobody waits any more.
+        let _ = send.send(asked.await);
+    });
+    answer.recv().map_err(|_| {
+        let source = io::Error::other("a request ended without an answer");
+        Error::io("ask", Path::new("object storage"))(source)
+    })
+}
+
+/// What a store said, on one line and without what stands there twice.
+fn told(error: &object_store::Error) -> String {
+    let text = error.to_string();
+    let mut parts: Vec<&str> = text.split_whitespace().collect();
+    parts.dedup();
+    let text = parts.join(" ");
+    match text.char_indices().nth(600) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_from_paths() {
+        for address in [
+            "s3://b/x",
+            "S3A://b",
+            "abfss://c@a.dfs.core.windows.net/x",
+            "gs://b/x y",
+        ] {
+            assert!(is_remote(Path::new(address)), "{address}");
+        }
+        for path in [
+            "s3:/b",
+            "archive",
+            "C:\\x",
+            "/s3://b",
+            "http://b/x",
+            "C://x",
+        ] {
+            assert!(!is_remote(Path::new(path)), "{path}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_a_bucket_is_refused() {
+        let error = Place::new(Path::new("s3:///x")).expect_err("no bucket");
+        assert!(error.to_string().contains("s3://BUCKET/FOLDER"), "{error}");
+    }
+
+    #[test]
+    fn names_are_below_the_address() {
+        let place = Place::new(Path::new("gs://bucket/a/b/")).expect("a place");
+        assert_eq!(place.of("x/y"), Path::new("gs://bucket/a/b/x/y"));
+        assert_eq!(place.key("x/y").expect("a key").as_ref(), "a/b/x/y");
+    }
+}
