@@ -39,7 +39,7 @@ impl Here {
     fn of(place: &Path) -> Result<Here> {
         if !is_remote(place) {
             return Ok(Here {
-                root: place.to_path_buf(),
+                root: of_file(place).unwrap_or_else(|| place.to_path_buf()),
                 remote: None,
             });
         }
@@ -228,6 +228,11 @@ impl Archive {
         &self.root
     }
 
+    /// Where it is, as a user names it: the folder, or the address in object storage.
+    pub fn place(&self) -> &Path {
+        self.remote().map_or(&self.root, Remote::address)
+    }
+
     /// What lies in object storage, where the folder is a copy of that.
     pub fn remote(&self) -> Option<&Remote> {
         self.remote.as_deref()
@@ -325,6 +330,12 @@ impl Archive {
     pub fn staging(&self) -> PathBuf {
         self.root.join(store::STAGING)
     }
+}
+
+/// The path of an address such as `file:///srv/archive`.
+fn of_file(place: &Path) -> Option<PathBuf> {
+    let text = place.to_str().filter(|text| text.starts_with("file://"))?;
+    url::Url::parse(text).ok()?.to_file_path().ok()
 }
 
 /// Whether what has this name in an archive's folder is looked at.

@@ -223,12 +223,15 @@ impl Remote {
     }
 
     /// Parquet files in the folder of a table.
-    pub(super) fn parts_of(&self, table: &str) -> Vec<String> {
+    pub fn parts_of(&self, table: &str) -> Vec<String> {
         let parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
         let own = parts.keys().filter_map(|name| name.strip_prefix(table));
-        own.filter_map(|name| name.strip_prefix('/'))
+        let mut names: Vec<String> = own
+            .filter_map(|name| name.strip_prefix('/'))
             .map(str::to_string)
-            .collect()
+            .collect();
+        names.sort();
+        names
     }
 
     /// Brings a Parquet file to this machine; says where it is.

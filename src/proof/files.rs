@@ -74,7 +74,8 @@ pub(super) fn listed(archive: &Archive, sheet: &mut Sheet) -> Vec<Listed> {
             let names: HashSet<&str> = names.chain(arriving.map(String::as_str)).collect();
             // A commit that cannot be read is told above.
             let removed = archive.logs().removed(table.name).unwrap_or_default();
-            orphans(&folder, table, &names, &removed, sheet);
+            let lying = lying(archive, &folder, table, sheet);
+            orphans(&lying, table, &names, &removed, sheet);
         }
         out.push(Listed {
             table,
@@ -186,13 +187,13 @@ fn strangers(root: &Path, sheet: &mut Sheet) {
     }
 }
 
-fn orphans(
-    folder: &Path,
-    table: &Table,
-    names: &HashSet<&str>,
-    removed: &HashSet<String>,
-    sheet: &mut Sheet,
-) {
+/// Files in the folder of a table but for its log, by their names below it. Hidden ones are other programs' own: checksums, and what a file browser
+/// leaves.
+fn lying(archive: &Archive, folder: &Path, table: &Table, sheet: &mut Sheet) -> Vec<String> {
+    if let Some(remote) = archive.remote() {
+        return remote.parts_of(table.name);
+    }
+    let mut names = Vec::new();
     let walk = walkdir::WalkDir::new(folder).sort_by_file_name();
     for entry in walk
         .into_iter()
@@ -212,7 +213,6 @@ fn orphans(
                 continue;
             }
         };
-        // Hidden files are other programs' own: checksums, and what a file browser leaves.
         let own = entry.file_name().to_string_lossy();
         if entry.file_type().is_dir() || own.starts_with('.') {
             continue;
@@ -222,17 +222,30 @@ fn orphans(
             .components()
             .map(|c| c.as_os_str().to_string_lossy())
             .collect();
-        let name = parts.join("/");
+        names.push(parts.join("/"));
+    }
+    names
+}
+
+fn orphans(
+    lying: &[String],
+    table: &Table,
+    names: &HashSet<&str>,
+    removed: &HashSet<String>,
+    sheet: &mut Sheet,
+) {
+    for name in lying {
         sheet.checked(Check::Orphans, 1);
         if names.contains(name.as_str()) {
             continue;
         }
-        if removed.contains(&name) {
+        if removed.contains(name) {
             // It was replaced, and stays for readers that began before.
             sheet.not_checked(Check::Orphans, 1);
             continue;
         }
-        let found = match part::is_own(&own) {
+        let own = name.rsplit('/').next().unwrap_or(name);
+        let found = match part::is_own(own) {
             true => "one that it does not name; `archive repair` takes it in or lays it aside",
             false => "one that it does not name, and whose name is none of coldtrail's",
         };
@@ -240,7 +253,7 @@ fn orphans(
         sheet.problem(Problem::new(
             Check::Orphans,
             table.name,
-            &name,
+            name,
             expected,
             found,
         ));
