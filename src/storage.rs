@@ -496,13 +496,20 @@ fn wait<T: Send + 'static>(asked: impl Future<Output = T> + Send + 'static) -> R
     })
 }
 
-/// What a store said, on one line and without what stands there twice.
+/// What a store said, on one line: of the XML that it answers with, the code and the message.
 fn told(error: &object_store::Error) -> String {
-    let text = error.to_string();
-    let mut parts: Vec<&str> = text.split_whitespace().collect();
-    parts.dedup();
-    let text = parts.join(" ");
-    match text.char_indices().nth(600) {
+    let mut text = error.to_string();
+    let part = |text: &str, name: &str| {
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        Some(rest.split_once("</")?.0.to_string())
+    };
+    if let Some(at) = text.find("<?xml").or_else(|| text.find("<Error>")) {
+        let said = [part(&text, "Code"), part(&text, "Message")];
+        text.truncate(at);
+        text.push_str(&said.into_iter().flatten().collect::<Vec<_>>().join(": "));
+    }
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(500) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text,
     }

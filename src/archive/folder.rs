@@ -229,7 +229,7 @@ impl Archive {
     }
 
     /// Where it is, as a user names it: the folder, or the address in object storage.
-    pub fn place(&self) -> &Path {
+    pub fn address(&self) -> &Path {
         self.remote().map_or(&self.root, Remote::address)
     }
 

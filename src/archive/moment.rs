@@ -43,7 +43,7 @@ impl Archive {
                 std::thread::sleep(PAUSE);
             }
         }
-        Err(Error::Busy(self.place().to_path_buf()))
+        Err(Error::Busy(self.address().to_path_buf()))
     }
 
     /// Files of a table, with those of a batch that is being committed.
@@ -107,7 +107,7 @@ impl Archive {
         let snapshot = self.snapshot()?;
         if let Some(what) = self.disagreement(&snapshot) {
             return Err(Error::Behind {
-                path: self.place().to_path_buf(),
+                path: self.address().to_path_buf(),
                 what,
             });
         }

@@ -74,7 +74,7 @@ fn scattered(archive: &Archive) -> Option<String> {
             "the archive has {} where {} would do, and each is opened for every question; `coldtrail archive compact -a {}` merges them",
             counted(before as u64, "file"),
             count(after as u64),
-            archive.place().display()
+            archive.address().display()
         )
     })
 }
@@ -86,7 +86,7 @@ fn underived(archive: &Archive) -> Option<String> {
     matches!(is_derived, Ok(false)).then(|| {
         format!(
             "{LABEL_EVENTS} is worked out of its events each time that it is asked; `coldtrail archive rebuild -a {}` stores it",
-            archive.place().display()
+            archive.address().display()
         )
     })
 }

@@ -235,6 +235,10 @@ impl Error {
                 "rules are files, folders, `builtin:PACK`, or ids of built-in rules; `coldtrail rules list` shows those that are built in"
                     .into(),
             ),
+            Error::Io { path, .. } if path.to_string_lossy().contains("://") => Some(
+                "look at bucket and folder, and at credentials, region and endpoint in the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT; AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_KEY; GOOGLE_SERVICE_ACCOUNT"
+                    .into(),
+            ),
             Error::Io { action, source, .. } => place_of(action, source.kind()),
             Error::Query(text) if text.contains("archive.watchlists.") => Some(
                 "`coldtrail tables -a ARCHIVE` shows the watchlists; an ingest takes those of a folder `watchlists`"

@@ -45,7 +45,7 @@ fn taken(archive: &Archive, folder: &Path) -> Error {
     let holder = fs::read_to_string(folder.join(HOLDER));
     let holder = holder.unwrap_or_else(|_| "a process that did not yet say which".into());
     Error::Unusable {
-        path: archive.place().to_path_buf(),
+        path: archive.address().to_path_buf(),
         reason: format!("another run is under way: {holder}"),
     }
 }

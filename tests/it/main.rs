@@ -60,6 +60,7 @@ mod memory;
 mod notices;
 mod notices_sent;
 mod object_storage;
+mod object_storage_archive;
 mod object_storage_inputs;
 mod odd_damage;
 mod odd_json;
