@@ -139,6 +139,11 @@ impl Pinned {
         Ok(Arc::clone(known.insert(Arc::new(read))))
     }
 
+    /// The folder as an object store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// The folder.
     pub(super) fn root(&self) -> &Path {
         &self.root

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -47,6 +48,8 @@ pub struct Remote {
     plan: String,
     /// Parquet files that lie there, and their sizes.
     parts: RwLock<HashMap<String, u64>>,
+    /// Bytes that were brought since somebody looked how large the copy is.
+    brought: AtomicU64,
 }
 
 /// A file of the copy is changed by one process at a time.
@@ -63,13 +66,14 @@ impl Remote {
         let text = text.trim_end_matches('/');
         let name = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(text.as_bytes()));
         let root = storage::settings().cache.join("archives").join(name);
-        fs::create_dir_all(&root).map_err(Error::io("create", &root))?;
+        private_folder(&root).map_err(Error::io("create", &root))?;
         let root = dunce::canonicalize(&root).map_err(Error::io("find", &root))?;
         let archive = Remote {
             place,
             root,
             plan: format!("{STAGING}/{plan}"),
             parts: RwLock::default(),
+            brought: AtomicU64::default(),
         };
         archive.pull()?;
         Ok(archive)
@@ -242,13 +246,45 @@ impl Remote {
         let path = self.root.join(name);
         // Between two looks it may have got its place.
         for from in [self.lies(name).map(|(n, _)| n), Some(name.to_string())] {
-            let Some(from) = from else { continue };
+            let Some(from) = from.filter(|_| disk::is_inside(name)) else {
+                continue;
+            };
             if self.place.bring(&[(from, path.clone())])? == [true] {
-                self.shrink(storage::settings().cache_bytes);
+                self.brought(self.size(name).unwrap_or(0));
                 return Ok(Some(path));
             }
         }
         Ok(None)
+    }
+
+    /// Brings Parquet files, many at once. One that is not there any more is missed by who opens it.
+    ///
+    /// # Errors
+    /// When the store does not answer, or the copy cannot be written.
+    pub(super) fn fetch_all(&self, names: &[String]) -> Result<()> {
+        let mut wanted = Vec::with_capacity(names.len());
+        let mut bytes = 0;
+        for name in names.iter().filter(|name| disk::is_inside(name)) {
+            if let Some((from, size)) = self.lies(name) {
+                bytes += size;
+                wanted.push((from, self.root.join(name)));
+            }
+        }
+        if !wanted.is_empty() {
+            self.place.bring(&wanted)?;
+            self.brought(bytes);
+        }
+        Ok(())
+    }
+
+    /// Looks now and then whether the copy has become too large.
+    fn brought(&self, bytes: u64) {
+        let limit = storage::settings().cache_bytes;
+        let all = self.brought.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if all > limit / 8 {
+            self.brought.store(0, Ordering::Relaxed);
+            self.shrink(limit);
+        }
     }
 
     /// Whether a file is read by ranges; small ones are brought whole.
@@ -470,6 +506,15 @@ impl Remote {
         }
         Ok(was)
     }
+}
+
+/// Makes a folder that others may not read: evidence lies in it.
+fn private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 /// The log of the table that is the last of what a hunt stores.

@@ -82,6 +82,20 @@ impl Store {
         }
     }
 
+    /// Brings files that are small and not here from object storage, many at once.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn bring(&self, names: impl Iterator<Item = String>) -> Result<()> {
+        let Some(remote) = &self.remote else {
+            return Ok(());
+        };
+        let is_wanted = |name: &String| {
+            !remote.is_read_by_range(name) && matches!(self.find_here(name), Ok(None))
+        };
+        remote.fetch_all(&names.filter(is_wanted).collect::<Vec<_>>())
+    }
+
     /// The size of a file of the archive; nothing where it is nowhere.
     ///
     /// # Errors

@@ -207,7 +207,10 @@ impl Stored {
             Some(archive) => {
                 let files = archive.files(table)?;
                 let has_rows = !files.is_empty();
-                (Arc::new(ArchiveTable::new(table, files)), has_rows)
+                (
+                    Arc::new(ArchiveTable::new(table, files, archive.store().clone())),
+                    has_rows,
+                )
             }
             None => {
                 let none: Vec<RecordBatch> = Vec::new();

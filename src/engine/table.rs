@@ -39,6 +39,7 @@ use serde::de::{SeqAccess, Visitor};
 
 use super::values::{Condition, Values, Whole};
 use crate::archive::delta::FileEntry;
+use crate::archive::store::Store;
 use crate::catalog::{TIME, Table};
 use crate::fault::{Error, Result};
 use crate::ingest::input;
@@ -65,6 +66,7 @@ pub struct ArchiveTable {
     /// Other tables have no bounds, whatever times are in them.
     by_day: bool,
     files: Arc<[FileEntry]>,
+    store: Store,
     values: Values,
 }
 
@@ -77,15 +79,23 @@ pub fn store_url() -> PlanResult<ObjectStoreUrl> {
 }
 
 impl ArchiveTable {
-    /// These files of the table.
-    pub fn new(table: &Table, files: Arc<[FileEntry]>) -> Self {
+    /// These files of the table, in the folder of their archive.
+    pub fn new(table: &Table, files: Arc<[FileEntry]>, store: Store) -> Self {
         ArchiveTable {
             schema: table.schema(),
             name: table.name,
             by_day: table.by_day,
             files,
+            store,
             values: Values::default(),
         }
+    }
+
+    /// Brings small files from object storage, many at once, where the archive is there: one by one each would wait for the one before.
+    fn bring<'f>(&self, files: impl Iterator<Item = &'f FileEntry>) -> PlanResult<()> {
+        let names = files.map(|file| format!("{}/{}", self.name, file.path));
+        let brought = self.store.bring(names);
+        brought.map_err(|e| datafusion::error::DataFusionError::External(Box::new(e)))
     }
 
     fn meta(&self, file: &FileEntry) -> PlanResult<object_store::ObjectMeta> {
@@ -124,6 +134,7 @@ impl ArchiveTable {
             return Ok(known);
         }
         let readers = readers(state)?;
+        self.bring(self.files.iter())?;
         let mut all = Whole::default();
         for file in self.files.iter() {
             let part = PartitionedFile::new_from_meta(self.meta(file)?);
@@ -187,6 +198,7 @@ impl TableProvider for ArchiveTable {
         let mut rows = 0;
         let mut group = Vec::new();
         let touched = |f: &&FileEntry| !self.by_day || !f.bounded || window.touches(f.times);
+        self.bring(self.files.iter().filter(touched))?;
         for file in self.files.iter().filter(touched) {
             let mut part = PartitionedFile::new_from_meta(self.meta(file)?);
             if !conditions.is_empty() && file.size >= SMALL_FILE {
