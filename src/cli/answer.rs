@@ -10,6 +10,7 @@ use chrono_tz::Tz;
 use datafusion::dataframe::DataFrame;
 
 use super::layout::{self, Lines};
+use super::offered::offering;
 use super::ui::{self, Ui, count, counted};
 use super::waiting::Waiting;
 use super::zone::zone;
@@ -22,7 +23,7 @@ use crate::fault::{Error, Result};
 pub(super) struct Answer {
     /// table, csv, json, ndjson, markdown, parquet (times are cut to microseconds), or kusto (the answer of the Log Analytics query
     /// API). When not given, what the name of the file says, else a table
-    #[arg(short, long, value_name = "FORMAT", value_parser = shape)]
+    #[arg(short, long, value_name = "FORMAT", value_parser = offering(shape, SHAPES), hide_possible_values = true)]
     format: Option<Shape>,
     /// Write to a file; its extension says the format: .csv, .json, .ndjson, .jsonl, .md, .parquet, .txt
     #[arg(short, long, value_name = "FILE")]
@@ -67,6 +68,11 @@ pub(super) struct Asked<'a> {
     pub notes: &'a [String],
 }
 
+/// What answers are called by, a spelling each.
+pub(super) const SHAPES: [&str; 7] = [
+    "table", "csv", "json", "ndjson", "markdown", "parquet", "kusto",
+];
+
 /// The shape of a name, such as `csv`.
 ///
 /// # Errors
@@ -80,7 +86,7 @@ pub(super) fn shape(text: &str) -> Result<Shape, String> {
         "markdown" | "md" => Shape::Other(Format::Markdown),
         "parquet" => Shape::Other(Format::Parquet),
         "kusto" => Shape::Other(Format::Kusto),
-        _ => return Err("one of table, csv, json, ndjson, markdown, parquet, kusto".into()),
+        _ => return Err(format!("one of {}", SHAPES.join(", "))),
     })
 }
 

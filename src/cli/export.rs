@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::answer::{Shape, format_of, into_file, shape, text_into_file};
 use super::exit::Exit;
 use super::global::{Global, Patience};
+use super::offered::offering;
 use super::ui::{Ui, counted, time_text};
 use super::waiting::Waiting;
 use super::when::Window;
@@ -54,7 +55,7 @@ pub(super) struct Args {
     )]
     output: Option<PathBuf>,
     /// csv, jsonl or parquet. When not given, what the name of the file says; a folder needs it
-    #[arg(short, long, value_name = "FORMAT", value_parser = shape)]
+    #[arg(short, long, value_name = "FORMAT", value_parser = offering(shape, ["csv", "jsonl", "parquet"]), hide_possible_values = true)]
     format: Option<Shape>,
     /// Only this table. May be given several times for a folder; all tables of events that have rows when not given
     #[arg(long = "table", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]

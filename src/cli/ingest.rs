@@ -5,6 +5,7 @@ use std::time::Instant;
 use chrono_tz::Tz;
 
 use super::exit::Exit;
+use super::offered::offering;
 use super::ui::{Ui, answer, answer_if_read, bytes_text, count, counted, time_text};
 use super::when::now;
 use super::zone::zone;
@@ -57,7 +58,7 @@ pub(super) struct Args {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Reading {
     /// Order of day and month in dates such as 3/4/2026, for files that do not tell: mdy or dmy
-    #[arg(long, value_name = "ORDER", value_parser = order)]
+    #[arg(long, value_name = "ORDER", value_parser = offering(order, ["mdy", "dmy"]), hide_possible_values = true)]
     pub(super) date_order: Option<DateOrder>,
     /// Zone of columns that say `[Local Time]`: a name such as Europe/Berlin, UTC, or `local`
     #[arg(long, value_name = "ZONE", value_parser = zone)]
