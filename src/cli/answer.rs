@@ -111,6 +111,14 @@ const PACKED: [&str; 13] = [
 /// # Errors
 /// When the extension says another format than the one that was given, or one that is not written.
 pub(super) fn format_of(path: &Path, given: Option<Shape>) -> Result<Shape> {
+    format_among(path, given, &EXTENSIONS.map(|(extension, _)| extension))
+}
+
+/// The same of what is written with fewer extensions, which an error names.
+///
+/// # Errors
+/// As [`format_of`].
+pub(super) fn format_among(path: &Path, given: Option<Shape>, written: &[&str]) -> Result<Shape> {
     let Some(extension) = path.extension() else {
         return Ok(given.unwrap_or(Shape::Table));
     };
@@ -136,7 +144,7 @@ pub(super) fn format_of(path: &Path, given: Option<Shape>) -> Result<Shape> {
             name(given)
         ))),
         (None, None) => {
-            let known: Vec<String> = EXTENSIONS.iter().map(|(e, _)| format!(".{e}")).collect();
+            let known: Vec<String> = written.iter().map(|e| format!(".{e}")).collect();
             Err(Error::Usage(format!(
                 "-o {}: no format has the extension `.{extension}`; it is one of {}, or -f says the format",
                 path.display(),

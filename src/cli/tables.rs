@@ -142,7 +142,8 @@ fn cells_of(name: &str, mut cells: Vec<String>) -> Vec<String> {
     cells
 }
 
-fn quoted(name: &str) -> String {
+/// A name as SQL has it in quotes.
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::statement::{self, Spoken};
 use crate::catalog::catalog;
+use crate::cli::tables::quoted;
 use crate::engine::Session;
 use crate::engine::output::visible;
 use crate::fault::Result;
@@ -71,7 +72,7 @@ impl Known {
             None => {
                 let planned = self
                     .session()
-                    .plan(&format!("SELECT * FROM {}", quoted(table)));
+                    .plan(&format!("SELECT * FROM {}", in_sql(table)));
                 planned.map_or_else(
                     |_| Vec::new(),
                     |frame| {
@@ -98,8 +99,8 @@ impl Known {
     fn sampled(&self, table: &str, column: &str) -> Result<Vec<String>> {
         let sql = format!(
             "SELECT {} AS it FROM {} LIMIT {SAMPLE}",
-            quoted(column),
-            quoted(table)
+            in_sql(column),
+            in_sql(table)
         );
         let (_, batches) = self.session().collect(&sql)?;
         let mut paths = BTreeSet::new();
@@ -129,11 +130,11 @@ fn gather(value: &Value, before: &str, paths: &mut BTreeSet<String>) {
     }
 }
 
-fn quoted(name: &str) -> String {
-    let each = |part: &str| format!("\"{}\"", part.replace('"', "\"\""));
+/// A table, watchlist or column as SQL has it.
+fn in_sql(name: &str) -> String {
     match name.strip_prefix("watchlists.") {
-        Some(list) => format!("watchlists.{}", each(list)),
-        None => each(name),
+        Some(list) => format!("watchlists.{}", quoted(list)),
+        None => quoted(name),
     }
 }
 
