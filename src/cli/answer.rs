@@ -165,7 +165,8 @@ fn agree(given: Shape, said: Shape) -> bool {
     }
 }
 
-fn name(shape: Shape) -> &'static str {
+/// What a shape is called in messages.
+pub(super) fn name(shape: Shape) -> &'static str {
     match shape {
         Shape::Table => "a table of text",
         Shape::Other(Format::Csv) => "CSV",

@@ -16,6 +16,7 @@ mod bar;
 mod cell;
 mod completions;
 mod cost;
+mod drawn;
 mod examples;
 mod exit;
 mod export;
