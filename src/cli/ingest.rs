@@ -31,6 +31,9 @@ use crate::progress::Progress;
 /// read before changes nothing. CSV files in a folder called `watchlists`, the same as JSON, and lists of sensitivity labels that stand
 /// beside the exports (CSV or JSON) become watchlists of the archive; one that has changed replaces the archive's, whose hash stays in `Ingests`.
 ///
+/// Files are counted as `gaps` and `analyze` count them: each file that was read, whatever came of it, an archive and each of its members; watchlists are
+/// not among them, nor is what was passed over unread.
+///
 /// Limits: a record of 64 MiB; JSON nested 128 deep; a packed file that unpacks to 200 times its size or 1 TiB; three archives inside
 /// each other; 128 MiB of memory to unpack zstd, 256 MiB for xz.
 #[derive(Debug, clap::Args)]
@@ -195,7 +198,7 @@ pub(super) fn read(
     let summary = summary?;
     ui.counts(&[
         ("files", summary.entries.len() as u64),
-        ("files_read_before", summary.known.len() as u64),
+        ("files_read_before", summary.read_before()),
         ("records", summary.sum(|e| e.records)),
         ("events", summary.tables().values().sum()),
         ("duplicates", summary.sum(|e| e.duplicates)),
@@ -447,9 +450,9 @@ fn describe(summary: &Summary, seconds: f64, verbose: bool) -> String {
 
 /// What was read, and what became of it.
 fn about_records(summary: &Summary) -> Vec<(&'static str, String)> {
-    let known = match summary.known.len() {
+    let known = match summary.read_before() {
         0 => String::new(),
-        n => format!(", and {} read before", counted(n as u64, "file")),
+        n => format!(", and {} read before", counted(n, "file")),
     };
     let files = count(summary.entries.len() as u64);
     let bytes = bytes_text(summary.sum(|e| e.bytes));
