@@ -16,7 +16,7 @@ use crate::fault::{Error, Result, did_you_mean};
 
 /// Show what is in an archive
 ///
-/// Rows, files, bytes and time span of every stored table; the views (LabelEvents, and CloudAppEvents, OfficeActivity and
+/// Rows, files in the archive, bytes and time span of every stored table; the views (LabelEvents, and CloudAppEvents, OfficeActivity and
 /// UnifiedAuditLog over every source) with their rows; tables whose rows are kept in OtherRecords, such as custom ones; the watchlists.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
