@@ -200,6 +200,15 @@ impl Ledger {
         self.entries.get(at)
     }
 
+    /// How many files an archive's entry has inside: the members that were read with it, those of archives in it among them.
+    pub fn members_of(&self, entry: &Entry) -> u64 {
+        let inside = format!("{}/", entry.file);
+        let at = self.entries.partition_point(|e| e.id < entry.id);
+        // They are told before the archive that they lie in.
+        let members = self.entries[..at].iter().rev();
+        members.take_while(|e| e.file.starts_with(&inside)).count() as u64
+    }
+
     /// The ingest of the file at this path, if neither its size nor its time have changed since.
     pub fn ingest_since(&self, path_key: &str, bytes: u64, modified: i64) -> Option<i64> {
         self.entry_of_path(path_key)

@@ -21,7 +21,8 @@ use crate::report::html::html;
 
 /// Ingest, hunt and report in one go
 ///
-/// Leaves in the output folder: archive (ask it with `coldtrail sql`), findings.json, findings.csv and report.html.
+/// Leaves in the output folder: archive (ask it with `coldtrail sql`), findings.json, findings.csv and report.html. Files are counted as `ingest` counts
+/// them: each that was read, an archive and each of its members, and no watchlists.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Files, folders, patterns such as 'exports/**/*.csv', or - for standard input

@@ -10,6 +10,7 @@ use chrono_tz::Tz;
 use datafusion::dataframe::DataFrame;
 
 use super::layout::{self, Lines};
+use super::offered::offering;
 use super::ui::{self, Ui, count, counted};
 use super::waiting::Waiting;
 use super::zone::zone;
@@ -22,7 +23,7 @@ use crate::fault::{Error, Result};
 pub(super) struct Answer {
     /// table, csv, json, ndjson, markdown, parquet (times are cut to microseconds), or kusto (the answer of the Log Analytics query
     /// API). When not given, what the name of the file says, else a table
-    #[arg(short, long, value_name = "FORMAT", value_parser = shape)]
+    #[arg(short, long, value_name = "FORMAT", value_parser = offering(shape, SHAPES), hide_possible_values = true)]
     format: Option<Shape>,
     /// Write to a file; its extension says the format: .csv, .json, .ndjson, .jsonl, .md, .parquet, .txt
     #[arg(short, long, value_name = "FILE")]
@@ -67,6 +68,11 @@ pub(super) struct Asked<'a> {
     pub notes: &'a [String],
 }
 
+/// What answers are called by, a spelling each.
+pub(super) const SHAPES: [&str; 7] = [
+    "table", "csv", "json", "ndjson", "markdown", "parquet", "kusto",
+];
+
 /// The shape of a name, such as `csv`.
 ///
 /// # Errors
@@ -80,7 +86,7 @@ pub(super) fn shape(text: &str) -> Result<Shape, String> {
         "markdown" | "md" => Shape::Other(Format::Markdown),
         "parquet" => Shape::Other(Format::Parquet),
         "kusto" => Shape::Other(Format::Kusto),
-        _ => return Err("one of table, csv, json, ndjson, markdown, parquet, kusto".into()),
+        _ => return Err(format!("one of {}", SHAPES.join(", "))),
     })
 }
 
@@ -105,6 +111,14 @@ const PACKED: [&str; 13] = [
 /// # Errors
 /// When the extension says another format than the one that was given, or one that is not written.
 pub(super) fn format_of(path: &Path, given: Option<Shape>) -> Result<Shape> {
+    format_among(path, given, &EXTENSIONS.map(|(extension, _)| extension))
+}
+
+/// The same of what is written with fewer extensions, which an error names.
+///
+/// # Errors
+/// As [`format_of`].
+pub(super) fn format_among(path: &Path, given: Option<Shape>, written: &[&str]) -> Result<Shape> {
     let Some(extension) = path.extension() else {
         return Ok(given.unwrap_or(Shape::Table));
     };
@@ -130,7 +144,7 @@ pub(super) fn format_of(path: &Path, given: Option<Shape>) -> Result<Shape> {
             name(given)
         ))),
         (None, None) => {
-            let known: Vec<String> = EXTENSIONS.iter().map(|(e, _)| format!(".{e}")).collect();
+            let known: Vec<String> = written.iter().map(|e| format!(".{e}")).collect();
             Err(Error::Usage(format!(
                 "-o {}: no format has the extension `.{extension}`; it is one of {}, or -f says the format",
                 path.display(),
@@ -151,7 +165,8 @@ fn agree(given: Shape, said: Shape) -> bool {
     }
 }
 
-fn name(shape: Shape) -> &'static str {
+/// What a shape is called in messages.
+pub(super) fn name(shape: Shape) -> &'static str {
     match shape {
         Shape::Table => "a table of text",
         Shape::Other(Format::Csv) => "CSV",

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::drawn;
 use super::voice::{Fields, Level, Voice, seconds};
 use crate::engine::output::visible;
 use crate::progress::Progress;
@@ -152,6 +153,7 @@ impl Shown {
         if self.drawn {
             if self.bar.is_hidden() && self.begun.elapsed() > PATIENCE {
                 self.bar.set_draw_target(ProgressDrawTarget::stderr());
+                drawn::begin(&self.bar);
             }
             self.bar.tick();
             return;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
-use clap_mangen::roff::{Roff, roman};
+use clap_mangen::roff::{Roff, bold, roman};
 
 use super::answer::into_file;
 use super::examples::{self, Example};
@@ -12,6 +12,8 @@ use super::exit::{self, Exit};
 use super::raised::refuse_existing;
 use super::ui::{Ui, answer, counted};
 use crate::fault::{Error, Result};
+
+mod script;
 
 /// Write completions for a shell, or man pages
 ///
@@ -48,16 +50,13 @@ pub(super) fn run(args: &Args, table: &Command, ui: &Ui) -> Result<Exit> {
         ui.say(&format!("{many} in {}", folder.display()));
         return Ok(Exit::Done);
     }
-    let mut script = Vec::new();
-    if let Some(shell) = shell(&args.of) {
-        clap_complete::generate(shell, &mut table.clone(), "coldtrail", &mut script);
-    }
+    let script = shell(&args.of).map_or_else(String::new, |shell| script::of(shell, table));
     match &args.output {
         Some(path) => {
             refuse_existing(path, args.clobber)?;
-            bytes_into_file(path, &script)?;
+            bytes_into_file(path, script.as_bytes())?;
         }
-        None => answer(&String::from_utf8_lossy(&script))?,
+        None => answer(&script)?,
     }
     Ok(Exit::Done)
 }
@@ -103,12 +102,18 @@ fn gather(command: &Command, named: &str, pages: &mut Vec<(String, Vec<u8>)>) ->
     Ok(())
 }
 
-/// The page of a command that is called so below coldtrail.
+/// The page of a command that is called so below coldtrail. Options of every command stand in coldtrail's own page alone.
 fn page(command: &Command, named: &str) -> Result<(String, Vec<u8>)> {
     let version = concat!("coldtrail ", env!("CARGO_PKG_VERSION"));
-    let man = Man::new(command.clone())
-        .source(version)
-        .manual("coldtrail");
+    let is_below = !named.is_empty();
+    let shown = command.clone().mut_args(|arg| {
+        let is_elsewhere = is_below && arg.is_global_set();
+        match is_elsewhere {
+            true => arg.hide(true),
+            false => arg,
+        }
+    });
+    let man = Man::new(shown).source(version).manual("coldtrail");
     let name = man.get_filename();
     let mut text = Vec::new();
     render(&man, command, named, &mut text).map_err(Error::io("make", &name))?;
@@ -121,10 +126,31 @@ fn render(man: &Man, command: &Command, named: &str, out: &mut Vec<u8>) -> io::R
     man.render_synopsis_section(out)?;
     man.render_description_section(out)?;
     man.render_options_section(out)?;
+    if !named.is_empty() {
+        elsewhere().to_writer(out)?;
+    }
     if command.has_subcommands() {
         man.render_subcommands_section(out)?;
     }
     ending(examples::of(named)).to_writer(out)
+}
+
+/// Where the options of every command stand.
+fn elsewhere() -> Roff {
+    let mut page = Roff::new();
+    page.control("SH", ["GLOBAL OPTIONS"]);
+    page.text([
+        roman("And the options of "),
+        bold("coldtrail"),
+        roman("(1), such as "),
+        bold("--quiet"),
+        roman(", "),
+        bold("--threads"),
+        roman(" and "),
+        bold("--memory-limit"),
+        roman("."),
+    ]);
+    page
 }
 
 /// Examples and exit codes.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::answer::text_into_file;
 use super::exit::Exit;
 use super::global::Global;
+use super::offered::of_rules;
 use super::ui::{Ui, answer, bytes_text, count, counted, table};
 use super::waiting::Waiting;
 use super::when::Window;
@@ -48,7 +49,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with_all = ["archive", "prices"])]
     example_prices: bool,
     /// Rules: files, folders or ids of built-in rules, `builtin:NAME` for a built-in pack; the built-in packs when not given. May be given several times
-    #[arg(short, long, value_name = "RULES")]
+    #[arg(short, long, value_name = "RULES", value_parser = of_rules(), hide_possible_values = true)]
     rules: Vec<PathBuf>,
     /// Operations to show, the heaviest first; csv and json have all
     #[arg(long, value_name = "N", default_value_t = TOP)]

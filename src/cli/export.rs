@@ -7,25 +7,32 @@ use rand::random;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::answer::{Shape, format_of, into_file, shape, text_into_file};
+use super::answer::{Shape, format_among, into_file, shape, text_into_file};
 use super::exit::Exit;
 use super::global::{Global, Patience};
+use super::offered::offering;
+use super::tables::quoted;
 use super::ui::{Ui, counted, time_text};
 use super::waiting::Waiting;
 use super::when::Window;
 use crate::archive::Archive;
-use crate::catalog::{EXTRA, INGEST_ID, Origin, RECORD, TIME, Table, catalog};
-use crate::engine::output::{self, Format, Writer, csv};
+use crate::catalog::{EXTRA, INGEST_ID, Origin, RECORD, TIME, Table};
+use crate::engine::output::{self, Format, Writer, csv, visible};
 use crate::engine::{Session, Source};
 use crate::fault::{Error, Result};
 use crate::ingest::own::GENERATOR;
 use crate::share::{Dictionary, Pseudonyms, Rows, usable};
 use crate::timeline::Subject;
 
+mod chosen;
+
+use chosen::{Kept, LISTS, all, chosen};
+
 /// Write events to files that can be handed on
 ///
 /// A file has the rows of one table as they are stored: the columns of the export, the raw record among them, and ExtraColumns. `coldtrail ingest`
-/// reads it again. FILE.manifest.json beside it says what it holds: table, rows, times, users, SHA-256, and what was replaced where.
+/// reads it again. A watchlist goes whole; in a folder it lies in one called `watchlists`. FILE.manifest.json beside it says what it holds: table,
+/// rows, times, users, SHA-256, and what was replaced where.
 ///
 /// With --pseudonymise everything that may name somebody becomes a token of the key, in columns and inside of JSON: first all tables of the
 /// archive are read for who and where is named, which takes memory for each different name, then every text is walked. The same key gives the
@@ -39,7 +46,7 @@ use crate::timeline::Subject;
 /// What is not promised: that nobody can tell who it was. Times stay, and so does what was done in which order: behaviour identifies. Coordinates
 /// of places are numbers and stay, and so do numbers of up to four digits in texts. Names in labels, applications, operations, results and keys of
 /// JSON stay where nothing else of the archive has them. Look through a file before you hand it on. Rules that look for words in free text find
-/// less in it.
+/// less in it. A watchlist is refused: nobody knows which of its columns name people.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The archive
@@ -54,9 +61,10 @@ pub(super) struct Args {
     )]
     output: Option<PathBuf>,
     /// csv, jsonl or parquet. When not given, what the name of the file says; a folder needs it
-    #[arg(short, long, value_name = "FORMAT", value_parser = shape)]
+    #[arg(short, long, value_name = "FORMAT", value_parser = offering(shape, ["csv", "jsonl", "parquet"]), hide_possible_values = true)]
     format: Option<Shape>,
-    /// Only this table. May be given several times for a folder; all tables of events that have rows when not given
+    /// Only this table, or a watchlist: watchlists.NAME, such as watchlists.Labels, the names and ranks of labels. May be given several times for a
+    /// folder; all tables of events that have rows when not given
     #[arg(long = "table", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     tables: Vec<String>,
     /// Only events that a user did, or that were done to him or in his mailbox, as `timeline --user` finds them; `*` is any text, case does not
@@ -84,9 +92,9 @@ pub(super) struct Args {
     window: Window,
 }
 
-/// A table and the file that it goes to.
+/// Something to export and the file that it goes to.
 struct Part {
-    table: &'static Table,
+    kept: Kept,
     query: String,
     path: PathBuf,
 }
@@ -127,8 +135,9 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         )?),
         None => None,
     };
-    if is_folder {
-        std::fs::create_dir_all(output).map_err(Error::io("create", output))?;
+    let folders = parts.iter().filter_map(|part| part.path.parent());
+    for folder in folders.filter(|_| is_folder) {
+        std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     }
     let mut rows = 0;
     for part in &parts {
@@ -137,7 +146,15 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     if let (Some(names), Some(path)) = (&names, &args.mapping) {
         list(names, path)?;
     }
+    let missed = match rows {
+        0 => args.users.clone(),
+        _ if args.users.len() < 2 => Vec::new(),
+        _ => unseen(args, &session, &parts)?,
+    };
     drop(waiting);
+    if !missed.is_empty() {
+        ui.say(&no_rows_of(&missed, &args.window));
+    }
     let files = match parts.as_slice() {
         [part] => format!("`{}`", part.path.display()),
         parts => format!(
@@ -152,6 +169,9 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     ));
     Ok(Exit::Done)
 }
+
+/// Extensions of exports.
+const WRITTEN: [&str; 4] = ["csv", "jsonl", "ndjson", "parquet"];
 
 /// Whether a name is that of a folder.
 fn is_folder(path: &Path) -> bool {
@@ -211,7 +231,7 @@ fn format(path: &Path, given: Option<Shape>, is_folder: bool) -> Result<Format> 
         )));
     }
     let shape = match (is_folder, given) {
-        (false, given) => format_of(path, given)?,
+        (false, given) => format_among(path, given, &WRITTEN)?,
         (true, Some(given)) => given,
         (true, None) => {
             return Err(Error::Usage(format!(
@@ -229,6 +249,61 @@ fn format(path: &Path, given: Option<Shape>, is_folder: bool) -> Result<Format> 
     }
 }
 
+/// Users of several who have no row in any of these parts.
+fn unseen(args: &Args, session: &Session, parts: &[Part]) -> Result<Vec<String>> {
+    let mut missed = Vec::new();
+    for user in &args.users {
+        let subject = of_users(std::slice::from_ref(user));
+        let mut is_seen = false;
+        for part in parts {
+            let Kept::Table(table) = &part.kept else {
+                continue;
+            };
+            let Some(condition) = subject.condition(table) else {
+                continue;
+            };
+            let sql = format!(
+                "SELECT 1 FROM stored.\"{}\" AS e WHERE {condition} LIMIT 1",
+                table.name
+            );
+            session.begin();
+            let (_, batches) = session.collect(&sql)?;
+            session.end();
+            is_seen = batches.iter().any(|batch| batch.num_rows() > 0);
+            if is_seen {
+                break;
+            }
+        }
+        if !is_seen {
+            missed.push(user.clone());
+        }
+    }
+    Ok(missed)
+}
+
+/// That no row is of these users.
+fn no_rows_of(users: &[String], window: &Window) -> String {
+    let users: Vec<String> = users
+        .iter()
+        .map(|user| format!("`{}`", visible(user)))
+        .collect();
+    let when = match window.from().or(window.to()) {
+        Some(_) => " in the time asked for",
+        None => "",
+    };
+    format!(
+        "no row is of {}{when}; --user takes a whole name, such as anna@contoso.com, or a part of it as 'anna@*'",
+        users.join(" or ")
+    )
+}
+
+fn of_users(users: &[String]) -> Subject {
+    Subject {
+        users: users.to_vec(),
+        ..Subject::default()
+    }
+}
+
 /// The tables that are asked for, each with its query and its file.
 fn parts(
     args: &Args,
@@ -236,13 +311,27 @@ fn parts(
     (output, is_folder, format): (&Path, bool, Format),
     ui: &Ui,
 ) -> Result<Vec<Part>> {
-    let tables = tables(&args.tables, session)?;
-    if !is_folder && tables.len() > 1 {
-        let names: Vec<&str> = tables.iter().map(|table| table.name).collect();
+    let chosen = chosen(&args.tables, session)?;
+    if let (Some(key), Some(Kept::List(list))) = (
+        &args.pseudonymise,
+        chosen.iter().find(|kept| matches!(kept, Kept::List(_))),
+    ) {
         return Err(Error::Usage(format!(
-            "-o {}: a file has one table, and these have events: {}; choose one with --table, or name a folder: -o {}/ -f csv",
+            "--pseudonymise {}: `{LISTS}.{}` is a list of somebody's own, and nobody knows which of its columns, or its name, name people; leave it out, or export it without a key",
+            key.display(),
+            visible(list)
+        )));
+    }
+    if !is_folder && chosen.len() > 1 {
+        let names: Vec<String> = chosen.iter().map(Kept::name).collect();
+        return Err(Error::Usage(format!(
+            "-o {}: a file has one table, and these have {}: {}; choose one with --table, or name a folder: -o {}/ -f csv",
             output.display(),
-            names.join(", "),
+            match args.tables.is_empty() {
+                true => "events",
+                false => "rows",
+            },
+            visible(&names.join(", ")),
             output.with_extension("").display()
         )));
     }
@@ -251,27 +340,30 @@ fn parts(
         Format::Parquet => "parquet",
         _ => "jsonl",
     };
-    let subject = Subject {
-        users: args.users.clone(),
-        ..Subject::default()
-    };
+    let subject = of_users(&args.users);
     let mut parts = Vec::new();
-    for table in tables {
-        let Some(condition) = subject.condition(table) else {
+    for kept in chosen {
+        let query = match &kept {
+            Kept::Table(table) => subject
+                .condition(table)
+                .map(|condition| query(table, &condition, args.lineage)),
+            Kept::List(list) => args
+                .users
+                .is_empty()
+                .then(|| format!("SELECT * FROM {LISTS}.{}", quoted(list))),
+        };
+        let Some(query) = query else {
             ui.warn(&format!(
                 "--user: `{}` has no column that names a user; it is left out",
-                table.name
+                kept.name()
             ));
             continue;
         };
-        parts.push(Part {
-            table,
-            query: query(table, &condition, args.lineage),
-            path: match is_folder {
-                true => output.join(format!("{}.{extension}", table.name)),
-                false => output.to_path_buf(),
-            },
-        });
+        let path = match is_folder {
+            true => kept.path(output, extension),
+            false => output.to_path_buf(),
+        };
+        parts.push(Part { kept, query, path });
     }
     match parts.is_empty() {
         true => Err(Error::Usage(
@@ -280,40 +372,6 @@ fn parts(
         )),
         false => Ok(parts),
     }
-}
-
-/// Tables of events that have rows: those of these names, or all.
-fn tables(names: &[String], session: &Session) -> Result<Vec<&'static Table>> {
-    let present = all(session);
-    if names.is_empty() {
-        return Ok(present);
-    }
-    let mut chosen: Vec<&'static Table> = Vec::new();
-    for name in names {
-        let found = present
-            .iter()
-            .copied()
-            .find(|table| table.name.eq_ignore_ascii_case(name));
-        let Some(table) = found else {
-            return Err(Error::NoTable {
-                name: name.clone(),
-                known: present.iter().map(|table| table.name.to_string()).collect(),
-            });
-        };
-        if !chosen.iter().any(|other| other.name == table.name) {
-            chosen.push(table);
-        }
-    }
-    Ok(chosen)
-}
-
-/// All tables of events that have rows. What hunts concluded is no evidence.
-fn all(session: &Session) -> Vec<&'static Table> {
-    let tables = catalog().tables();
-    tables
-        .filter(|table| table.by_day && !table.derived && !table.concluded)
-        .filter(|table| session.has(table.name))
-        .collect()
 }
 
 /// Columns that were in the export, and what was beside them: all else is worked out again when the file is read.
@@ -386,13 +444,16 @@ fn write(
         true => json!(args.users.len()),
         false => json!(args.users),
     };
+    // A list has no times.
+    let is_timed = matches!(part.kept, Kept::Table(_));
+    let time = |time: Option<i64>| time.filter(|_| is_timed).map(time_text);
     let said = json!({
         // First: ingest passes over what says so.
         "generator": GENERATOR,
-        "table": part.table.name,
+        "table": part.kept.name(),
         "rows": rows,
-        "from": args.window.from().map(time_text),
-        "to": args.window.to().map(time_text),
+        "from": time(args.window.from()),
+        "to": time(args.window.to()),
         "users": users,
         "sha256": sha256(&part.path)?,
         "pseudonymised": is_hidden,

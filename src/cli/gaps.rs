@@ -17,7 +17,8 @@ use crate::proof::gaps::{self, Finding, Kind, Report, Scope};
 /// Holes in time, hours far below the usual, exports that end at a cap or break off, workloads that are not there, events outside
 /// the range that a file's name states, times in doubt, events without a time. What is usual is told from the archive itself: the same hours of other weeks, with
 /// less than three weeks those of other days; eight weeks and more without an event are a hole in any case, but in tables where that is usual. --from and
-/// --to choose among the findings; all events count for what is usual.
+/// --to choose among the findings; all events count for what is usual. Files are counted as `ingest` counts them: each that was read, an archive and each
+/// of its members, and no watchlists.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The archive

@@ -9,6 +9,7 @@ use super::answer::Shape;
 use super::exit::Exit;
 use super::global::{Global, Patience, patience};
 use super::layout;
+use super::offered::{of_rules, offering};
 use super::raised::Place;
 use super::remarks::{is_guid, named, outside, tell_slow, unmapped};
 use super::replay;
@@ -50,7 +51,7 @@ pub(super) struct Args {
     #[command(flatten)]
     keep: Keep,
     /// table, json, ndjson, csv or markdown. When not given, what the name of the file says, else a table
-    #[arg(short, long, value_name = "FORMAT", value_parser = shape)]
+    #[arg(short, long, value_name = "FORMAT", value_parser = offering(shape, ["table", "json", "ndjson", "csv", "markdown"]), hide_possible_values = true)]
     format: Option<Shape>,
     /// Write the findings to a file; its extension says the format: .json, .ndjson, .jsonl, .csv, .md, .txt
     #[arg(short, long, value_name = "FILE")]
@@ -97,15 +98,15 @@ impl Args {
 #[derive(Debug, clap::Args)]
 pub(super) struct Hunting {
     /// Rules: files, folders or ids of built-in rules; `builtin` is the built-in packs, `builtin:NAME` one of them. May be given several times
-    #[arg(short, long, value_name = "RULES")]
+    #[arg(short, long, value_name = "RULES", value_parser = of_rules(), hide_possible_values = true)]
     pub(super) rules: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) set: Settings,
     /// Only what is of at least this severity: informational, low, medium, high. Rules that can only give less do not run
-    #[arg(short, long, value_name = "LEVEL", default_value = "informational", value_parser = severity)]
+    #[arg(short, long, value_name = "LEVEL", default_value = "informational", value_parser = offering(severity, LEVELS), hide_possible_values = true)]
     pub(super) min_level: Severity,
     /// End with exit code 1 when something of at least this severity is found
-    #[arg(long, value_name = "LEVEL", value_parser = severity)]
+    #[arg(long, value_name = "LEVEL", value_parser = offering(severity, LEVELS), hide_possible_values = true)]
     pub(super) fail_on: Option<Severity>,
     /// Rules that only lack a watchlist, a saved function or a table are named and do not count for the exit code
     #[arg(long)]
@@ -492,6 +493,9 @@ fn subject(finding: &Finding) -> String {
     parts.join(" · ")
 }
 
+/// Severities, as they are typed.
+const LEVELS: [&str; 4] = ["informational", "low", "medium", "high"];
+
 pub(super) fn severity(text: &str) -> std::result::Result<Severity, String> {
     Severity::ALL
         .into_iter()
@@ -499,5 +503,5 @@ pub(super) fn severity(text: &str) -> std::result::Result<Severity, String> {
             s.name().eq_ignore_ascii_case(text)
                 || (s.name() == "Informational" && text.eq_ignore_ascii_case("info"))
         })
-        .ok_or_else(|| "one of informational, low, medium, high".into())
+        .ok_or_else(|| format!("one of {}", LEVELS.join(", ")))
 }

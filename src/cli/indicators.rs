@@ -6,6 +6,7 @@ use super::answer::text_into_file;
 use super::exit::Exit;
 use super::global::Global;
 use super::hunt::{self, Hunting};
+use super::offered::offering;
 use super::raised::refuse_existing;
 use super::ui::{Ui, answer, bytes_text, columns, counted, time_text};
 use super::waiting::Waiting;
@@ -41,7 +42,7 @@ pub(super) struct Args {
     archive: PathBuf,
     /// stix (a bundle of STIX 2.1), stix-list (its objects alone, as Sentinel imports a file), csv (as Sentinel imports it) or tiindicator (Microsoft
     /// Graph's retired form). When not given, csv where the name of the file says so, else stix
-    #[arg(short, long, value_name = "FORMAT", value_parser = form)]
+    #[arg(short, long, value_name = "FORMAT", value_parser = offering(form, ["stix", "stix-list", "csv", "tiindicator"]), hide_possible_values = true)]
     pub(super) format: Option<Form>,
     /// Of what the rules find. So it is when neither this nor --from-denials is given
     #[arg(long, conflicts_with = "from_denials")]
@@ -72,7 +73,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = when::duration)]
     pub(super) valid_for: i64,
     /// How far they may be passed on: white, green, amber, red
-    #[arg(long, value_name = "LEVEL", default_value = "green", value_parser = tlp)]
+    #[arg(long, value_name = "LEVEL", default_value = "green", value_parser = offering(tlp, Tlp::ALL.map(Tlp::name)), hide_possible_values = true)]
     pub(super) tlp: Tlp,
     #[command(flatten)]
     hunting: Hunting,

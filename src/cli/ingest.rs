@@ -5,6 +5,7 @@ use std::time::Instant;
 use chrono_tz::Tz;
 
 use super::exit::Exit;
+use super::offered::offering;
 use super::ui::{Ui, answer, answer_if_read, bytes_text, count, counted, time_text};
 use super::when::now;
 use super::zone::zone;
@@ -29,6 +30,9 @@ use crate::progress::Progress;
 /// sheets of Excel workbooks (.xlsx). A file's name counts only where the columns are those of several tables, and that is said. A file that was
 /// read before changes nothing. CSV files in a folder called `watchlists`, the same as JSON, and lists of sensitivity labels that stand
 /// beside the exports (CSV or JSON) become watchlists of the archive; one that has changed replaces the archive's, whose hash stays in `Ingests`.
+///
+/// Files are counted as `gaps` and `analyze` count them: each file that was read, whatever came of it, an archive and each of its members; watchlists are
+/// not among them, nor is what was passed over unread.
 ///
 /// Limits: a record of 64 MiB; JSON nested 128 deep; a packed file that unpacks to 200 times its size or 1 TiB; three archives inside
 /// each other; 128 MiB of memory to unpack zstd, 256 MiB for xz.
@@ -57,7 +61,7 @@ pub(super) struct Args {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Reading {
     /// Order of day and month in dates such as 3/4/2026, for files that do not tell: mdy or dmy
-    #[arg(long, value_name = "ORDER", value_parser = order)]
+    #[arg(long, value_name = "ORDER", value_parser = offering(order, ["mdy", "dmy"]), hide_possible_values = true)]
     pub(super) date_order: Option<DateOrder>,
     /// Zone of columns that say `[Local Time]`: a name such as Europe/Berlin, UTC, or `local`
     #[arg(long, value_name = "ZONE", value_parser = zone)]
@@ -194,7 +198,7 @@ pub(super) fn read(
     let summary = summary?;
     ui.counts(&[
         ("files", summary.entries.len() as u64),
-        ("files_read_before", summary.known.len() as u64),
+        ("files_read_before", summary.read_before()),
         ("records", summary.sum(|e| e.records)),
         ("events", summary.tables().values().sum()),
         ("duplicates", summary.sum(|e| e.duplicates)),
@@ -446,9 +450,9 @@ fn describe(summary: &Summary, seconds: f64, verbose: bool) -> String {
 
 /// What was read, and what became of it.
 fn about_records(summary: &Summary) -> Vec<(&'static str, String)> {
-    let known = match summary.known.len() {
+    let known = match summary.read_before() {
         0 => String::new(),
-        n => format!(", and {} read before", counted(n as u64, "file")),
+        n => format!(", and {} read before", counted(n, "file")),
     };
     let files = count(summary.entries.len() as u64);
     let bytes = bytes_text(summary.sum(|e| e.bytes));

@@ -16,6 +16,7 @@ mod bar;
 mod cell;
 mod completions;
 mod cost;
+mod drawn;
 mod examples;
 mod exit;
 mod export;
@@ -30,6 +31,7 @@ mod labels;
 mod layout;
 mod machine;
 mod notify;
+mod offered;
 mod outcome;
 mod pipe;
 mod raised;
@@ -289,6 +291,36 @@ mod tests {
                 assert!(example.line.contains(begins.trim_end()), "{}", example.line);
             }
         }
+    }
+
+    /// Parses a value with the parser of each argument that offers it.
+    fn refused_offers(command: &clap::Command) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for arg in command.get_arguments() {
+            let alone = clap::Arg::new("it")
+                .long("it")
+                .num_args(1)
+                .value_parser(arg.get_value_parser().clone());
+            let alone = clap::Command::new("x").arg(alone);
+            for value in arg.get_possible_values() {
+                let typed = ["x", "--it", value.get_name()];
+                if alone.clone().try_get_matches_from(typed).is_err() {
+                    wrong.push(format!("{} {}", arg.get_id(), value.get_name()));
+                }
+            }
+        }
+        wrong.extend(command.get_subcommands().flat_map(refused_offers));
+        wrong
+    }
+
+    #[test]
+    fn what_completions_offer_is_taken() {
+        let mut table = table();
+        table.build();
+        assert_eq!(refused_offers(&table), Vec::<String>::new());
+        let run = table.find_subcommand("run").expect("a command");
+        let only = run.get_arguments().find(|arg| arg.get_id() == "only");
+        assert_eq!(only.map(|arg| arg.get_possible_values().len()), Some(7));
     }
 
     #[test]

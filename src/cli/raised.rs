@@ -5,7 +5,7 @@ use std::path::Path;
 use chrono_tz::Tz;
 use serde_json::Value;
 
-use super::answer::{Shape, format_of, text_into_file};
+use super::answer::{Shape, format_among, text_into_file};
 use super::layout;
 use super::remarks::is_guid;
 use super::ui::{self, answer, count, time_text};
@@ -28,6 +28,9 @@ pub(super) struct Place<'a> {
     zone: Option<Tz>,
 }
 
+/// Extensions of files with findings.
+const WRITTEN: [&str; 6] = ["json", "ndjson", "jsonl", "csv", "md", "txt"];
+
 impl<'a> Place<'a> {
     /// A file, or standard output, in the format that is asked for or that the file's name says.
     ///
@@ -43,7 +46,7 @@ impl<'a> Place<'a> {
             let shape = format.unwrap_or(Shape::Table);
             return Ok(Place { shape, file, zone });
         };
-        let shape = format_of(path, format)?;
+        let shape = format_among(path, format, &WRITTEN)?;
         if let Shape::Other(Format::Parquet | Format::Kusto) = shape {
             return Err(Error::Usage(format!(
                 "-o {}: findings are written as .json, .ndjson, .csv, .md or .txt",

@@ -10,6 +10,7 @@ use super::alerts::Keep;
 use super::answer::Shape;
 use super::exit::Exit;
 use super::global::Global;
+use super::offered::of_rules;
 use super::raised::{Place, laid_out};
 use super::remarks::{named, outside, pointed, unmapped};
 use super::set::{self, Settings};
@@ -51,6 +52,8 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "RULES",
+        value_parser = of_rules(),
+        hide_possible_values = true,
         num_args = 2,
         requires = "replay",
         conflicts_with_all = ["rules", "set", "delay", "store", "new_only", "incidents"]

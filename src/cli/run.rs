@@ -4,6 +4,7 @@ use std::time::Instant;
 use super::answer::text_into_file;
 use super::exit::Exit;
 use super::global::Global;
+use super::offered::offering;
 use super::outcome::{Outcome, Status};
 use super::raised::refuse_existing;
 use super::ui::{Ui, time_text};
@@ -51,7 +52,7 @@ pub(super) struct Args {
     #[arg(long)]
     dry_run: bool,
     /// Only this step: ingest, hunt, notify, indicators, report, cost or compact. May be given several times
-    #[arg(long, value_name = "STEP", value_parser = Step::named)]
+    #[arg(long, value_name = "STEP", value_parser = offering(Step::named, Step::ALL.map(Step::name)), hide_possible_values = true)]
     only: Vec<Step>,
     /// Do once more what was done before. Alerts that are stored stay as they are, and nobody is told the same twice
     #[arg(long)]

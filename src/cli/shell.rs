@@ -13,11 +13,12 @@ use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
 use rustyline::{CompletionType, Config, Editor};
 
-use super::answer::{Answer, Existing, Shape, format_of, shape};
+use super::answer::{Answer, Existing, Shape, format_of, name, shape};
 use super::exit::Exit;
 use super::global::{Global, Patience};
 use super::kql::Put;
 use super::ui::{self, Ui};
+use super::waiting::Waiting;
 use super::when::{Window, now};
 use super::{sql, tables};
 use crate::archive::Archive;
@@ -131,7 +132,7 @@ struct Shell<'a> {
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let stop = Stop::default();
     let logs = logs_of(&args.archive)?;
-    let session = open(args, global, &stop)?;
+    let session = open(args, global, (&stop, Columns::Product))?;
     let shell = Shell {
         args,
         global,
@@ -149,10 +150,11 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     }
 }
 
-fn open(args: &Args, global: &Global, stop: &Stop) -> Result<Session> {
+/// Opens the archive, with a stop that ends its questions and the columns that `*` stands for.
+fn open(args: &Args, global: &Global, (stop, columns): (&Stop, Columns)) -> Result<Session> {
     let archive = Archive::open_to_ask(&args.archive)?;
     let mut options = global.engine(Some(&args.window))?;
-    options.columns = Columns::Product;
+    options.columns = columns;
     options.timeout = args.patience.timeout;
     options.stop = Some(stop.clone());
     Session::open(Source::Archive(&archive), &options)
@@ -245,7 +247,7 @@ impl Shell<'_> {
             Editor::with_config(config).map_err(unread)?;
         let commands = COMMANDS.iter().map(|(name, ..)| *name).collect();
         editor.set_helper(Some(Completion::new(Rc::clone(&self.known), commands)));
-        let kept = kept::path();
+        let mut kept = kept::path();
         if let Some(path) = &kept {
             kept::read(&mut editor, path, self.ui);
         }
@@ -268,8 +270,11 @@ impl Shell<'_> {
                 && let Err(e) = kept::write(&mut editor, path)
             {
                 let path = path.display();
-                self.ui
-                    .warn(&format!("history `{path}` cannot be written: {e}"));
+                self.ui.warn(&format!(
+                    "history `{path}` cannot be written, and what is typed is not kept: {e}"
+                ));
+                // Once is enough.
+                kept = None;
             }
             match self.pieces(&text, &editor)? {
                 Then::Leave => break,
@@ -329,16 +334,12 @@ impl Shell<'_> {
             (".reload", _) => self.reload()?,
             (".tables", _) => {
                 self.refresh()?;
-                let archive = Archive::open_to_ask(&self.args.archive)?;
-                let session = self.known.session();
-                self.stop.clear();
-                session.end();
-                let (text, _) = tables::overview(&archive, &session, self.ui)?;
-                ui::answer(&text)?;
+                ui::answer(&self.tables()?)?;
             }
             (".schema", "") => return Err(wrong(".schema", "TABLE")),
             (".schema", table) => {
-                tables::columns(table, Some(&self.args.archive), self.global)?;
+                self.stop.clear();
+                ui::answer(&tables::columns(table, || self.whole().map(Some))?)?;
             }
             (".mode", format) => self.mode.set(mode(format)?),
             (".timer", "on") => self.timer.set(true),
@@ -357,6 +358,25 @@ impl Shell<'_> {
         Ok(Then::Next)
     }
 
+    /// What is in the archive. It ends as a query does.
+    fn tables(&self) -> Result<String> {
+        let archive = Archive::open_to_ask(&self.args.archive)?;
+        let session = self.known.session();
+        let _waiting = Waiting::begin(self.ui, "counting rows");
+        self.stop.clear();
+        session.begin();
+        let outcome = tables::overview(&archive, &session, self.ui);
+        session.end();
+        Ok(outcome?.0)
+    }
+
+    /// A session for one question about all columns of a table.
+    fn whole(&self) -> Result<Session> {
+        let session = open(self.args, self.global, (&self.stop, Columns::All))?;
+        session.begin();
+        Ok(session)
+    }
+
     /// Where the next answer goes.
     fn direct(&self, file: &str) {
         let words = file.split_once(char::is_whitespace);
@@ -365,8 +385,23 @@ impl Shell<'_> {
             _ => (file, Existing::Kept),
         };
         let file = unquoted(file);
-        let named = (!file.is_empty()).then(|| (PathBuf::from(file), existing));
-        self.output.replace(named);
+        if file.is_empty() {
+            self.output.replace(None);
+            self.ui.say("the next answer is shown here");
+            return;
+        }
+        let path = PathBuf::from(file);
+        self.ui.say(&format!(
+            "the next answer goes to `{}`, as {}; .output alone shows it here",
+            visible(file),
+            name(self.shape(&path))
+        ));
+        self.output.replace(Some((path, existing)));
+    }
+
+    /// The format of an answer in a file. Where the name says none, the mode does; a name that is none is refused when it is written.
+    fn shape(&self, file: &Path) -> Shape {
+        format_of(file, None).unwrap_or(self.mode.get())
     }
 
     /// Runs the statements of a file.
@@ -406,7 +441,7 @@ impl Shell<'_> {
 
     fn reload(&self) -> Result<()> {
         let logs = logs_of(&self.args.archive)?;
-        let session = open(self.args, self.global, &self.stop)?;
+        let session = open(self.args, self.global, (&self.stop, Columns::Product))?;
         self.known.renew(Rc::new(session));
         self.logs.replace(logs);
         Ok(())
@@ -417,8 +452,7 @@ impl Shell<'_> {
         let mode = self.mode.get();
         let file = self.output.borrow().clone();
         let shape = match &file {
-            // Where the name says no format, the mode does; a name that is none is refused when it is written.
-            Some((path, _)) => format_of(path, None).unwrap_or(mode),
+            Some((path, _)) => self.shape(path),
             None => mode,
         };
         Answer::of(shape, file, None)
@@ -463,7 +497,13 @@ impl Shell<'_> {
             self.ui.say(&format!("took {took:.3} s"));
         }
         asked?;
-        self.output.replace(None);
+        if let Some((path, _)) = self.output.replace(None) {
+            let path = path.display().to_string();
+            self.ui.say(&format!(
+                "the answer is in `{}`; the next one is shown here",
+                visible(&path)
+            ));
+        }
         Ok(Then::Next)
     }
 }

@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use arrow::datatypes::DataType;
 
@@ -16,7 +16,7 @@ use crate::fault::{Error, Result, did_you_mean};
 
 /// Show what is in an archive
 ///
-/// Rows, files, bytes and time span of every stored table; the views (LabelEvents, and CloudAppEvents, OfficeActivity and
+/// Rows, files in the archive, bytes and time span of every stored table; the views (LabelEvents, and CloudAppEvents, OfficeActivity and
 /// UnifiedAuditLog over every source) with their rows; tables whose rows are kept in OtherRecords, such as custom ones; the watchlists.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -33,7 +33,14 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     if let Some(name) = &args.columns {
-        return columns(name, args.archive.as_deref(), global);
+        let open = |path: &PathBuf| {
+            let archive = Archive::open(path)?;
+            Session::open(Source::Archive(&archive), &global.engine(None)?)
+        };
+        answer(&columns(name, || {
+            args.archive.as_ref().map(open).transpose()
+        })?)?;
+        return Ok(Exit::Done);
     }
     // clap asks for it unless the columns of a table are wanted.
     let Some(path) = &args.archive else {
@@ -142,7 +149,8 @@ fn cells_of(name: &str, mut cells: Vec<String>) -> Vec<String> {
     cells
 }
 
-fn quoted(name: &str) -> String {
+/// A name as SQL has it in quotes.
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
@@ -194,33 +202,31 @@ fn stored(archive: &Archive, days: bool) -> Result<String> {
 
 const COLUMNS: [&str; 4] = ["column", "type", "from", "what it is"];
 
-/// Writes the columns of a table, view or watchlist.
-pub(super) fn columns(name: &str, archive: Option<&Path>, global: &Global) -> Result<Exit> {
+/// The columns of a table, view or watchlist. An archive is opened, where there is one, for what only it knows.
+pub(super) fn columns(
+    name: &str,
+    open: impl FnOnce() -> Result<Option<Session>>,
+) -> Result<String> {
     if let Some(found) = catalog().get(name).or_else(|| catalog().foreign(name)) {
-        answer(&of_catalog(found))?;
-        return Ok(Exit::Done);
+        return Ok(of_catalog(found));
     }
     if let Some((view, doc)) = OURS.iter().find(|(v, _)| v.eq_ignore_ascii_case(name)) {
-        answer(&of_view(view, doc)?)?;
-        return Ok(Exit::Done);
+        return of_view(view, doc);
     }
-    if let Some(path) = archive
-        && let Some(rows) = of_custom(&Archive::open(path)?, name, global)?
+    let session = open()?;
+    if let Some(session) = &session
+        && let Some(text) = of_custom(session, name)?
     {
-        answer(&rows)?;
-        return Ok(Exit::Done);
+        return Ok(text);
     }
     let list = name
         .split_once('.')
         .filter(|(schema, _)| schema.eq_ignore_ascii_case("watchlists"));
     if let Some((_, list)) = list {
-        let Some(path) = archive else {
-            return Err(Error::Usage(format!("`{name}` needs an archive: -a DIR")));
+        return match &session {
+            Some(session) => of_watchlist(session, name, list),
+            None => Err(Error::Usage(format!("`{name}` needs an archive: -a DIR"))),
         };
-        let archive = Archive::open(path)?;
-        let session = Session::open(Source::Archive(&archive), &global.engine(None)?)?;
-        answer(&of_watchlist(&session, name, list)?)?;
-        return Ok(Exit::Done);
     }
     let known: Vec<String> = catalog()
         .tables()
@@ -259,8 +265,7 @@ fn of_catalog(found: &Table) -> String {
 }
 
 /// The columns of a table of a workspace's own, where the archive has one of this name.
-fn of_custom(archive: &Archive, name: &str, global: &Global) -> Result<Option<String>> {
-    let session = Session::open(Source::Archive(archive), &global.engine(None)?)?;
+fn of_custom(session: &Session, name: &str) -> Result<Option<String>> {
     let all = session.customs()?;
     let own = all.iter().find(|own| *own == name);
     let Some(own) = own.or_else(|| all.iter().find(|own| own.eq_ignore_ascii_case(name))) else {

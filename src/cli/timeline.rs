@@ -7,6 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 use super::answer::into_file;
 use super::exit::Exit;
 use super::global::{Global, Patience};
+use super::offered::offering;
 use super::ui::{self, Ui, counted};
 use super::waiting::Waiting;
 use super::when::Window;
@@ -28,7 +29,7 @@ pub(super) struct Args {
     archive: PathBuf,
     /// csv, jsonl, timesketch (JSON lines that its importer takes), bodyfile (for mactime of the Sleuth Kit), xlsx or html. When not given, what the name of
     /// the file says, else csv
-    #[arg(short, long, value_name = "FORMAT", value_parser = format)]
+    #[arg(short, long, value_name = "FORMAT", value_parser = offering(format, Format::ALL.map(|(name, _)| name)), hide_possible_values = true)]
     format: Option<Format>,
     /// Write to a file; its extension says the format: .csv, .jsonl, .ndjson, .body, .xlsx, .html
     #[arg(short, long, value_name = "FILE")]

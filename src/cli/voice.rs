@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use serde_json::{Map, Value};
 
+use super::drawn;
 use super::when::{now, time_text};
 use crate::engine::output::harmless;
 
@@ -126,7 +127,9 @@ fn object(level: Level, command: &str, message: &str, fields: Fields) -> String 
 /// Writes a line to stderr. Where nobody reads it any more, the exit code still says how the run ended.
 fn tell_stderr(line: &str) {
     // In one piece: two runs may write to the same file.
-    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+    drawn::beside(|| {
+        let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+    });
 }
 
 /// Seconds as machines get them: to the thousandth.

@@ -167,7 +167,10 @@ impl Reader {
                 self.progress.read_bytes(input.size().unwrap_or(0));
             }
             let whole = entry.status == Status::Complete;
-            let known = Box::new(ReadBefore::of(name, entry));
+            let known = Box::new(ReadBefore {
+                members: self.ledger.members_of(entry),
+                ..ReadBefore::of(name, entry)
+            });
             return Ok(match self.tell(order, Message::Known(known)) {
                 false => Read::Unheard,
                 true if whole => Read::Whole,

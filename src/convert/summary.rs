@@ -68,6 +68,8 @@ pub struct ReadBefore {
     pub file: String,
     /// The number of that ingest.
     pub ingest: i64,
+    /// Files inside of it that were read with it, where it is an archive.
+    pub members: u64,
     /// How reading ended then. What was broken is broken still.
     pub status: Status,
     /// Why, where it was not read whole.
@@ -79,6 +81,7 @@ impl ReadBefore {
         ReadBefore {
             file,
             ingest: entry.id,
+            members: 0,
             status: entry.status,
             note: match entry.status {
                 Status::Complete => String::new(),
@@ -109,6 +112,11 @@ impl Summary {
             .iter()
             .filter_map(|e| e.times)
             .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// Files that were read before, with those inside of archives.
+    pub fn read_before(&self) -> u64 {
+        self.known.iter().map(|known| 1 + known.members).sum()
     }
 
     /// Files that could not be read whole, now or before.

@@ -24,10 +24,10 @@ impl Session {
     /// The tables whose rows are kept among those of no known table, by name.
     ///
     /// # Errors
-    /// When these rows cannot be read.
+    /// When these rows cannot be read, or the question's time is over.
     pub fn customs(&self) -> Result<Vec<String>> {
-        let kept = self.block_on(views::custom::all(self))?;
-        let made = self.block_on(views::custom::made_again(self))?;
+        let kept = self.block_until(views::custom::all(self))?;
+        let made = self.block_until(views::custom::made_again(self))?;
         Ok(kept.union(made).cloned().collect())
     }
 

@@ -95,6 +95,27 @@ impl Fault {
         self
     }
 
+    /// The line of a text that it stands in, and carets below its place. Of a line that is very long only what is around the place is shown.
+    pub fn marked(&self, text: &str) -> [String; 2] {
+        let (line, column) = position(text, self.span.start);
+        let whole = text.lines().nth(line - 1).unwrap_or("");
+        let (left_out, most) = match whole.chars().count() > LONG_LINE {
+            true => ((column - 1).saturating_sub(AROUND), 2 * AROUND),
+            false => (0, LONG_LINE),
+        };
+        let source: String = whole.chars().skip(left_out).take(most).collect();
+        let part = self.span.of(text).lines().next();
+        let width = part.map_or(1, |part| part.chars().count().clamp(1, most));
+        // A tab is as wide as the terminal likes; carets follow it by repeating it.
+        let mut carets: String = source
+            .chars()
+            .take(column - 1 - left_out)
+            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .collect();
+        carets.push_str(&"^".repeat(width));
+        [source, carets]
+    }
+
     /// The same as a message about `subject`, which holds `text`: `3:14: expected …`.
     pub fn diagnostic(&self, subject: impl Into<String>, text: &str) -> Diagnostic {
         let (line, column) = position(text, self.span.start);
@@ -117,34 +138,16 @@ pub fn render(faults: &[Fault], text: &str) -> String {
     let mut out = String::new();
     for fault in faults {
         let (line, column) = position(text, fault.span.start);
-        let whole = text.lines().nth(line - 1).unwrap_or("");
-        let (left_out, most) = match whole.chars().count() > LONG_LINE {
-            true => ((column - 1).saturating_sub(AROUND), 2 * AROUND),
-            false => (0, LONG_LINE),
-        };
-        let source: String = whole.chars().skip(left_out).take(most).collect();
-        let width = fault
-            .span
-            .of(text)
-            .lines()
-            .next()
-            .map_or(1, |part| part.chars().count().clamp(1, most));
+        let [source, carets] = fault.marked(text);
         let margin = " ".repeat(line.to_string().len());
-        // A tab is as wide as the terminal likes; carets follow it by repeating it.
-        let before: String = source
-            .chars()
-            .take(column - 1 - left_out)
-            .map(|c| if c == '\t' { '\t' } else { ' ' })
-            .collect();
         if !out.is_empty() {
             out.push_str("\n\n");
         }
         // Writing to a String cannot fail.
         let _ = write!(
             out,
-            "{}\n{margin}--> {line}:{column}\n{margin} |\n{line} | {source}\n{margin} | {before}{}",
-            fault.message,
-            "^".repeat(width)
+            "{}\n{margin}--> {line}:{column}\n{margin} |\n{line} | {source}\n{margin} | {carets}",
+            fault.message
         );
         if let Some(hint) = &fault.hint {
             let _ = write!(out, "\n{margin} = hint: {hint}");

@@ -117,11 +117,7 @@ pub fn find(session: &Session, ledger: &Ledger, scope: &Scope) -> Result<Report>
             .table
             .is_none_or(|only| tables.contains_key(only.name))
     };
-    report.files = ledger
-        .entries
-        .iter()
-        .filter(|e| in_table(&e.tables))
-        .count() as u64;
+    report.files = ledger.exports().filter(|e| in_table(&e.tables)).count() as u64;
     findings.retain(|f| {
         let of_table = scope
             .table

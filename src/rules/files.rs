@@ -126,7 +126,6 @@ pub(super) fn built_in_rule(id: &Path, tests: bool, files: &mut Vec<Candidate>) 
 /// That nothing has a name under which rules are asked for, and what may be meant.
 fn nothing_of(path: &Path) -> Error {
     let name = path.display().to_string();
-    let of_pack = |dir: &Dir<'_>| format!("{BUILT_IN_NAME}:{}", name_of(dir.path()));
     let ids = packs().flat_map(Dir::files);
     let ids = ids.filter_map(|file| Some(file.path().file_stem()?.to_str()?.to_string()));
     let near = match packs().find(|dir| dir.path() == path) {
@@ -140,6 +139,19 @@ fn nothing_of(path: &Path) -> Error {
     };
     let near = near.map_or_else(String::new, |near| format!("; {near}"));
     Error::NoRules { name, near }
+}
+
+/// What a pack inside the binary is asked for by.
+fn of_pack(dir: &Dir<'_>) -> String {
+    format!("{BUILT_IN_NAME}:{}", name_of(dir.path()))
+}
+
+/// Names under which rules inside the binary are asked for beside their ids: `builtin`, then each pack, such as `builtin:mip`.
+pub fn pack_names() -> Vec<String> {
+    let mut names: Vec<String> = packs().map(of_pack).collect();
+    names.sort();
+    names.insert(0, BUILT_IN_NAME.to_string());
+    names
 }
 
 fn packs() -> impl Iterator<Item = &'static Dir<'static>> {

@@ -44,7 +44,7 @@ use ids::Ids;
 pub use conversions::Conversions;
 pub use coverage::{Coverage, Covered};
 pub use detection::missing_as_detection;
-pub use files::BUILT_IN_NAME;
+pub use files::{BUILT_IN_NAME, pack_names};
 pub use formats::{Asked, may_hold_rules};
 pub use impossible::impossible;
 pub use limits::parameters;

@@ -282,6 +282,26 @@ fn scripts_for_shells_are_written_and_kept() {
         assert_eq!(code(&["completions", shell, "-o", &name]), Some(3));
         assert_eq!(code(&["completions", shell, "-o", &name, "-C"]), Some(0));
         assert_eq!(fs::read_to_string(&file).expect("a script"), text);
+        // Names of packs stand beside files, values behind their options.
+        for part in match shell {
+            "zsh" => &[
+                "compadd -a packs",
+                ":RULES:_coldtrail_rules'",
+                ":(ingest hunt ",
+            ][..],
+            "fish" => &[
+                "-r -F -a \"builtin\\t''\nbuiltin:copilot\\t''",
+                "-a \"ingest\\t''",
+            ],
+            "powershell" => &[
+                "'coldtrail;run --only' { 'ingest', 'hunt',",
+                "'coldtrail;hunt -r' { 'builtin', 'builtin:copilot',",
+                "'coldtrail;sql -f' { 'table', 'csv',",
+            ],
+            _ => &[],
+        } {
+            assert!(text.contains(part), "{shell}: {part}");
+        }
         if let "bash" | "zsh" | "fish" = shell {
             match Command::new(shell).arg("-n").arg(&file).output() {
                 Ok(out) => assert!(out.status.success(), "{shell}: {out:?}"),
@@ -289,6 +309,35 @@ fn scripts_for_shells_are_written_and_kept() {
             }
         }
     }
+}
+
+#[test]
+fn a_page_names_the_options_of_its_own_command() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let name = folder.path().to_string_lossy();
+    assert_eq!(
+        run(&["completions", "man", "-o", &name]).status.code(),
+        Some(0)
+    );
+    let page = |name: &str| {
+        let text = fs::read_to_string(folder.path().join(name)).expect("a page");
+        text.replace("\\-", "-")
+    };
+    let of_hunt = page("coldtrail-hunt.1");
+    let synopsis = of_hunt
+        .split(".SH")
+        .find(|part| part.starts_with(" SYNOPSIS"));
+    let synopsis = synopsis.expect("a synopsis");
+    assert!(synopsis.contains("--archive"), "{synopsis}");
+    for global in ["--quiet", "--memory-limit", "--log-format"] {
+        assert!(!synopsis.contains(global), "{synopsis}");
+        assert!(page("coldtrail.1").contains(&format!("\\fB{global}\\fR")));
+    }
+    assert!(!of_hunt.contains("--log-format"), "{of_hunt}");
+    assert!(
+        of_hunt.contains("And the options of \\fBcoldtrail\\fR(1)"),
+        "{of_hunt}"
+    );
 }
 
 #[test]
@@ -301,6 +350,16 @@ fn bash_completes_commands_and_options() {
         ("coldtrail hu", "hu", "hunt"),
         ("coldtrail rules cov", "cov", "coverage"),
         ("coldtrail hunt --fail", "--fail", "--fail-on"),
+        ("coldtrail hunt -m l", "l", "low"),
+        ("coldtrail run --only hu", "hu", "hunt"),
+        ("coldtrail kql -f ku", "ku", "kusto"),
+        ("coldtrail timeline -f body", "body", "bodyfile"),
+        ("coldtrail hunt -r builtin:mi", "builtin:mi", "builtin:mip"),
+        (
+            "coldtrail rules check builtin:mi",
+            "builtin:mi",
+            "builtin:mip",
+        ),
     ] {
         let count = words.split(' ').count() - 1;
         let before = words.split(' ').nth(count - 1).expect("a word before");
@@ -315,5 +374,17 @@ fn bash_completes_commands_and_options() {
             }
             Err(e) => println!("skipped: no bash: {e}"),
         }
+    }
+    // A colon cuts a word in bash, which replaces what is behind it.
+    let line = format!(
+        ". '{}'; COMP_LINE='coldtrail hunt -r builtin:mi'; COMP_POINT=${{#COMP_LINE}}; COMP_WORDS=(coldtrail hunt -r builtin : mi); COMP_CWORD=5; _coldtrail_whole coldtrail mi :; echo \"${{COMPREPLY[*]}}\"",
+        script.display()
+    );
+    if let Ok(out) = Command::new("bash").args(["-c", &line]).output() {
+        assert_eq!(
+            String::from_utf8_lossy(&out.stdout).trim(),
+            "mip",
+            "{out:?}"
+        );
     }
 }

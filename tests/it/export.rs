@@ -490,6 +490,108 @@ fn a_manifest_says_what_a_file_is() {
     }
 }
 
+#[test]
+fn a_watchlist_goes_whole_and_never_under_another_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let (archive, key) = (at("archive"), at("key"));
+    ingest(Path::new(&archive), &[project("sample-data")]);
+    fs::write(&key, "0123456789abcdef0123").expect("a key");
+    let export = |further: &[&str]| {
+        let mut line = vec!["export", "-a", &archive];
+        line.extend(further);
+        let out = run(&line);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        (out.status.code(), said)
+    };
+    let file = at("labels.csv");
+    let (code, said) = export(&["--table", "WATCHLISTS.labels", "-o", &file]);
+    assert_eq!(code, Some(0), "{said}");
+    let text = |path: &str| fs::read_to_string(path).expect("an export");
+    let stored = text(&project("sample-data/watchlists/Labels.csv").to_string_lossy());
+    let lines = |text: &str| -> Vec<String> { text.lines().map(str::to_string).collect() };
+    assert_eq!(lines(&text(&file)), lines(&stored));
+    let manifest: serde_json::Value =
+        serde_json::from_str(&text(&format!("{file}.manifest.json"))).expect("JSON");
+    assert_eq!(manifest["table"], "watchlists.Labels");
+    // In a folder it lies where ingest takes it for a watchlist again.
+    let out = format!("{}/", at("out"));
+    let both = ["--table", "SigninLogs", "--table", "watchlists.SuperUsers"];
+    let mut line = both.to_vec();
+    line.extend(["-o", &out, "-f", "csv"]);
+    let (code, said) = export(&line);
+    assert_eq!(code, Some(0), "{said}");
+    let again = at("again");
+    ingest(Path::new(&again), &[at("out").into()]);
+    let asked = "SELECT UserPrincipalName FROM watchlists.SuperUsers";
+    assert_eq!(
+        ask(Path::new(&again), asked),
+        ask(Path::new(&archive), asked)
+    );
+    // What there is, and what is refused.
+    let (code, said) = export(&["--table", "watchlists.Label", "-o", &at("x.csv")]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("watchlists.Labels"), "{said}");
+    let (code, said) = export(&[
+        "--table",
+        "watchlists.Labels",
+        "-o",
+        &at("x.csv"),
+        "--pseudonymise",
+        &key,
+    ]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("name people"), "{said}");
+    assert!(!folder.path().join("x.csv").exists());
+}
+
+#[test]
+fn who_has_no_row_is_said_and_formats_are_those_of_exports() {
+    let case = Case::new();
+    let archive = case.at("archive");
+    let line = |file: &str, users: &[&str]| -> Vec<String> {
+        let words = [
+            "export",
+            "-a",
+            &archive,
+            "-C",
+            "--table",
+            "UnifiedAuditLog",
+            "-o",
+        ];
+        let mut line: Vec<String> = words.iter().map(|word| (*word).to_string()).collect();
+        line.push(case.at(file));
+        for user in users {
+            line.extend(["--user".to_string(), (*user).to_string()]);
+        }
+        line
+    };
+    let told = |line: &[String]| {
+        let line: Vec<&str> = line.iter().map(String::as_str).collect();
+        let out = run(&line);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        (out.status.code(), said)
+    };
+    let (code, said) = told(&line("one.csv", &["nobody@contoso.com"]));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("no row is of `nobody@contoso.com`"), "{said}");
+    let (code, said) = told(&line("one.csv", &["dave.draper@*", "nobody@contoso.com"]));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("no row is of `nobody@contoso.com`;"),
+        "{said}"
+    );
+    let (_, said) = told(&line("one.csv", &["dave.draper@*"]));
+    assert!(!said.contains("no row"), "{said}");
+    let (code, said) = told(&line("one.xyz", &[]));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("one of .csv, .jsonl, .ndjson, .parquet,"),
+        "{said}"
+    );
+    assert!(!said.contains(".md"), "{said}");
+}
+
 /// Records of somebody who writes names as few do. The second is a sign-in, whose object is an application.
 const ODD: &str = r#"{"Id":"11111111-2222-4333-8444-555555555501","CreationTime":"2026-05-01T08:00:00","Operation":"FileAccessed","RecordType":6,"Workload":"SharePoint","UserType":0,"OrganizationId":"99999999-2222-4333-8444-555555555501","UserKey":"k","UserId":"anna.berg@contoso.com","ClientIP":"192.0.2.7","Application":"/Users/quentin/app","LabelAppliedBy":"Quirin","Inner":" {\"Operation\":\"FilePreviewed\"}","Seen":{"203.0.113.8":3},"Notes":["call +1 (425) 555-0100","card 02:22:33:44:55:66","card 02-22-33-44-55-67","from:2001:db8:1234:5678::4321","2001:db8:4321:8765::9999: denied","S-1-5-21-3623811015-1004336348-1177238915-1104","host-203-0-113-9.example.net","&#80;&#97;&#117;&#108;","%2525252570%25252561%25252575","ⒶⓃⓃⒶ"]}
 {"Id":"11111111-2222-4333-8444-555555555502","CreationTime":"2026-05-01T08:01:00","Operation":"UserLoggedIn","RecordType":15,"Workload":"AzureActiveDirectory","UserType":0,"OrganizationId":"99999999-2222-4333-8444-555555555501","UserKey":"k","UserId":"anna.berg@contoso.com","ClientIP":"192.0.2.7","ApplicationId":"4345a7b9-9a63-4910-a426-35363201d503","ObjectId":"4345a7b9-9a63-4910-a426-35363201d503"}

@@ -61,6 +61,48 @@ fn mistakes_are_all_told_with_their_place() {
     insta::assert_snapshot!(said);
 }
 
+/// Faults of expressions that do not depend on each other come in one go, and what follows from one of them is not told.
+#[test]
+fn all_faults_of_an_operator_are_told_at_once() {
+    for (query, wanted) in [
+        (
+            "SigninLogs | extend a = Foo, b = barr(1), c = 'a' + 1, d = strlen(UserNope)",
+            &["`Foo`", "`barr`", "`+` does not take", "`UserNope`"][..],
+        ),
+        (
+            "SigninLogs | project Foo, x = Bar, y = strlen(1, 2)",
+            &["`Foo`", "`Bar`", "`strlen` takes"],
+        ),
+        (
+            "SigninLogs | summarize dcount(Nix), make_set(Nux) by Nyx, bin(TimeGenerated, 1h), Nax",
+            &["`Nyx`", "`Nax`", "`Nix`", "`Nux`"],
+        ),
+        (
+            "SigninLogs | sort by Aaa asc, Bbb desc",
+            &["`Aaa`", "`Bbb`"],
+        ),
+        ("SigninLogs | project-away Aaa, Bbb", &["`Aaa`", "`Bbb`"]),
+        (
+            "union (SigninLogs | where Foo == 1), (AuditLogs | where Bar == 1)",
+            &["`Foo`", "`Bar`"],
+        ),
+        ("print a = nope(1), b = 'x' + 'y'", &["`nope`", "`strcat`"]),
+        // `a` has no type that anybody knows: nothing is said of what is made of it.
+        (
+            "SigninLogs | extend a = Foo, b = Bar | where a + 'x' == 1 and strlem('a') > 1",
+            &["`Foo`", "`Bar`", "`strlem`"],
+        ),
+    ] {
+        let out = run(&["kql", query]);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(2), "{query}: {said}");
+        for part in wanted {
+            assert!(said.contains(part), "{query}: {part}: {said}");
+        }
+        assert_eq!(said.matches("-->").count(), wanted.len(), "{query}: {said}");
+    }
+}
+
 #[test]
 fn a_check_counts_what_would_run() {
     let folder = tempfile::tempdir().expect("a folder");

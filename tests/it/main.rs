@@ -19,6 +19,7 @@ mod compact;
 mod compacting;
 mod containers;
 mod cost;
+mod counts;
 mod crash;
 mod customs;
 mod cut_off;

@@ -297,6 +297,24 @@ fn ids_that_stand_there_twice_and_files_without_a_rule_are_listed() {
 }
 
 #[test]
+fn all_faults_of_a_query_are_marked_in_one_go() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.kql");
+    let query = "SigninLogs\n| extend a = Foo, b = barr(1)\n| summarize dcount(Nix) by Nux\n";
+    std::fs::write(&file, query).expect("a file");
+    let out = run(&["rules", "check", &file.to_string_lossy()]);
+    let shown = text(&out.stdout);
+    for part in [
+        "        | extend a = Foo, b = barr(1)\n                     ^^^\n",
+        "        | extend a = Foo, b = barr(1)\n                              ^^^^\n",
+        "        | summarize dcount(Nix) by Nux\n                           ^^^\n",
+        "        | summarize dcount(Nix) by Nux\n                                   ^^^\n",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}
+
+#[test]
 fn a_custom_detection_must_give_what_defender_needs() {
     let with = |columns: &str| {
         format!(

@@ -59,6 +59,13 @@ fn a_pipe_is_asked_in_both_languages() {
         assert!(out.contains(part), "{part}: {out}");
     }
     assert!(!out.contains("five"), "{out}");
+    let shown = file.display();
+    for told in [
+        format!("the next answer goes to `{shown}`, as CSV"),
+        format!("the answer is in `{shown}`"),
+    ] {
+        assert!(err.contains(&told), "{told}: {err}");
+    }
     let written = std::fs::read_to_string(&file).expect("the answer");
     assert!(written.contains("five\n5"), "{written}");
     let again = format!(".output {}\nprint 1;\n", file.display());
@@ -190,6 +197,24 @@ impl Drop for Terminal {
 }
 
 #[test]
+fn a_history_that_cannot_be_written_is_said_once() {
+    if !cfg!(unix) || Command::new("tmux").arg("-V").output().is_err() {
+        println!("skipped: tmux is not there");
+        return;
+    }
+    let (folder, archive) = sample();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").expect("a file");
+    let terminal = Terminal::open("history", &archive, &file.join("history"));
+    for (typed, answer) in [("print a = 40 + 5;", "45"), ("print a = 40 + 6;", "46")] {
+        terminal.types(&[typed, "Enter"]);
+        terminal.shows(answer);
+    }
+    let screen = terminal.tmux(&["capture-pane", "-p", "-J"]);
+    assert_eq!(screen.matches("cannot be written").count(), 1, "{screen}");
+}
+
+#[test]
 fn a_terminal_completes_remembers_and_survives_ctrl_c() {
     if !cfg!(unix) || Command::new("tmux").arg("-V").output().is_err() {
         println!("skipped: tmux is not there");
@@ -218,6 +243,12 @@ fn a_terminal_completes_remembers_and_survives_ctrl_c() {
     // What was ended is over: Tab looks into the archive again.
     terminal.types(&["CloudAppEvents | project RawEventData.Operat", "Tab"]);
     terminal.shows("RawEventData.Operation");
+    terminal.types(&["C-u"]);
+    terminal.types(&[".mode mark", "Tab"]);
+    terminal.shows(".mode markdown");
+    terminal.types(&["C-u"]);
+    terminal.types(&[".schema watchlists.Sup", "Tab"]);
+    terminal.shows(".schema watchlists.SuperUsers");
     terminal.types(&["C-u"]);
     terminal.types(&["print after = 40 + 4;", "Enter"]);
     terminal.shows("44");

@@ -9,6 +9,7 @@ use clap::builder::NonEmptyStringValueParser;
 use crate::cli::answer::{into_file, text_into_file};
 use crate::cli::hunt::Hunting;
 use crate::cli::notify::Sending;
+use crate::cli::offered::offering;
 use crate::cli::ui::answer;
 use crate::cli::when::Window;
 use crate::cli::zone::zone;
@@ -29,7 +30,7 @@ pub(in crate::cli) struct Args {
     pub(super) hunting: Hunting,
     /// html, markdown, json, xlsx, csv (the findings; into a folder with each figure in a file of its own), or mail with --label-changes. When not given,
     /// what the name of the file says, else markdown
-    #[arg(short, long, value_name = "FORMAT", value_parser = format)]
+    #[arg(short, long, value_name = "FORMAT", value_parser = offering(format, ["html", "markdown", "json", "xlsx", "csv", "mail"]), hide_possible_values = true)]
     format: Option<Format>,
     /// Write to a file; its extension says the format: .html, .md, .json, .xlsx, .csv. With csv, and with --by-manager, a folder
     #[arg(short, long, value_name = "FILE")]

@@ -1,6 +1,6 @@
 //! `rules check`: for every rule of every file whether it would run, and what is wrong or odd, with its place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -54,6 +54,8 @@ struct Report<'p> {
     entry: &'p Entry,
     rule: Option<&'p Rule>,
     said: Vec<Diagnostic>,
+    /// Lines of the query with carets below the place, by the number of what is said.
+    marked: BTreeMap<usize, [String; 2]>,
     needs: Needs,
     /// Tables that it reads of the data lake alone.
     lake_only: BTreeSet<String>,
@@ -141,6 +143,7 @@ impl Check<'_> {
             entry,
             rule,
             said: entry.diagnostics.clone(),
+            marked: BTreeMap::new(),
             needs: Needs::default(),
             lake_only: BTreeSet::new(),
         };
@@ -249,6 +252,7 @@ impl Check<'_> {
             };
             let faults: Vec<&Fault> = faults.iter().filter(|f| !is_told(f)).collect();
             for fault in faults {
+                report.marked.insert(report.said.len(), fault.marked(text));
                 report.said.push(placed(rule, fault, Level::Error));
             }
         }
@@ -417,10 +421,10 @@ fn for_people(report: &Report<'_>) -> String {
     }
     let mut out = visible(&format!("{}: {said}", report.entry.name()));
     out.push('\n');
-    for said in report
-        .of_level(Level::Error)
-        .chain(report.of_level(Level::Warning))
-    {
+    let all = || report.said.iter().enumerate();
+    let errors = all().filter(|(_, said)| said.level == Level::Error);
+    let warnings = all().filter(|(_, said)| said.level == Level::Warning);
+    for (number, said) in errors.chain(warnings) {
         let level = match said.level {
             Level::Error => "error",
             Level::Warning => "warning",
@@ -431,6 +435,10 @@ fn for_people(report: &Report<'_>) -> String {
         };
         out.push_str(&visible(&format!("    {level}{place}: {}", said.message)));
         out.push('\n');
+        for line in report.marked.get(&number).into_iter().flatten() {
+            out.push_str(visible(&format!("        {line}")).trim_end());
+            out.push('\n');
+        }
         if let Some(hint) = &said.hint {
             out.push_str(&visible(&format!("        hint: {hint}")));
             out.push('\n');

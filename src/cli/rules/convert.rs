@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::complaints;
 use crate::cli::exit::Exit;
+use crate::cli::offered::of_rules;
 use crate::cli::ui::{Ui, answer};
 use crate::engine::output::{harmless, visible};
 use crate::fault::Result;
@@ -18,7 +19,7 @@ use crate::sigma::Conversion;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Rules: files or folders
-    #[arg(value_name = "RULES", required = true)]
+    #[arg(value_name = "RULES", required = true, value_parser = of_rules(), hide_possible_values = true)]
     rules: Vec<PathBuf>,
     /// text, or json: an array of {"file", "id", "ok", "kql", "query", "tables", "error", …}
     #[arg(short, long, value_name = "FORMAT", value_parser = ["text", "json"], default_value = "text")]

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use super::complaints;
 use crate::cli::answer::text_into_file;
 use crate::cli::exit::Exit;
+use crate::cli::offered::of_rules;
 use crate::cli::ui::{Ui, answer, counted, table};
 use crate::engine::output::{harmless, visible};
 use crate::fault::{Error, Result};
@@ -15,7 +16,7 @@ use crate::rules::{self, Coverage};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Rules: files, folders or ids of built-in rules; `builtin` is the built-in packs, `builtin:NAME` one of them. May be given several times
-    #[arg(short, long, value_name = "RULES")]
+    #[arg(short, long, value_name = "RULES", value_parser = of_rules(), hide_possible_values = true)]
     rules: Vec<PathBuf>,
     /// table, or json: the layer
     #[arg(short, long, value_name = "FORMAT", value_parser = ["table", "json"], default_value = "table")]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::complaints;
+use crate::cli::offered::of_rules;
 use crate::cli::set::{self, Settings};
 use crate::cli::ui::Ui;
 use crate::fault::{Error, Result, did_you_mean};
@@ -12,10 +13,10 @@ use crate::rules::{self, Pack, Rule};
 #[derive(Debug, clap::Args)]
 pub(super) struct Paths {
     /// Rules: files, folders or ids of built-in rules, `builtin:NAME` for a built-in pack; the built-in packs when not given
-    #[arg(value_name = "RULES")]
+    #[arg(value_name = "RULES", value_parser = of_rules(), hide_possible_values = true)]
     paths: Vec<PathBuf>,
     /// The same, as `hunt` takes it. May be given several times
-    #[arg(short, long, value_name = "RULES")]
+    #[arg(short, long, value_name = "RULES", value_parser = of_rules(), hide_possible_values = true)]
     rules: Vec<PathBuf>,
 }
 

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{described, named};
 use crate::cli::exit::Exit;
+use crate::cli::offered::of_rules;
 use crate::cli::set::Settings;
 use crate::cli::ui::{Ui, answer};
 use crate::engine::output::{harmless, visible};
@@ -16,7 +17,7 @@ pub(super) struct Args {
     #[arg(value_name = "RULE")]
     rule: Option<String>,
     /// Rules: files, folders or ids of built-in rules; `builtin` is the built-in packs, `builtin:NAME` one of them. May be given several times
-    #[arg(short, long, value_name = "RULES")]
+    #[arg(short, long, value_name = "RULES", value_parser = of_rules(), hide_possible_values = true)]
     rules: Vec<PathBuf>,
     #[command(flatten)]
     set: Settings,

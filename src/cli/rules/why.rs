@@ -7,6 +7,7 @@ use crate::archive::Archive;
 use crate::cli::exit::Exit;
 use crate::cli::global::{Global, Patience};
 use crate::cli::kql::check::needed;
+use crate::cli::offered::of_rules;
 use crate::cli::set::Settings;
 use crate::cli::ui::{Ui, answer, count, counted, table, time_text};
 use crate::cli::when::Window;
@@ -33,7 +34,7 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "DIR")]
     archive: PathBuf,
     /// Rules: files, folders or ids of built-in rules; `builtin` is the built-in packs, `builtin:NAME` one of them. May be given several times
-    #[arg(short, long, value_name = "RULES")]
+    #[arg(short, long, value_name = "RULES", value_parser = of_rules(), hide_possible_values = true)]
     rules: Vec<PathBuf>,
     #[command(flatten)]
     set: Settings,

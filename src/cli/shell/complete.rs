@@ -15,6 +15,8 @@ use serde_json::Value;
 
 use super::statement::{self, Spoken};
 use crate::catalog::catalog;
+use crate::cli::answer::SHAPES;
+use crate::cli::tables::quoted;
 use crate::engine::Session;
 use crate::engine::output::visible;
 use crate::fault::Result;
@@ -71,7 +73,7 @@ impl Known {
             None => {
                 let planned = self
                     .session()
-                    .plan(&format!("SELECT * FROM {}", quoted(table)));
+                    .plan(&format!("SELECT * FROM {}", in_sql(table)));
                 planned.map_or_else(
                     |_| Vec::new(),
                     |frame| {
@@ -98,8 +100,8 @@ impl Known {
     fn sampled(&self, table: &str, column: &str) -> Result<Vec<String>> {
         let sql = format!(
             "SELECT {} AS it FROM {} LIMIT {SAMPLE}",
-            quoted(column),
-            quoted(table)
+            in_sql(column),
+            in_sql(table)
         );
         let (_, batches) = self.session().collect(&sql)?;
         let mut paths = BTreeSet::new();
@@ -129,11 +131,11 @@ fn gather(value: &Value, before: &str, paths: &mut BTreeSet<String>) {
     }
 }
 
-fn quoted(name: &str) -> String {
-    let each = |part: &str| format!("\"{}\"", part.replace('"', "\"\""));
+/// A table, watchlist or column as SQL has it.
+fn in_sql(name: &str) -> String {
     match name.strip_prefix("watchlists.") {
-        Some(list) => format!("watchlists.{}", each(list)),
-        None => each(name),
+        Some(list) => format!("watchlists.{}", quoted(list)),
+        None => quoted(name),
     }
 }
 
@@ -151,7 +153,7 @@ impl Completion {
     }
 
     /// Everything that may stand at the end of this text, and where the word begins that it takes the place of.
-    fn offered(&self, before: &str) -> (usize, Vec<String>) {
+    fn offered(&self, before: &str, spoken: Spoken) -> (usize, Vec<String>) {
         let word_at = before
             .char_indices()
             .rev()
@@ -164,8 +166,6 @@ impl Completion {
         if head.ends_with("_GetWatchlist('") || head.ends_with("_GetWatchlist(\"") {
             return (word_at, session.watchlists().to_vec());
         }
-        let spoken = self.known.spoken.get();
-        let spoken = spoken.unwrap_or_else(|| statement::spoken(before));
         let named = |name: &&String| {
             before
                 .split(|c: char| !is_of_name(c))
@@ -232,13 +232,26 @@ impl Completer for Completion {
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
         let before = &line[..pos];
         let is_command = before.starts_with('.');
+        let last = before.rfind(' ').map_or(0, |at| at + 1);
+        let of = |words: &[&str]| -> Vec<String> {
+            words.iter().map(|word| (*word).to_string()).collect()
+        };
         let (at, all) = match before.split_once(' ') {
             Some((".read" | ".output", _)) => return self.files.complete_path(line, pos),
-            None if is_command => {
-                let commands = self.commands.iter().map(|c| (*c).to_string());
-                (0, commands.collect())
+            Some((".mode", _)) => {
+                let written = SHAPES.into_iter().filter(|shape| *shape != "parquet");
+                (last, written.map(str::to_string).collect())
             }
-            _ => self.offered(before),
+            Some((".timer", _)) => (last, of(&["on", "off"])),
+            Some((".schema", _)) => (last, self.known.session().names()),
+            Some((".sql", _)) => self.offered(before, Spoken::Sql),
+            Some((".kql", _)) => self.offered(before, Spoken::Kql),
+            Some(_) if is_command => (last, Vec::new()),
+            None if is_command => (0, of(&self.commands)),
+            _ => {
+                let spoken = self.known.spoken.get();
+                self.offered(before, spoken.unwrap_or_else(|| statement::spoken(before)))
+            }
         };
         let typed = before[at..].to_lowercase();
         let mut fitting: Vec<String> = all

@@ -90,6 +90,51 @@ impl Failure {
     }
 }
 
+/// Faults of parts of an operator that do not depend on each other.
+#[derive(Default)]
+pub(super) struct Gathered {
+    faults: Vec<Fault>,
+    /// Of a part whose faults are told elsewhere there are none.
+    is_broken: bool,
+}
+
+impl Gathered {
+    /// What came of a part; nothing where it has faults, which are kept.
+    ///
+    /// # Errors
+    /// When it failed for another reason, and no part before it has faults.
+    pub(super) fn take<T>(&mut self, outcome: Result<T, Failure>) -> Result<Option<T>, Failure> {
+        match outcome {
+            Ok(made) => Ok(Some(made)),
+            Err(Failure::Faults(faults)) => {
+                self.is_broken = true;
+                self.faults.extend(faults);
+                Ok(None)
+            }
+            // What is wrong is told first: nothing is run for such a query.
+            Err(_) if self.is_broken => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// One more fault.
+    pub(super) fn add(&mut self, span: Span, message: impl Into<String>) {
+        self.is_broken = true;
+        self.faults.push(Fault::new(span, message));
+    }
+
+    /// All parts were looked at.
+    ///
+    /// # Errors
+    /// The faults, where there are some.
+    pub(super) fn done(self) -> Result<(), Failure> {
+        match self.is_broken {
+            true => Err(Failure::Faults(self.faults)),
+            false => Ok(()),
+        }
+    }
+}
+
 impl From<DataFusionError> for Failure {
     fn from(e: DataFusionError) -> Self {
         Failure::Engine(e.into())

@@ -12,7 +12,7 @@ use super::lower::Lower;
 use super::operator::fresh;
 use super::relation::{Column, Relation, columns_of};
 use super::window::children;
-use super::{Failure, arrays, row, several, transcode};
+use super::{Failure, Gathered, arrays, row, several, transcode};
 use crate::function::aggregate::{self, Aggregate, Results};
 use crate::function::value::{Type, Value};
 use crate::kql::ast::{Call, Expr, ExprKind, NamedExpr, Span};
@@ -234,17 +234,21 @@ impl Lower<'_> {
             schema: relation.schema(),
             columns: Vec::new(),
         };
-        self.group_keys(by, &mut input)?;
+        let mut gathered = Gathered::default();
+        gathered.take(self.group_keys(by, &mut input))?;
         let groups = input.columns.len();
         let mut calls: Vec<Grouped> = Vec::new();
         for (at, one) in found.iter().enumerate() {
-            calls.push(self.grouped(at, one, by, &mut input)?);
+            calls.extend(gathered.take(self.grouped(at, one, by, &mut input))?);
         }
+        gathered.done()?;
         if calls.is_empty() && groups == 0 {
             // Whatever else is wrong with what stands there is told first.
+            let mut gathered = Gathered::default();
             for item in aggregates {
-                self.compile(&item.expr, &input.schema)?;
+                gathered.take(self.compile(&item.expr, &input.schema))?;
             }
+            gathered.done()?;
             let span = aggregates.first().map(|item| item.span).unwrap_or_default();
             return Err(Failure::at(span, "`summarize` needs an aggregate, or `by`"));
         }
@@ -260,21 +264,28 @@ impl Lower<'_> {
     /// What the groups are made of.
     fn group_keys(&mut self, by: &[NamedExpr], input: &mut Input<'_>) -> Result<(), Failure> {
         let mut unnamed = 0;
+        let mut gathered = Gathered::default();
         for key in by {
-            let compiled = self.compile_open(&key.expr, &input.schema)?;
+            let compiled = self.compile_open(&key.expr, &input.schema);
+            let Some(compiled) = gathered.take(compiled)? else {
+                continue;
+            };
             let name = match key.names.as_slice() {
                 [name] => name.text.clone(),
                 [] => naming::column_name(&key.expr).unwrap_or_else(|| {
                     unnamed += 1;
                     format!("Column{unnamed}")
                 }),
-                _ => return Err(Failure::at(key.span, "several names for one value")),
+                _ => {
+                    gathered.add(key.span, "several names for one value");
+                    continue;
+                }
             };
             let name = fresh(&name, &input.columns);
             let expr = self.expression(&compiled, input.relation);
             input.columns.push((name, compiled.ty, expr));
         }
-        Ok(())
+        gathered.done()
     }
 
     /// An aggregate over columns of its own.
@@ -413,6 +424,7 @@ impl Lower<'_> {
             .collect();
         let schema = grouped.schema();
         let mut unnamed = 0;
+        let mut gathered = Gathered::default();
         for (item, expr) in wholes {
             if let Some(index) = aggregate_named(expr)
                 && calls[index].is_packed()
@@ -434,7 +446,10 @@ impl Lower<'_> {
             }
             let mut expr = expr.clone();
             name_firsts(&mut expr, calls);
-            let compiled = self.compile(&expr, &schema)?;
+            let compiled = self.compile(&expr, &schema);
+            let Some(compiled) = gathered.take(compiled)? else {
+                continue;
+            };
             let name = match item.names.as_slice() {
                 [name] => name.text.clone(),
                 [] => several::sorted_name(&item.expr)
@@ -443,12 +458,16 @@ impl Lower<'_> {
                         unnamed += 1;
                         format!("Column{unnamed}")
                     }),
-                _ => return Err(Failure::at(item.span, "several names for one value")),
+                _ => {
+                    gathered.add(item.span, "several names for one value");
+                    continue;
+                }
             };
             let ty = compiled.ty;
             let name = fresh(&name, &result);
             result.push((name, ty, self.expression(&compiled, grouped)));
         }
+        gathered.done()?;
         self.fields.project(grouped, result)
     }
 }

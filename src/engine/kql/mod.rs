@@ -32,7 +32,7 @@ use crate::function::Env;
 use crate::kql;
 use crate::kql::mentions::Mentions;
 use crate::kql::span::{Fault, Missing};
-use failure::{Empty, Failure};
+use failure::{Empty, Failure, Gathered};
 use known::{Answers, Known};
 use later::{Rows, Store};
 use lower::Lower;

@@ -7,7 +7,7 @@ use datafusion::prelude::lit;
 
 use super::lower::Lower;
 use super::relation::{Column, Columns, Relation, columns_of};
-use super::{Failure, several};
+use super::{Failure, Gathered, several};
 use crate::function::value::{Type, Value};
 use crate::kql::ast::operator::{ColumnOrder, NamePattern, Rename, Reorder};
 use crate::kql::ast::{Expr, ExprKind, Name, NamedExpr, Operator, OperatorKind};
@@ -204,9 +204,13 @@ impl Lower<'_> {
         let schema = relation.schema();
         let mut columns = columns_of(relation);
         let mut unnamed = 0;
+        let mut gathered = Gathered::default();
         for item in items {
             let several = several::gives_several(&item.expr);
-            let computed = self.computed(relation, &schema, item, &mut unnamed)?;
+            let computed = self.computed(relation, &schema, item, &mut unnamed);
+            let Some(computed) = gathered.take(computed)? else {
+                continue;
+            };
             for (place, (name, ty, expr)) in computed.into_iter().enumerate() {
                 // A name that is made for one of several values takes no column's place.
                 let name = match several && place >= item.names.len() {
@@ -219,6 +223,7 @@ impl Lower<'_> {
                 }
             }
         }
+        gathered.done()?;
         self.fields.project_keeping(relation, columns)
     }
 
@@ -260,35 +265,39 @@ impl Lower<'_> {
         let schema = relation.schema();
         let mut columns: Columns = Vec::new();
         let mut unnamed = 0;
+        let mut gathered = Gathered::default();
         for item in items {
             if item.names.is_empty() && matches!(item.expr.kind, ExprKind::Star) {
                 columns.extend(columns_of(relation));
                 continue;
             }
-            let computed = self.computed(relation, &schema, item, &mut unnamed)?;
+            let computed = self.computed(relation, &schema, item, &mut unnamed);
+            let Some(computed) = gathered.take(computed)? else {
+                continue;
+            };
             for (place, (name, ty, expr)) in computed.into_iter().enumerate() {
                 let name = match place >= item.names.len() {
                     true => fresh(&name, &columns),
                     false if columns.iter().any(|c| c.0 == name) => {
-                        return Err(Failure::at(
-                            item.span,
-                            format!("two columns are called `{name}`"),
-                        ));
+                        gathered.add(item.span, format!("two columns are called `{name}`"));
+                        continue;
                     }
                     false => name,
                 };
                 columns.push((name, ty, expr));
             }
         }
+        gathered.done()?;
         self.fields.project_keeping(relation, columns)
     }
 
     /// Refuses a pattern without `*` that names no column.
     fn absent(&self, relation: &Relation, patterns: &[NamePattern]) -> Result<(), Failure> {
+        let mut gathered = Gathered::default();
         for pattern in patterns.iter().filter(|p| !p.wildcard) {
-            relation.need(&pattern.name.text, pattern.name.span)?;
+            gathered.take(relation.need(&pattern.name.text, pattern.name.span))?;
         }
-        Ok(())
+        gathered.done()
     }
 
     fn keep(

@@ -6,7 +6,7 @@ use datafusion::prelude::lit;
 
 use super::lower::Lower;
 use super::relation::{Column, Columns, Relation, columns_of};
-use super::{Failure, transcode};
+use super::{Failure, Gathered, transcode};
 use crate::function::value::Type;
 use crate::kql::ast::operator::{Direction, Nulls, Ordered};
 
@@ -79,13 +79,18 @@ impl Lower<'_> {
     ) -> Result<Vec<SortKey>, Failure> {
         let schema = relation.schema();
         let mut order = Vec::new();
+        let mut gathered = Gathered::default();
         for (i, key) in keys.iter().enumerate() {
-            let compiled = self.compile(&key.by.expr, &schema)?;
+            let compiled = self.compile(&key.by.expr, &schema);
+            let Some(compiled) = gathered.take(compiled)? else {
+                continue;
+            };
             if compiled.ty == Type::Dynamic {
-                return Err(Failure::at(
+                gathered.add(
                     key.by.span,
                     "rows cannot be sorted by a dynamic value: convert it first",
-                ));
+                );
+                continue;
             }
             let ascending = key.direction == Some(Direction::Ascending);
             let nulls_first = match key.nulls {
@@ -116,6 +121,7 @@ impl Lower<'_> {
                 nulls_first,
             });
         }
+        gathered.done()?;
         Ok(order)
     }
 }

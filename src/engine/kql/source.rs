@@ -15,7 +15,7 @@ use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan, LogicalPlanBuilder
 use super::lower::Lower;
 use super::operator::fresh;
 use super::relation::{Column, Columns, Relation, columns_of, projection};
-use super::{Failure, Purpose, arrays, outside};
+use super::{Failure, Gathered, Purpose, arrays, outside};
 use crate::catalog::{FINGERPRINT, Kusto, Origin, TIME, TYPE, Table, catalog};
 use crate::engine::{self, Session, recorded, views};
 use crate::function::value::{Type, Value};
@@ -35,8 +35,13 @@ impl Lower<'_> {
             ordered: false,
         };
         let mut out: Columns = Vec::new();
+        let mut gathered = Gathered::default();
         for (i, column) in columns.iter().enumerate() {
-            if let Some(several) = self.several(&one, &[], column)? {
+            let several = self.several(&one, &[], column);
+            let Some(several) = gathered.take(several)? else {
+                continue;
+            };
+            if let Some(several) = several {
                 // One value is named as all values here, and what a query names some of leaves out the others.
                 let alone = several.len() == 1 && column.names.is_empty();
                 let named = match column.names.len() {
@@ -53,21 +58,26 @@ impl Lower<'_> {
                 }
                 continue;
             }
-            let compiled = self.compile_open(&column.expr, &[])?;
+            let compiled = self.compile_open(&column.expr, &[]);
+            let Some(compiled) = gathered.take(compiled)? else {
+                continue;
+            };
             let name = match column.names.as_slice() {
                 [] => crate::kql::naming::print_name(i),
                 [name] => name.text.clone(),
                 _ => {
-                    return Err(Failure::at(
+                    gathered.add(
                         column.span,
                         "several names, and the expression gives one value",
-                    ));
+                    );
+                    continue;
                 }
             };
             let ty = compiled.ty;
             let expr = self.expression(&compiled, &one);
             out.push((name, ty, expr));
         }
+        gathered.done()?;
         self.fields.project(&one, out)
     }
 

@@ -263,7 +263,7 @@ impl Lower<'_> {
                     // What is said of the type of a column that is not known follows from the fault before.
                     faults.retain(|f| {
                         let part = f.span.of(&self.text);
-                        f.missing.is_some() || !unsure.iter().any(|name| part.contains(name))
+                        f.missing.is_some() || !unsure.iter().any(|name| names(part, name))
                     });
                     told.get_or_insert_default().extend(faults);
                     match self.recovered(&relation, operator, &mut unsure)? {
@@ -411,5 +411,14 @@ impl Lower<'_> {
         names.sort();
         names.dedup();
         names
+    }
+}
+
+/// Whether a part of a query has a name in it.
+fn names(part: &str, name: &str) -> bool {
+    let is_of_name = |c: char| c.is_alphanumeric() || c == '_';
+    match name.chars().all(is_of_name) {
+        true => part.split(|c| !is_of_name(c)).any(|word| word == name),
+        false => part.contains(name),
     }
 }

@@ -3,10 +3,10 @@
 use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlanBuilder};
 use datafusion::prelude::lit;
 
-use super::Failure;
 use super::lower::Lower;
 use super::options::Purpose;
 use super::relation::{Relation, null};
+use super::{Failure, Gathered};
 use crate::catalog::{TIME, TYPE};
 use crate::function::value::Type;
 use crate::kql::ast::{Expr, ExprKind, Operator, OperatorKind};
@@ -34,6 +34,7 @@ impl Lower<'_> {
         let source = word("withsource").or_else(|| word("with_source"));
         let mut parts: Vec<(String, Relation)> = Vec::new();
         let mut missing = None;
+        let mut gathered = Gathered::default();
         if let Some((label, first)) = first {
             parts.push((label.unwrap_or_else(|| "union_arg0".into()), first));
         }
@@ -60,9 +61,14 @@ impl Lower<'_> {
                 Ok(relation) => parts.push((name, relation)),
                 // Only what does not exist is passed over.
                 Err(failure) if fuzzy && failure.is_missing_table() => missing = Some(failure),
-                Err(failure) => return Err(failure),
+                // What is passed over in a union around this one is told by itself.
+                Err(failure) if fuzzy || around => return Err(failure),
+                Err(failure) => {
+                    gathered.take::<()>(Err(failure))?;
+                }
             }
         }
+        gathered.done()?;
         if parts.is_empty() {
             let is_wild = |table: &Expr| matches!(table.kind, ExprKind::Wildcard(_));
             let is_check = self.options.purpose == Purpose::Check;
