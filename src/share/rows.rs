@@ -304,7 +304,13 @@ fn is_time(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+    use icu_normalizer::DecomposingNormalizerBorrowed;
+    use proptest::prelude::*;
+
     use super::super::dictionary::Dictionary;
+    use super::super::spelling::{plain, quoted_printable};
     use super::*;
 
     /// A record, as the only one of an archive.
@@ -350,6 +356,152 @@ mod tests {
             "zip.com",
         ] {
             assert!(!lower.contains(gone), "{gone}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_keeps_both_values_and_the_record_its_shape() {
+        let value = hidden(
+            "{ \"Dup\" : \"anna\",\n  \"Dup\":\"Berg\", \"UserId\":\"anna@contoso.com\",\"UserId\":\"second@contoso.com\", \"Size\": 1.50, \"Big\":123456789012345678901234 }",
+        );
+        let lower = value.to_lowercase();
+        for gone in ["anna", "berg", "second", "contoso"] {
+            assert!(!lower.contains(gone), "{gone}: {value}");
+        }
+        assert_eq!(value.matches("\"Dup\"").count(), 2, "{value}");
+        assert_eq!(value.matches("\"UserId\"").count(), 2, "{value}");
+        for kept in [
+            "{ \"Dup\" : \"",
+            ",\n  \"Dup\"",
+            "1.50",
+            "123456789012345678901234",
+        ] {
+            assert!(value.contains(kept), "{kept}: {value}");
+        }
+    }
+
+    #[test]
+    fn one_person_in_two_forms_of_letters_has_one_token() {
+        let value = hidden(
+            "{\"UserDisplayName\":\"J\u{fc}rgen Wei\u{df}\",\"Operation\":\"Ju\u{308}rgen did it\",\"ResultStatus\":\"J\u{fc}rgen WEISS juergen jweiss\"}",
+        );
+        let all: serde_json::Value = serde_json::from_str(&value).expect("JSON");
+        let words = |key: &str| -> Vec<String> {
+            let text = all[key].as_str().expect("a text");
+            text.split(' ').map(str::to_string).collect()
+        };
+        let (name, done, result) = (
+            words("UserDisplayName"),
+            words("Operation"),
+            words("ResultStatus"),
+        );
+        assert_eq!(done, [name[0].as_str(), "did", "it"]);
+        assert_eq!(result[..2], name[..]);
+        assert!(
+            result[2].starts_with('x') && result[3].starts_with('x'),
+            "{value}"
+        );
+    }
+
+    /// Names that the record below has under keys of people.
+    const NAMES: [&str; 6] = [
+        "frank.fletcher@contoso.com",
+        "Frank Fletcher",
+        "fletcher",
+        "contoso",
+        "J\u{fc}rgen",
+        "Wei\u{df}",
+    ];
+    /// Keys of all kinds.
+    const PLACES: [&str; 8] = [
+        "Operation",
+        "ResultStatus",
+        "Notes",
+        "UserAgent",
+        "SensitivityLabelName",
+        "ApplicationDisplayName",
+        "Version",
+        "Subject",
+    ];
+    /// In how many ways `spelt` spells.
+    const WAYS: usize = 16;
+
+    /// A name in one of the spellings that people and programs have, as a value.
+    fn spelt(name: &str, way: usize) -> String {
+        let bytes = |mark: &str| -> String {
+            let all = name.bytes().map(|b| format!("{mark}{b:02X}"));
+            all.collect()
+        };
+        let letters = |write: &dyn Fn(u32) -> String| -> String {
+            name.chars().map(|c| write(u32::from(c))).collect()
+        };
+        let within = match way {
+            0 => name.to_uppercase(),
+            1 => bytes("%"),
+            2 => bytes("%25"),
+            3 => letters(&|code| format!("&#{code};")),
+            4 => letters(&|code| format!("&amp;#x{code:x};")),
+            5 => letters(&|code| format!("\\u{code:04x}")),
+            6 => letters(&|code| match code {
+                0x21..=0x7e => char::from_u32(code + 0xfee0).into_iter().collect(),
+                _ => char::from_u32(code).into_iter().collect(),
+            }),
+            7 => letters(&|code| {
+                char::from_u32(code)
+                    .into_iter()
+                    .chain(['\u{ad}', '\u{200b}'])
+                    .collect()
+            }),
+            8 => format!("=?utf-8?B?{}?=", STANDARD.encode(name)),
+            9 => format!("=?UTF-8?q?{}?=", bytes("=")),
+            10 => bytes("="),
+            11 => DecomposingNormalizerBorrowed::new_nfd()
+                .normalize(name)
+                .into_owned(),
+            12 => return STANDARD.encode(name),
+            13 => return STANDARD_NO_PAD.encode(name),
+            14 => return hex::encode(name),
+            _ => {
+                let wide = name.encode_utf16().flat_map(u16::to_le_bytes);
+                return STANDARD.encode(wide.collect::<Vec<u8>>());
+            }
+        };
+        format!("by {within} now")
+    }
+
+    /// How a value can be read.
+    fn readings(value: &str) -> Vec<String> {
+        let plain = plain(value).into_owned();
+        let mut all = vec![value.to_string()];
+        all.extend(quoted_printable(&plain));
+        all.extend(Packed::of(value).map(|packed| packed.inner));
+        all.push(plain);
+        all.iter().map(|text| folded(text)).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(600))]
+        #[test]
+        fn a_name_comes_through_in_no_spelling(name in 0..NAMES.len(), place in 0..PLACES.len(), way in 0..WAYS) {
+            let (name, place) = (NAMES[name], PLACES[place]);
+            let value = spelt(name, way);
+            let record = serde_json::json!({
+                "UserId": "frank.fletcher@contoso.com",
+                "UserDisplayName": "Frank Fletcher",
+                "ManagerName": "J\u{fc}rgen Wei\u{df}",
+                "CreationTime": "2026-05-01T08:00:00",
+                place: value.as_str(),
+            });
+            let before = readings(&value);
+            let is_named = |text: &String| {
+                ["frank", "fletcher", "contoso", "j\u{fc}rgen", "weiss"].iter().any(|name| text.contains(name))
+            };
+            prop_assert!(before.iter().any(is_named), "the spelling can be read: {value}");
+            let out = hidden(&record.to_string());
+            let all: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+            let after = readings(all[place].as_str().expect("a text"));
+            prop_assert!(!after.iter().any(is_named), "{value}: {out}");
+            prop_assert_eq!(&all["CreationTime"], "2026-05-01T08:00:00");
         }
     }
 }
