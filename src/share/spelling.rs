@@ -10,6 +10,7 @@
 //! Knows nothing of who is named.
 
 use std::borrow::Cow;
+use std::net::Ipv6Addr;
 use std::sync::LazyLock;
 
 use base64::Engine;
@@ -75,6 +76,12 @@ static BETWEEN: LazyLock<Regex> = LazyLock::new(|| own(r"\?=\s+=\?"));
 static ENCODED: LazyLock<Regex> =
     LazyLock::new(|| own(r"=\?([A-Za-z0-9_.:+-]+)(?:\*[A-Za-z0-9-]+)?\?([BbQq])\?([^?]*)\?="));
 static PUNYCODE: LazyLock<Regex> = LazyLock::new(|| own(r"(?i)xn--([a-z0-9-]+)"));
+/// An address of IPv6 as the name of a host, digit by digit and from its end: `7.0.….8.b.d.0.1.0.0.2.ip6.arpa`.
+static TURNED: LazyLock<Regex> = LazyLock::new(|| own(r"(?i)((?:[0-9a-f]\.){32})ip6\.arpa"));
+/// The same as Windows writes it: `2001-db8--7.ipv6-literal.net`.
+static LITERAL: LazyLock<Regex> = LazyLock::new(|| {
+    own(r"(?i)([0-9a-f]{0,4}(?:-[0-9a-f]{0,4}){2,7})(?:s[0-9a-z]+)?\.ipv6-literal")
+});
 static ACCENT: LazyLock<Regex> = LazyLock::new(|| own(r"\p{M}+"));
 
 /// Base64 with `+` and `/`, and base64 with `-` and `_`. Padding may miss.
@@ -92,13 +99,14 @@ const PLAIN_BARE: GeneralPurpose = GeneralPurpose::new(&STANDARD, NO_PAD);
 const OF_URLS_BARE: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, NO_PAD);
 
 /// What may be undone at each turn; each says nothing where there is nothing to undo.
-const STEPS: [fn(&str) -> Option<String>; 7] = [
+const STEPS: [fn(&str) -> Option<String>; 8] = [
     encoded_words,
     entities,
     percent,
     escapes,
     clickable,
     unicode_domains,
+    address_domains,
     letters,
 ];
 
@@ -160,7 +168,7 @@ fn entities(text: &str) -> Option<String> {
             (Some(hex), _, _) => u32::from_str_radix(hex.as_str(), 16)
                 .ok()
                 .and_then(char::from_u32),
-            (_, Some(digits), _) => digits.as_str().parse().ok().and_then(char::from_u32),
+            (_, Some(digits), _) => digits.as_str().parse::<u32>().ok().and_then(char::from_u32),
             (_, _, Some(name)) => named(name.as_str()),
             _ => None,
         };
@@ -244,6 +252,27 @@ fn unicode_domains(text: &str) -> Option<String> {
         };
         plain.unwrap_or_else(|| found[0].to_string())
     }))
+}
+
+/// Names of hosts that are addresses of IPv6.
+fn address_domains(text: &str) -> Option<String> {
+    let marks = ["ip6.", "IP6.", "ipv6-literal"];
+    if !marks.iter().any(|mark| text.contains(mark)) {
+        return None;
+    }
+    let turned = TURNED.replace_all(text, |found: &Captures<'_>| {
+        let digits = found[1].chars().rev().filter(char::is_ascii_hexdigit);
+        let digits: String = digits.collect();
+        match u128::from_str_radix(&digits, 16) {
+            Ok(bits) => format!("{}.ip6.arpa", Ipv6Addr::from_bits(bits)),
+            Err(_) => found[0].to_string(),
+        }
+    });
+    changed(turned).or_else(|| {
+        changed(LITERAL.replace_all(text, |found: &Captures<'_>| {
+            format!("{}.ipv6-literal", found[1].replace('-', ":"))
+        }))
+    })
 }
 
 /// Letters in their composed and common form, without those that nobody sees.
@@ -449,6 +478,12 @@ mod tests {
         assert_eq!(plain("=?iso-8859-1?Q?Gr=FC=DFe_an_P?="), "Grüße an P");
         assert_eq!(plain("xn--mnchen-3ya.example"), "münchen.example");
         assert_eq!(plain("192[.]0[.]2[.]7"), "192.0.2.7");
+        assert_eq!(
+            plain("2001-db8--7.ipv6-literal.net"),
+            "2001:db8::7.ipv6-literal.net"
+        );
+        let turned = format!("7.{}8.b.d.0.1.0.0.2.ip6.arpa", "0.".repeat(23));
+        assert_eq!(plain(&turned), "2001:db8::7.ip6.arpa");
         for same in ["a=20&b", r"C:\Users\paul", "100% of it", "a--b"] {
             assert!(matches!(plain(same), Cow::Borrowed(_)), "{same}");
         }
