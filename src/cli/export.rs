@@ -38,14 +38,20 @@ use chosen::{Kept, LISTS, all, chosen};
 /// archive are read for who and where is named, which takes memory for each different name, then every text is walked. The same key gives the
 /// same tokens in all tables and on other days; addresses of one network stay of one network.
 ///
-/// What is kept: times; codes of countries; numbers, unless somebody's id or telephone has the same digits; operations, workloads, record types,
-/// results, severities, names and ids of labels, names and ids of applications, user agents, ids of records, words such as `sites`, and
-/// extensions of files. Words by which a person, a mailbox, a tenant, a host or a device of the archive is called are replaced in these, too, but
-/// for such that many mailboxes are called by, as in `Add member to group.` A label keeps words that only a site or a file is called by.
+/// A name is looked for in the spellings that logs have: any case, with accents, without and with letters for them, escaped for URLs, HTML, JSON and
+/// mail, in Punycode, with letters that nobody sees, two names as one word (`afletcher`, `fletchera`), and as the whole of a value in base64 or
+/// in digits of sixteen. Addresses are found as one number and inside of IPv6, ids without `-`, telephones with the number of their country and without.
+///
+/// What is kept: times; codes of countries; numbers, unless somebody's id, telephone or address has the same digits; operations, workloads,
+/// record types, results, severities, names and ids of labels, names and ids of applications, user agents, ids of records, words such as
+/// `sites`, and extensions of files. Words by which a person, a mailbox, a tenant, a host or a device of the archive is called are replaced in
+/// these, too, but for such that many mailboxes are called by, as in `Add member to group.` A label keeps words that only a site or a file is
+/// called by. Of a record that is JSON, only values and keys change; blanks, order and keys that stand twice stay.
 ///
 /// What is not promised: that nobody can tell who it was. Times stay, and so does what was done in which order: behaviour identifies. Coordinates
-/// of places are numbers and stay, and so do numbers of up to four digits in texts. Names in labels, applications, operations, results and keys of
-/// JSON stay where nothing else of the archive has them. Look through a file before you hand it on. Rules that look for words in free text find
+/// of places are numbers and stay, and so do numbers of up to four digits in texts that are no telephone. In labels, applications, operations,
+/// results and keys of JSON stay: names that nothing else of the archive has, nicknames, names inside of longer words (`contosoapp`), and
+/// what is packed within a longer text or in other ways. Look through a file before you hand it on. Rules that look for words in free text find
 /// less in it. A watchlist is refused: nobody knows which of its columns name people.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

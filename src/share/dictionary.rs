@@ -3,24 +3,34 @@
 //! It grows with the different names of an archive and not with its events: some hundred bytes for each user, site and file.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
 
 use arrow::array::{Array, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
-use percent_encoding::percent_decode_str;
 use regex::Regex;
-use serde_json::{Map, Value};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::known::{self, Named, Says};
-use super::shape::own;
+use super::shape::{PHONE, own};
+use super::spelling::{self, Packed, folded};
+use super::tree::{self, Member, Node, What};
 use crate::catalog::audit::is_service;
 use crate::fault::{Error, Result};
 
 /// Digits of a number that may be somebody's: shorter ones are counts, years and versions.
 const LONG_NUMBER: usize = 7;
+/// The last digits of a telephone, which are the same with the number of its country and without.
+const TAIL: usize = 8;
+/// Digits of a telephone that is looked for elsewhere. Shorter ones are those of rooms.
+const SHORTEST_PHONE: usize = 6;
+/// Bytes in base64 that name somebody: what only looks like it gives some by chance.
+const LEAST_PACKED: usize = 5;
+/// Smaller numbers are no addresses.
+pub(super) const LEAST_ADDRESS: u32 = 1 << 24;
+/// Folders beside those of users.
+const OF_NOBODY: [&str; 5] = ["public", "default", "all", "defaultuser0", "shared"];
 /// Values that were looked at, remembered so that they are not looked at again.
 const SEEN: usize = 1 << 20;
 /// A word of a longer text is no name of a person.
@@ -34,6 +44,11 @@ static GUID: LazyLock<Regex> =
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     own(
         r"(?i)[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?:[0-9a-f]{0,4}:){2,7}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f]{0,4})",
+    )
+});
+static HOME: LazyLock<Regex> = LazyLock::new(|| {
+    own(
+        r#"(?i)(?:^|\s|\b[a-z]:)[/\\]+(?:users|home|profiles|documents and settings)[/\\]+([^/\\\s"<>|:*?]+)"#,
     )
 });
 static RUN: LazyLock<Regex> = LazyLock::new(|| own(r"[\p{Alphabetic}\p{M}\p{N}]+"));
@@ -74,6 +89,8 @@ pub struct Dictionary {
     /// Ids of labels and applications, which stay.
     kept: HashSet<String>,
     numbers: HashSet<String>,
+    /// The last digits of telephones.
+    telephones: HashSet<String>,
     addresses: HashSet<IpAddr>,
     seen: HashSet<u64>,
 }
@@ -146,9 +163,7 @@ impl Dictionary {
     }
 
     fn text(&mut self, key: &str, text: &str) {
-        if text.trim_start().starts_with(['{', '['])
-            && let Ok(json) = serde_json::from_str::<Value>(text)
-        {
+        if let Some(json) = tree::read(text) {
             return self.json(key, &json);
         }
         let print = xxh3_64_with_seed(text.as_bytes(), xxh3_64_with_seed(key.as_bytes(), 0));
@@ -158,41 +173,51 @@ impl Dictionary {
         if !self.seen.insert(print) {
             return;
         }
-        match text.contains('%') {
-            true => {
-                let plain = percent_decode_str(text).decode_utf8_lossy();
-                self.names(key, &plain);
-            }
-            false => self.names(key, text),
+        let is_letter = |c: char| c.is_alphanumeric() || " .@_-'\\/:{}[]\",".contains(c);
+        if let Some(packed) = Packed::of(text)
+            && packed.inner.len() >= LEAST_PACKED
+            && packed.inner.chars().all(is_letter)
+        {
+            self.text(key, &packed.inner);
+        }
+        let plain = spelling::plain(text);
+        self.names(key, &plain);
+        if let Some(other) = spelling::quoted_printable(&plain) {
+            self.names(key, &other);
         }
     }
 
-    fn json(&mut self, key: &str, json: &Value) {
-        match json {
-            Value::String(text) => self.text(key, text),
-            Value::Number(number) => {
-                let text = number.to_string();
+    fn json(&mut self, key: &str, json: &Node<'_>) {
+        match &json.what {
+            What::Text(text) => self.text(key, text),
+            What::Number(number) => {
+                let (_, digits, _) = parts_of_number(number);
+                self.address_in(key, digits);
+                if known::is_telephone(key) {
+                    self.telephone(digits);
+                }
                 if known::named(key).is_some() {
-                    self.number(&text);
+                    self.number(digits);
                 }
             }
-            Value::Array(items) => items.iter().for_each(|item| self.json(key, item)),
-            Value::Object(object) => self.object(object),
-            Value::Null | Value::Bool(_) => {}
+            What::List(items) => items.iter().for_each(|item| self.json(key, item)),
+            What::Object(members) => self.object(members),
+            What::Word => {}
         }
     }
 
-    fn object(&mut self, object: &Map<String, Value>) {
-        let pair = Pair::of(object);
+    fn object(&mut self, members: &[Member<'_>]) {
+        let pair = Pair::of(members);
         // An object with the address of somebody is somebody, and so are its name and id.
-        let is_somebody = object.iter().any(|(key, value)| {
-            let key = key.to_lowercase();
+        let is_somebody = members.iter().any(|member| {
+            let key = member.key.to_lowercase();
             let says_who =
                 ["userprincipalname", "mail", "upn", "emailaddress"].contains(&key.as_str());
-            says_who && value.as_str().is_some_and(|text| text.contains('@'))
+            says_who && matches!(&member.value.what, What::Text(text) if text.contains('@'))
         });
-        for (key, value) in object {
-            let plain = known::plain(key);
+        for member in members {
+            let plain = known::plain(&member.key);
+            let value = &member.value;
             match (&pair, plain.as_str()) {
                 (Some(pair), key) if pair.values.contains(&key) => self.json(&pair.name, value),
                 (_, "displayname" | "name") if is_somebody => self.json("userdisplayname", value),
@@ -202,8 +227,24 @@ impl Dictionary {
         }
     }
 
+    /// An address that is written as one number.
+    fn address_in(&mut self, key: &str, digits: &str) {
+        if known::holds_addresses(key)
+            && let Ok(bits) = digits.parse::<u32>()
+            && bits >= LEAST_ADDRESS
+        {
+            self.addresses.insert(Ipv4Addr::from_bits(bits).into());
+        }
+    }
+
     /// What a text names by its shape, and by its key.
     fn names(&mut self, key: &str, text: &str) {
+        self.address_in(key, text.trim());
+        if known::is_telephone(key) && !has_id(text) {
+            let all = PHONE.find_iter(text).map(|found| digits_of(found.as_str()));
+            all.for_each(|digits| self.telephone(&digits));
+            self.telephone(&digits_of(text));
+        }
         match known::says(key) {
             Some(Says::Label | Says::How) => {
                 let ids = GUID.find_iter(text).map(|id| id.as_str().to_lowercase());
@@ -235,14 +276,19 @@ impl Dictionary {
             self.domain(&url[1]);
             self.path(&url[2]);
         }
+        if !text.contains("://") {
+            for home in HOME.captures_iter(text) {
+                self.owner(&home[1]);
+            }
+        }
         if let Some(named) = known::named(key) {
-            self.by_key(key, named, text);
+            self.by_key(named, text);
         } else if text.contains('\\') {
             self.path(text);
         }
     }
 
-    fn by_key(&mut self, key: &str, named: Named, text: &str) {
+    fn by_key(&mut self, named: Named, text: &str) {
         // A sign-in has the application that was signed in to as its object.
         if named != Named::Thing {
             let ids = GUID.find_iter(text).map(|id| id.as_str().to_lowercase());
@@ -257,13 +303,14 @@ impl Dictionary {
                 self.runs(&text, |all| &mut all.places);
             }
             // A distinguished name: `/o=…/cn=Recipients/cn=…`.
-            Named::Person if text.contains("cn=") => self.runs(text, |all| &mut all.people),
+            Named::Person if text.to_ascii_lowercase().contains("cn=") => {
+                self.runs(text, |all| &mut all.people);
+            }
+            Named::Person if text.to_ascii_lowercase().contains("#ext#") && !text.contains('@') => {
+                self.local(text);
+            }
             Named::Person if text.contains("://") => {}
             Named::Person => {
-                if key.contains("phone") || key.contains("mobile") {
-                    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-                    self.number(&digits);
-                }
                 let text = GUID.replace_all(text, " ");
                 let text = ADDRESS.replace_all(&text, " ");
                 // Addresses of mail were taken apart by their shape.
@@ -293,10 +340,8 @@ impl Dictionary {
     /// is somebody's own: the services act like people, too.
     fn person(&mut self, name: &str, from: Stands) {
         let whole = name.trim();
-        let words: Vec<String> = RUN
-            .find_iter(whole)
-            .map(|run| run.as_str().to_lowercase())
-            .collect();
+        let words = RUN.find_iter(whole).map(|run| folded(run.as_str()));
+        let words: Vec<String> = words.collect();
         let is_service = words.len() > 1 && known::is_service(&words[0]);
         if is_service && from == Stands::Name {
             return;
@@ -314,13 +359,44 @@ impl Dictionary {
                     self.people.insert(word.clone());
                 }
             } else if word.chars().count() > 1 && (counts || !known::is_word(word)) {
-                self.people.insert(word.clone());
+                self.called(word);
             }
         }
         let squashed = words.concat();
         let is_number = squashed.bytes().all(|b| b.is_ascii_digit());
         if words.len() > 1 && squashed.chars().count() > 3 && !is_number {
-            self.people.insert(squashed);
+            self.called(&squashed);
+            self.shortened(&words, is_own);
+        }
+    }
+
+    /// A person is called so, also by those who have letters of ASCII only.
+    fn called(&mut self, word: &str) {
+        self.people.extend(spelling::others(word));
+        self.people.insert(word.to_string());
+    }
+
+    /// `fberg`, `frankb`, `bergfrank`: what two names become in an alias.
+    fn shortened(&mut self, words: &[String], is_own: impl Fn(&String) -> bool) {
+        /// Letters of a name; shorter ones give words of everybody.
+        const LEAST: usize = 4;
+        let [first, last] = words else { return };
+        let is_name = |word: &String| word.chars().count() >= LEAST && is_own(word);
+        if !is_name(first) || !is_name(last) {
+            return;
+        }
+        self.called(&format!("{last}{first}"));
+        for (one, other) in [(first, last), (last, first)] {
+            let initial: String = one.chars().take(1).collect();
+            self.called(&format!("{initial}{other}"));
+            self.called(&format!("{other}{initial}"));
+        }
+    }
+
+    fn telephone(&mut self, digits: &str) {
+        self.number(digits);
+        if digits.len() >= SHORTEST_PHONE {
+            self.telephones.insert(tail(digits).to_string());
         }
     }
 
@@ -332,7 +408,7 @@ impl Dictionary {
 
     /// Words of a host that are not those of everybody.
     fn domain(&mut self, host: &str) {
-        let host = host.trim_matches(['.', ' ']).to_lowercase();
+        let host = folded(host.trim_matches(['.', ' ']));
         if host.parse::<IpAddr>().is_ok() {
             return;
         }
@@ -374,9 +450,10 @@ impl Dictionary {
     /// `anna_berg_contoso_com`: who, and where.
     fn owner(&mut self, segment: &str) {
         for word in RUN.find_iter(segment) {
-            let word = word.as_str().to_lowercase();
-            if word.chars().count() > 1 && !known::is_word(&word) {
-                self.people.insert(word);
+            let word = folded(word.as_str());
+            let is_nobody = known::is_word(&word) || OF_NOBODY.contains(&word.as_str());
+            if word.chars().count() > 1 && !is_nobody {
+                self.called(&word);
             }
         }
     }
@@ -389,7 +466,7 @@ impl Dictionary {
                 self.number(run);
                 continue;
             }
-            let lower = run.to_lowercase();
+            let lower = folded(run);
             let is_own = !known::is_word(&lower) && !known::is_generic(&lower);
             if is_own && lower.chars().count() > 1 {
                 set(&mut *self).insert(lower);
@@ -427,15 +504,70 @@ impl Dictionary {
         self.numbers.contains(digits)
     }
 
-    /// Whether numbers are somebody's at all.
-    pub(super) fn has_numbers(&self) -> bool {
-        !self.numbers.is_empty()
+    /// Whether a number ends as a telephone does.
+    pub(super) fn is_telephone(&self, digits: &str) -> bool {
+        digits.len() >= SHORTEST_PHONE
+            && digits.bytes().all(|b| b.is_ascii_digit())
+            && self.telephones.contains(tail(digits))
     }
 
-    /// Whether an address is one of the archive.
-    pub(super) fn is_address(&self, address: &IpAddr) -> bool {
-        self.addresses.contains(address)
+    /// Whether numbers are somebody's at all.
+    pub(super) fn has_numbers(&self) -> bool {
+        let all = [
+            self.numbers.len(),
+            self.telephones.len(),
+            self.addresses.len(),
+        ];
+        all.iter().any(|len| *len > 0)
     }
+
+    /// Whether an address is one of the archive, or has one of it inside.
+    pub(super) fn is_address(&self, address: &IpAddr) -> bool {
+        let inner = match address {
+            IpAddr::V6(v6) => inside(v6).map(IpAddr::V4),
+            IpAddr::V4(_) => None,
+        };
+        self.addresses.contains(address)
+            || inner.is_some_and(|inner| self.addresses.contains(&inner))
+    }
+}
+
+/// The IPv4 address in one of IPv6: `::ffff:192.0.2.7`, `::192.0.2.7`, `64:ff9b::192.0.2.7` and `2002:c000:207::`.
+fn inside(address: &Ipv6Addr) -> Option<Ipv4Addr> {
+    let [a, b, c, d, e, f, g, h] = address.segments();
+    let bits = match (a, b, c, d, e, f) {
+        (0x2002, ..) => [b, c],
+        (0x64, 0xff9b, 0, 0, 0, 0) | (0, 0, 0, 0, 0, 0 | 0xffff) => [g, h],
+        _ => return None,
+    };
+    let bits = (u32::from(bits[0]) << 16) | u32::from(bits[1]);
+    (bits >= LEAST_ADDRESS).then(|| Ipv4Addr::from_bits(bits))
+}
+
+/// The last digits of a telephone, or all.
+pub(super) fn tail(digits: &str) -> &str {
+    &digits[digits.len().saturating_sub(TAIL)..]
+}
+
+fn digits_of(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// The sign of a number of JSON, its digits, and a fraction that is none: `491701234567.0` is the same number.
+pub(super) fn parts_of_number(number: &str) -> (&str, &str, &str) {
+    let (sign, bare) = match number.strip_prefix('-') {
+        Some(bare) => ("-", bare),
+        None => ("", number),
+    };
+    match bare.strip_suffix(".0") {
+        Some(digits) => (sign, digits, ".0"),
+        None => (sign, bare, ""),
+    }
+}
+
+/// Whether an id of an object is in a text.
+pub(super) fn has_id(text: &str) -> bool {
+    GUID.is_match(text)
 }
 
 fn is_below(host: &str, domain: &str) -> bool {
@@ -457,9 +589,9 @@ pub(super) struct Pair {
 
 impl Pair {
     /// The pair that an object is.
-    pub(super) fn of(object: &Map<String, Value>) -> Option<Pair> {
+    pub(super) fn of(members: &[Member<'_>]) -> Option<Pair> {
         const VALUES: &[&str] = &["value", "newvalue", "oldvalue"];
-        let keys = || object.keys().map(|key| key.to_lowercase());
+        let keys = || members.iter().map(|member| member.key.to_lowercase());
         if !keys().any(|key| VALUES.contains(&key.as_str())) {
             return None;
         }
@@ -468,10 +600,17 @@ impl Pair {
             // A display name is a name of a person, but for those of changed properties.
             (*named != "displayname" || changes) && keys().any(|key| key == *named)
         })?;
-        let (_, name) = object
+        let mut names = members
             .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(named))?;
-        let name = name.as_str().filter(|name| is_key(name))?;
+            .filter(|member| member.key.eq_ignore_ascii_case(named));
+        let name = match (names.next(), names.next()) {
+            (Some(Member { value, .. }), None) => match &value.what {
+                What::Text(name) if is_key(name) => name,
+                _ => return None,
+            },
+            // Two names are none.
+            _ => return None,
+        };
         Some(Pair {
             name: known::plain(name),
             named,

@@ -129,6 +129,28 @@ const PEOPLE: &[&str] = &[
 ];
 /// Keys under which people stand.
 const PEOPLE_WHOLE: &[&str] = &["from", "to", "cc", "bcc", "assignedto", "email", "mail"];
+/// Parts of keys under which telephones stand.
+const TELEPHONES: &[&str] = &[
+    "phone",
+    "mobile",
+    "msisdn",
+    "authdetail",
+    "faxnumber",
+    "callernumber",
+    "calleenumber",
+    "callingnumber",
+    "callednumber",
+    "dialednumber",
+];
+/// Parts of keys under which addresses stand as numbers.
+const ADDRESSES: &[&str] = &[
+    "ipaddr",
+    "ipv4",
+    "clientip",
+    "ipnumber",
+    "ipint",
+    "addressint",
+];
 /// Parts of keys under which places stand.
 const PLACES: &[&str] = &[
     "tenant",
@@ -205,6 +227,16 @@ pub(super) fn named(key: &str) -> Option<Named> {
     has(THINGS).then_some(Named::Thing)
 }
 
+/// Whether the values of a plain key are numbers of telephones.
+pub(super) fn is_telephone(key: &str) -> bool {
+    TELEPHONES.iter().any(|part| key.contains(part)) || key == "tel" || key == "sms"
+}
+
+/// Whether a number under a plain key may be an address.
+pub(super) fn holds_addresses(key: &str) -> bool {
+    ADDRESSES.iter().any(|part| key.contains(part)) || key.ends_with("ip")
+}
+
 /// Whether a word in small letters names nobody unless somebody is called so.
 pub(super) fn is_word(word: &str) -> bool {
     static ALL: LazyLock<HashSet<&str>> = LazyLock::new(|| set(WORDS));
@@ -243,6 +275,8 @@ mod tests {
         assert_eq!(named(&plain("user_id_s")), Some(Named::Person));
         assert_eq!(named("phonenumber"), Some(Named::Person));
         assert_eq!(named("account"), Some(Named::Person));
+        assert!(is_telephone(&plain("StrongAuthenticationPhoneNumber_s")));
+        assert!(!is_telephone("ipaddress") && holds_addresses("ipaddress"));
         assert_eq!(named("usercount"), None);
         assert_eq!(named(&plain("UserAgent")), None);
         assert_eq!(named(&plain("TargetUserOrGroupType")), None);

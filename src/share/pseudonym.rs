@@ -1,5 +1,6 @@
 //! Tokens that stand for what names somebody: the same key and the same thing give the same token, in every table and on every day.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
@@ -7,7 +8,7 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 use super::dictionary::Dictionary;
-use super::{known, shape};
+use super::{known, shape, spelling};
 use crate::fault::{Error, Result};
 
 /// Fewer bytes can be guessed.
@@ -26,7 +27,7 @@ const LETTERS: &[u8; 16] = b"bcdfghjkmnpqrstv";
 const CACHED: usize = 1 << 20;
 
 /// What can be told apart in a text: an id, a network card, an address, or a run of letters and digits. Numbers are taken whole.
-const PIECES: &str = r"(?i)(?P<guid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})|(?P<card>[0-9a-f]{2}(?:-[0-9a-f]{2}){5})|(?P<v6>(?:[0-9a-f]{0,4}:){2,9}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f]{0,4}))|(?P<v4>[0-9]+(?:\.[0-9]+){3}|[0-9]+(?:-[0-9]+){3}|[0-9]+(?:_[0-9]+){3})|(?P<word>[\p{Alphabetic}\p{M}\p{N}]+)";
+const PIECES: &str = r"(?i)(?P<guid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})|(?P<card>[0-9a-f]{2}(?:-[0-9a-f]{2}){5}|[0-9a-f]{4}(?:\.[0-9a-f]{4}){2})|(?P<v6>(?:[0-9a-f]{0,4}:){2,9}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f]{0,4}))|(?P<v4>[0-9]+(?:\.[0-9]+){3}|[0-9]+(?:-[0-9]+){3}|[0-9]+(?:_[0-9]+){3})|(?P<word>[\p{Alphabetic}\p{M}\p{N}]+)";
 
 static PIECE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(PIECES).expect("the pattern is written here"));
@@ -157,30 +158,40 @@ impl Pseudonyms {
     /// The text with what may name somebody replaced. What stands between stays, so an address of mail, a path and a name keep their shape.
     pub(super) fn text(&mut self, text: &str, reach: Reach) -> String {
         // What is escaped is the same name as elsewhere.
-        let plain = shape::unescaped(text);
-        if plain != text {
-            let replaced = self.pieces_of(&plain, reach);
-            return match text.contains('%') {
-                _ if replaced == plain => text.to_string(),
-                true => replaced.replace(' ', "%20"),
-                false => replaced,
-            };
+        let mut plain = spelling::plain(text);
+        if let Some(other) = spelling::quoted_printable(&plain)
+            && self.named_in(&other) > self.named_in(&plain)
+        {
+            plain = Cow::Owned(other);
         }
-        self.pieces_of(text, reach)
+        let replaced = self.pieces_of(&plain, reach);
+        match text.contains('%') {
+            _ if replaced == plain => text.to_string(),
+            true if plain != text => replaced.replace(' ', "%20"),
+            _ => replaced,
+        }
     }
 
-    /// The digits that stand for a number that is somebody's; nothing for all others.
-    pub(super) fn number(&mut self, digits: &str) -> Option<String> {
-        self.named
-            .is_number(digits)
-            .then(|| self.digits(digits, Kind::Number))
+    /// How many words of a text somebody is called by.
+    pub(super) fn named_in(&self, text: &str) -> usize {
+        /// Letters of a word that does not stand there by chance.
+        const LEAST: usize = 3;
+        let plain = spelling::plain(text);
+        let words = RUN.find_iter(&plain).map(|run| run.as_str());
+        let words = words.filter(|word| word.chars().count() >= LEAST);
+        let is_name = |word: &&str| {
+            let folded = spelling::folded(word);
+            self.kind_of(word, &folded, Reach::People).is_some()
+        };
+        words.filter(is_name).count()
     }
 
     fn pieces_of(&mut self, text: &str, reach: Reach) -> String {
         let mut out = String::with_capacity(text.len());
         let mut at = 0;
         for found in shape::PHONE.find_iter(text) {
-            if let Some(token) = self.phone(found.as_str(), reach) {
+            let before = &text[..found.start()];
+            if let Some(token) = self.phone(found.as_str(), before, reach) {
                 out.push_str(&self.others_of(&text[at..found.start()], reach));
                 out.push_str(&token);
                 at = found.end();
@@ -190,26 +201,8 @@ impl Pseudonyms {
         out
     }
 
-    /// A number of a telephone in its shape, where it has the `+` of one or its digits are somebody's.
-    fn phone(&mut self, text: &str, reach: Reach) -> Option<String> {
-        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        let has_mark = text.starts_with('+') && reach == Reach::Everything;
-        // Digits without anything between them are a word.
-        let is_phone = has_mark || (digits.len() < text.len() && self.named.is_number(&digits));
-        if !is_phone {
-            return None;
-        }
-        let token = self.digits(&digits, Kind::Number);
-        let mut others = token.chars();
-        let shown = text.chars().map(|c| match c.is_ascii_digit() {
-            true => others.next().unwrap_or(c),
-            false => c,
-        });
-        Some(shown.collect())
-    }
-
     /// All but telephones.
-    fn others_of(&mut self, text: &str, reach: Reach) -> String {
+    pub(super) fn others_of(&mut self, text: &str, reach: Reach) -> String {
         let replaced = PIECE.replace_all(text, |found: &Captures<'_>| {
             let piece = &found[0];
             if found.name("guid").is_some() {
@@ -243,6 +236,18 @@ impl Pseudonyms {
             return self.words_of(piece, reach);
         };
         let address = IpAddr::from(octets);
+        // `7.2.0.192.in-addr.arpa`
+        let [a, b, c, d] = octets;
+        let turned = Ipv4Addr::from([d, c, b, a]);
+        if !self.named.is_address(&address)
+            && self.named.is_address(&IpAddr::V4(turned))
+            && let Some(token) = self.v4(turned)
+        {
+            let [a, b, c, d] = token.octets();
+            let shown = [d, c, b, a].map(|octet| octet.to_string());
+            let shown = shown.join(&mark.to_string());
+            return self.noted(Kind::Address, &turned.to_string(), shown);
+        }
         if mark == '.' {
             return self.address(piece, address, reach);
         }
@@ -260,14 +265,18 @@ impl Pseudonyms {
         if reach != Reach::Everything {
             return self.words_of(piece, reach);
         }
-        let lower = piece.to_ascii_lowercase().replace('-', ":");
-        let bytes = self.hash("card", lower.as_bytes());
-        let parts: Vec<String> = bytes[..6].iter().map(|b| format!("{b:02x}")).collect();
-        let mark = match piece.contains('-') {
-            true => "-",
-            false => ":",
+        let bare = piece.chars().filter(char::is_ascii_hexdigit);
+        let bare: String = bare.map(|c| c.to_ascii_lowercase()).collect();
+        // `0222.3344.5566` has four digits in each part.
+        let (mark, long) = match piece {
+            _ if piece.contains('.') => (".", 4),
+            _ if piece.contains('-') => ("-", 2),
+            _ => (":", 2),
         };
-        self.noted(Kind::Address, &lower, parts.join(mark))
+        let lower = in_parts(&bare, 2, ":");
+        let bytes = self.hash("card", lower.as_bytes());
+        let token = in_parts(&hex::encode(&bytes[..6]), long, mark);
+        self.noted(Kind::Address, &lower, token)
     }
 
     /// Runs with `:` between them that are no address as a whole: times, network cards, or something before or behind an address.
@@ -317,12 +326,19 @@ impl Pseudonyms {
         if let Some(kind) = whole(lower) {
             return Some(kind);
         }
-        if self.named.is_number(lower) {
+        if self.named.is_number(lower) || self.named.is_telephone(lower) {
             return Some(Kind::Number);
+        }
+        // `Franks file`
+        let stem = lower
+            .strip_suffix('s')
+            .filter(|stem| stem.len() > SHORT_PLACE);
+        if stem.is_some_and(|stem| !known::is_generic(stem) && self.named.is_person(stem)) {
+            return Some(Kind::Person);
         }
         // `AnnaBerg`, `FileOfAnna`: people and organisations only, or `FileAccessed` would be one with a file in it.
         let parts = parts(word).filter(|part| part.chars().count() > 2);
-        let mut parts = parts.map(str::to_lowercase);
+        let mut parts = parts.map(spelling::folded);
         parts.find_map(
             |part| match known::is_generic(&part) || known::is_word(&part) {
                 true => None,
@@ -336,7 +352,13 @@ impl Pseudonyms {
     }
 
     fn word(&mut self, word: &str, reach: Reach) -> String {
-        let lower = word.to_lowercase();
+        if let Some(token) = self.bare_guid(word, reach) {
+            return token;
+        }
+        if let Some(token) = self.one_number(word) {
+            return token;
+        }
+        let lower = spelling::folded(word);
         let kind = self.kind_of(word, &lower, reach);
         let is_number = word.bytes().all(|b| b.is_ascii_digit());
         let free = || match is_number {
@@ -349,6 +371,7 @@ impl Pseudonyms {
         };
         match kind {
             None => word.to_string(),
+            Some(_) if is_number && self.named.is_telephone(word) => self.telephone(word),
             Some(kind) if is_number => self.digits(word, kind),
             Some(kind) => {
                 let token = self.token(&lower);
@@ -376,18 +399,19 @@ impl Pseudonyms {
         token
     }
 
-    /// As many digits; the first is none that makes the number shorter or longer.
-    fn digits(&mut self, digits: &str, kind: Kind) -> String {
-        let bytes = self.hash("number", digits.as_bytes());
-        let others = bytes
-            .iter()
-            .skip(1)
-            .cycle()
-            .take(digits.len().saturating_sub(1));
-        let mut token = String::with_capacity(digits.len());
-        token.push(char::from(b'1' + bytes[0] % 8));
-        token.extend(others.map(|b| char::from(b'0' + b % 10)));
-        self.noted(kind, digits, token)
+    /// An id without its marks, if it is one of the archive.
+    fn bare_guid(&mut self, word: &str, reach: Reach) -> Option<String> {
+        const DIGITS: usize = 32;
+        if word.len() != DIGITS || !word.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return None;
+        }
+        let lower = word.to_ascii_lowercase();
+        let parts = [(0, 8), (8, 12), (12, 16), (16, 20), (20, DIGITS)];
+        let guid = parts.map(|(from, to)| &lower[from..to]).join("-");
+        if !self.named.is_id(&guid) {
+            return None;
+        }
+        Some(self.guid(&guid, reach).replace('-', ""))
     }
 
     fn guid(&mut self, guid: &str, reach: Reach) -> String {
@@ -436,7 +460,7 @@ impl Pseudonyms {
     }
 
     /// Addresses of one network stay of one network, private ones private and public ones public; nothing for those that are nobody's.
-    fn v4(&self, address: Ipv4Addr) -> Option<Ipv4Addr> {
+    pub(super) fn v4(&self, address: Ipv4Addr) -> Option<Ipv4Addr> {
         let special = |a: Ipv4Addr| {
             a.is_loopback() || a.is_unspecified() || a.is_broadcast() || a.is_link_local()
         };
@@ -488,7 +512,7 @@ impl Pseudonyms {
         mixed
     }
 
-    fn hash(&self, kind: &str, text: &[u8]) -> [u8; 32] {
+    pub(super) fn hash(&self, kind: &str, text: &[u8]) -> [u8; 32] {
         let mut hash = blake3::Hasher::new_keyed(&self.key);
         hash.update(kind.as_bytes());
         hash.update(&[0]);
@@ -496,7 +520,7 @@ impl Pseudonyms {
         *hash.finalize().as_bytes()
     }
 
-    fn noted(&mut self, kind: Kind, original: &str, token: String) -> String {
+    pub(super) fn noted(&mut self, kind: Kind, original: &str, token: String) -> String {
         self.counts[kind as usize] += 1;
         if let Some(mapping) = &mut self.mapping {
             mapping
@@ -505,6 +529,13 @@ impl Pseudonyms {
         }
         token
     }
+}
+
+/// Digits of ASCII with a mark between parts that are so long.
+fn in_parts(digits: &str, long: usize, mark: &str) -> String {
+    let starts = (0..digits.len()).step_by(long);
+    let parts = starts.filter_map(|from| digits.get(from..from + long));
+    parts.collect::<Vec<_>>().join(mark)
 }
 
 /// The parts of a word that is made of several: `AnnaBerg2` is `Anna`, `Berg` and `2`.

@@ -6,11 +6,12 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
-use serde_json::{Map, Number, Value};
 
-use super::dictionary::{Pair, is_key};
+use super::dictionary::{Pair, has_id, is_key, parts_of_number};
 use super::known::{self, Says};
 use super::pseudonym::{KINDS, Kind, Pseudonyms, Reach};
+use super::spelling::{Packed, folded};
+use super::tree::{self, Member, Node, What, Written};
 use crate::catalog::{audit, catalog};
 use crate::fault::{Error, Result};
 use crate::ingest::time;
@@ -21,6 +22,8 @@ const MOST_PLACES: usize = 4096;
 const ELSEWHERE: &str = "(elsewhere)";
 /// Length of a time up to its seconds.
 const WHOLE_SECONDS: usize = 19;
+/// A text under a key of telephones that is longer has more than these.
+const LONGEST_PHONE: usize = 64;
 /// Digits of parts of a second.
 const TICKS: usize = 7;
 
@@ -118,7 +121,7 @@ impl<'p> Rows<'p> {
 
     /// A number with other digits where these are somebody's.
     fn whole<N: ToString + std::str::FromStr>(&mut self, number: N) -> N {
-        let Some(token) = self.names.number(&number.to_string()) else {
+        let Some(token) = self.number(&number.to_string()) else {
             return number;
         };
         // The largest numbers have one digit less, or they would not fit.
@@ -160,20 +163,26 @@ impl<'p> Rows<'p> {
 
     /// The value of a plain key: JSON is walked, what is harmless stays, all else is replaced.
     fn value(&mut self, key: &str, text: &str) -> String {
-        if text.trim_start().starts_with(['{', '['])
-            && let Ok(json) = serde_json::from_str::<Value>(text)
-        {
-            return self.json(key, json).to_string();
+        if let Some(json) = tree::read(text) {
+            let mut to = Written::of(text);
+            self.json(key, &json, &mut to);
+            return to.end();
         }
         if is_time(text) {
             return text.to_string();
+        }
+        if let Some(packed) = Packed::of(text)
+            && self.names.named_in(&packed.inner) > 0
+        {
+            let inner = self.value(key, &packed.inner);
+            return packed.with(&inner);
         }
         let says = known::says(key);
         if is_country(key, text) {
             return text.to_string();
         }
         if known::is_value(text) {
-            let lower = text.to_lowercase();
+            let lower = folded(text);
             if says.is_some() || !self.names.named().is_person(&lower) {
                 return text.to_string();
             }
@@ -183,6 +192,10 @@ impl<'p> Rows<'p> {
             || text.contains('@')
             || text.starts_with('/')
             || (text.contains('\\') && says != Some(Says::Label));
+        let is_short = text.len() <= LONGEST_PHONE && !is_address && !has_id(text);
+        if says.is_none() && is_short && known::is_telephone(key) {
+            return self.names.telephones(text);
+        }
         let reach = match says {
             _ if is_address => Reach::Everything,
             None => Reach::Everything,
@@ -194,66 +207,73 @@ impl<'p> Rows<'p> {
         self.names.text(text, reach)
     }
 
-    fn json(&mut self, key: &str, json: Value) -> Value {
-        match json {
-            Value::String(text) => Value::String(self.value(key, &text)),
-            Value::Number(number) => Value::Number(self.number(number)),
-            Value::Array(items) => self.below("[]", |rows| {
-                let items = items.into_iter().map(|item| rows.json(key, item));
-                Value::Array(items.collect())
+    fn json(&mut self, key: &str, json: &Node<'_>, to: &mut Written<'_>) {
+        match &json.what {
+            What::Text(text) => {
+                let value = self.value(key, text);
+                if value != **text {
+                    to.quote(&json.at, &value);
+                }
+            }
+            What::Number(number) => {
+                if let Some(token) = self.number(number) {
+                    to.number(&json.at, &token);
+                }
+            }
+            What::List(items) => self.below("[]", |rows| {
+                for item in items {
+                    rows.json(key, item, to);
+                }
             }),
-            Value::Object(object) => Value::Object(self.object(object)),
-            other => other,
+            What::Object(members) => self.object(members, to),
+            What::Word => {}
         }
     }
 
-    fn number(&mut self, number: Number) -> Number {
-        // `491701234567.0` is the same number.
-        let text = number.to_string();
-        let digits = text.strip_prefix('-').unwrap_or(&text);
-        let digits = digits.strip_suffix(".0").unwrap_or(digits);
-        let token = self.names.number(digits);
-        let token = token.map(|token| {
-            let fits = token.parse::<u64>().or_else(|_| token[1..].parse::<u64>());
-            fits.map(Number::from)
-        });
-        match token {
-            Some(Ok(token)) => token,
-            Some(Err(_)) | None => number,
-        }
+    /// What stands for a number that is somebody's.
+    fn number(&mut self, number: &str) -> Option<String> {
+        let (sign, digits, end) = parts_of_number(number);
+        let token = self.names.number(digits)?;
+        Some(format!("{sign}{token}{end}"))
     }
 
-    fn object(&mut self, object: Map<String, Value>) -> Map<String, Value> {
-        let pair = Pair::of(&object);
+    fn object(&mut self, members: &[Member<'_>], to: &mut Written<'_>) {
+        let pair = Pair::of(members);
         // The id of a record stays. That of an actor or a target is somebody, and is often a name.
-        let is_record =
-            object.contains_key("CreationTime") || object.contains_key("createdDateTime");
-        let mut out = Map::new();
-        for (key, value) in object {
-            let shown = self.key(&key);
+        let is_record = members
+            .iter()
+            .any(|member| ["CreationTime", "createdDateTime"].contains(&&*member.key));
+        for member in members {
+            let value = &member.value;
+            let shown = self.key(&member.key);
+            if shown != *member.key {
+                to.quote(&member.key_at, &shown);
+            }
             let place = format!(".{shown}");
-            let mut plain = known::plain(&key);
+            let mut plain = known::plain(&member.key);
             if plain == "id" && !is_record {
                 plain.clear();
             }
             if let Some(pair) = &pair {
                 if plain == pair.named {
                     // A name of a field, as a key is one.
-                    let value = match value {
-                        Value::String(name) => Value::String(self.key(&name)),
-                        other => self.below(&place, |rows| rows.json("", other)),
-                    };
-                    out.insert(shown, value);
+                    match &value.what {
+                        What::Text(name) => {
+                            let shown = self.key(name);
+                            if shown != **name {
+                                to.quote(&value.at, &shown);
+                            }
+                        }
+                        _ => self.below(&place, |rows| rows.json("", value, to)),
+                    }
                     continue;
                 }
                 if pair.values.contains(&plain.as_str()) {
                     plain.clone_from(&pair.name);
                 }
             }
-            let value = self.below(&place, |rows| rows.json(&plain, value));
-            out.insert(shown, value);
+            self.below(&place, |rows| rows.json(&plain, value, to));
         }
-        out
     }
 
     /// A key: it stays where the services write it, or where it is written as keys are and holds nobody's name.
@@ -284,7 +304,13 @@ fn is_time(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+    use icu_normalizer::DecomposingNormalizerBorrowed;
+    use proptest::prelude::*;
+
     use super::super::dictionary::Dictionary;
+    use super::super::spelling::{plain, quoted_printable};
     use super::*;
 
     /// A record, as the only one of an archive.
@@ -330,6 +356,152 @@ mod tests {
             "zip.com",
         ] {
             assert!(!lower.contains(gone), "{gone}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_keeps_both_values_and_the_record_its_shape() {
+        let value = hidden(
+            "{ \"Dup\" : \"anna\",\n  \"Dup\":\"Berg\", \"UserId\":\"anna@contoso.com\",\"UserId\":\"second@contoso.com\", \"Size\": 1.50, \"Big\":123456789012345678901234 }",
+        );
+        let lower = value.to_lowercase();
+        for gone in ["anna", "berg", "second", "contoso"] {
+            assert!(!lower.contains(gone), "{gone}: {value}");
+        }
+        assert_eq!(value.matches("\"Dup\"").count(), 2, "{value}");
+        assert_eq!(value.matches("\"UserId\"").count(), 2, "{value}");
+        for kept in [
+            "{ \"Dup\" : \"",
+            ",\n  \"Dup\"",
+            "1.50",
+            "123456789012345678901234",
+        ] {
+            assert!(value.contains(kept), "{kept}: {value}");
+        }
+    }
+
+    #[test]
+    fn one_person_in_two_forms_of_letters_has_one_token() {
+        let value = hidden(
+            "{\"UserDisplayName\":\"J\u{fc}rgen Wei\u{df}\",\"Operation\":\"Ju\u{308}rgen did it\",\"ResultStatus\":\"J\u{fc}rgen WEISS juergen jweiss\"}",
+        );
+        let all: serde_json::Value = serde_json::from_str(&value).expect("JSON");
+        let words = |key: &str| -> Vec<String> {
+            let text = all[key].as_str().expect("a text");
+            text.split(' ').map(str::to_string).collect()
+        };
+        let (name, done, result) = (
+            words("UserDisplayName"),
+            words("Operation"),
+            words("ResultStatus"),
+        );
+        assert_eq!(done, [name[0].as_str(), "did", "it"]);
+        assert_eq!(result[..2], name[..]);
+        assert!(
+            result[2].starts_with('x') && result[3].starts_with('x'),
+            "{value}"
+        );
+    }
+
+    /// Names that the record below has under keys of people.
+    const NAMES: [&str; 6] = [
+        "frank.fletcher@contoso.com",
+        "Frank Fletcher",
+        "fletcher",
+        "contoso",
+        "J\u{fc}rgen",
+        "Wei\u{df}",
+    ];
+    /// Keys of all kinds.
+    const PLACES: [&str; 8] = [
+        "Operation",
+        "ResultStatus",
+        "Notes",
+        "UserAgent",
+        "SensitivityLabelName",
+        "ApplicationDisplayName",
+        "Version",
+        "Subject",
+    ];
+    /// In how many ways `spelt` spells.
+    const WAYS: usize = 16;
+
+    /// A name in one of the spellings that people and programs have, as a value.
+    fn spelt(name: &str, way: usize) -> String {
+        let bytes = |mark: &str| -> String {
+            let all = name.bytes().map(|b| format!("{mark}{b:02X}"));
+            all.collect()
+        };
+        let letters = |write: &dyn Fn(u32) -> String| -> String {
+            name.chars().map(|c| write(u32::from(c))).collect()
+        };
+        let within = match way {
+            0 => name.to_uppercase(),
+            1 => bytes("%"),
+            2 => bytes("%25"),
+            3 => letters(&|code| format!("&#{code};")),
+            4 => letters(&|code| format!("&amp;#x{code:x};")),
+            5 => letters(&|code| format!("\\u{code:04x}")),
+            6 => letters(&|code| match code {
+                0x21..=0x7e => char::from_u32(code + 0xfee0).into_iter().collect(),
+                _ => char::from_u32(code).into_iter().collect(),
+            }),
+            7 => letters(&|code| {
+                char::from_u32(code)
+                    .into_iter()
+                    .chain(['\u{ad}', '\u{200b}'])
+                    .collect()
+            }),
+            8 => format!("=?utf-8?B?{}?=", STANDARD.encode(name)),
+            9 => format!("=?UTF-8?q?{}?=", bytes("=")),
+            10 => bytes("="),
+            11 => DecomposingNormalizerBorrowed::new_nfd()
+                .normalize(name)
+                .into_owned(),
+            12 => return STANDARD.encode(name),
+            13 => return STANDARD_NO_PAD.encode(name),
+            14 => return hex::encode(name),
+            _ => {
+                let wide = name.encode_utf16().flat_map(u16::to_le_bytes);
+                return STANDARD.encode(wide.collect::<Vec<u8>>());
+            }
+        };
+        format!("by {within} now")
+    }
+
+    /// How a value can be read.
+    fn readings(value: &str) -> Vec<String> {
+        let plain = plain(value).into_owned();
+        let mut all = vec![value.to_string()];
+        all.extend(quoted_printable(&plain));
+        all.extend(Packed::of(value).map(|packed| packed.inner));
+        all.push(plain);
+        all.iter().map(|text| folded(text)).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(600))]
+        #[test]
+        fn a_name_comes_through_in_no_spelling(name in 0..NAMES.len(), place in 0..PLACES.len(), way in 0..WAYS) {
+            let (name, place) = (NAMES[name], PLACES[place]);
+            let value = spelt(name, way);
+            let record = serde_json::json!({
+                "UserId": "frank.fletcher@contoso.com",
+                "UserDisplayName": "Frank Fletcher",
+                "ManagerName": "J\u{fc}rgen Wei\u{df}",
+                "CreationTime": "2026-05-01T08:00:00",
+                place: value.as_str(),
+            });
+            let before = readings(&value);
+            let is_named = |text: &String| {
+                ["frank", "fletcher", "contoso", "j\u{fc}rgen", "weiss"].iter().any(|name| text.contains(name))
+            };
+            prop_assert!(before.iter().any(is_named), "the spelling can be read: {value}");
+            let out = hidden(&record.to_string());
+            let all: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+            let after = readings(all[place].as_str().expect("a text"));
+            prop_assert!(!after.iter().any(is_named), "{value}: {out}");
+            prop_assert_eq!(&all["CreationTime"], "2026-05-01T08:00:00");
         }
     }
 }

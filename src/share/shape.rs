@@ -1,21 +1,21 @@
-//! What names somebody by its shape alone: telephones, network cards, addresses with a `:` too many, and letters that are written as numbers.
+//! What names somebody by its shape alone: telephones, network cards, and addresses with a `:` too many.
 
-use std::borrow::Cow;
 use std::net::Ipv6Addr;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use percent_encoding::percent_decode_str;
-use regex::{Captures, Regex};
-
-/// How often a text may be escaped.
-const ESCAPED: usize = 8;
+use regex::Regex;
 
 /// Seven digits or more, with blanks and the like between them.
 pub(super) static PHONE: LazyLock<Regex> =
     LazyLock::new(|| own(r"\+?\(?[0-9](?:[ ()./-]{0,3}[0-9]){6,18}"));
-static ENTITY: LazyLock<Regex> =
-    LazyLock::new(|| own(r"(?i)&#(?:x([0-9a-f]{1,6})|([0-9]{1,7}));?"));
+/// Digits with blanks and the like between them, however few.
+pub(super) static DIGITS: LazyLock<Regex> = LazyLock::new(|| own(r"[0-9](?:[ ()./-]{0,3}[0-9])*"));
+static NATIONAL: LazyLock<Regex> = LazyLock::new(|| {
+    own(
+        r"^(?:(?:1[ .-])?\(?[2-9][0-9]{2}\)?[ .-]{1,2}[0-9]{3}[ .-][0-9]{4}|\(?0[1-9][0-9]{1,4}\)?[ /-]{1,3}[0-9]{2,}(?:[ /-][0-9]+)*)$",
+    )
+});
 static CARD: LazyLock<Regex> = LazyLock::new(|| own(r"(?i)^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$"));
 
 /// A pattern of ours.
@@ -43,32 +43,12 @@ pub(super) fn six(text: &str) -> Option<(Range<usize>, Ipv6Addr)> {
     })
 }
 
-/// The text with letters for their numbers in HTML and in URLs, however often it was escaped.
-pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
-    let mut plain = match text.contains("&#") {
-        true => ENTITY.replace_all(text, letter),
-        false => Cow::Borrowed(text),
-    };
-    for _ in 0..ESCAPED {
-        if !plain.contains('%') {
-            break;
-        }
-        let next = percent_decode_str(&plain).decode_utf8_lossy().into_owned();
-        if plain == next {
-            break;
-        }
-        plain = Cow::Owned(next);
-    }
-    plain
-}
-
-fn letter(found: &Captures<'_>) -> String {
-    let code = match found.get(1) {
-        Some(hex) => u32::from_str_radix(hex.as_str(), 16).ok(),
-        None => found.get(2).and_then(|digits| digits.as_str().parse().ok()),
-    };
-    let letter = code.and_then(char::from_u32);
-    letter.map_or_else(|| found[0].to_string(), String::from)
+/// A number of a telephone as it is written inside of a country: `(425) 555-0177`, `0171 5552345`. Dates have two digits in front.
+pub(super) fn is_national(text: &str) -> bool {
+    /// The longest of these, in digits.
+    const LONGEST: usize = 13;
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    NATIONAL.is_match(text) && digits <= LONGEST && digits < text.len()
 }
 
 #[cfg(test)]
@@ -90,9 +70,23 @@ mod tests {
     }
 
     #[test]
-    fn letters_are_read_however_they_are_escaped() {
-        for text in ["&#80;au&#x6C;", "%50aul", "%25252550aul", "Paul"] {
-            assert_eq!(unescaped(text), "Paul", "{text}");
+    fn telephones_are_told_from_dates() {
+        for text in [
+            "425-555-0177",
+            "(425) 555-0177",
+            "0171 5552345",
+            "0171/555-23-45",
+        ] {
+            assert!(is_national(text), "{text}");
+        }
+        for text in [
+            "2026-05-01 10",
+            "01.02.2026 10",
+            "01-02-2026 10",
+            "4255550177",
+            "10-20-30-40",
+        ] {
+            assert!(!is_national(text), "{text}");
         }
     }
 }

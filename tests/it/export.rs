@@ -597,12 +597,12 @@ const ODD: &str = r#"{"Id":"11111111-2222-4333-8444-555555555501","CreationTime"
 {"Id":"11111111-2222-4333-8444-555555555502","CreationTime":"2026-05-01T08:01:00","Operation":"UserLoggedIn","RecordType":15,"Workload":"AzureActiveDirectory","UserType":0,"OrganizationId":"99999999-2222-4333-8444-555555555501","UserKey":"k","UserId":"anna.berg@contoso.com","ClientIP":"192.0.2.7","ApplicationId":"4345a7b9-9a63-4910-a426-35363201d503","ObjectId":"4345a7b9-9a63-4910-a426-35363201d503"}
 "#;
 
-#[test]
-fn what_is_no_word_names_nobody_either() {
+/// Records as the only ones of an archive: exported as they are, and with nobody named.
+fn plain_and_hidden(records: &str) -> (String, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
     let (archive, key) = (at("archive"), at("key"));
-    fs::write(at("odd.jsonl"), ODD).expect("records");
+    fs::write(at("odd.jsonl"), records).expect("records");
     fs::write(&key, "0123456789abcdef0123").expect("a key");
     ingest(Path::new(&archive), &[at("odd.jsonl").into()]);
     let export = |name: &str, further: &[&str]| {
@@ -617,6 +617,12 @@ fn what_is_no_word_names_nobody_either() {
     };
     let plain = export("plain.jsonl", &[]);
     let hidden = export("hidden.jsonl", &["--pseudonymise", &key]);
+    (plain, hidden)
+}
+
+#[test]
+fn what_is_no_word_names_nobody_either() {
+    let (plain, hidden) = plain_and_hidden(ODD);
     for name in [
         "555-0100",
         "02:22:33",
@@ -643,6 +649,165 @@ fn what_is_no_word_names_nobody_either() {
         hidden.matches(application).count(),
         plain.matches(application).count()
     );
+}
+
+/// One record for each way to write who, where and from where; `Id` and the like are added. Behind it what may not be left of it.
+const SPELT: &[(&str, &[&str])] = &[
+    // Words of people and tenants where words stay.
+    (
+        r#""Operation":"Frank did it","ResultStatus":"by FLETCHER's""#,
+        &["frank", "fletcher"],
+    ),
+    (
+        r#""SensitivityLabelName":"Fletcher\\Contoso Confidential""#,
+        &["fletcher", "contoso"],
+    ),
+    (
+        r#""ApplicationDisplayName":"Contoso Expense App","Version":"franks-1""#,
+        &["contoso", "franks"],
+    ),
+    (
+        r#""UserDisplayName":"Frank Fletcher","ResultReason":"FFletcher frankf fletcherfrank""#,
+        &["fletcher", "frankf"],
+    ),
+    (
+        r#""UserDisplayName":"Jürgen Müßig","ResultReason":"Jürgen juergen MUESSIG jmuessig""#,
+        &["rgen", "müßig", "ssig"],
+    ),
+    // Telephones.
+    (
+        r#""PhoneNumber":"0170 5551 2345","ResultReason":"+49 170 55512345""#,
+        &["5551 2345", "55512345"],
+    ),
+    (
+        r#""MobilePhone":"+49 171 5559999","Notes":"0171 5559999, 0171-5559999, 00491715559999","ResultReason":"01715559999""#,
+        &["5559999"],
+    ),
+    (
+        r#""mfaDetail":{"authDetail":"+X XXXXXXX32 / 425-555-0177"}"#,
+        &["0177", "xx32"],
+    ),
+    (
+        r#""StrongAuthenticationUserDetails":"{\"AlternativePhoneNumber\":\"425.555.0124\"}","Notes":"(425) 555-0124, (206) 555-0188""#,
+        &["0124", "0188"],
+    ),
+    (
+        r#""Phone":"555-012","Telephone":"55 12 34","HomePhone":-4255550199.0,"ResultReason":"4255550199""#,
+        &["555-012", "55 12 34", "4255550199"],
+    ),
+    // Addresses.
+    (
+        r#""IpAddressInt":3221225991,"Size":3221225991,"ResultReason":"3221225991 and 0xC0000207""#,
+        &["3221225991", "c0000207"],
+    ),
+    (
+        r#""ClientIPAddress":"::ffff:192.0.2.77","ResultReason":"::ffff:c000:24d 192.0.2.77 77.2.0.192.in-addr.arpa 64:ff9b::c000:24d""#,
+        &["c000:24d", "192.0.2.77", "77.2.0.192"],
+    ),
+    (
+        r#""Notes":"192[.]0[.]2[.]9 0222.3344.5566""#,
+        &["192[", "3344"],
+    ),
+    // Mail, HTML, programs.
+    (
+        r#""Subject":"=?utf-8?Q?Fr=61nk?= =?utf-8?B?RmxldGNoZXI=?=","ResultReason":"=?utf-8?q?=46rank?=""#,
+        &["fr=61nk", "=46", "rmxldgnozxi"],
+    ),
+    (
+        r#""ResultReason":"=46rank =46letcher""#,
+        &["46rank", "46letcher"],
+    ),
+    (
+        r#""ResultReason":"fr&#97;nk &#x46;letcher \\u0066rank %u0066rank fr­ank ＦＲank""#,
+        &["&#97;", "&#x46", "0066", "fr\\u00ad", "ｆｒ"],
+    ),
+    (
+        r#""Operation":"ZnJhbmsuZmxldGNoZXJAY29udG9zby5jb20=","ResultReason":"6672616e6b","Version":"ZnJhbms""#,
+        &["znjhbm", "6672616e6b"],
+    ),
+    (
+        r#""SenderAddress":"x@münchen-kontor.example","ResultReason":"xn--mnchen-kontor-wob.example""#,
+        &["nchen", "kontor"],
+    ),
+    // Ids.
+    (
+        r#""TargetTenantId":"aaaaaaaa-1111-4222-8333-444444444444","ResultReason":"aaaaaaaa111142228333444444444444""#,
+        &["aaaaaaaa"],
+    ),
+    (
+        r#""LegacyExchangeDN":"/o=ExchangeLabs/ou=x/CN=Recipients/CN=77abcdef77-frank","MailboxOwnerDn":"CN=77abcdef77-zorro","ResultReason":"cn=77abcdef77-zorro""#,
+        &["77abcdef77", "zorro", "frank"],
+    ),
+    (
+        r#""UserId":"eve.evil_fabrikam.example#EXT#","ResultReason":"evil fabrikam""#,
+        &["evil", "fabrikam"],
+    ),
+    (
+        r#""Notes":"C:/Users/zenon/x","Others":"/home/zenobia/x","ResultReason":"zenon zenobia frank_fletcher_contoso_com""#,
+        &["zenon", "zenobia", "frank", "contoso"],
+    ),
+    (
+        r#""InternetMessageId":"<abc123def@mail.contoso.com>","SessionId":"s-frank-1","UserKey":"100320009FFFFFFF","ResultReason":"100320009fffffff""#,
+        &["abc123def", "contoso", "frank", "9fffffff"],
+    ),
+    (
+        r#""LogonUserSid":"S-1-5-21-3623811015-3361044348-30300820-1013""#,
+        &["3623811015", "3361044348", "30300820"],
+    ),
+    // Keys, also such that stand twice.
+    (
+        r#""Dup":"frank","Dup":"none","fr\u0061nk":1,"frank@contoso.com":{"Contoso":2}"#,
+        &["frank", "fr\\u0061nk", "contoso"],
+    ),
+];
+
+/// The record of this number.
+fn spelt(n: usize) -> String {
+    let (fields, _) = SPELT[n];
+    let who = match fields.contains("\"UserId\"") {
+        true => "",
+        false => r#""UserId":"frank.fletcher@contoso.com","#,
+    };
+    format!(
+        r#"{{"Id":"{}","CreationTime":"2026-05-01T08:00:00","RecordType":6,"Workload":"SharePoint","UserType":0,"OrganizationId":"99999999-2222-4333-8444-555555555501",{who}{fields}}}"#,
+        spelt_id(n)
+    )
+}
+
+fn spelt_id(n: usize) -> String {
+    format!("11111111-2222-4333-8444-{n:012}")
+}
+
+#[test]
+fn who_and_where_is_left_in_no_spelling() {
+    let records: Vec<String> = (0..SPELT.len()).map(spelt).collect();
+    let (plain, hidden) = plain_and_hidden(&records.join("\n"));
+    let (plain, hidden) = (plain.to_lowercase(), hidden.to_lowercase());
+    let of = |text: &str, n: usize| {
+        let id = spelt_id(n);
+        let line = text.lines().find(|line| line.contains(&id));
+        line.expect("the record").to_string()
+    };
+    let mut left = Vec::new();
+    for (n, (fields, gone)) in SPELT.iter().enumerate() {
+        let (before, after) = (of(&plain, n), of(&hidden, n));
+        for name in *gone {
+            assert!(before.contains(name), "{name} in {fields}: {before}");
+            if after.contains(name) {
+                left.push(format!("{name}: {after}"));
+            }
+        }
+    }
+    assert!(left.is_empty(), "{}", left.join("\n"));
+    for kept in [
+        "did it",
+        "confidential",
+        "expense app",
+        "2026-05-01t08:00:00",
+    ] {
+        assert!(hidden.contains(kept), "{kept}: {hidden}");
+    }
+    assert_eq!(hidden.matches("\"dup\"").count(), 2, "{hidden}");
 }
 
 #[test]
