@@ -162,7 +162,7 @@ fn can_be_tried(condition: &Expr) -> bool {
 }
 
 fn column(schema: &DFSchema, at: usize) -> Option<Expr> {
-    (at < schema.fields().len()).then(|| Expr::Column(schema.columns().swap_remove(at)))
+    (at < schema.fields().len()).then(|| Expr::from(schema.qualified_field(at)))
 }
 
 /// The conditions over the input of a node, where what its columns are made of is given by their numbers.

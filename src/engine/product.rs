@@ -5,7 +5,7 @@
 //! business. A view has two hundred columns, and to plan them takes longer than to run most queries. Schemas other than that of the views stay
 //! whole.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -33,17 +33,22 @@ use super::depth;
 use super::options::{CATALOG, Columns, PUBLIC};
 use super::views::names;
 
-/// Plans a query, given with its text, over these columns of the tables. Tables from these files have all of theirs.
+/// Rows of views with some of their columns.
+pub(super) type Narrow = HashMap<String, Arc<dyn TableProvider>>;
+
+/// Plans a query, given with its text, over these columns of the tables. Tables from these files have all of theirs; a query that names its columns
+/// is answered from these rows of views where they have them.
 pub(super) async fn plan(
     state: &SessionState,
     mut statement: Statement,
     sql: &str,
     columns: Columns,
     files: &[String],
+    narrow: &Narrow,
 ) -> PlanResult<LogicalPlan> {
     depth::bounded(&mut statement)?;
     if names_columns(&mut statement) {
-        let named = cut(state, sql, files, Cut::Named)?;
+        let named = cut(state, sql, files, narrow, Cut::Named)?;
         // What is not there is told with all that is there.
         if let Ok(plan) = named.statement_to_plan(statement.clone()).await {
             return Ok(plan);
@@ -53,10 +58,33 @@ pub(super) async fn plan(
     match columns {
         Columns::All => state.statement_to_plan(statement).await,
         Columns::Product => {
-            let state = cut(state, sql, files, Cut::Product)?;
+            let state = cut(state, sql, files, &Narrow::new(), Cut::Product)?;
             state.statement_to_plan(statement).await
         }
     }
+}
+
+/// Whether a query names all columns that it takes; not of what is no query.
+pub(super) fn is_named(state: &SessionState, sql: &str) -> bool {
+    let dialect = &state.config_options().sql_parser.dialect;
+    let statement = state.sql_to_statement(sql, dialect);
+    statement.is_ok_and(|mut statement| {
+        depth::bounded(&mut statement).is_ok() && names_columns(&mut statement)
+    })
+}
+
+/// A plan with those of its columns of which this says so.
+///
+/// # Errors
+/// When DataFusion refuses the plan, which is a fault of coldtrail.
+pub(super) fn only(
+    plan: &LogicalPlan,
+    is_wanted: impl Fn(&str) -> bool,
+) -> PlanResult<LogicalPlan> {
+    let fields = plan.schema().fields().iter().enumerate();
+    let wanted = fields.filter(|(_, field)| is_wanted(field.name()));
+    let wanted: Vec<usize> = wanted.map(|(at, _)| at).collect();
+    narrowed(plan, &wanted)
 }
 
 /// Which columns of a table a query sees.
@@ -69,7 +97,13 @@ enum Cut {
 }
 
 /// The same state, with the columns that a query can see.
-fn cut(state: &SessionState, sql: &str, files: &[String], cut: Cut) -> PlanResult<SessionState> {
+fn cut(
+    state: &SessionState,
+    sql: &str,
+    files: &[String],
+    narrow: &Narrow,
+    cut: Cut,
+) -> PlanResult<SessionState> {
     let schemas = MemoryCatalogProvider::new();
     if let Some(all) = state.catalog_list().catalog(CATALOG) {
         for name in all.schema_names() {
@@ -81,6 +115,7 @@ fn cut(state: &SessionState, sql: &str, files: &[String], cut: Cut) -> PlanResul
                     all: schema,
                     sql: sql.to_string(),
                     files: files.to_vec(),
+                    narrow: narrow.clone(),
                     cut,
                 }),
                 false => schema,
@@ -105,6 +140,7 @@ struct Seen {
     all: Arc<dyn SchemaProvider>,
     sql: String,
     files: Vec<String>,
+    narrow: Narrow,
     cut: Cut,
 }
 
@@ -130,7 +166,6 @@ impl Seen {
         if self.files.iter().any(|file| file == name) {
             return Ok(table);
         }
-        let schema = table.schema();
         let words: HashSet<&str> = match self.cut {
             Cut::Named => HashSet::new(),
             Cut::Product => names::words(&self.sql).collect(),
@@ -139,6 +174,11 @@ impl Seen {
             Cut::Named => self.sql.contains(column),
             Cut::Product => !names::is_beside(name, column) || words.contains(column),
         };
+        let table = match self.narrow.get(name) {
+            Some(narrow) if has_all(narrow, &table, is_seen) => Arc::clone(narrow),
+            _ => table,
+        };
+        let schema = table.schema();
         let fields = schema.fields().iter().enumerate();
         let seen = fields.filter(|(_, f)| is_seen(f.name()));
         let mut seen: Vec<usize> = seen.map(|(at, _)| at).collect();
@@ -158,6 +198,18 @@ impl Seen {
         };
         Ok(Arc::new(ViewTable::new(plan, None)))
     }
+}
+
+/// Whether there are columns that are seen of a view, and narrow rows of it have all of them.
+fn has_all(
+    narrow: &Arc<dyn TableProvider>,
+    view: &Arc<dyn TableProvider>,
+    is_seen: impl Fn(&str) -> bool,
+) -> bool {
+    let (held, all) = (narrow.schema(), view.schema());
+    let names = all.fields().iter().map(|field| field.name());
+    let mut seen = names.filter(|name| is_seen(name)).peekable();
+    seen.peek().is_some() && seen.all(|name| held.index_of(name).is_ok())
 }
 
 /// A plan with these of its columns. What makes the others is left out where they are made.

@@ -63,6 +63,8 @@ pub struct Session {
     pub(super) stand_ins: Vec<String>,
     /// Views whose rows are in memory, or were too many for it.
     pub(super) kept: Vec<(String, Option<MemoryReservation>)>,
+    /// Of these, rows with some of the columns: queries in SQL that name no others are answered from them, all else from the view.
+    pub(super) narrow: HashMap<String, Arc<dyn TableProvider>>,
     pub(super) files: Vec<String>,
     /// Tables whose rows are among those of no known table.
     pub(super) customs: Arc<Customs>,
@@ -124,6 +126,7 @@ impl Session {
             watchlists: lists.names(),
             stand_ins: Vec::new(),
             kept: Vec::new(),
+            narrow: HashMap::new(),
             files: Vec::new(),
             customs: Arc::default(),
             making: Arc::default(),

@@ -22,8 +22,8 @@ use super::options::{Columns, PUBLIC, STORED, TimeRange, WATCHLISTS};
 use super::portion::{catalog_of, schema_of};
 use super::session::Session;
 use super::small::fitted;
-use super::{views, watchlist};
-use crate::catalog::table;
+use super::{product, views, watchlist};
+use crate::catalog::{EXTRA, TIME, table};
 use crate::fault::Result;
 
 /// Bytes of one view that are kept in memory: some hundred thousand label actions …
@@ -103,6 +103,7 @@ impl Session {
             watchlists: self.watchlists.clone(),
             stand_ins: self.stand_ins.clone(),
             kept: Vec::new(),
+            narrow: self.narrow.clone(),
             files: self.files.clone(),
             // Its tables are made of rows of all times, and once.
             customs: Arc::clone(&self.customs),
@@ -114,15 +115,15 @@ impl Session {
         }
     }
 
-    /// Works views out, side by side, and keeps their rows in memory for the queries to come. One that has too many of them stays as it is, and so
-    /// does one that cannot be worked out in the time of the question: what asks for it is told why.
-    pub fn keep(&mut self, names: &[String]) {
+    /// Works views out, side by side, and keeps their rows in memory for the queries to come: these in SQL, and these others. One that has too many
+    /// of them stays as it is, and so does one that cannot be worked out in the time of the question: what asks for it is told why.
+    pub fn keep(&mut self, names: &[String], sql: &[&str], others: &[&str]) {
         for names in names.chunks(self.side_by_side(names.len())) {
-            self.keep_at_once(names);
+            self.keep_at_once(names, sql, others);
         }
     }
 
-    fn keep_at_once(&mut self, names: &[String]) {
+    fn keep_at_once(&mut self, names: &[String], sql: &[&str], others: &[&str]) {
         let (say, hear) = mpsc::channel();
         let mut tasks = Vec::new();
         for name in names {
@@ -133,20 +134,22 @@ impl Session {
                 self.kept.push((name.clone(), None));
                 continue;
             }
-            let Ok(frame) = self.block_until(self.view(name)) else {
+            let named = self.naming(name, sql, others);
+            let Ok(frame) = self.block_until(self.view(name, named.as_deref())) else {
                 continue;
             };
+            let is_narrow = named.is_some();
             let (name, rows, say) = (name.clone(), self.rows(name), say.clone());
             // Each is a task, so that all threads plan and not only one.
             tasks.push(self.runtime.spawn(async move {
                 // Nobody listens any more when the time is over.
-                let _ = say.send((name, rows.of(frame).await));
+                let _ = say.send((name, is_narrow, rows.of(frame).await));
             }));
         }
         drop(say);
-        while let Ok(Some((name, rows))) = self.next(&hear) {
+        while let Ok(Some((name, is_narrow, rows))) = self.next(&hear) {
             if let Ok(rows) = rows
-                && let Ok(reservation) = self.replace(&name, rows)
+                && let Ok(reservation) = self.replace(&name, is_narrow, rows)
             {
                 self.kept.push((name, reservation));
             }
@@ -160,13 +163,36 @@ impl Session {
         name == AUDIT_LOGS[0] && AUDIT_LOGS.into_iter().any(|log| rows(log) > KEPT_ROWS)
     }
 
-    /// A view, ready to be worked out.
-    async fn view(&self, name: &str) -> Result<DataFrame> {
+    /// The queries that ask a view and name all columns that they take of it. To read and hold two hundred columns costs more than what a dozen rules
+    /// do with the thirty that they name; of a view with few columns, and where a query takes more than it names, it is nothing.
+    fn naming<'q>(&self, view: &str, sql: &[&'q str], others: &[&str]) -> Option<Vec<&'q str>> {
+        let asks = |query: &&str| views::names::words(query).any(|word| word == view);
+        if view != AUDIT_LOGS[0] || others.iter().any(asks) {
+            return None;
+        }
+        let state = self.context.state();
+        let asking: Vec<&str> = sql.iter().copied().filter(asks).collect();
+        let mut each = asking.iter();
+        let is_named = each.all(|query| product::is_named(&state, query));
+        is_named.then_some(asking)
+    }
+
+    /// A view, ready to be worked out; where queries are given, with the columns that they name.
+    async fn view(&self, name: &str, queries: Option<&[&str]>) -> Result<DataFrame> {
         let reference = || TableReference::bare(name);
         if !self.context.table_exist(reference())? {
             views::make(self, name).await?;
         }
         let (state, plan) = self.context.table(reference()).await?.into_parts();
+        let plan = match queries {
+            Some(queries) => product::only(&plan, |column| {
+                // By these it is cut to a range of times.
+                column == TIME
+                    || (self.recorded && column == EXTRA)
+                    || queries.iter().any(|query| query.contains(column))
+            })?,
+            None => plan,
+        };
         Ok(fitted(DataFrame::new(state, self.bound(plan)?))?)
     }
 
@@ -187,8 +213,13 @@ impl Session {
         }
     }
 
-    /// Puts rows in the place of a view, where they are not too many.
-    fn replace(&self, name: &str, rows: Option<Kept>) -> Result<Option<MemoryReservation>> {
+    /// Puts rows in the place of a view, where they are not too many; those with only some of its columns beside it.
+    fn replace(
+        &mut self,
+        name: &str,
+        is_narrow: bool,
+        rows: Option<Kept>,
+    ) -> Result<Option<MemoryReservation>> {
         let Some((table, reservation)) = rows else {
             return Ok(None);
         };
@@ -198,6 +229,10 @@ impl Session {
             Some(time) => self.cut(name, table, time)?,
             None => table,
         };
+        if is_narrow {
+            self.narrow.insert(name.to_string(), table);
+            return Ok(Some(reservation));
+        }
         self.context.deregister_table(reference())?;
         self.context.register_table(reference(), table)?;
         Ok(Some(reservation))

@@ -77,9 +77,11 @@ impl Session {
             .with_allow_ddl(false)
             .with_allow_dml(false)
             .with_allow_statements(false);
-        let (text, columns, files) = (sql.to_string(), self.columns, self.files.clone());
-        let plan = self
-            .run(async move { product::plan(&state, statement, &text, columns, &files).await })?;
+        let (text, columns) = (sql.to_string(), self.columns);
+        let (files, narrow) = (self.files.clone(), self.narrow.clone());
+        let plan = self.run(async move {
+            product::plan(&state, statement, &text, columns, &files, &narrow).await
+        })?;
         options.verify_plan(&plan)?;
         let frame = self.block_on(self.context.execute_logical_plan(plan))?;
         for field in frame.schema().fields() {

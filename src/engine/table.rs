@@ -27,6 +27,7 @@ use datafusion::error::Result as PlanResult;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Operator, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -112,13 +113,16 @@ impl ArchiveTable {
 
     /// Whether no row meets all of these conditions, by the values that its files list of a column that says what happened.
     pub(super) async fn has_none(&self, conditions: &[Expr], state: &SessionState) -> bool {
-        let conditions = Condition::among(conditions, &self.schema, state);
-        for condition in conditions {
-            let of = condition.column();
-            if !WHAT_HAPPENED.contains(&of) {
-                continue;
-            }
-            let Ok(Some(values)) = self.listed(of, state).await else {
+        let says = |condition: &&Expr| {
+            let columns = condition.column_refs();
+            let mut names = columns.iter().map(|column| column.name.as_str());
+            names.any(|name| WHAT_HAPPENED.contains(&name))
+        };
+        // The others are not made ready: that takes longer than to try these.
+        let conditions = conditions.iter().flat_map(split_conjunction);
+        let conditions: Vec<Expr> = conditions.filter(says).cloned().collect();
+        for condition in Condition::among(&conditions, &self.schema, state) {
+            let Ok(Some(values)) = self.listed(condition.column(), state).await else {
                 continue;
             };
             if condition.holds_for_none(values) {

@@ -220,7 +220,8 @@ pub fn sweep_with(
     if ready.iter().any(|asked| asked.language == Language::Kql) {
         presence.absent(&shared, session, how);
     }
-    session.keep(&shared);
+    let (sql, others) = by_language(&ready);
+    session.keep(&shared, &sql, &others);
     session.end();
     let (session, product) = (&*session, session.showing(Columns::Product));
     let mut sweep = Sweep {
@@ -273,6 +274,20 @@ fn prepare(session: &Session, pack: &Pack, choice: &Choice, hunt: &mut Hunt) -> 
         hunt.outcomes.push(Outcome::of(rule, status));
     }
     ready
+}
+
+/// The queries in SQL, and the others. What counts what rules cannot judge is in SQL, too.
+fn by_language(ready: &[Asked]) -> (Vec<&str>, Vec<&str>) {
+    let (mut sql, mut others) = (Vec::new(), Vec::new());
+    for asked in ready {
+        match asked.language {
+            Language::Sql => sql.push(asked.text.as_str()),
+            _ => others.push(asked.text.as_str()),
+        }
+        let counted = asked.rule.unjudged.as_ref();
+        sql.extend(counted.map(|of| of.query.as_str()));
+    }
+    (sql, others)
 }
 
 /// A sweep under way.

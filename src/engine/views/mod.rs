@@ -53,6 +53,7 @@ mod label_sources;
 pub(super) mod names;
 mod people;
 mod select;
+mod wide;
 
 /// Registers a view.
 ///
@@ -103,7 +104,9 @@ async fn make_whole(session: &Session, name: &str) -> Result<()> {
         alerts::ALERTS | alerts::INCIDENTS => alerts::sql(session, name),
         _ => either_name(session, described(name)),
     };
-    let rows = session.whole.sql(&sql).await?;
+    let state = session.whole.state();
+    let plan = wide::plan(&state, &sql).await?;
+    let rows = DataFrame::new(state, plan);
     // A table that no export has filled is planned in no time.
     let view: Arc<dyn TableProvider> = match small::has_none(&rows)? {
         true => {
