@@ -85,7 +85,7 @@ def plain(value):
     if isinstance(value, datetime.datetime):
         if value.tzinfo is None:
             raise ValueError(f"a time without a zone: {value}")
-        return value.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return value.astimezone(datetime.timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
     if isinstance(value, datetime.date):
         return value.isoformat()
     if isinstance(value, (bytes, bytearray, memoryview)):
