@@ -1,10 +1,11 @@
 """Reads each table of an archive with another program and compares every value with what coldtrail said of it.
 
 rows.py READER ARCHIVE ANSWERS, where ANSWERS has one file TABLE.ndjson for each table. Prints each table and its rows; what differs
-goes to stderr, and the status is 1.
+goes to stderr, and the status is 1. With a READER alone the status is 0 where it is installed.
 """
 
 import datetime
+import importlib
 import json
 import os
 import sys
@@ -18,13 +19,20 @@ def delta_rs(path):
     return answer.schema.names, list(zip(*(column.to_pylist() for column in answer.columns)))
 
 
-def duckdb(path):
+def duckdb_extension():
+    """The extension as its package brings it: nothing is fetched."""
     import duckdb
     import duckdb_extension_delta
 
     folder = os.path.join(os.path.dirname(duckdb_extension_delta.__file__), "extensions", f"v{duckdb.__version__}")
-    database = duckdb.connect(config={"allow_unsigned_extensions": True})
-    database.load_extension(os.path.join(folder, "delta.duckdb_extension"))
+    return os.path.join(folder, "delta.duckdb_extension")
+
+
+def duckdb(path):
+    import duckdb
+
+    database = duckdb.connect()
+    database.load_extension(duckdb_extension())
     database.execute("SET TimeZone = 'UTC'")
     answer = database.execute("SELECT * FROM delta_scan(?)", [path])
     return [column[0] for column in answer.description], answer.fetchall()
@@ -78,6 +86,21 @@ def sail(path):
 
 
 READERS = {"deltalake": delta_rs, "duckdb": duckdb, "clickhouse": clickhouse, "sail": sail}
+MODULES = {
+    "deltalake": ["deltalake"],
+    "duckdb": ["duckdb", "duckdb_extension_delta", "pytz"],
+    "clickhouse": ["chdb"],
+    "sail": ["pysail.spark", "pyspark.sql.connect.session"],
+}
+
+
+def is_installed(reader):
+    try:
+        for module in MODULES[reader]:
+            importlib.import_module(module)
+    except ImportError:
+        return False
+    return reader != "duckdb" or os.path.exists(duckdb_extension())
 
 
 def plain(value):
@@ -157,4 +180,6 @@ def main(reader, archive, answers):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) == 2:
+        sys.exit(0 if is_installed(sys.argv[1]) else 1)
     main(*sys.argv[1:])
