@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use chrono::DateTime;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
-use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
+use deltalake_core::kernel::transaction::{
+    CommitBuilder, CommitProperties, PROTOCOL, TableReference, TransactionError,
+};
 use deltalake_core::kernel::{
     Action, Add, LogicalFileView, MetadataExt, Protocol, Remove, StructField, StructType,
     Transaction, new_metadata,
@@ -179,6 +181,7 @@ impl Logs {
             Some(table) => Ok(AtVersion {
                 files: self.files_of(name, &table)?,
                 batch: self.mark_of(name, &table, INGEST)?,
+                beyond: beyond(&table).map_err(failure(name))?,
             }),
             None => Ok(AtVersion::default()),
         }
@@ -361,6 +364,21 @@ pub(super) struct AtVersion {
     pub files: Vec<FileEntry>,
     /// The last batch whose rows are in it.
     pub batch: Option<i64>,
+    /// Features that another program gave it and that cannot be written here, where there are any.
+    pub beyond: Option<String>,
+}
+
+/// Features of a table that the library does not write, by name; nothing where it writes all of them.
+fn beyond(table: &DeltaTable) -> Result<Option<String>, DeltaTableError> {
+    let refused = PROTOCOL.can_write_to(table.snapshot()?).err();
+    Ok(refused.map(|why| match why {
+        TransactionError::UnsupportedTableFeatures(features) => {
+            let mut names: Vec<String> = features.iter().map(ToString::to_string).collect();
+            names.sort();
+            names.join(", ")
+        }
+        other => other.to_string(),
+    }))
 }
 
 fn failure(name: &str) -> impl Fn(DeltaTableError) -> Error {
