@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::command_line::run;
 use crate::delta::python;
 use crate::durable::{
-    TABLE, commits, done, export, ingest, parquet_files, quick_folder, text, told,
+    TABLE, bytes_of, commits, done, export, ingest, parquet_files, quick_folder, text, told,
 };
 use crate::{number, project};
 
@@ -270,4 +270,42 @@ fn times_that_spark_wrote_are_what_they_were() {
     }
     let (code, said) = told(&["verify", "-a", &path]);
     assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn features_that_cannot_be_written_are_refused_before_anything_is_written() {
+    let folder = quick_folder();
+    let archive = folder.path().join("archive");
+    let path = text(&archive);
+    ingest(&archive, &export(folder.path(), "one.jsonl", 0..3));
+    // As `ALTER TABLE … SET TBLPROPERTIES ('delta.enableDeletionVectors' = true)` leaves a table.
+    let protocol = json!({"protocol": {
+        "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["deletionVectors"],
+        "writerFeatures": ["deletionVectors", "appendOnly", "invariants"]}});
+    let commit = archive
+        .join(TABLE)
+        .join("_delta_log/00000000000000000001.json");
+    fs::write(&commit, format!("{protocol}\n")).expect("it can be written");
+    let before = bytes_of(&archive);
+
+    let more = text(&export(folder.path(), "two.jsonl", 3..6));
+    for command in [
+        &["ingest", &more, "-a", &path][..],
+        &["archive", "compact", "-a", &path],
+    ] {
+        let (code, said) = told(command);
+        assert_eq!(code, Some(3), "{said}");
+        let named =
+            format!("another program gave `{TABLE}` what coldtrail does not write: invariants");
+        assert!(said.contains(&named), "{said}");
+        assert!(said.contains("DROP FEATURE"), "{said}");
+    }
+    assert_eq!(bytes_of(&archive), before);
+    let count = format!("SELECT count(*) FROM stored.\"{TABLE}\"");
+    assert_eq!(number(&archive, &count), 3);
+
+    // Without them it goes on.
+    fs::remove_file(&commit).expect("it can be removed");
+    done(&["ingest", &more, "-a", &path]);
+    assert_eq!(number(&archive, &count), 6);
 }
