@@ -11,7 +11,7 @@ use std::sync::Arc;
 use chrono::DateTime;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake_core::kernel::transaction::{
-    CommitBuilder, CommitProperties, PROTOCOL, TableReference, TransactionError,
+    CommitBuilder, CommitProperties, PROTOCOL, TableReference,
 };
 use deltalake_core::kernel::{
     Action, Add, LogicalFileView, MetadataExt, Protocol, Remove, StructField, StructType,
@@ -364,21 +364,33 @@ pub(super) struct AtVersion {
     pub files: Vec<FileEntry>,
     /// The last batch whose rows are in it.
     pub batch: Option<i64>,
-    /// Features that another program gave it and that cannot be written here, where there are any.
+    /// What another program gave it and cannot be written here, where there is such a thing.
     pub beyond: Option<String>,
 }
 
-/// Features of a table that the library does not write, by name; nothing where it writes all of them.
+/// What of a table the library does not write, in words; nothing where it writes all of it.
 fn beyond(table: &DeltaTable) -> Result<Option<String>, DeltaTableError> {
-    let refused = PROTOCOL.can_write_to(table.snapshot()?).err();
-    Ok(refused.map(|why| match why {
-        TransactionError::UnsupportedTableFeatures(features) => {
-            let mut names: Vec<String> = features.iter().map(ToString::to_string).collect();
-            names.sort();
-            names.join(", ")
-        }
-        other => other.to_string(),
-    }))
+    let state = table.snapshot()?;
+    if PROTOCOL.can_write_to(state).is_ok() {
+        return Ok(None);
+    }
+    let protocol = serde_json::to_value(state.protocol())
+        .map_err(|e| DeltaTableError::generic(e.to_string()))?;
+    // The older versions have these two as well: nobody gave them to the table.
+    let listed = protocol["writerFeatures"].as_array().into_iter().flatten();
+    let mut names: Vec<&str> = listed
+        .filter_map(Value::as_str)
+        .filter(|name| !["appendOnly", "invariants"].contains(name))
+        .collect();
+    names.sort_unstable();
+    let with = match names.is_empty() {
+        true => String::new(),
+        false => format!(" with {}", names.join(", ")),
+    };
+    let version = &protocol["minWriterVersion"];
+    Ok(Some(format!(
+        "version {version} of Delta's protocol for writers{with}"
+    )))
 }
 
 fn failure(name: &str) -> impl Fn(DeltaTableError) -> Error {

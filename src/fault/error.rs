@@ -77,7 +77,7 @@ pub enum Error {
     Beyond {
         /// The table.
         table: String,
-        /// The features, by name.
+        /// The version of the protocol, and its features by name.
         features: String,
     },
     /// An archive never stood still while it was looked at.
@@ -198,7 +198,7 @@ impl Error {
                 path.display()
             )),
             Error::Beyond { table, .. } => Some(format!(
-                "nothing was changed, and the archive can be asked as before; `ALTER TABLE {table} DROP FEATURE NAME TRUNCATE HISTORY` in that program takes a feature back"
+                "nothing was changed, and the archive can be asked as before; `ALTER TABLE {table} DROP FEATURE NAME TRUNCATE HISTORY` in Spark or Databricks takes a feature back"
             )),
             Error::Delta { .. } => {
                 Some("`coldtrail archive repair` makes a log again that cannot be read".into())
