@@ -198,7 +198,7 @@ impl Error {
                 path.display()
             )),
             Error::Beyond { table, .. } => Some(format!(
-                "nothing was changed, and the archive can be asked as before; `ALTER TABLE {table} DROP FEATURE NAME TRUNCATE HISTORY` in Spark or Databricks takes a feature back"
+                "nothing was changed, and the archive can be asked as before; once `{table}/_delta_log` is moved out of it, `coldtrail archive repair` makes a log without them"
             )),
             Error::Delta { .. } => {
                 Some("`coldtrail archive repair` makes a log again that cannot be read".into())
