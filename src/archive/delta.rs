@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use chrono::DateTime;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
-use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
+use deltalake_core::kernel::transaction::{
+    CommitBuilder, CommitProperties, PROTOCOL, TableReference,
+};
 use deltalake_core::kernel::{
     Action, Add, LogicalFileView, MetadataExt, Protocol, Remove, StructField, StructType,
     Transaction, new_metadata,
@@ -179,6 +181,7 @@ impl Logs {
             Some(table) => Ok(AtVersion {
                 files: self.files_of(name, &table)?,
                 batch: self.mark_of(name, &table, INGEST)?,
+                beyond: beyond(&table).map_err(failure(name))?,
             }),
             None => Ok(AtVersion::default()),
         }
@@ -361,6 +364,33 @@ pub(super) struct AtVersion {
     pub files: Vec<FileEntry>,
     /// The last batch whose rows are in it.
     pub batch: Option<i64>,
+    /// What another program gave it and cannot be written here, where there is such a thing.
+    pub beyond: Option<String>,
+}
+
+/// What of a table the library does not write, in words; nothing where it writes all of it.
+fn beyond(table: &DeltaTable) -> Result<Option<String>, DeltaTableError> {
+    let state = table.snapshot()?;
+    if PROTOCOL.can_write_to(state).is_ok() {
+        return Ok(None);
+    }
+    let protocol = serde_json::to_value(state.protocol())
+        .map_err(|e| DeltaTableError::generic(e.to_string()))?;
+    // The older versions have these two as well: nobody gave them to the table.
+    let listed = protocol["writerFeatures"].as_array().into_iter().flatten();
+    let mut names: Vec<&str> = listed
+        .filter_map(Value::as_str)
+        .filter(|name| !["appendOnly", "invariants"].contains(name))
+        .collect();
+    names.sort_unstable();
+    let with = match names.is_empty() {
+        true => String::new(),
+        false => format!(" with {}", names.join(", ")),
+    };
+    let version = &protocol["minWriterVersion"];
+    Ok(Some(format!(
+        "version {version} of Delta's protocol for writers{with}"
+    )))
 }
 
 fn failure(name: &str) -> impl Fn(DeltaTableError) -> Error {

@@ -14,6 +14,7 @@ use parquet::basic::Compression;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::statistics::Statistics;
 
+use super::opened;
 use super::ordered::{self, ROW_BYTES, Rows};
 use super::part::{self, Content, Part, WRITE_ROWS, Writing};
 use crate::catalog::{TIME, Table};
@@ -61,7 +62,7 @@ impl Source {
     /// # Errors
     /// When it cannot be read.
     pub(super) fn of(table: &Table, path: PathBuf, rows: u64) -> Result<Option<Source>> {
-        let builder = opened(&path)?;
+        let builder = open(&path)?;
         let metadata = builder.metadata();
         if count(metadata.file_metadata().num_rows()) != rows {
             return Ok(None);
@@ -117,7 +118,7 @@ impl Source {
         }
         let few = (BATCH_BYTES as u64 / self.width.max(1)).max(1);
         let few = usize::try_from(few).unwrap_or(WRITE_ROWS).min(WRITE_ROWS);
-        let reader = opened(&self.path)?.with_batch_size(few).build();
+        let reader = open(&self.path)?.with_batch_size(few).build();
         let rows = Batches {
             reader: reader.map_err(part::failure(&self.path))?,
             schema: SchemaRef::clone(schema),
@@ -150,10 +151,9 @@ impl Iterator for Batches {
     }
 }
 
-fn opened(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let file = File::open(path).map_err(Error::io("open", path))?;
-    ParquetRecordBatchReaderBuilder::try_new_with_options(file, part::reading())
-        .map_err(part::failure(path))
+    opened::open(file).map_err(part::failure(path))
 }
 
 /// A number of a footer, none of which is negative.
@@ -256,7 +256,7 @@ impl Target<'_> {
                 }
                 let between = format!("between-{}-{}", made.len(), self.name);
                 let (_, path) = self.write(&between, &passing, &pack)?;
-                let source = Source::told(self.table, path.clone(), opened(&path)?.metadata());
+                let source = Source::told(self.table, path.clone(), open(&path)?.metadata());
                 sources.push(source);
                 made.push(path);
             }
@@ -398,7 +398,7 @@ mod tests {
 
     fn content(path: &Path) -> RecordBatch {
         let schema = catalog::table("UnifiedAuditLog").schema();
-        let reader = opened(path).expect("a file").build().expect("a reader");
+        let reader = open(path).expect("a file").build().expect("a reader");
         let batches: Vec<RecordBatch> = reader
             .map(|b| part::conform(&schema, &b.expect("rows")).expect("columns of the table"))
             .collect();
@@ -464,7 +464,7 @@ mod tests {
         let sources = sources.into_iter().collect();
         target.merge(sources, FILTERED_BYTES).expect("a file");
         let path = staging.join(format!("UnifiedAuditLog/{name}{STAGED}"));
-        let file = opened(&path).expect("a file");
+        let file = open(&path).expect("a file");
         for chunk in file.metadata().row_groups()[0].columns() {
             let column = chunk.column_path().string();
             assert!(chunk.offset_index_offset().is_some(), "{column}");

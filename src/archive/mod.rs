@@ -3,7 +3,7 @@
 //! - [`store`]: the folder as an object store that writes durably; `disk`: its files.
 //! - [`delta`]: the tables' logs; `commits`: the files of which they are made up; `entry`: the files that they name; `replay`: logs that
 //!   coldtrail alone wrote.
-//! - [`part`]: Parquet files.
+//! - [`part`]: Parquet files; [`opened`]: how they are opened, whoever wrote them.
 //! - [`gathered`]: rows of several batches as one.
 //! - [`nested`]: kept lists of records that are JSON in all rows of a file.
 //! - [`ledger`]: the table `Ingests`, which says what was read.
@@ -42,6 +42,7 @@ pub mod ledger;
 mod merged;
 mod moment;
 pub mod nested;
+pub mod opened;
 mod ordered;
 pub mod part;
 mod pending;

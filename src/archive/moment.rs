@@ -92,6 +92,7 @@ impl Archive {
             let files = pinned.files(table)?;
             snapshot.tables.insert(table.name, files.to_vec());
         }
+        snapshot.beyond = pinned.beyond();
         let files = snapshot.files(crate::catalog::table(ledger::TABLE));
         snapshot.ledger = Arc::new(ledger::read(self.store(), files)?);
         Ok(snapshot)
@@ -100,11 +101,19 @@ impl Archive {
     /// Makes the archive ready for writing: completes what was cut off, removes leftovers, and looks whether logs and ledger agree.
     ///
     /// # Errors
-    /// When they do not: a log or the ledger lacks commits, and writing on would make that final.
+    /// When they do not: a log or the ledger lacks commits, and writing on would make that final. When another program gave a table features
+    /// that cannot be written here.
     pub fn begin(&self, now: i64, lock: &Lock) -> Result<Snapshot> {
         self.recover(lock)?;
         self.clean_staging(lock)?;
         let snapshot = self.snapshot()?;
+        if let Some((table, features)) = &snapshot.beyond {
+            // A commit would fail half-way.
+            return Err(Error::Beyond {
+                table: (*table).into(),
+                features: features.clone(),
+            });
+        }
         if let Some(what) = self.disagreement(&snapshot) {
             return Err(Error::Behind {
                 path: self.address().to_path_buf(),

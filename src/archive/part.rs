@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::datatypes::{DataType, Schema, SchemaRef, TimestampMicrosecondType};
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
@@ -20,6 +19,7 @@ use sha2::{Digest, Sha256};
 use super::digest::{self, RowSets};
 use super::gathered::gather;
 use super::nested;
+use super::opened;
 use super::sample::{Repeats, repeats};
 use super::store::{STAGED, Store};
 use crate::catalog::{Column, FINGERPRINT, Kusto, RECORD, TIME, Table};
@@ -269,11 +269,6 @@ fn options(table: &Table, content: &Content) -> ArrowWriterOptions {
         .with_skip_arrow_metadata(true)
 }
 
-/// How files of an archive are read: without Arrow's own schema, which others may have written.
-pub fn reading() -> ArrowReaderOptions {
-    ArrowReaderOptions::new().with_skip_arrow_metadata(true)
-}
-
 /// A staged file on its way: rows stand in it in the order in which they come.
 pub(super) struct Writing {
     staged: PathBuf,
@@ -467,8 +462,7 @@ pub(super) fn hash(path: &Path) -> io::Result<(u64, String)> {
 /// When it cannot be read.
 pub(super) fn count(store: &Store, name: &str) -> Result<u64> {
     let file = store.open(name).map_err(Error::io("open", name))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, reading())
-        .map_err(failure(name))?;
+    let builder = opened::open(file).map_err(failure(name))?;
     Ok(u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0))
 }
 
@@ -504,8 +498,7 @@ pub(super) fn each(
 ) -> Result<()> {
     let name = format!("{}/{path}", table.name);
     let file = store.open(&name).map_err(Error::io("open", &name))?;
-    let mut builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, reading())
-        .map_err(failure(&name))?;
+    let mut builder = opened::open(file).map_err(failure(&name))?;
     if let Some(names) = names {
         let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
         builder = builder.with_projection(mask);

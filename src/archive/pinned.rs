@@ -28,6 +28,8 @@ pub struct Pinned {
     read: Mutex<HashMap<&'static str, Arc<[FileEntry]>>>,
     /// The ledger, where somebody asked what it knows of the tables.
     ledger: Mutex<Option<Arc<Ledger>>>,
+    /// Features that tables among those that were asked for have and that cannot be written here.
+    beyond: Mutex<BTreeMap<&'static str, String>>,
 }
 
 impl Archive {
@@ -58,6 +60,7 @@ impl Archive {
             versions,
             read: Mutex::default(),
             ledger: Mutex::default(),
+            beyond: Mutex::default(),
         })
     }
 
@@ -157,6 +160,10 @@ impl Pinned {
                 None => self.by_library(table.name, *version)?,
             },
         };
+        if let Some(features) = at.beyond {
+            let mut beyond = self.beyond.lock().unwrap_or_else(PoisonError::into_inner);
+            beyond.insert(table.name, features);
+        }
         let mut files = at.files;
         let mut planned = self.planned(table);
         if at.batch != self.plan.as_ref().map(|plan| plan.number) {
@@ -166,6 +173,13 @@ impl Pinned {
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
+    }
+
+    /// The first of the tables that were asked for whose features cannot be written here, with these features.
+    pub(super) fn beyond(&self) -> Option<(&'static str, String)> {
+        let beyond = self.beyond.lock().unwrap_or_else(PoisonError::into_inner);
+        let (table, features) = beyond.first_key_value()?;
+        Some((*table, features.clone()))
     }
 
     /// What the commit that was under way adds to a table.

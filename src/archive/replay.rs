@@ -42,6 +42,7 @@ pub(super) fn own(store: &Store, table: &str, version: u64) -> Result<Option<AtV
     Ok(Some(AtVersion {
         files: files.collect::<Result<_>>()?,
         batch: replay.batch,
+        beyond: None,
     }))
 }
 

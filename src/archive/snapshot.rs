@@ -13,6 +13,8 @@ pub struct Snapshot {
     /// What was read.
     pub ledger: Arc<Ledger>,
     pub(super) tables: BTreeMap<&'static str, Vec<FileEntry>>,
+    /// A table that another program gave features that cannot be written here, and which these are.
+    pub(super) beyond: Option<(&'static str, String)>,
 }
 
 impl Snapshot {

@@ -71,6 +71,9 @@ pub(super) fn context(options: &Options) -> Result<SessionContext> {
     settings.optimizer.enable_round_robin_repartition = false;
     settings.execution.parquet.pushdown_filters = true;
     settings.execution.parquet.reorder_filters = true;
+    // Spark writes times in 96 bits by default: as nanoseconds, those after 2262 would be other times.
+    settings.execution.parquet.coerce_int96 = Some("us".into());
+    settings.execution.parquet.coerce_int96_tz = Some("UTC".into());
     settings.execution.time_zone = Some("+00:00".into());
     // Fails on queries that take several JSON paths of one column: "duplicate unqualified field name __common_expr_2"
     // (DataFusion 55.2).

@@ -72,6 +72,14 @@ pub enum Error {
         /// In what they do not agree.
         what: String,
     },
+    /// Another program gave a table of an archive features of Delta Lake that coldtrail does not write.
+    #[error("another program gave `{table}` what coldtrail does not write: {features}")]
+    Beyond {
+        /// The table.
+        table: String,
+        /// The version of the protocol, and its features by name.
+        features: String,
+    },
     /// An archive never stood still while it was looked at.
     #[error("`{0}` is being written all the time")]
     Busy(PathBuf),
@@ -193,6 +201,9 @@ impl Error {
             Error::Behind { path, .. } => Some(format!(
                 "nothing was changed; `coldtrail archive repair -a {}` makes log and ledger agree with the files that are there",
                 path.display()
+            )),
+            Error::Beyond { table, .. } => Some(format!(
+                "nothing was changed, and the archive can be asked as before; once `{table}/_delta_log` is moved out of it, `coldtrail archive repair` makes a log without them"
             )),
             Error::Delta { .. } => {
                 Some("`coldtrail archive repair` makes a log again that cannot be read".into())

@@ -8,14 +8,13 @@ use std::path::Path;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
 use chrono::DateTime;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
 use super::records::{self, long};
 use super::sheet::{Check, Problem, Sheet};
 use crate::archive::delta::{self, FileEntry};
 use crate::archive::digest::{self, RowSets};
-use crate::archive::{self, Archive, derived, ledger, nested, part};
+use crate::archive::{self, Archive, derived, ledger, nested, opened, part};
 use crate::catalog::{INGEST_ID, RECORD, TIME, Table, catalog, label_events};
 use crate::fault::{Error, Result};
 use crate::ingest::input::Input;
@@ -367,8 +366,7 @@ fn rows(path: &Path, table: &'static Table, entry: &FileEntry, read: &mut Read) 
         path: path.to_path_buf(),
         source: Box::new(source),
     };
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, part::reading())
-        .map_err(failed)?;
+    let builder = opened::open(file).map_err(failed)?;
     let rows = builder.metadata().file_metadata().num_rows();
     read.sheet.checked(Check::Rows, 1);
     if rows != entry.rows as i64 {

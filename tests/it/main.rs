@@ -24,6 +24,7 @@ mod crash;
 mod customs;
 mod cut_off;
 mod delta;
+mod delta_readers;
 mod denials;
 mod dist;
 mod durable;
