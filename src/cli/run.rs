@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::global::Global;
 use super::outcome::{Outcome, Status};
 use super::raised::refuse_existing;
-use super::ui::{Ui, time_text};
+use super::ui::{Ui, counted, time_text};
 use super::voice::seconds;
 use super::when::{self, time};
 use crate::archive::Archive;
@@ -110,14 +110,22 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let mut exit = Exit::Done;
     let mut idle = true;
     let (mut counts, mut worked) = (Vec::new(), 0);
-    for step in steps {
+    for (at, step) in steps.iter().copied().enumerate() {
         let started = Instant::now();
+        ui.begin_step(step.name());
+        night.is_last_hunt(!steps[at + 1..].iter().any(|later| later.hunts()));
         // An ingest that failed may have left nothing to go on with.
         let done = match step == Step::Ingest || Archive::exists(archive.root()) {
             true => night.step(step),
             false => Ok(Done::skipped("there is nothing in the archive yet")),
         };
-        let done = done.unwrap_or_else(|e| failed(e, global, ui));
+        let mut done = done.unwrap_or_else(|e| failed(e, global, ui));
+        let repeated = ui.end_step();
+        if repeated > 0 {
+            let warnings = counted(repeated, "warning");
+            done.message.push_str(&format!("; {warnings} as above"));
+            done.counts.push(("warnings_repeated", repeated));
+        }
         exit = exit.and(done.exit);
         idle &= done.status == Status::Nothing && done.exit == Exit::Done;
         worked += u64::from(done.status == Status::Done);

@@ -26,7 +26,7 @@ const LATE: [(&str, &[&str]); 3] = [
 ];
 
 /// Steps that take little time.
-const SHORT: &str = r#"archive = "archive"
+pub(crate) const SHORT: &str = r#"archive = "archive"
 [ingest]
 inputs = ["exports"]
 [hunt]
@@ -35,7 +35,7 @@ rules = ["builtin:mip"]
 "#;
 
 /// Steps that leave something to compare.
-const WHOLE: &str = r#"archive = "archive"
+pub(crate) const WHOLE: &str = r#"archive = "archive"
 [ingest]
 inputs = ["exports"]
 [hunt]
@@ -52,28 +52,28 @@ output = "out/report-{date}.json"
 "#;
 
 /// A folder with exports and a configuration.
-struct Night(tempfile::TempDir);
+pub(crate) struct Night(tempfile::TempDir);
 
 impl Night {
-    fn of(exports: &[&str], configuration: &str) -> Night {
+    pub(crate) fn of(exports: &[&str], configuration: &str) -> Night {
         let night = Night(quick_folder());
         exports.iter().for_each(|name| night.export(name));
         fs::write(night.at("coldtrail.toml"), configuration).expect("a configuration");
         night
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// An export comes.
-    fn export(&self, name: &str) {
+    pub(crate) fn export(&self, name: &str) {
         let from = project(&format!("sample-data/{name}"));
         copy(Path::new(&from), &self.at("exports").join(name));
     }
 
     /// A run: its status, what it answers and what it says.
-    fn run(&self, more: &[&str]) -> (Option<i32>, String, String) {
+    pub(crate) fn run(&self, more: &[&str]) -> (Option<i32>, String, String) {
         let file = text(&self.at("coldtrail.toml"));
         let out = run(&[&["run", "-c", &file, "--at", "2026-07-01"][..], more].concat());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -81,14 +81,14 @@ impl Night {
     }
 
     /// A run that goes well: what it says.
-    fn done(&self) -> String {
+    pub(crate) fn done(&self) -> String {
         let (code, _, said) = self.run(&[]);
         assert_eq!(code, Some(0), "{said}");
         said
     }
 
     /// The alerts that are stored, with their rules.
-    fn alerts(&self) -> BTreeSet<String> {
+    pub(crate) fn alerts(&self) -> BTreeSet<String> {
         let query = r#"SELECT "SystemAlertId", "RuleId" FROM "Alerts""#;
         ask(&self.at("archive"), query).into_iter().collect()
     }

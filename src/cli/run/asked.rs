@@ -59,7 +59,7 @@ pub(super) struct Rules {
     pub(super) paths: Vec<PathBuf>,
     set: set::Settings,
     pub(super) level: Severity,
-    fail_on: Option<Severity>,
+    pub(super) fail_on: Option<Severity>,
     ignore_missing: bool,
     pub(super) timeout: Option<Duration>,
     functions: Option<PathBuf>,
@@ -192,14 +192,7 @@ impl Rules {
             geoip: self.geoip.clone(),
             patience: Patience { timeout: None },
             window,
-        }
-    }
-
-    /// The same, whose exit code says whether something as bad as that is found.
-    pub(super) fn hunting_to_judge(&self, window: Window) -> Hunting {
-        Hunting {
-            fail_on: self.fail_on,
-            ..self.hunting(window)
+            hunted: None,
         }
     }
 

@@ -7,11 +7,14 @@ use crate::archive::{Archive, WATCHLISTS};
 use crate::cli::alerts::Keep;
 use crate::cli::exit::Exit;
 use crate::cli::global::Global;
+use crate::cli::hunt::Hunting;
+use crate::cli::hunted::Hunted;
 use crate::cli::notify::Sending;
 use crate::cli::outcome::Status;
 use crate::cli::ui::{Ui, answer_if_read, columns, counted, time_text};
 use crate::cli::{archive, cost, hunt, indicators, ingest, notify, report};
 use crate::fault::Result;
+use crate::hunt::alerts::Tally;
 use crate::hunt::{Choice, Window, reach};
 use crate::nightly::depends::Depends;
 use crate::nightly::settings::CostStep;
@@ -26,6 +29,8 @@ pub(super) struct Night<'a> {
     /// Whether steps do once more what they did before.
     again: bool,
     pack: Pack,
+    /// What its steps have hunted.
+    hunted: Hunted,
     global: &'a Global,
     ui: &'a Ui,
 }
@@ -92,8 +97,22 @@ impl<'a> Night<'a> {
             archive,
             again,
             pack,
+            hunted: Hunted::default(),
             global,
             ui,
+        }
+    }
+
+    /// Whether no step after the next one hunts.
+    pub(super) fn is_last_hunt(&self, is_last: bool) {
+        self.hunted.is_last(is_last);
+    }
+
+    /// A hunt of a time, which another step of this run may have made.
+    fn hunting(&self, from: Option<i64>) -> Hunting {
+        Hunting {
+            hunted: Some(self.hunted.clone()),
+            ..self.asked.rules.hunting(self.asked.window(from))
         }
     }
 
@@ -265,12 +284,23 @@ impl<'a> Night<'a> {
     fn hunt(&self, news: &News) -> Result<Done> {
         let rules = &self.asked.rules;
         let from = news.from(&self.pack, rules);
-        let hunting = rules.hunting_to_judge(self.asked.window(from));
+        let hunting = Hunting {
+            fail_on: rules.fail_on,
+            ..self.hunting(from)
+        };
         let (session, mut hunt) = hunt::sweep(self.archive, &hunting, self.global, self.ui)?;
         let window = &hunting.window;
         Keep::new_ones().swept(self.archive, &session, &mut hunt, window, self.ui)?;
         if !hunt.findings.is_empty() {
             answer_if_read(&hunt::describe(&hunt, columns()))?;
+        }
+        if let Some(Tally {
+            stored: Some(added),
+            ..
+        }) = &hunt.alerts
+            && added.alerts + added.incidents > 0
+        {
+            self.hunted.have_stored();
         }
         let (new, known) = match &hunt.alerts {
             Some(tally) => (tally.new as u64, tally.known as u64),
@@ -313,10 +343,9 @@ impl<'a> Night<'a> {
             wanted.push(notify::Args::label_changes(archive(), window(), sending));
         }
         if !of.findings.is_empty() {
-            let rules = &self.asked.rules;
             // Nothing is before everything.
-            let from = news.from(&self.pack, rules).max(since);
-            let hunting = rules.hunting(self.asked.window(from));
+            let from = news.from(&self.pack, &self.asked.rules).max(since);
+            let hunting = self.hunting(from);
             let recipients = of.findings.clone();
             let sending = of.sending.clone();
             wanted.push(notify::Args::findings(
@@ -362,8 +391,7 @@ impl<'a> Night<'a> {
 
     fn indicators(&self, of: &Indicators) -> Result<Done> {
         let output = self.asked.file(&of.output)?;
-        let window = self.asked.window(self.asked.begin(of.since));
-        let hunting = self.asked.rules.hunting(window);
+        let hunting = self.hunting(self.asked.begin(of.since));
         let archive = self.asked.archive.clone();
         let mut args = indicators::Args::into_file(archive, hunting, output.clone());
         args.format = of.form;
@@ -378,8 +406,7 @@ impl<'a> Night<'a> {
 
     fn report(&self, of: &Report) -> Result<Done> {
         let output = self.asked.file(&of.output)?;
-        let window = self.asked.window(self.asked.begin(of.since));
-        let hunting = self.asked.rules.hunting(window);
+        let hunting = self.hunting(self.asked.begin(of.since));
         let mut sending = Sending::into_folder(output.clone());
         sending.template.clone_from(&of.template);
         let archive = self.asked.archive.clone();
