@@ -1,3 +1,5 @@
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -41,12 +43,15 @@ pub(super) struct Args {
         value_name = "FILE",
         num_args = 0..=1,
         default_missing_value = "coldtrail.toml",
-        conflicts_with_all = ["config", "dry_run", "only", "again", "at"]
+        conflicts_with_all = ["config", "create", "dry_run", "only", "again", "at"]
     )]
     init: Option<PathBuf>,
     /// With --init: replace a file that exists
     #[arg(short = 'C', long, requires = "init")]
     clobber: bool,
+    /// For the first run: make the archive. Without it a run whose archive is not there ends, as its disk may be away
+    #[arg(long)]
+    create: bool,
     /// Say what each step would do, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -90,12 +95,18 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     }
     let asked = Asked::read(&args.config, args.at)?;
     let steps = args.steps(&asked)?;
+    // Only an ingest makes an archive.
+    let is_there = args.create || !steps.contains(&Step::Ingest) || is_begun(&asked.archive)?;
     if args.dry_run {
         tried::tell(&asked, &steps, args.again, (global, ui))?;
+    }
+    if !is_there {
+        return Err(missing(&asked.archive, &args.config));
+    }
+    if args.dry_run {
         return Ok(Exit::Done);
     }
     let pack = asked.rules.load()?;
-    // Only an ingest makes one.
     let archive = match steps.contains(&Step::Ingest) {
         true => Archive::create(&asked.archive)?,
         false => Archive::open(&asked.archive)?,
@@ -149,6 +160,26 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     Ok(exit)
 }
 
+/// Whether there is an archive, or what a first run left that was cut off.
+fn is_begun(root: &Path) -> Result<bool> {
+    match fs::read_dir(root) {
+        Ok(mut entries) => Ok(entries.next().is_some()),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(Error::io("read", root)(e)),
+    }
+}
+
+/// Why a run makes no archive by itself: in the place of one whose disk is away it would read everything again, and tell everybody again.
+fn missing(archive: &Path, configuration: &Path) -> Error {
+    Error::Unusable {
+        path: archive.to_path_buf(),
+        reason: format!(
+            "no archive is there, and its disk may be away. The first run makes one with `coldtrail run -c {} --create`",
+            configuration.display()
+        ),
+    }
+}
+
 /// Says why a step failed.
 fn failed(error: Error, global: &Global, ui: &Ui) -> Done {
     let error = global.placed(error);
@@ -165,7 +196,7 @@ fn init(path: &Path, clobber: bool, ui: &Ui) -> Result<Exit> {
     refuse_existing(path, clobber)?;
     text_into_file(path, EXAMPLE)?;
     ui.say(&format!(
-        "written: change the paths in `{}`, then `coldtrail run -c {0} --dry-run`",
+        "written: change the paths in `{}`, then `coldtrail run -c {0} --create --dry-run`, and the same without --dry-run",
         path.display()
     ));
     Ok(Exit::Done)

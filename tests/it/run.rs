@@ -75,7 +75,8 @@ impl Night {
     /// A run: its status, what it answers and what it says.
     pub(crate) fn run(&self, more: &[&str]) -> (Option<i32>, String, String) {
         let file = text(&self.at("coldtrail.toml"));
-        let out = run(&[&["run", "-c", &file, "--at", "2026-07-01"][..], more].concat());
+        let asked = ["run", "-c", &file, "--at", "2026-07-01", "--create"];
+        let out = run(&[&asked[..], more].concat());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (out.status.code(), text(&out.stdout), text(&out.stderr))
     }
@@ -373,7 +374,7 @@ fn what_came_after_the_moment_of_a_run_stays_new() {
     let wanted = whole.alerts();
     let night = Night::of(&["ual-portal", "rms", "watchlists"], SHORT);
     let file = text(&night.at("coldtrail.toml"));
-    let early = run(&["run", "-c", &file, "--at", "2026-05-01"]);
+    let early = run(&["run", "-c", &file, "--at", "2026-05-01", "--create"]);
     assert_eq!(early.status.code(), Some(0), "{early:?}");
     let said = night.done();
     assert!(!said.contains("hunt: nothing new"), "{said}");
@@ -385,7 +386,7 @@ fn what_came_after_the_moment_of_a_run_stays_new() {
 fn a_run_goes_on_where_nobody_reads_its_answer() {
     let night = Night::of(&["ual-portal", "watchlists"], SHORT);
     let mut child = Command::new(env!("CARGO_BIN_EXE_coldtrail"))
-        .args(["run", "--at", "2026-07-01", "-c"])
+        .args(["run", "--create", "--at", "2026-07-01", "-c"])
         .arg(night.at("coldtrail.toml"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -437,7 +438,7 @@ fn where_rules_are_read_and_what_folders_are_called_changes_nothing() {
     fs::write(place.join("coldtrail.toml"), settings).expect("a configuration");
     let said_in = |folder: &Path, file: &str| {
         let out = Command::new(env!("CARGO_BIN_EXE_coldtrail"))
-            .args(["run", "--at", "2026-07-01", "-c", file])
+            .args(["run", "--create", "--at", "2026-07-01", "-c", file])
             .current_dir(folder)
             .output()
             .expect("the binary runs");
@@ -503,7 +504,7 @@ fn a_run_that_is_killed_at_any_moment_is_completed_by_the_next() {
             fs::remove_dir_all(night.at(folder)).expect("what the last round left");
         }
         let mut child = Command::new(env!("CARGO_BIN_EXE_coldtrail"))
-            .args(["run", "--at", "2026-07-01", "-q", "-c"])
+            .args(["run", "--create", "--at", "2026-07-01", "-q", "-c"])
             .arg(night.at("coldtrail.toml"))
             .current_dir(project(""))
             .stdout(Stdio::null())

@@ -130,3 +130,27 @@ fn a_run_without_work_says_so_in_its_last_line() {
     let (_, _, said) = night.run(&["--log-format", "json"]);
     assert_eq!(status(&said), Some("nothing".into()), "{said}");
 }
+
+#[test]
+fn an_archive_whose_disk_is_away_is_not_made_anew() {
+    let night = Night::of(&["rms"], SHORT);
+    let file = text(&night.at("coldtrail.toml"));
+    for is_empty in [false, true] {
+        if is_empty {
+            // A place to mount a disk.
+            fs::create_dir(night.at("archive")).expect("a folder");
+        }
+        for more in [&[][..], &["--dry-run"][..]] {
+            let out = run(&[&["run", "-c", &file][..], more].concat());
+            let said = String::from_utf8_lossy(&out.stderr);
+            assert_eq!(out.status.code(), Some(3), "{said}");
+            let wanted = format!("`coldtrail run -c {file} --create`");
+            assert!(said.contains(&wanted), "{said}");
+            assert_eq!(night.at("archive").exists(), is_empty);
+        }
+    }
+    assert!(!night.at("archive/_nightly").exists());
+    night.done();
+    let out = run(&["run", "-c", &file, "--at", "2026-07-01"]);
+    assert_eq!(out.status.code(), Some(0), "{out:?}");
+}
