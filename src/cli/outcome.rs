@@ -8,7 +8,7 @@ use super::voice::{Fields, Level, seconds};
 use crate::engine::output::visible;
 
 /// Counts that say how it stands, and not what was done.
-const STANDING: [&str; 2] = ["files_read_before", "mailboxes_refused"];
+const STANDING: [&str; 3] = ["files_read_before", "mailboxes_refused", "mails_not_tried"];
 
 /// How something ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -110,6 +110,8 @@ pub struct NotifyStep {
     pub smtp_ca: Option<PathBuf>,
     /// Mails a minute at most.
     pub rate: Option<Spanned<u32>>,
+    /// How long the server may take until it has greeted, such as `15s`.
+    pub connect_timeout: Option<Spanned<String>>,
 }
 
 /// Where indicators go.

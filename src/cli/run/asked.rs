@@ -289,6 +289,9 @@ impl Said<'_> {
         if let Some(rate) = step.rate {
             sending.rate = *rate.get_ref();
         }
+        if let Some(limit) = self.optional(step.connect_timeout.as_ref(), patience)? {
+            sending.connect_timeout = limit;
+        }
         Ok(Notify {
             access_denied: step.access_denied,
             label_changes: step.label_changes,

@@ -130,9 +130,10 @@ impl<'a> Night<'a> {
         let done = match step {
             Step::Ingest => ingest.as_ref().map(|of| self.ingest(of)),
             Step::Hunt => Some(self.once(step, |news| self.hunt(news))),
-            Step::Notify => notify
-                .as_ref()
-                .map(|of| self.once(step, |news| self.notify(of, news))),
+            Step::Notify => notify.as_ref().map(|of| {
+                let done = self.once(step, |news| self.notify(of, news))?;
+                self.with_gone(of, done)
+            }),
             Step::Indicators => indicators
                 .as_ref()
                 .map(|of| self.once(step, |_| self.indicators(of))),
@@ -327,19 +328,28 @@ impl<'a> Night<'a> {
                 let found = counted.iter().find(|(known, _)| *known == name);
                 found.map_or(0, |(_, n)| *n)
             };
-            (of("mails_failed"), of("mails_kept_back"))
+            [
+                "mails_failed",
+                "mails_refused",
+                "mails_kept_back",
+                "mails_not_tried",
+            ]
+            .map(of)
         };
         let lacked = not_sent();
+        let mut sending = of.sending.clone();
+        // Who does all once more tries those again that were refused for good.
+        sending.retry = self.again;
         let archive = || self.asked.archive.clone();
         let since = self.asked.begin(of.since);
         let window = || self.asked.window(since);
         let mut wanted = Vec::new();
         if of.access_denied {
-            let sending = of.sending.clone();
+            let sending = sending.clone();
             wanted.push(notify::Args::access_denied(archive(), window(), sending));
         }
         if of.label_changes {
-            let sending = of.sending.clone();
+            let sending = sending.clone();
             wanted.push(notify::Args::label_changes(archive(), window(), sending));
         }
         if !of.findings.is_empty() {
@@ -347,7 +357,6 @@ impl<'a> Night<'a> {
             let from = news.from(&self.pack, &self.asked.rules).max(since);
             let hunting = self.hunting(from);
             let recipients = of.findings.clone();
-            let sending = of.sending.clone();
             wanted.push(notify::Args::findings(
                 archive(),
                 recipients,
@@ -356,9 +365,11 @@ impl<'a> Night<'a> {
             ));
         }
         let mut exit = Exit::Done;
+        let mut is_left = false;
         for args in &wanted {
             // What one kind of mail lacks keeps no other back.
             let told = notify::run(args, self.global, self.ui).unwrap_or_else(|e| {
+                is_left = true;
                 let e = self.global.placed(e);
                 self.ui.error(&e);
                 Exit::of(&e)
@@ -366,20 +377,50 @@ impl<'a> Night<'a> {
             exit = exit.and(told);
         }
         let mails = self.mails()?.saturating_sub(before);
-        let message = match exit {
-            Exit::Io | Exit::Usage => {
-                let mails = counted(mails, "mail");
-                format!("{mails}, and some were not taken: the next run tries again")
-            }
-            _ => counted(mails, "mail"),
-        };
-        let (failed, kept_back) = not_sent();
+        let mut more = not_sent();
+        for (of, before) in more.iter_mut().zip(lacked) {
+            *of -= before;
+        }
+        let [failed, refused, kept_back, not_tried] = more;
+        is_left |= failed > 0;
+        let mut message = counted(mails, "mail");
+        if refused > 0 {
+            message.push_str(&format!(", {refused} refused for good"));
+        }
+        if is_left {
+            message.push_str(", and some were not taken: the next run tries again");
+        }
         let counts = vec![
             ("mails", mails),
-            ("mails_failed", failed - lacked.0),
-            ("mails_kept_back", kept_back - lacked.1),
+            ("mails_failed", failed),
+            ("mails_refused", refused),
+            ("mails_kept_back", kept_back),
+            ("mails_not_tried", not_tried),
         ];
-        Ok(Done::of(exit, counts, message))
+        let done = Done::of(exit, counts, message);
+        Ok(match is_left {
+            true => done,
+            // The run fails, and the next one has nothing of it to try again.
+            false => Done {
+                status: Status::Done,
+                ..done
+            },
+        })
+    }
+
+    /// The same, which tells each night of mailboxes that the server has refused for good.
+    fn with_gone(&self, of: &Notify, mut done: Done) -> Result<Done> {
+        let Some(server) = &of.sending.smtp else {
+            return Ok(done);
+        };
+        let gone = Sent::read(self.archive)?.all_gone(&server.called()) as u64;
+        if gone > 0 {
+            let mailboxes = counted(gone, "mailbox");
+            let told = format!("; {mailboxes} refused for good, which `--again` tries again");
+            done.message.push_str(&told);
+            done.counts.push(("mailboxes_refused", gone));
+        }
+        Ok(done)
     }
 
     /// How many mails were sent, in all runs.
