@@ -337,36 +337,9 @@ impl<'a> Night<'a> {
             .map(of)
         };
         let lacked = not_sent();
-        let mut sending = of.sending.clone();
-        // Who does all once more tries those again that were refused for good.
-        sending.retry = self.again;
-        let archive = || self.asked.archive.clone();
-        let since = self.asked.begin(of.since);
-        let window = || self.asked.window(since);
-        let mut wanted = Vec::new();
-        if of.access_denied {
-            let sending = sending.clone();
-            wanted.push(notify::Args::access_denied(archive(), window(), sending));
-        }
-        if of.label_changes {
-            let sending = sending.clone();
-            wanted.push(notify::Args::label_changes(archive(), window(), sending));
-        }
-        if !of.findings.is_empty() {
-            // Nothing is before everything.
-            let from = news.from(&self.pack, &self.asked.rules).max(since);
-            let hunting = self.hunting(from);
-            let recipients = of.findings.clone();
-            wanted.push(notify::Args::findings(
-                archive(),
-                recipients,
-                hunting,
-                sending,
-            ));
-        }
         let mut exit = Exit::Done;
         let mut is_left = false;
-        for args in &wanted {
+        for args in &self.mailings(of, news) {
             // What one kind of mail lacks keeps no other back.
             let told = notify::run(args, self.global, self.ui).unwrap_or_else(|e| {
                 is_left = true;
@@ -406,6 +379,38 @@ impl<'a> Night<'a> {
                 ..done
             },
         })
+    }
+
+    /// The commands that send what the configuration wants.
+    fn mailings(&self, of: &Notify, news: &News) -> Vec<notify::Args> {
+        let mut sending = of.sending.clone();
+        // Who does all once more tries those again that were refused for good.
+        sending.retry = self.again;
+        let archive = || self.asked.archive.clone();
+        let since = self.asked.begin(of.since);
+        let window = || self.asked.window(since);
+        let mut wanted = Vec::new();
+        if of.access_denied {
+            let sending = sending.clone();
+            wanted.push(notify::Args::access_denied(archive(), window(), sending));
+        }
+        if of.label_changes {
+            let sending = sending.clone();
+            wanted.push(notify::Args::label_changes(archive(), window(), sending));
+        }
+        if !of.findings.is_empty() {
+            // Nothing is before everything.
+            let from = news.from(&self.pack, &self.asked.rules).max(since);
+            let hunting = self.hunting(from);
+            let recipients = of.findings.clone();
+            wanted.push(notify::Args::findings(
+                archive(),
+                recipients,
+                hunting,
+                sending,
+            ));
+        }
+        wanted
     }
 
     /// The same, which tells each night of mailboxes that the server has refused for good.
