@@ -14,6 +14,7 @@ use super::when::{self, time};
 use crate::archive::Archive;
 use crate::fault::{Error, Result};
 use crate::nightly::lock::Turn;
+use crate::nightly::untold;
 
 mod asked;
 mod step;
@@ -118,46 +119,94 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     );
     let _turn = Turn::take(&archive, &holder)?;
     let night = Night::new(&asked, (&archive, pack), args.again, (global, ui));
-    let mut exit = Exit::Done;
-    let mut idle = true;
-    let (mut counts, mut worked) = (Vec::new(), 0);
+    let mut end = End::default();
     for (at, step) in steps.iter().copied().enumerate() {
-        let started = Instant::now();
-        ui.begin_step(step.name());
         night.is_last_hunt(!steps[at + 1..].iter().any(|later| later.hunts()));
         // An ingest that failed may have left nothing to go on with.
-        let done = match step == Step::Ingest || Archive::exists(archive.root()) {
-            true => night.step(step),
-            false => Ok(Done::skipped("there is nothing in the archive yet")),
-        };
-        let mut done = done.unwrap_or_else(|e| failed(e, global, ui));
-        let repeated = ui.end_step();
-        if repeated > 0 {
-            let warnings = counted(repeated, "warning");
-            done.message.push_str(&format!("; {warnings} as above"));
-            done.counts.push(("warnings_repeated", repeated));
-        }
-        exit = exit.and(done.exit);
-        idle &= done.status == Status::Nothing && done.exit == Exit::Done;
-        worked += u64::from(done.status == Status::Done);
-        counts.extend(done.counts.iter().copied());
-        ui.outcome(&Outcome {
-            command: "run",
-            step: Some(step.name()),
-            status: done.status,
-            seconds: seconds(started.elapsed()),
-            counts: done.counts,
-            message: done.message,
+        let done = one(step, ui, || {
+            let done = match step == Step::Ingest || Archive::exists(archive.root()) {
+                true => night.step(step),
+                false => Ok(Done::skipped("there is nothing in the archive yet")),
+            };
+            done.unwrap_or_else(|e| failed(e, global, ui))
         });
+        end.take(step, &done);
     }
     // Rules of a hunt, of mails and of a report are not so many rules together.
     ui.count_anew();
-    ui.counts(&[("steps_done", worked)]);
-    ui.counts(&counts);
-    if idle {
+    ui.counts(&[("steps_done", end.worked)]);
+    ui.counts(&end.counts);
+    if end.is_idle {
         ui.say("nothing to do");
     }
-    Ok(exit)
+    if end.tells_of_alerts() {
+        untold::forget(&archive)?;
+    }
+    Ok(end.exit)
+}
+
+/// Does a step, and says how it ended.
+fn one(step: Step, ui: &Ui, act: impl FnOnce() -> Done) -> Done {
+    let started = Instant::now();
+    ui.begin_step(step.name());
+    let mut done = act();
+    let repeated = ui.end_step();
+    if repeated > 0 {
+        let warnings = counted(repeated, "warning");
+        done.message.push_str(&format!("; {warnings} as above"));
+        done.counts.push(("warnings_repeated", repeated));
+    }
+    ui.outcome(&Outcome {
+        command: "run",
+        step: Some(step.name()),
+        status: done.status,
+        seconds: seconds(started.elapsed()),
+        counts: done.counts.clone(),
+        message: done.message.clone(),
+    });
+    done
+}
+
+/// How all steps of a run ended.
+struct End {
+    exit: Exit,
+    is_idle: bool,
+    worked: u64,
+    counts: Vec<(&'static str, u64)>,
+    /// How the hunt ended, where there was one.
+    hunt: Option<(Exit, Status)>,
+}
+
+impl Default for End {
+    fn default() -> Self {
+        End {
+            exit: Exit::Done,
+            is_idle: true,
+            worked: 0,
+            counts: Vec::new(),
+            hunt: None,
+        }
+    }
+}
+
+impl End {
+    fn take(&mut self, step: Step, done: &Done) {
+        self.exit = self.exit.and(done.exit);
+        self.is_idle &= done.status == Status::Nothing && done.exit == Exit::Done;
+        self.worked += u64::from(done.status == Status::Done);
+        self.counts.extend(done.counts.iter().copied());
+        if step == Step::Hunt {
+            self.hunt = Some((done.exit, done.status));
+        }
+    }
+
+    /// Whether the exit code tells of what the hunt has found. That of an error hides it.
+    fn tells_of_alerts(&self) -> bool {
+        self.hunt.is_some_and(|(exit, status)| {
+            let is_told = !exit.has_findings() || self.exit.has_findings();
+            is_told && !matches!(status, Status::Failed | Status::Skipped)
+        })
+    }
 }
 
 /// Whether there is an archive, or what a first run left that was cut off.

@@ -3,6 +3,7 @@
 //! - [`depends`]: whether what a step depends on besides ingests has changed.
 //! - [`settings`]: the configuration file, read with the place of each mistake.
 //! - [`state`]: which ingests a step has treated, with its intent before and its outcome after, kept in the archive.
+//! - [`untold`]: alerts that a run has stored and no exit code has told of.
 //! - [`lock`]: one run at a time.
 //!
 //! Knows nothing of what the steps do, and reads no clock.
@@ -11,3 +12,4 @@ pub mod depends;
 pub mod lock;
 pub mod settings;
 pub mod state;
+pub mod untold;

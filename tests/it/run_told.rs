@@ -1,6 +1,9 @@
 //! What a nightly run says and finds, beside the commands of its steps.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -153,4 +156,59 @@ fn an_archive_whose_disk_is_away_is_not_made_anew() {
     night.done();
     let out = run(&["run", "-c", &file, "--at", "2026-07-01"]);
     assert_eq!(out.status.code(), Some(0), "{out:?}");
+}
+
+/// A hunt that fails on what it finds, and mails that go to this place.
+fn failing(way: &str) -> String {
+    format!(
+        "archive = \"archive\"\n[ingest]\ninputs = [\"exports\"]\n\
+         [hunt]\nrules = [\"builtin:mip\"]\nmin_level = \"high\"\nfail_on = \"high\"\n\
+         [notify]\ndomains = [\"contoso.com\"]\naccess_denied = true\n{way}\n"
+    )
+}
+
+#[test]
+fn alerts_of_a_run_that_was_cut_off_are_told_of_by_the_next() {
+    // A mail server that takes the call and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("an address").port();
+    let away = failing(&format!(
+        "smtp = \"smtp-plain://127.0.0.1:{port}\"\nsender = \"soc@contoso.com\"\nconnect_timeout = \"10m\""
+    ));
+    let night = Night::of(&["informationprotection", "rms", "watchlists"], &away);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_coldtrail"))
+        .args(["run", "--create", "--at", "2026-07-01", "-c"])
+        .arg(night.at("coldtrail.toml"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let said = BufReader::new(child.stderr.take().expect("what it says"));
+    let mut lines = said.lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("asking mail server")));
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    let stored = night.alerts().len();
+    assert!(stored > 0);
+    let file = night.at("coldtrail.toml");
+    fs::write(&file, failing("outbox = \"outbox\"")).expect("a configuration");
+    let (code, _, said) = night.run(&[]);
+    assert_eq!(code, Some(1), "{said}");
+    let told = format!("; {stored} new alert");
+    let hunt = said.lines().find(|line| line.starts_with("hunt: "));
+    assert!(hunt.is_some_and(|line| line.contains(&told)), "{said}");
+    assert!(night.done().ends_with("nothing to do\n"));
+}
+
+#[test]
+fn alerts_that_the_code_of_an_error_hides_are_told_of_by_the_next_run() {
+    let settings = failing("outbox = \"outbox\"");
+    let night = Night::of(&["informationprotection", "rms", "watchlists"], &settings);
+    // A file where a folder is to be.
+    fs::write(night.at("outbox"), "").expect("a file");
+    assert_eq!(night.run(&[]).0, Some(3));
+    fs::remove_file(night.at("outbox")).expect("the file");
+    let (code, _, said) = night.run(&[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(night.done().ends_with("nothing to do\n"));
 }

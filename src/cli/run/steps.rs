@@ -3,7 +3,7 @@
 use super::asked::{Asked, Indicators, Ingest, Notify, Report, Rules};
 use super::step::{Done, Step};
 use crate::archive::ledger::{Entry, Ledger, VERSION};
-use crate::archive::{Archive, WATCHLISTS};
+use crate::archive::{Archive, WATCHLISTS, conclusions};
 use crate::cli::alerts::Keep;
 use crate::cli::exit::Exit;
 use crate::cli::global::Global;
@@ -19,8 +19,9 @@ use crate::hunt::{Choice, Window, reach};
 use crate::nightly::depends::Depends;
 use crate::nightly::settings::CostStep;
 use crate::nightly::state::{Open, StepState};
+use crate::nightly::untold;
 use crate::notify::sent::{Sent, State};
-use crate::rules::{Pack, Place, Rule};
+use crate::rules::{Pack, Place, Rule, Severity};
 
 /// A run under way.
 pub(super) struct Night<'a> {
@@ -129,7 +130,7 @@ impl<'a> Night<'a> {
         } = self.asked;
         let done = match step {
             Step::Ingest => ingest.as_ref().map(|of| self.ingest(of)),
-            Step::Hunt => Some(self.once(step, |news| self.hunt(news))),
+            Step::Hunt => Some(self.hunt_and_tell()),
             Step::Notify => notify.as_ref().map(|of| {
                 let done = self.once(step, |news| self.notify(of, news))?;
                 self.with_gone(of, done)
@@ -280,6 +281,41 @@ impl<'a> Night<'a> {
             });
         }
         Ok(Done::of(exit, counts, message))
+    }
+
+    /// Hunts what is new, and tells of alerts that an earlier run has stored and that its exit code did not tell of.
+    fn hunt_and_tell(&self) -> Result<Done> {
+        let untold = untold::after(self.archive)?;
+        let last = conclusions::last_store(self.archive)?;
+        let mut done = self.once(Step::Hunt, |news| {
+            if untold.is_none() {
+                untold::note(self.archive, last)?;
+            }
+            self.hunt(news)
+        })?;
+        let Some(after) = untold else {
+            return Ok(done);
+        };
+        let stored = conclusions::stored_in(self.archive, (after, last))?;
+        let alerts: u64 = stored.values().sum();
+        if alerts == 0 {
+            return Ok(done);
+        }
+        let is_bad = |level: Severity| {
+            let mut bad = Severity::ALL.into_iter().filter(|s| *s >= level);
+            bad.any(|severity| stored.contains_key(severity.name()))
+        };
+        if self.asked.rules.fail_on.is_some_and(is_bad) {
+            done.exit = done.exit.and(Exit::Findings);
+        }
+        if done.status == Status::Nothing {
+            done.status = Status::Done;
+        }
+        let told = counted(alerts, "new alert");
+        let told = format!("; {told} of an earlier run, whose exit code did not tell of them");
+        done.message.push_str(&told);
+        done.counts.push(("alerts_not_told", alerts));
+        Ok(done)
     }
 
     fn hunt(&self, news: &News) -> Result<Done> {
