@@ -226,7 +226,7 @@ fn mistakes_in_a_configuration_are_told_with_their_places() {
         (
             "archive = \"a\"\n[ingest]\ninputs = 3\n",
             "line 3, column 10: ",
-            "invalid type: integer `3`",
+            "`inputs` must be a list of paths, as in `inputs = [\"exports\"]`",
         ),
         (
             "archive = \"a\"\n[hunt]\nrules = [\"builtin\"]\nfail_on = \"loud\"\n",
@@ -250,25 +250,31 @@ fn mistakes_in_a_configuration_are_told_with_their_places() {
         ),
         (
             "archive = \"a\"\n[ingest]\ninputs = [\"exports\"]\n[cost]\noutput = \"exports/cost.csv\"\n",
-            "",
+            "line 5, column 10: ",
             "[cost] output lies in",
         ),
         (
             "archive = \"a\"\n[ingest]\ninputs = [\"./exports\"]\n[report]\noutput = \"a/../exports/r.html\"\n",
-            "",
+            "line 5, column 10: ",
             "[report] output lies in",
         ),
         (
             "archive = \"a\"\n[report]\noutput = \"a/r.html\"\n",
-            "",
+            "line 3, column 10: ",
             "[report] output lies in the archive",
+        ),
+        // All at once.
+        (
+            "archive = \"a\"\n[hunt]\nrules = [\"builtin\"]\nrule_timeout = \"soon\"\n[report]\noutput = \"r.html\"\ntz = \"Berln\"\n",
+            "line 4, column 16: `soon`: not a duration",
+            "line 7, column 6: ",
         ),
         (
             "archive = \"a\"\n[report]\noutput = \"r-{week}.html\"\n",
-            "",
+            "line 3, column 10: ",
             "only {date} is known",
         ),
-        ("[compact]\n", "", "missing field `archive`"),
+        ("[compact]\n", "line 1, column 1: ", "`archive` is missing"),
         ("archive = \"a\"\n[hunt\n", "line 2, column ", ""),
         ("archive = \"a\"\n", "", "it asks for nothing"),
     ] {

@@ -500,7 +500,7 @@ impl<'a> Night<'a> {
     }
 
     fn cost(&self, of: &CostStep) -> Result<Done> {
-        let output = self.asked.file(&of.output)?;
+        let output = self.asked.file(of.output.get_ref())?;
         let rules = self.asked.rules.paths.clone();
         let prices = of.prices.clone();
         let root = &self.asked.archive;
