@@ -53,7 +53,7 @@ pub(super) struct Args {
     /// For the first run: make the archive. Without it a run whose archive is not there ends, as its disk may be away
     #[arg(long)]
     create: bool,
-    /// Say what each step would do, and change nothing
+    /// Say what each step would do, and change nothing. Rules, lists, prices and clothes are tried; the exit code is that of a run
     #[arg(long)]
     dry_run: bool,
     /// Only this step: ingest, hunt, notify, indicators, report, cost or compact. May be given several times
@@ -98,14 +98,15 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let steps = args.steps(&asked)?;
     // Only an ingest makes an archive.
     let is_there = args.create || !steps.contains(&Step::Ingest) || is_begun(&asked.archive)?;
-    if args.dry_run {
-        tried::tell(&asked, &steps, args.again, (global, ui))?;
-    }
+    let tried = match args.dry_run {
+        true => Some(tried::tell(&asked, &steps, args.again, (global, ui))?),
+        false => None,
+    };
     if !is_there {
         return Err(missing(&asked.archive, &args.config));
     }
-    if args.dry_run {
-        return Ok(Exit::Done);
+    if let Some(exit) = tried {
+        return Ok(exit);
     }
     let pack = asked.rules.load()?;
     let archive = match steps.contains(&Step::Ingest) {
@@ -121,7 +122,8 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let night = Night::new(&asked, (&archive, pack), args.again, (global, ui));
     let mut end = End::default();
     for (at, step) in steps.iter().copied().enumerate() {
-        night.is_last_hunt(!steps[at + 1..].iter().any(|later| later.hunts()));
+        let mut later = steps[at + 1..].iter();
+        night.is_last_hunt(!later.any(|step| asked.runs_rules(*step)));
         // An ingest that failed may have left nothing to go on with.
         let done = one(step, ui, || {
             let done = match step == Step::Ingest || Archive::exists(archive.root()) {

@@ -212,3 +212,66 @@ fn alerts_that_the_code_of_an_error_hides_are_told_of_by_the_next_run() {
     assert_eq!(code, Some(1), "{said}");
     assert!(night.done().ends_with("nothing to do\n"));
 }
+
+#[test]
+fn a_dry_run_finds_what_would_fail() {
+    let night = Night::of(&["rms", "watchlists"], "");
+    let settings = "archive = \"archive\"\n[ingest]\ninputs = [\"exports\"]\n\
+                    [hunt]\nrules = [\"builtin:mip\", \"my-rules\"]\n\
+                    [report]\noutput = \"report.html\"\ntemplate = \"clothes\"\n\
+                    [cost]\noutput = \"cost.txt\"\nprices = \"prices.yaml\"\n";
+    fs::write(night.at("coldtrail.toml"), settings).expect("a configuration");
+    for folder in ["my-rules", "clothes"] {
+        fs::create_dir(night.at(folder)).expect("a folder");
+    }
+    let query = "SELECT \"TimeGenerated\", \"UserId\" FROM LabelEvents";
+    let put = |name: &str, text: &str| fs::write(night.at(name), text).expect("a file");
+    let good = [
+        ("my-rules/mine.sql", rule(query)),
+        ("clothes/title.txt", "Contoso\n".to_string()),
+    ];
+    let example = run(&["cost", "--example-prices"]);
+    let prices = String::from_utf8_lossy(&example.stdout).into_owned();
+    let mend = || {
+        for (name, text) in &good {
+            put(name, text);
+        }
+        put("prices.yaml", &prices);
+        for broken in ["clothes/style.txt", "exports/watchlists/Labels.csv"] {
+            let _ = fs::remove_file(night.at(broken));
+        }
+    };
+    mend();
+    let (code, _, said) = night.run(&["--dry-run"]);
+    assert_eq!((code, said.as_str()), (Some(0), ""), "{said}");
+    for (name, text, wanted, place) in [
+        ("my-rules/mine.sql", rule("SELEC 1"), 20, "mine.sql"),
+        (
+            "my-rules/mine.sql",
+            rule("SELECT x FROM LabelEvents"),
+            20,
+            "mine.sql",
+        ),
+        (
+            "my-rules/mine.sql",
+            rule(query).replace("High", "Loud"),
+            20,
+            "mine.sql",
+        ),
+        ("prices.yaml", "plans: [".to_string(), 3, "prices.yaml"),
+        ("clothes/style.txt", "x".to_string(), 3, "clothes"),
+        (
+            "exports/watchlists/Labels.csv",
+            "\u{0}".to_string(),
+            10,
+            "Labels.csv",
+        ),
+    ] {
+        mend();
+        put(name, &text);
+        let (code, _, said) = night.run(&["--dry-run"]);
+        assert_eq!(code, Some(wanted), "{name}: {said}");
+        assert!(said.contains(place), "{name}: {said}");
+        assert!(!night.at("archive").exists(), "{name}");
+    }
+}

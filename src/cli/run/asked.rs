@@ -60,11 +60,11 @@ pub(super) struct Rules {
     set: set::Settings,
     pub(super) level: Severity,
     pub(super) fail_on: Option<Severity>,
-    ignore_missing: bool,
+    pub(super) ignore_missing: bool,
     pub(super) timeout: Option<Duration>,
-    functions: Option<PathBuf>,
+    pub(super) functions: Option<PathBuf>,
     external: Option<PathBuf>,
-    geoip: Option<PathBuf>,
+    pub(super) geoip: Option<PathBuf>,
 }
 
 /// Who is told what.
@@ -148,6 +148,20 @@ impl Asked {
             Step::Report => self.report.is_some(),
             Step::Cost => self.cost.is_some(),
             Step::Compact => self.compact.is_some(),
+        }
+    }
+
+    /// Whether a step runs rules.
+    pub(super) fn runs_rules(&self, step: Step) -> bool {
+        match step {
+            Step::Hunt => self.hunts,
+            Step::Notify => self
+                .notify
+                .as_ref()
+                .is_some_and(|of| !of.findings.is_empty()),
+            Step::Indicators => self.indicators.as_ref().is_some_and(|of| !of.from_denials),
+            Step::Report => self.report.is_some(),
+            Step::Ingest | Step::Cost | Step::Compact => false,
         }
     }
 

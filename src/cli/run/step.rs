@@ -40,14 +40,6 @@ impl Step {
         }
     }
 
-    /// Whether it may run rules.
-    pub(super) fn hunts(self) -> bool {
-        match self {
-            Step::Hunt | Step::Notify | Step::Indicators | Step::Report => true,
-            Step::Ingest | Step::Cost | Step::Compact => false,
-        }
-    }
-
     /// The step of that name.
     pub(super) fn named(text: &str) -> Result<Step, String> {
         let found = Step::ALL.into_iter().find(|step| step.name() == text);
