@@ -81,13 +81,13 @@ impl Hunted {
 /// Whether a rule saw stored alerts, or would have if it had run.
 fn may_see_alerts(hunt: &Hunt) -> bool {
     // A rule that did not run asked nothing: its words say what it would have asked.
-    let mut not_run = hunt.outcomes.iter();
+    let mut outcomes = hunt.outcomes.iter();
     let speaks_of_alerts = |text: &str| {
         let text = text.to_lowercase();
         text.contains("alert") || text.contains("incident")
     };
     OF_ALERTS.iter().any(|name| hunt.reads.contains(*name))
-        || not_run.any(|outcome| {
+        || outcomes.any(|outcome| {
             let rule = outcome.rule.as_ref();
             outcome.status.reason().is_some()
                 && rule.is_some_and(|rule| speaks_of_alerts(&rule.query.text))
