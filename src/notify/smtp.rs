@@ -262,6 +262,7 @@ impl<'t> Smtp<'t> {
 
     fn hand_over(&mut self, letter: &Letter) -> Result<Response, Trouble> {
         let bytes = letter.message.formatted();
+        self.is_recipient = false;
         let mut is_recipient = false;
         let sent = send(self.connected()?, letter, &bytes, &mut is_recipient);
         self.is_recipient = is_recipient;
