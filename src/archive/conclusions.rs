@@ -3,7 +3,7 @@
 //! An alert is known by its `SystemAlertId`, an incident by what it says: stored again, neither changes anything. An incident that took further alerts
 //! gets a further row, as Sentinel writes one for each change, under the number that it had.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -95,6 +95,36 @@ pub fn last(archive: &Archive) -> Result<Option<i64>> {
         })?;
     }
     Ok(last)
+}
+
+/// The number of the last store of alerts or incidents; 0 where there was none.
+///
+/// # Errors
+/// When a log or a file cannot be read.
+pub fn last_store(archive: &Archive) -> Result<i64> {
+    Ok(next_run(archive, &archive.pinned()?)? - 1)
+}
+
+/// How many alerts were added by stores after one of these numbers and up to the other, by their severity as Sentinel spells it.
+///
+/// # Errors
+/// When a log or a file cannot be read.
+pub fn stored_in(archive: &Archive, (after, last): (i64, i64)) -> Result<BTreeMap<String, u64>> {
+    let mut counts = BTreeMap::new();
+    let names = [STORE_ID, "AlertSeverity"];
+    let pinned = archive.pinned()?;
+    pinned.each(catalog::table(ALERTS), &names, |batch| {
+        let ids = batch.column(0).as_primitive::<Int64Type>();
+        let severities = batch.column(1).as_string::<i32>();
+        for (id, severity) in ids.iter().zip(severities) {
+            if id.is_some_and(|id| id > after && id <= last) {
+                let severity = severity.unwrap_or_default().to_string();
+                *counts.entry(severity).or_default() += 1;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(counts)
 }
 
 /// Adds the alerts and incidents that are not there yet, all of them or none.

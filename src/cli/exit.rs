@@ -66,6 +66,21 @@ impl Exit {
         }
     }
 
+    /// Whether it says that something was found.
+    pub(super) fn has_findings(self) -> bool {
+        match self {
+            Exit::Findings | Exit::IncompleteAndFindings | Exit::RulesAndFindings | Exit::All => {
+                true
+            }
+            Exit::Done
+            | Exit::Usage
+            | Exit::Io
+            | Exit::Incomplete
+            | Exit::Rules
+            | Exit::IncompleteAndRules => false,
+        }
+    }
+
     /// Both: the sum where both finished, else the error.
     pub(super) fn and(self, other: Exit) -> Exit {
         let error = |exit: &Exit| matches!(exit, Exit::Usage | Exit::Io);
@@ -106,6 +121,7 @@ mod tests {
             assert_eq!(two.and(one) as u8, both, "{two:?} and {one:?}");
         }
         for one in Exit::FINISHED {
+            assert_eq!(one.has_findings(), one as u8 % 10 == 1);
             for two in Exit::FINISHED {
                 assert_eq!(one.and(two), two.and(one));
             }

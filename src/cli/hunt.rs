@@ -8,6 +8,7 @@ use super::alerts::Keep;
 use super::answer::Shape;
 use super::exit::Exit;
 use super::global::{Global, Patience, patience};
+use super::hunted::Hunted;
 use super::layout;
 use super::offered::{of_rules, offering};
 use super::raised::Place;
@@ -28,7 +29,7 @@ use crate::function::value::UNIX_EPOCH_TICKS;
 use crate::hunt::{self, Choice, Finding, Hunt, Status, Unjudged};
 use crate::progress::Silent;
 use crate::report;
-use crate::rules::Severity;
+use crate::rules::{Pack, Severity};
 
 /// So many oddities of rules' texts are said before a hunt.
 const MOST_WARNINGS: usize = 20;
@@ -128,6 +129,9 @@ pub(super) struct Hunting {
     pub(super) patience: Patience,
     #[command(flatten)]
     pub window: Window,
+    /// Hunts of the same run, where it has several.
+    #[arg(skip)]
+    pub(super) hunted: Option<Hunted>,
 }
 
 impl Hunting {
@@ -204,16 +208,8 @@ fn shape(text: &str) -> Result<Shape, String> {
     })
 }
 
-/// Hunts, and says what is wrong with rules. The session has the times of the findings.
-pub(super) fn sweep(
-    archive: &Archive,
-    hunting: &Hunting,
-    global: &Global,
-    ui: &Ui,
-) -> Result<(Session, Hunt)> {
-    let pack = hunting.set.load_to_run(&hunting.rules)?;
-    set::tell(&pack, ui);
-    tell_slow(archive, ui);
+/// Says what is odd about rules that are to run.
+fn doubts(pack: &Pack, window: &Window, ui: &Ui) {
     let odd = || pack.diagnostics().filter(|d| d.level == Level::Warning);
     for said in odd().take(MOST_WARNINGS) {
         ui.warn(&format!("`{}`: {}", said.place(), said.message));
@@ -224,15 +220,6 @@ pub(super) fn sweep(
             counted(more as u64 + 1, "oddity")
         ));
     }
-    let ledger = archive.ledger()?;
-    let window = &hunting.window;
-    let choice = Choice {
-        level: hunting.min_level,
-        window: hunt::Window {
-            from: window.from(),
-            to: window.to,
-        },
-    };
     if window.from().is_some() || window.to.is_some() {
         for rule in pack.rules.iter().filter(|r| !r.trigger.is_any()) {
             ui.warn(&format!(
@@ -241,6 +228,28 @@ pub(super) fn sweep(
             ));
         }
     }
+}
+
+/// Hunts, or takes what the run has hunted, and says what is wrong with rules. The session has the times of the findings.
+pub(super) fn sweep(
+    archive: &Archive,
+    hunting: &Hunting,
+    global: &Global,
+    ui: &Ui,
+) -> Result<(Session, Hunt)> {
+    let pack = hunting.set.load_to_run(&hunting.rules)?;
+    set::tell(&pack, ui);
+    tell_slow(archive, ui);
+    let ledger = archive.ledger()?;
+    let window = &hunting.window;
+    doubts(&pack, window, ui);
+    let choice = Choice {
+        level: hunting.min_level,
+        window: hunt::Window {
+            from: window.from(),
+            to: window.to,
+        },
+    };
     let reach = hunt::reach(&pack, &choice);
     let mut options = global.engine(Some(window))?;
     options.timeout = Some(hunting.patience());
@@ -251,10 +260,23 @@ pub(super) fn sweep(
     };
     let how = hunting.asking(&ledger)?;
     let mut session = Session::open(Source::Archive(archive), &options)?;
-    let bar = ui.progress();
-    let hunt = hunt::sweep_with(&mut session, &pack, &choice, &how, &ledger, &bar);
-    bar.done();
-    let hunt = hunt?;
+    let hunted = hunting.hunted.as_ref();
+    let hunt = match hunted.and_then(|hunted| hunted.found(choice.window, &ledger)) {
+        Some(hunt) => {
+            ui.tell("its findings are those of this run's hunt of the same time");
+            hunt
+        }
+        None => {
+            let bar = ui.progress();
+            let hunt = hunt::sweep_with(&mut session, &pack, &choice, &how, &ledger, &bar);
+            bar.done();
+            let hunt = hunt?;
+            if let Some(hunted) = hunted {
+                hunted.note(choice.window, &ledger, &hunt);
+            }
+            hunt
+        }
+    };
     tell(&hunt, ui);
     ui.counts(&[
         ("rules", hunt.summary().ran as u64),
@@ -265,7 +287,7 @@ pub(super) fn sweep(
     if hunt.findings.is_empty()
         && let Some(reason) = outside(&ledger, window)
     {
-        ui.say(&reason);
+        ui.remark(&reason);
     }
     let session = session.within(window.from(), window.to())?;
     Ok((session, hunt))
@@ -324,7 +346,7 @@ fn hints(hunt: &Hunt, how: &Options, ui: &Ui) {
             1 => ("1 rule".to_string(), "counts"),
             many => (counted(many as u64, "rule"), "count"),
         };
-        ui.say(&format!(
+        ui.remark(&format!(
             "{rules} {verb} back from now(), which is {now} in this hunt; --at sets it"
         ));
     }

@@ -339,23 +339,61 @@ pub(super) fn read_new(
     Ok(summary)
 }
 
-/// How many of these files would be read, watchlists among them, and how many were read before.
+/// What an ingest of files would do.
+#[derive(Debug, Default)]
+pub(super) struct Coming {
+    /// How many would be read, watchlists among them.
+    pub(super) new: u64,
+    /// How many were read before.
+    pub(super) known: u64,
+    /// What could not be read whole, now or before, and why.
+    pub(super) broken: Vec<String>,
+}
+
+/// What would become of these files.
 pub(super) fn planned(
     archive: Option<&Archive>,
     inputs: &[String],
     reading: &Reading,
-) -> Result<(u64, u64)> {
+) -> Result<Coming> {
     let mut found = input::find(inputs)?;
     if let Some(archive) = archive {
         found.leave_out(&[archive.root()]);
     }
     let files = convert::plan(archive, &found, &reading.hints())?;
-    let known = files.iter().filter(|plan| plan.known.is_some()).count();
-    let lists = convert::plan_watchlists(archive, &found).into_iter();
-    let lists =
-        lists.filter(|(_, list)| matches!(list, PlannedList::Taken(_) | PlannedList::Replaces(_)));
-    let new = files.len() - known + lists.count();
-    Ok((new as u64, known as u64))
+    let ledger = archive.map(Archive::ledger).transpose()?;
+    let ledger = ledger.unwrap_or_default();
+    let mut coming = Coming::default();
+    for plan in files {
+        let Some(ingest) = plan.known else {
+            coming.new += 1;
+            if plan.status != Status::Complete {
+                let (status, note) = (plan.status.name(), &plan.note);
+                coming
+                    .broken
+                    .push(format!("`{}`: {status}: {note}", plan.file));
+            }
+            continue;
+        };
+        coming.known += 1;
+        let entry = ledger.entry(ingest);
+        if let Some(entry) = entry.filter(|entry| entry.status != Status::Complete) {
+            coming.broken.push(format!(
+                "`{}`: {}: {} (read before, as ingest {ingest})",
+                plan.file,
+                entry.status.name(),
+                entry.note
+            ));
+        }
+    }
+    for (file, list) in convert::plan_watchlists(archive, &found) {
+        match list {
+            PlannedList::Taken(_) | PlannedList::Replaces(_) => coming.new += 1,
+            PlannedList::Refused(why) => coming.broken.push(format!("`{file}`: refused: {why}")),
+            PlannedList::Known => {}
+        }
+    }
+    Ok(coming)
 }
 
 /// Says what each file would be taken for.

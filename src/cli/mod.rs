@@ -24,6 +24,7 @@ mod gaps;
 mod global;
 mod help;
 mod hunt;
+mod hunted;
 mod indicators;
 mod ingest;
 mod kql;
@@ -223,9 +224,7 @@ fn guessed(arguments: &[OsString]) -> String {
 fn early(arguments: &[OsString]) -> Voice {
     match LogFormat::asked(arguments) {
         LogFormat::Text => Voice::Text { color: false },
-        LogFormat::Json => Voice::Json {
-            command: guessed(arguments).into(),
-        },
+        LogFormat::Json => Voice::json(&guessed(arguments)),
     }
 }
 

@@ -7,6 +7,9 @@ use super::ui::{Ui, count};
 use super::voice::{Fields, Level, seconds};
 use crate::engine::output::visible;
 
+/// Counts that say how it stands, and not what was done.
+const STANDING: [&str; 3] = ["files_read_before", "mailboxes_refused", "mails_not_tried"];
+
 /// How something ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
@@ -32,7 +35,8 @@ impl Status {
 
     /// That of a run with this exit code and these counts.
     fn of(exit: Exit, counts: &[(&'static str, u64)]) -> Status {
-        let is_nothing = !counts.is_empty() && counts.iter().all(|(_, n)| *n == 0);
+        let is_work = |(name, n): &(&str, u64)| *n > 0 && !STANDING.contains(name);
+        let is_nothing = !counts.is_empty() && !counts.iter().any(is_work);
         match exit {
             Exit::Usage | Exit::Io => Status::Failed,
             Exit::Done if is_nothing => Status::Nothing,
@@ -159,6 +163,8 @@ mod tests {
         assert_eq!(Status::of(Exit::Done, &some), Status::Done);
         assert_eq!(Status::of(Exit::Done, &[]), Status::Done);
         assert_eq!(Status::of(Exit::Done, &[("rows", 0)]), Status::Nothing);
+        let idle = [("files", 0), ("files_read_before", 7)];
+        assert_eq!(Status::of(Exit::Done, &idle), Status::Nothing);
         assert_eq!(Status::of(Exit::Incomplete, &[("rows", 0)]), Status::Done);
         assert_eq!(Status::of(Exit::Findings, &some), Status::Done);
         assert_eq!(Status::of(Exit::Io, &some), Status::Failed);

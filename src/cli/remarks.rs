@@ -101,6 +101,6 @@ pub(super) fn slow(archive: &Archive) -> impl Iterator<Item = String> {
 /// Says it, before the work begins.
 pub(super) fn tell_slow(archive: &Archive, ui: &Ui) {
     for told in slow(archive) {
-        ui.say(&visible(&told));
+        ui.remark(&visible(&told));
     }
 }

@@ -10,7 +10,7 @@ use crate::engine::output::{harmless, visible};
 use crate::fault::{Error, Result, did_you_mean};
 use crate::rules::{self, Pack, Rule, State};
 
-mod check;
+pub(super) mod check;
 mod complaints;
 mod convert;
 mod coverage;

@@ -1,3 +1,5 @@
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -7,12 +9,13 @@ use super::global::Global;
 use super::offered::offering;
 use super::outcome::{Outcome, Status};
 use super::raised::refuse_existing;
-use super::ui::{Ui, time_text};
+use super::ui::{Ui, counted, time_text};
 use super::voice::seconds;
 use super::when::{self, time};
 use crate::archive::Archive;
 use crate::fault::{Error, Result};
 use crate::nightly::lock::Turn;
+use crate::nightly::untold;
 
 mod asked;
 mod step;
@@ -42,13 +45,16 @@ pub(super) struct Args {
         value_name = "FILE",
         num_args = 0..=1,
         default_missing_value = "coldtrail.toml",
-        conflicts_with_all = ["config", "dry_run", "only", "again", "at"]
+        conflicts_with_all = ["config", "create", "dry_run", "only", "again", "at"]
     )]
     init: Option<PathBuf>,
     /// With --init: replace a file that exists
     #[arg(short = 'C', long, requires = "init")]
     clobber: bool,
-    /// Say what each step would do, and change nothing
+    /// For the first run: make the archive. Without it a run whose archive is not there ends, as its disk may be away
+    #[arg(long)]
+    create: bool,
+    /// Say what each step would do, and change nothing. Rules, lists, prices and clothes are tried; the exit code is that of a run
     #[arg(long)]
     dry_run: bool,
     /// Only this step: ingest, hunt, notify, indicators, report, cost or compact. May be given several times
@@ -91,12 +97,19 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     }
     let asked = Asked::read(&args.config, args.at)?;
     let steps = args.steps(&asked)?;
-    if args.dry_run {
-        tried::tell(&asked, &steps, args.again, (global, ui))?;
-        return Ok(Exit::Done);
+    // Only an ingest makes an archive.
+    let is_there = args.create || !steps.contains(&Step::Ingest) || is_begun(&asked.archive)?;
+    let tried = match args.dry_run {
+        true => Some(tried::tell(&asked, &steps, args.again, (global, ui))?),
+        false => None,
+    };
+    if !is_there {
+        return Err(missing(&asked.archive, &args.config));
+    }
+    if let Some(exit) = tried {
+        return Ok(exit);
     }
     let pack = asked.rules.load()?;
-    // Only an ingest makes one.
     let archive = match steps.contains(&Step::Ingest) {
         true => Archive::create(&asked.archive)?,
         false => Archive::open(&asked.archive)?,
@@ -108,38 +121,115 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     );
     let _turn = Turn::take(&archive, &holder)?;
     let night = Night::new(&asked, (&archive, pack), args.again, (global, ui));
-    let mut exit = Exit::Done;
-    let mut idle = true;
-    let (mut counts, mut worked) = (Vec::new(), 0);
-    for step in steps {
-        let started = Instant::now();
+    let mut end = End::default();
+    for (at, step) in steps.iter().copied().enumerate() {
+        let mut later = steps[at + 1..].iter();
+        night.is_last_hunt(!later.any(|step| asked.runs_rules(*step)));
         // An ingest that failed may have left nothing to go on with.
-        let done = match step == Step::Ingest || Archive::exists(archive.root()) {
-            true => night.step(step),
-            false => Ok(Done::skipped("there is nothing in the archive yet")),
-        };
-        let done = done.unwrap_or_else(|e| failed(e, global, ui));
-        exit = exit.and(done.exit);
-        idle &= done.status == Status::Nothing && done.exit == Exit::Done;
-        worked += u64::from(done.status == Status::Done);
-        counts.extend(done.counts.iter().copied());
-        ui.outcome(&Outcome {
-            command: "run",
-            step: Some(step.name()),
-            status: done.status,
-            seconds: seconds(started.elapsed()),
-            counts: done.counts,
-            message: done.message,
+        let done = one(step, ui, || {
+            let done = match step == Step::Ingest || Archive::exists(archive.root()) {
+                true => night.step(step),
+                false => Ok(Done::skipped("there is nothing in the archive yet")),
+            };
+            done.unwrap_or_else(|e| failed(e, global, ui))
         });
+        end.take(step, &done);
     }
     // Rules of a hunt, of mails and of a report are not so many rules together.
     ui.count_anew();
-    ui.counts(&[("steps_done", worked)]);
-    ui.counts(&counts);
-    if idle {
+    ui.counts(&[("steps_done", end.worked)]);
+    ui.counts(&end.counts);
+    if end.is_idle {
         ui.say("nothing to do");
     }
-    Ok(exit)
+    if end.tells_of_alerts() {
+        untold::forget(&archive)?;
+    }
+    Ok(end.exit)
+}
+
+/// Does a step, and says how it ended.
+fn one(step: Step, ui: &Ui, act: impl FnOnce() -> Done) -> Done {
+    let started = Instant::now();
+    ui.begin_step(step.name());
+    let mut done = act();
+    let repeated = ui.end_step();
+    if repeated > 0 {
+        let warnings = counted(repeated, "warning");
+        done.message.push_str(&format!("; {warnings} as above"));
+        done.counts.push(("warnings_repeated", repeated));
+    }
+    ui.outcome(&Outcome {
+        command: "run",
+        step: Some(step.name()),
+        status: done.status,
+        seconds: seconds(started.elapsed()),
+        counts: done.counts.clone(),
+        message: done.message.clone(),
+    });
+    done
+}
+
+/// How all steps of a run ended.
+struct End {
+    exit: Exit,
+    is_idle: bool,
+    worked: u64,
+    counts: Vec<(&'static str, u64)>,
+    /// How the hunt ended, where there was one.
+    hunt: Option<(Exit, Status)>,
+}
+
+impl Default for End {
+    fn default() -> Self {
+        End {
+            exit: Exit::Done,
+            is_idle: true,
+            worked: 0,
+            counts: Vec::new(),
+            hunt: None,
+        }
+    }
+}
+
+impl End {
+    fn take(&mut self, step: Step, done: &Done) {
+        self.exit = self.exit.and(done.exit);
+        self.is_idle &= done.status == Status::Nothing && done.exit == Exit::Done;
+        self.worked += u64::from(done.status == Status::Done);
+        self.counts.extend(done.counts.iter().copied());
+        if step == Step::Hunt {
+            self.hunt = Some((done.exit, done.status));
+        }
+    }
+
+    /// Whether the exit code tells of what the hunt has found. That of an error hides it.
+    fn tells_of_alerts(&self) -> bool {
+        self.hunt.is_some_and(|(exit, status)| {
+            let is_told = !exit.has_findings() || self.exit.has_findings();
+            is_told && !matches!(status, Status::Failed | Status::Skipped)
+        })
+    }
+}
+
+/// Whether there is an archive, or what a first run left that was cut off.
+fn is_begun(root: &Path) -> Result<bool> {
+    match fs::read_dir(root) {
+        Ok(mut entries) => Ok(entries.next().is_some()),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(Error::io("read", root)(e)),
+    }
+}
+
+/// Why a run makes no archive by itself: in the place of one whose disk is away it would read everything again, and tell everybody again.
+fn missing(archive: &Path, configuration: &Path) -> Error {
+    Error::Unusable {
+        path: archive.to_path_buf(),
+        reason: format!(
+            "no archive is there, and its disk may be away. The first run makes one with `coldtrail run -c {} --create`",
+            configuration.display()
+        ),
+    }
 }
 
 /// Says why a step failed.
@@ -158,7 +248,7 @@ fn init(path: &Path, clobber: bool, ui: &Ui) -> Result<Exit> {
     refuse_existing(path, clobber)?;
     text_into_file(path, EXAMPLE)?;
     ui.say(&format!(
-        "written: change the paths in `{}`, then `coldtrail run -c {0} --dry-run`",
+        "written: change the paths in `{}`, then `coldtrail run -c {0} --create --dry-run`, and the same without --dry-run",
         path.display()
     ));
     Ok(Exit::Done)

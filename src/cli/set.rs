@@ -47,7 +47,7 @@ pub(super) fn tell(pack: &Pack, ui: &Ui) {
             let value = shown(&parameter.value().to_string());
             let before = shown(&default.to_string());
             let told = format!("`{}.{name}` is {value} here, not {before}", rule.id);
-            ui.say(&visible(&told));
+            ui.remark(&visible(&told));
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn absent<'t>(rules: impl Iterator<Item = (&'t [String], bool)>, ui: 
         .map(|(table, rules)| format!("`{table}` ({})", counted(*rules, "rule")))
         .collect();
     let tables = visible(&tables.join(", "));
-    ui.say(&format!(
+    ui.remark(&format!(
         "the archive has no rows of tables that rules ask: {tables}{more}"
     ));
 }
@@ -71,9 +71,9 @@ pub(super) fn tell(summary: &Summary, found: &str, ui: &Ui) {
         rules.push_str(&format!(", {} {what}", count(n as u64)));
     }
     let loaded = counted(summary.loaded as u64, "rule");
-    ui.say(&format!("{loaded}: {rules}"));
+    ui.remark(&format!("{loaded}: {rules}"));
     let events = counted(summary.events, "event");
-    ui.say(&format!("{events} in the tables that they asked"));
+    ui.remark(&format!("{events} in the tables that they asked"));
     let mut most: Vec<(&String, &usize)> = summary.by_rule.iter().collect();
     most.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
     let most: Vec<String> = most
@@ -82,7 +82,7 @@ pub(super) fn tell(summary: &Summary, found: &str, ui: &Ui) {
         .map(|(rule, n)| format!("`{rule}` {}", count(**n as u64)))
         .collect();
     if !most.is_empty() {
-        ui.say(&format!("most {found}: {}", visible(&most.join(", "))));
+        ui.remark(&format!("most {found}: {}", visible(&most.join(", "))));
     }
     let slowest: Vec<String> = summary
         .slowest
@@ -90,6 +90,6 @@ pub(super) fn tell(summary: &Summary, found: &str, ui: &Ui) {
         .map(|(rule, took)| format!("`{rule}` {:.1} s", took.as_secs_f64()))
         .collect();
     if !slowest.is_empty() {
-        ui.say(&format!("slowest: {}", visible(&slowest.join(", "))));
+        ui.remark(&format!("slowest: {}", visible(&slowest.join(", "))));
     }
 }

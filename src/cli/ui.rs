@@ -1,8 +1,9 @@
 //! What people see. Only this module, `voice` and `bar` write to a terminal: answers to stdout, everything else to stderr; text from
 //! logs is made safe here.
 
+use std::collections::HashSet;
 use std::io::{self, IsTerminal, Write};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use super::bar::Bar;
 use super::global::Global;
@@ -21,6 +22,23 @@ pub(super) struct Ui {
     pub verbose: bool,
     voice: Voice,
     counts: Mutex<Vec<(&'static str, u64)>>,
+    heard: Mutex<Heard>,
+}
+
+/// What the steps of a run have said. A command without steps says all that it says.
+#[derive(Debug, Default)]
+struct Heard {
+    in_step: bool,
+    texts: HashSet<String>,
+    /// Warnings that this step would have said once more.
+    again: u64,
+}
+
+impl Heard {
+    /// Whether a step of this run has said it before; it has now.
+    fn has(&mut self, text: &str) -> bool {
+        self.in_step && !self.texts.insert(text.to_string())
+    }
 }
 
 impl Ui {
@@ -29,9 +47,7 @@ impl Ui {
         let wants_color =
             !global.no_color && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         let voice = match global.log_format {
-            Some(LogFormat::Json) => Voice::Json {
-                command: command.into(),
-            },
+            Some(LogFormat::Json) => Voice::json(command),
             Some(LogFormat::Text) | None => Voice::Text {
                 color: wants_color && io::stderr().is_terminal(),
             },
@@ -50,12 +66,31 @@ impl Ui {
             verbose: false,
             voice,
             counts: Mutex::default(),
+            heard: Mutex::default(),
         }
     }
 
     /// One that says only what went wrong.
     pub(super) fn silent() -> Self {
         Ui::of(Voice::Text { color: false })
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().expect("no panic while it is held")
+    }
+
+    /// What is said from now on is of this step of a run.
+    pub(super) fn begin_step(&self, name: &'static str) {
+        self.voice.is_at(Some(name));
+        self.heard().in_step = true;
+    }
+
+    /// The step is over. Returns how many warnings it left out that an earlier one had said.
+    pub(super) fn end_step(&self) -> u64 {
+        self.voice.is_at(None);
+        let mut heard = self.heard();
+        heard.in_step = false;
+        std::mem::take(&mut heard.again)
     }
 
     /// What writes the lines.
@@ -106,6 +141,13 @@ impl Ui {
         }
     }
 
+    /// The same, which several steps of a run may have to say: it is said once.
+    pub(super) fn remark(&self, text: &str) {
+        if !self.heard().has(text) {
+            self.say(text);
+        }
+    }
+
     /// A line that only `--verbose` shows.
     pub(super) fn tell(&self, text: &str) {
         if self.verbose {
@@ -113,9 +155,13 @@ impl Ui {
         }
     }
 
-    /// A warning.
+    /// A warning. Steps of a run say each once, and count the others.
     pub(super) fn warn(&self, text: &str) {
-        self.put(Level::Warning, &visible(text));
+        let mut heard = self.heard();
+        match heard.has(text) {
+            true => heard.again += 1,
+            false => self.put(Level::Warning, &visible(text)),
+        }
     }
 
     /// A mistake that does not end the run.

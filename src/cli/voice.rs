@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use clap::ValueEnum;
 use serde_json::{Map, Value};
@@ -70,13 +70,27 @@ impl Level {
 /// Fields of a line that only machines read.
 pub(super) type Fields = Map<String, Value>;
 
+/// The step of a run that is under way. All who write lines of the run know it, those in other threads too.
+#[derive(Debug, Clone, Default)]
+pub(super) struct UnderWay(Arc<Mutex<Option<&'static str>>>);
+
+impl UnderWay {
+    fn set(&self, step: Option<&'static str>) {
+        *self.0.lock().expect("no panic while it is held") = step;
+    }
+
+    fn get(&self) -> Option<&'static str> {
+        *self.0.lock().expect("no panic while it is held")
+    }
+}
+
 /// Writes lines to stderr. Knows nothing of what is quiet.
 #[derive(Debug, Clone)]
 pub(super) enum Voice {
     /// For people.
     Text { color: bool },
     /// For machines: an object a line, and nothing else.
-    Json { command: Arc<str> },
+    Json { command: Arc<str>, step: UnderWay },
 }
 
 impl Voice {
@@ -85,11 +99,29 @@ impl Voice {
         matches!(self, Voice::Json { .. })
     }
 
+    /// That of a command for machines.
+    pub(super) fn json(command: &str) -> Voice {
+        Voice::Json {
+            command: command.into(),
+            step: UnderWay::default(),
+        }
+    }
+
+    /// Lines from now on are of this step of the command, or of none.
+    pub(super) fn is_at(&self, step: Option<&'static str>) {
+        if let Voice::Json { step: known, .. } = self {
+            known.set(step);
+        }
+    }
+
     /// Says it. The message is safe to show; it may have several lines.
     pub(super) fn say(&self, level: Level, message: &str, fields: Fields) {
         match self {
             Voice::Text { color } => tell_stderr(&text(level, message, *color)),
-            Voice::Json { command } => tell_stderr(&object(level, command, message, fields)),
+            Voice::Json { command, step } => {
+                let place = (&**command, step.get());
+                tell_stderr(&object(level, place, message, fields));
+            }
         }
     }
 
@@ -114,11 +146,19 @@ fn text(level: Level, message: &str, color: bool) -> String {
     }
 }
 
-fn object(level: Level, command: &str, message: &str, fields: Fields) -> String {
+fn object(
+    level: Level,
+    (command, step): (&str, Option<&str>),
+    message: &str,
+    fields: Fields,
+) -> String {
     let mut line = Fields::new();
     line.insert("time".into(), time_text(now()).into());
     line.insert("level".into(), level.name().into());
     line.insert("command".into(), command.into());
+    if let Some(step) = step {
+        line.insert("step".into(), step.into());
+    }
     line.extend(fields);
     line.insert("message".into(), message.trim().into());
     harmless(&Value::Object(line).to_string())
@@ -147,7 +187,7 @@ mod tests {
         fields.insert("rows".into(), 3.into());
         let line = object(
             Level::Warning,
-            "archive compact",
+            ("archive compact", Some("merge")),
             "\na \"b\"\nc\u{1b}[1m\u{202e}",
             fields,
         );
@@ -155,6 +195,7 @@ mod tests {
         let value: Value = serde_json::from_str(&line).expect("JSON");
         assert_eq!(value["level"], "warning");
         assert_eq!(value["command"], "archive compact");
+        assert_eq!(value["step"], "merge");
         assert_eq!(value["rows"], 3);
         assert_eq!(value["message"], "a \"b\"\nc\u{1b}[1m\u{202e}");
         assert!(value["time"].as_str().is_some_and(|t| t.ends_with('Z')));

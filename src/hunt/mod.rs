@@ -100,7 +100,7 @@ pub fn may_reach(rule: &Rule, level: Severity) -> bool {
 }
 
 /// What a hunt gave.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Hunt {
     /// Every rule, by id; those that could not be loaded too.
     pub outcomes: Vec<Outcome>,
@@ -108,7 +108,9 @@ pub struct Hunt {
     pub findings: Vec<Finding>,
     /// What became of them as alerts, where some were excluded, stored, or told from known ones.
     pub alerts: Option<Tally>,
-    /// Events of the tables that the rules asked.
+    /// Tables that the rules asked; of rules that did not run it is not known.
+    pub reads: BTreeSet<String>,
+    /// Events of these.
     pub events: u64,
 }
 
@@ -238,6 +240,7 @@ pub fn sweep_with(
     hunt.findings = found.into_iter().flatten().collect();
     hunt.findings.shrink_to_fit();
     hunt.events = summary::events(ledger, &reads);
+    hunt.reads = reads;
     put_in_order(&mut hunt);
     if hunt.findings.iter().any(|f| f.severity < choice.level) {
         hunt.retain(|finding| finding.severity >= choice.level);

@@ -2,13 +2,13 @@
 //!
 //! A key that nobody knows is refused. Every mistake says file, line and column and shows the line. Passwords have no key here.
 
-use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::fault::{Error, Result, did_you_mean};
+use super::mistakes::Mistakes;
+use super::shape;
 
 /// What a nightly run is asked to do.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -101,7 +101,7 @@ pub struct NotifyStep {
     /// From whom the mails are.
     pub sender: Option<Spanned<String>>,
     /// Folder for the mails, as files.
-    pub outbox: Option<PathBuf>,
+    pub outbox: Option<Spanned<PathBuf>>,
     /// The mail server.
     pub smtp: Option<Spanned<String>>,
     /// File with the login; the environment has it when not given.
@@ -110,6 +110,8 @@ pub struct NotifyStep {
     pub smtp_ca: Option<PathBuf>,
     /// Mails a minute at most.
     pub rate: Option<Spanned<u32>>,
+    /// How long the server may take until it has greeted, such as `15s`.
+    pub connect_timeout: Option<Spanned<String>>,
 }
 
 /// Where indicators go.
@@ -117,7 +119,7 @@ pub struct NotifyStep {
 #[serde(deny_unknown_fields)]
 pub struct IndicatorsStep {
     /// The file; `{date}` becomes the day of the run.
-    pub output: PathBuf,
+    pub output: Spanned<PathBuf>,
     /// `stix`, `stix-list`, `csv` or `tiindicator`.
     pub format: Option<Spanned<String>>,
     /// Whether they are of denied access, and not of what the rules find.
@@ -159,7 +161,7 @@ pub struct ReportStep {
 #[serde(deny_unknown_fields)]
 pub struct CostStep {
     /// The file; `{date}` becomes the day of the run. `.csv` and `.json` are for programs, any other is a text.
-    pub output: PathBuf,
+    pub output: Spanned<PathBuf>,
     /// Price list.
     pub prices: Option<PathBuf>,
 }
@@ -179,50 +181,42 @@ const REPORTS: [&str; 6] = ["html", "htm", "md", "json", "xlsx", "csv"];
 /// Name that stands for the packs inside the binary.
 const BUILT_IN: &str = "builtin";
 
-/// A mistake: where it is, and what is wrong.
-type Mistake = (Range<usize>, String);
-
 impl Settings {
-    /// Reads a configuration. `file` names it in messages; paths in it are relative to its folder.
+    /// Reads a configuration. `mistakes` are those of its text; paths in it are relative to `folder`.
     ///
-    /// # Errors
-    /// [`Error::Unusable`], with line and column, when the text is not TOML, a key is unknown, or a value cannot be meant.
-    pub fn read(text: &str, file: &Path) -> Result<Settings> {
-        let mut settings: Settings = toml::from_str(text).map_err(|e| {
-            let why = hinted(e.message());
-            match e.span() {
-                Some(span) => wrong(text, file, &span, &why),
-                None => Error::Unusable {
-                    path: file.to_path_buf(),
-                    reason: why,
-                },
+    /// Where the text has not the shape of one, there are none. What is wrong with values that have it is noted besides.
+    pub fn read(text: &str, folder: &Path, mistakes: &mut Mistakes<'_>) -> Option<Settings> {
+        shape::check(text, mistakes);
+        if !mistakes.is_empty() {
+            return None;
+        }
+        let mut settings: Settings = match toml::from_str(text) {
+            Ok(settings) => settings,
+            // What the table of keys lets pass.
+            Err(e) => {
+                mistakes.add(&e.span().unwrap_or(0..0), e.message().to_string());
+                return None;
             }
-        })?;
-        settings
-            .check()
-            .map_err(|(span, why)| wrong(text, file, &span, &why))?;
-        let unusable = |reason: String| Error::Unusable {
-            path: file.to_path_buf(),
-            reason,
         };
-        settings.check_names().map_err(unusable)?;
-        settings.place_below(file.parent().unwrap_or(Path::new("")));
-        settings.check_places().map_err(unusable)?;
-        Ok(settings)
+        settings.check(mistakes);
+        settings.check_names(mistakes);
+        settings.place_below(folder);
+        settings.check_places(mistakes);
+        Some(settings)
     }
 
-    /// What TOML and the types let pass: the first mistake, and where it is.
-    fn check(&self) -> Result<(), Mistake> {
+    /// What TOML and the types let pass.
+    fn check(&self, mistakes: &mut Mistakes<'_>) {
         if let Some(ingest) = &self.ingest
             && ingest.inputs.get_ref().is_empty()
         {
-            return Err((ingest.inputs.span(), "no input is named".into()));
+            mistakes.add(&ingest.inputs.span(), "no input is named".into());
         }
         if let Some(hunt) = &self.hunt {
-            hunt.check()?;
+            hunt.check(mistakes);
         }
         if let Some(notify) = &self.notify {
-            notify.check()?;
+            notify.check(mistakes);
         }
         if let Some(report) = &self.report {
             let extension = report.output.get_ref().extension();
@@ -230,15 +224,14 @@ impl Settings {
             if !extension.is_some_and(|e| REPORTS.contains(&e.as_str())) {
                 let why =
                     "its extension says no format of a report: .html, .md, .json, .xlsx or .csv";
-                return Err((report.output.span(), why.into()));
+                mistakes.add(&report.output.span(), why.into());
             }
         }
-        Ok(())
     }
 
     /// Files that are written, and the keys that name them.
-    fn outputs(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
-        let report = self.report.as_ref().map(|step| step.output.get_ref());
+    fn outputs(&self) -> impl Iterator<Item = (&'static str, &Spanned<PathBuf>)> {
+        let report = self.report.as_ref().map(|step| &step.output);
         let indicators = self.indicators.as_ref().map(|step| &step.output);
         let cost = self.cost.as_ref().map(|step| &step.output);
         let outputs = [
@@ -251,40 +244,42 @@ impl Settings {
     }
 
     /// A name of a file, as it is written, holds no other placeholder than the day.
-    fn check_names(&self) -> Result<(), String> {
+    fn check_names(&self, mistakes: &mut Mistakes<'_>) {
         for (key, path) in self.outputs() {
-            let rest = path.to_string_lossy().replace("{date}", "");
+            let rest = path.get_ref().to_string_lossy().replace("{date}", "");
             if rest.contains(['{', '}']) {
-                return Err(format!("{key}: of names in braces, only {{date}} is known"));
+                let why = format!("{key}: of names in braces, only {{date}} is known");
+                mistakes.add(&path.span(), why);
             }
         }
-        Ok(())
     }
 
     /// What is written may neither lie in the archive nor be read by the next run.
-    fn check_places(&self) -> Result<(), String> {
+    fn check_places(&self, mistakes: &mut Mistakes<'_>) {
         let outbox = self.notify.as_ref().and_then(|step| step.outbox.as_ref());
         let outbox = outbox.map(|path| ("[notify] outbox", path));
         let inputs = self.ingest.iter().flat_map(|step| step.inputs.get_ref());
         let inputs: Vec<PathBuf> = inputs.map(|input| plain(input)).collect();
         let archive = plain(&self.archive);
-        for (key, path) in self.outputs().chain(outbox) {
-            let path = plain(path);
+        for (key, said) in self.outputs().chain(outbox) {
+            let path = plain(said.get_ref());
             if path.starts_with(&archive) {
-                return Err(format!("{key} lies in the archive: name another folder"));
+                let why = format!("{key} lies in the archive: name another folder");
+                mistakes.add(&said.span(), why);
+                continue;
             }
             if let Some(input) = inputs.iter().find(|input| path.starts_with(input)) {
                 let input = match input.as_os_str().is_empty() {
                     true => Path::new("."),
                     false => input,
                 };
-                return Err(format!(
+                let why = format!(
                     "{key} lies in `{}`, which [ingest] reads: name another folder",
                     input.display()
-                ));
+                );
+                mistakes.add(&said.span(), why);
             }
         }
-        Ok(())
     }
 
     fn place_below(&mut self, folder: &Path) {
@@ -309,39 +304,38 @@ impl Settings {
             files.into_iter().flatten().for_each(below);
         }
         if let Some(notify) = &mut self.notify {
-            let files = [
-                &mut notify.outbox,
-                &mut notify.smtp_login,
-                &mut notify.smtp_ca,
-            ];
+            notify
+                .outbox
+                .iter_mut()
+                .for_each(|path| below(path.get_mut()));
+            let files = [&mut notify.smtp_login, &mut notify.smtp_ca];
             files.into_iter().flatten().for_each(below);
         }
         if let Some(indicators) = &mut self.indicators {
-            below(&mut indicators.output);
+            below(indicators.output.get_mut());
         }
         if let Some(report) = &mut self.report {
             below(report.output.get_mut());
             report.template.iter_mut().for_each(below);
         }
         if let Some(cost) = &mut self.cost {
-            below(&mut cost.output);
+            below(cost.output.get_mut());
             cost.prices.iter_mut().for_each(below);
         }
     }
 }
 
 impl HuntStep {
-    fn check(&self) -> Result<(), Mistake> {
+    fn check(&self, mistakes: &mut Mistakes<'_>) {
         if self.rules.get_ref().is_empty() {
-            return Err((self.rules.span(), "no rule is named".into()));
+            mistakes.add(&self.rules.span(), "no rule is named".into());
         }
         for level in [&self.min_level, &self.fail_on].into_iter().flatten() {
             if !LEVELS.contains(&level.get_ref().as_str()) {
                 let why = format!("`{}` is none of {}", level.get_ref(), LEVELS.join(", "));
-                return Err((level.span(), why));
+                mistakes.add(&level.span(), why);
             }
         }
-        Ok(())
     }
 }
 
@@ -354,41 +348,46 @@ impl NotifyStep {
             || allowed.any(|known| known.eq_ignore_ascii_case(address))
     }
 
-    fn check(&self) -> Result<(), Mistake> {
+    fn check(&self, mistakes: &mut Mistakes<'_>) {
         /// Mails a minute.
         const MOST: u32 = 6000;
-        let at = |why: &str| (self.domains.span(), why.to_string());
+        let domains = self.domains.span();
         if self.domains.get_ref().is_empty() && self.allow_recipients.is_empty() {
-            return Err(at("no domain is named, so nobody may be written to"));
+            let why = "no domain is named, so nobody may be written to";
+            mistakes.add(&domains, why.into());
         }
         if !self.access_denied && !self.label_changes && self.findings.is_empty() {
-            return Err(at(
-                "nobody is told anything: `access_denied = true`, `label_changes = true` or `findings = [\"soc@…\"]` says what",
-            ));
+            let why = "nobody is told anything: `access_denied = true`, `label_changes = true` or `findings = [\"soc@…\"]` says what";
+            mistakes.add(&domains, why.into());
         }
         for told in &self.findings {
             if !self.may_be_written_to(told.get_ref()) {
                 let why = "the address is in none of `domains`, and not in `allow_recipients`: nothing would be sent to it";
-                return Err((told.span(), why.into()));
+                mistakes.add(&told.span(), why.into());
             }
         }
         match (&self.outbox, &self.smtp) {
-            (None, None) => return Err(at("`outbox` or `smtp` says where the mails go")),
+            (None, None) => {
+                mistakes.add(
+                    &domains,
+                    "`outbox` or `smtp` says where the mails go".into(),
+                );
+            }
             (Some(_), Some(smtp)) => {
                 let why = "mails go into the `outbox` or to a server, not to both";
-                return Err((smtp.span(), why.into()));
+                mistakes.add(&smtp.span(), why.into());
             }
             (None, Some(smtp)) if self.sender.is_none() => {
                 let why = "servers want to know from whom a mail is: name it with `sender`";
-                return Err((smtp.span(), why.into()));
+                mistakes.add(&smtp.span(), why.into());
             }
             _ => {}
         }
-        match &self.rate {
-            Some(rate) if !(1..=MOST).contains(rate.get_ref()) => {
-                Err((rate.span(), format!("between 1 and {MOST} mails a minute")))
-            }
-            _ => Ok(()),
+        if let Some(rate) = &self.rate
+            && !(1..=MOST).contains(rate.get_ref())
+        {
+            let why = format!("between 1 and {MOST} mails a minute");
+            mistakes.add(&rate.span(), why);
         }
     }
 }
@@ -423,59 +422,118 @@ fn input_below(folder: &Path, input: &Path) -> PathBuf {
     parts.collect::<PathBuf>().join(input)
 }
 
-/// The error of a mistake in a configuration: its file, line and column, why, and the line.
-pub fn wrong(text: &str, file: &Path, span: &Range<usize>, why: &str) -> Error {
-    Error::Unusable {
-        path: file.to_path_buf(),
-        reason: placed(text, span.start, why),
-    }
-}
-
-/// What serde says of an unknown key, with those of its list that are nearly called so.
-fn hinted(message: &str) -> String {
-    if !message.starts_with("unknown field") {
-        return message.to_string();
-    }
-    // The key and the list stand in backticks.
-    let mut names = message.split('`').skip(1).step_by(2);
-    let word = names.next().unwrap_or("");
-    let known: Vec<String> = names.map(String::from).collect();
-    match did_you_mean(word, &known) {
-        Some(near) => format!("unknown key `{word}`: {near}"),
-        None => format!("unknown key `{word}`; known here: {}", known.join(", ")),
-    }
-}
-
-/// `line 3, column 5: why`, the line, and a caret below the place.
-fn placed(text: &str, at: usize, why: &str) -> String {
-    let before = text.get(..at).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let start = before.rfind('\n').map_or(0, |end| end + 1);
-    let column = before[start..].chars().count();
-    let shown = text[start..].lines().next().unwrap_or("");
-    format!(
-        "line {line}, column {}: {why}\n  {shown}\n  {}^",
-        column + 1,
-        " ".repeat(column)
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn mistake(text: &str) -> String {
-        match Settings::read(text, Path::new("nightly/coldtrail.toml")) {
-            Ok(settings) => panic!("taken: {settings:?}"),
+        let mut mistakes = Mistakes::of(text, Path::new("nightly/coldtrail.toml"));
+        let settings = Settings::read(text, Path::new("nightly"), &mut mistakes);
+        match mistakes.done() {
+            Ok(()) => panic!("taken: {settings:?}"),
             Err(e) => e.to_string(),
         }
+    }
+
+    fn taken(text: &str, folder: &str) -> Settings {
+        let mut mistakes = Mistakes::of(text, Path::new("coldtrail.toml"));
+        let settings = Settings::read(text, Path::new(folder), &mut mistakes);
+        mistakes.done().expect("no mistake");
+        settings.expect("a configuration")
+    }
+
+    #[test]
+    fn all_mistakes_are_said_in_our_words_with_their_places() {
+        let said = mistake(
+            "archive = 3\n[ingest]\ninputs = \"in\"\nstrict = \"yes\"\n[hunt]\nrules = [\"a\", 7]\nrule = 1\n[compact]\nretention = -1\n[report]\n",
+        );
+        for wanted in [
+            "line 1, column 11: `archive` must be a path in quotes, as in `archive = \"archive\"`",
+            "line 3, column 10: `inputs` must be a list of paths, as in `inputs = [\"exports\"]`",
+            "line 4, column 10: `strict` must be true or false, as in `strict = true`",
+            "line 6, column 15: `rules` must be a list of paths, each in quotes, as in",
+            "line 7, column 1: unknown key `rule`: did you mean `rules`?",
+            "line 9, column 13: `retention` must be a whole number that is not negative",
+            "line 10, column 2: `output` is missing, as in `output = \"report-{date}.html\"`",
+        ] {
+            assert!(said.contains(wanted), "{wanted}: {said}");
+        }
+        assert_eq!(said.matches("line ").count(), 7, "{said}");
+    }
+
+    #[test]
+    fn values_that_cannot_be_meant_are_said_all_at_once() {
+        let said = mistake(
+            "archive = \"c\"\n[ingest]\ninputs = []\n[hunt]\nrules = []\nfail_on = \"loud\"\n[report]\noutput = \"r.doc\"\n[cost]\noutput = \"c/{week}\"\n",
+        );
+        for line in ["line 3, ", "line 5, ", "line 6, ", "line 8, ", "line 10, "] {
+            assert!(said.contains(line), "{line}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_toml_is_said_for_people() {
+        for (text, wanted) in [
+            (
+                "archive = foo\n",
+                "line 1, column 11: a text stands in quotes",
+            ),
+            ("archive = \"a\n", "the text does not end"),
+            ("archive: \"a\"\n", "a key has `=` behind it"),
+            (
+                "archive = \"a\"\n[hunt\n",
+                "the name of a section ends with `]`",
+            ),
+            (
+                "archive = \"a\"\narchive = \"b\"\n",
+                "line 2, column 1: this is said twice",
+            ),
+            ("archive = \"C:\\exports\"\n", "stands in single quotes"),
+            ("archive = \"C:\\data\"\n", "stands in single quotes"),
+            (
+                "rules = [\"a\"]\narchive = \"a\"\n",
+                "`rules` is a key of [hunt]",
+            ),
+            (
+                "archive = \"a\"\n[hnut]\n",
+                "unknown section `hnut`: did you mean `hunt`?",
+            ),
+            ("archive = \"a\"\nhunt = true\n", "`hunt` is a section"),
+            ("archive = \"a\"\n[[hunt]]\n", "in single brackets"),
+            ("[compact]\n", "line 1, column 1: `archive` is missing"),
+        ] {
+            let said = mistake(text);
+            assert!(said.contains(wanted), "{text}: {said}");
+        }
+    }
+
+    #[test]
+    fn every_key_is_in_the_table() {
+        let all = include_str!("../cli/run/coldtrail.toml");
+        // With every line that is only a proposal.
+        let proposed = all.lines().map(|line| match line.strip_prefix("# ") {
+            Some(rest)
+                if rest.starts_with('[')
+                    || rest
+                        .split_once(" = ")
+                        .is_some_and(|(key, _)| !key.contains(' ')) =>
+            {
+                rest
+            }
+            _ => line,
+        });
+        // Mails go to one place.
+        let proposed = proposed.filter(|line| !line.starts_with("outbox"));
+        let text = proposed.collect::<Vec<_>>().join("\n");
+        let settings = taken(&text, "nightly");
+        assert!(settings.cost.is_some_and(|cost| cost.prices.is_some()));
+        assert!(settings.notify.is_some_and(|notify| notify.smtp.is_some()));
     }
 
     #[test]
     fn a_missing_section_is_a_step_that_is_off_and_paths_are_below_the_files_folder() {
         let text = "archive = \"case\"\n[ingest]\ninputs = [\"in\"]\n";
-        let settings =
-            Settings::read(text, Path::new("nightly/coldtrail.toml")).expect("a configuration");
+        let settings = taken(text, "nightly");
         assert_eq!(settings.archive, Path::new("nightly/case"));
         let ingest = settings.ingest.expect("the section");
         assert_eq!(ingest.inputs.get_ref(), &[PathBuf::from("nightly/in")]);
@@ -532,7 +590,7 @@ mod tests {
     #[test]
     fn packs_stay_what_they_are_and_files_of_rules_are_below_the_folder() {
         let text = "archive = \"c\"\n[hunt]\nrules = [\"builtin:mip\", \"my-rules\"]\n";
-        let settings = Settings::read(text, Path::new("n/coldtrail.toml")).expect("settings");
+        let settings = taken(text, "n");
         let hunt = settings.hunt.expect("the section");
         let mine = Path::new("n").join("my-rules");
         assert_eq!(hunt.rules.get_ref()[0], "builtin:mip");

@@ -29,9 +29,14 @@ pub enum Taken {
     Yes(String),
     /// It was refused, with these words.
     No(String),
+    /// Its recipient was refused for good, with these words, which may be about everybody: a relay that knows us not says the same of each. Where other
+    /// mails are taken they are about this one.
+    Unwelcome(String),
+    /// There is no such mailbox, in these words.
+    Never(String),
 }
 
-/// Hands all mails over, in their order, and calls `told` for each with what became of it.
+/// Hands all mails over, in their order, and calls `told` for each with what became of it: [`Taken::Yes`], [`Taken::No`] or [`Taken::Never`].
 ///
 /// # Errors
 /// When the ledger cannot be written, or the carrier gives up. What was handed over by then is noted.
@@ -42,6 +47,8 @@ pub fn deliver(
     now: i64,
     told: &mut dyn FnMut(&Letter, &Taken),
 ) -> Result<()> {
+    let mut is_any_taken = false;
+    let mut unwelcome: Vec<(&Letter, Line, String)> = Vec::new();
     for letter in letters {
         carrier.ready()?;
         let way = carrier.way(letter);
@@ -50,10 +57,25 @@ pub fn deliver(
         let taken = carrier.carry(letter)?;
         let ended = match &taken {
             Taken::Yes(answer) => begun.ended(State::Sent, answer.clone()),
-            Taken::No(answer) => begun.ended(State::Refused, answer.clone()),
+            Taken::No(answer) | Taken::Unwelcome(answer) => {
+                begun.ended(State::Refused, answer.clone())
+            }
+            Taken::Never(answer) => begun.refused_for_good(answer.clone()),
         };
         book.write(&ended)?;
-        told(letter, &taken);
+        is_any_taken |= matches!(taken, Taken::Yes(_));
+        match taken {
+            Taken::Unwelcome(answer) => unwelcome.push((letter, begun, answer)),
+            taken => told(letter, &taken),
+        }
+    }
+    for (letter, begun, answer) in unwelcome {
+        if !is_any_taken {
+            told(letter, &Taken::No(answer));
+            continue;
+        }
+        book.write(&begun.refused_for_good(answer.clone()))?;
+        told(letter, &Taken::Never(answer));
     }
     Ok(())
 }

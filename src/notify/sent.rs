@@ -53,7 +53,7 @@ pub enum State {
     Begun,
     /// It was handed over.
     Sent,
-    /// It was not taken: the next run tries again.
+    /// It was not taken: the next run tries again, unless the mailbox is refused for good.
     Refused,
 }
 
@@ -76,6 +76,9 @@ pub struct Line {
     /// What the server answered.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub answer: String,
+    /// Whether the server refuses its mailbox for good: nothing is sent there until somebody wants it tried again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub for_good: bool,
     /// The events that it tells of; in the first of its lines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<Key>,
@@ -93,6 +96,7 @@ impl Line {
             at,
             way: way.into(),
             answer: String::new(),
+            for_good: false,
             keys: keys.to_vec(),
         }
     }
@@ -106,6 +110,14 @@ impl Line {
             ..self.clone()
         }
     }
+
+    /// The line that ends it where its mailbox is refused for good.
+    pub fn refused_for_good(&self, answer: String) -> Line {
+        Line {
+            for_good: true,
+            ..self.ended(State::Refused, answer)
+        }
+    }
 }
 
 /// What was sent, as the file says it.
@@ -115,6 +127,8 @@ pub struct Sent {
     begun: HashMap<Key, String>,
     /// The last line of each notice, in the order of their first lines.
     lines: Vec<Line>,
+    /// The last refusal of each mailbox that a server refuses for good, by the way and the mailbox.
+    gone: HashMap<(String, String), Line>,
 }
 
 impl Sent {
@@ -166,6 +180,16 @@ impl Sent {
     }
 
     fn take(&mut self, line: &Line, keys: &[Key]) {
+        let mailbox = || (line.way.clone(), line.to.clone());
+        match line.state {
+            State::Refused if line.for_good => {
+                self.gone.insert(mailbox(), line.clone());
+            }
+            State::Sent => {
+                self.gone.remove(&mailbox());
+            }
+            State::Begun | State::Refused => {}
+        }
         match line.state {
             State::Begun => {
                 // What is told once more has been told.
@@ -203,6 +227,16 @@ impl Sent {
     /// Whether a notice was begun that tells of something of which nobody is known to have been told.
     pub fn is_open(&self, id: &str) -> bool {
         self.begun.values().any(|open| open == id)
+    }
+
+    /// The last refusal of a mailbox that is refused for good by this way.
+    pub fn gone(&self, way: &str, to: &str) -> Option<&Line> {
+        self.gone.get(&(way.to_string(), to.to_string()))
+    }
+
+    /// How many mailboxes are refused for good by this way.
+    pub fn all_gone(&self, way: &str) -> usize {
+        self.gone.keys().filter(|(by, _)| by == way).count()
     }
 
     /// The last line of each notice, the first begun first.
@@ -314,6 +348,27 @@ mod tests {
         assert_eq!(states, [State::Sent, State::Refused, State::Begun]);
         let long = fs::metadata(&path).expect("a file").len();
         assert!(whole < long);
+    }
+
+    #[test]
+    fn a_mailbox_is_refused_for_good_until_it_takes_a_mail() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("sent.jsonl");
+        let (one, two) = (begun("1", &Key::of(["a"])), begun("2", &Key::of(["b"])));
+        let refused = one.refused_for_good("550 no".into());
+        let mut lines = vec![one, refused.clone()];
+        write(&path, &lines, "");
+        let (sent, _) = Sent::of(&path).expect("whole lines");
+        assert_eq!(sent.gone("outbox", "dave@contoso.com"), Some(&refused));
+        assert_eq!(sent.gone("elsewhere", "dave@contoso.com"), None);
+        assert_eq!(
+            (sent.all_gone("outbox"), sent.all_gone("elsewhere")),
+            (1, 0)
+        );
+        lines.extend([two.clone(), two.ended(State::Sent, "250 OK".into())]);
+        write(&path, &lines, "");
+        let (sent, _) = Sent::of(&path).expect("whole lines");
+        assert_eq!(sent.all_gone("outbox"), 0);
     }
 
     #[test]

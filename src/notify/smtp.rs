@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use lettre::transport::smtp::Error as Trouble;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{Certificate, SmtpConnection, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
 
@@ -117,20 +118,29 @@ pub struct Patience {
     pub retries: u32,
     /// How long before the first of these; twice as long before each further one.
     pub wait: Duration,
+    /// How long a server may take until it has greeted.
+    pub connect: Duration,
 }
 
+/// Who hears what is tried, and why it is tried again. The words of a server are as it said them.
+pub type Told<'t> = Box<dyn Fn(&str) + 't>;
+
 /// A server that mails are handed to. One connection serves for all of them while it holds.
-pub struct Smtp {
+pub struct Smtp<'t> {
     server: Server,
     login: Option<Login>,
     authority: Option<Certificate>,
     patience: Patience,
     hello: String,
+    told: Told<'t>,
+    is_told: bool,
     connection: Option<SmtpConnection>,
     last: Option<Instant>,
+    /// Whether what was refused last is a recipient.
+    is_recipient: bool,
 }
 
-impl Smtp {
+impl<'t> Smtp<'t> {
     /// A server, not spoken to yet. It is told `hello` as the name of who calls: the domain of the sender, not the name of this machine.
     ///
     /// # Errors
@@ -140,8 +150,8 @@ impl Smtp {
         login: Option<Login>,
         authority: Option<(PathBuf, Vec<u8>)>,
         patience: Patience,
-        hello: &str,
-    ) -> Result<Smtp> {
+        (hello, told): (&str, Told<'t>),
+    ) -> Result<Smtp<'t>> {
         if login.is_some() && server.security == Security::Plain && !server.is_here() {
             return Err(Error::Usage(format!(
                 "a password would go to `{}` for everybody to read: use smtp:// or smtps://",
@@ -165,8 +175,11 @@ impl Smtp {
             authority,
             patience,
             hello: hello.to_string(),
+            told,
+            is_told: false,
             connection: None,
             last: None,
+            is_recipient: false,
         })
     }
 
@@ -186,7 +199,10 @@ impl Smtp {
             .as_ref()
             .filter(|_| self.server.security == Security::Tls);
         let place = (self.server.host.as_str(), self.server.port);
-        let mut connection = SmtpConnection::connect(place, Some(ANSWER), &hello, at_once, None)?;
+        let limit = Some(self.patience.connect);
+        let mut connection = SmtpConnection::connect(place, limit, &hello, at_once, None)?;
+        // Where this fails, the next answer does not come either.
+        let _ = connection.set_timeout(Some(ANSWER));
         if self.server.security == Security::StartTls
             && let Some(tls) = &tls
         {
@@ -210,12 +226,17 @@ impl Smtp {
     /// Does something until it succeeds or is refused for good; waits in between.
     fn patiently<T>(
         &mut self,
-        mut what: impl FnMut(&mut Smtp) -> Result<T, Trouble>,
+        mut what: impl FnMut(&mut Smtp<'t>) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         let mut wait = self.patience.wait;
         for _ in 0..self.patience.retries {
             match what(self) {
-                Err(e) if is_passing(&e) => {}
+                Err(e) if is_passing(&e) => (self.told)(&format!(
+                    "mail server `{}`: {}; tried again in {} s",
+                    self.server.called(),
+                    said(&e),
+                    wait.as_secs()
+                )),
                 other => return other,
             }
             thread::sleep(wait);
@@ -228,16 +249,27 @@ impl Smtp {
     fn connected(&mut self) -> Result<&mut SmtpConnection, Trouble> {
         let connection = match self.connection.take().filter(|held| !held.has_broken()) {
             Some(held) => held,
-            None => self.connect()?,
+            None => {
+                if !self.is_told {
+                    self.is_told = true;
+                    (self.told)(&format!("asking mail server `{}`", self.server.called()));
+                }
+                self.connect()?
+            }
         };
         Ok(self.connection.insert(connection))
     }
 
     fn hand_over(&mut self, letter: &Letter) -> Result<Response, Trouble> {
         let bytes = letter.message.formatted();
-        let sent = self.connected()?.send(letter.message.envelope(), &bytes);
-        if sent.is_err() {
-            self.connection = None;
+        self.is_recipient = false;
+        let mut is_recipient = false;
+        let sent = send(self.connected()?, letter, &bytes, &mut is_recipient);
+        self.is_recipient = is_recipient;
+        if sent.is_err()
+            && let Some(mut connection) = self.connection.take()
+        {
+            connection.abort();
         }
         sent
     }
@@ -250,7 +282,7 @@ impl Smtp {
     }
 }
 
-impl Carrier for Smtp {
+impl Carrier for Smtp<'_> {
     fn way(&self, _letter: &Letter) -> String {
         self.server.called()
     }
@@ -282,6 +314,14 @@ impl Carrier for Smtp {
                 let lines: Vec<&str> = answer.message().collect();
                 Ok(Taken::Yes(format!("{} {}", answer.code(), lines.join(" "))))
             }
+            Err(trouble) if self.is_recipient && trouble.is_permanent() => {
+                let words = said(&trouble);
+                Ok(match whose(&trouble) {
+                    Whose::Recipient => Taken::Never(words),
+                    Whose::Anybody => Taken::Unwelcome(words),
+                    Whose::Other => Taken::No(words),
+                })
+            }
             // These words are of the server, and about this mail.
             Err(trouble) if trouble.status().is_some() || trouble.is_client() => {
                 Ok(Taken::No(said(&trouble)))
@@ -291,11 +331,72 @@ impl Carrier for Smtp {
     }
 }
 
-impl Drop for Smtp {
+impl Drop for Smtp<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.as_mut().filter(|held| !held.has_broken()) {
             connection.abort();
         }
+    }
+}
+
+/// Sends a mail, and notes whether it is a recipient that the server refuses.
+fn send(
+    connection: &mut SmtpConnection,
+    letter: &Letter,
+    bytes: &[u8],
+    is_recipient: &mut bool,
+) -> Result<Response, Trouble> {
+    let envelope = letter.message.envelope();
+    let to = envelope.to();
+    let is_plain = |address: &lettre::Address| AsRef::<str>::as_ref(address).is_ascii();
+    // What needs an extension of the protocol is the library's to say.
+    if !bytes.is_ascii() || !envelope.from().into_iter().chain(to).all(is_plain) {
+        return connection.send(envelope, bytes);
+    }
+    connection.command(Mail::new(envelope.from().cloned(), Vec::new()))?;
+    for address in to {
+        let answer = connection.command(Rcpt::new(address.clone(), Vec::new()));
+        *is_recipient = answer.is_err();
+        answer?;
+    }
+    connection.command(Data)?;
+    connection.message(bytes)
+}
+
+/// Whom a refusal for good of a recipient is about.
+#[derive(Debug, PartialEq, Eq)]
+enum Whose {
+    /// The recipient: there is no such mailbox.
+    Recipient,
+    /// The recipient, or everybody to whom we may write.
+    Anybody,
+    /// The sender, or a mailbox that is full: both can be mended.
+    Other,
+}
+
+fn whose(trouble: &Trouble) -> Whose {
+    let code = trouble
+        .status()
+        .map_or_else(String::new, |code| code.to_string());
+    let words = trouble.source().map(ToString::to_string);
+    blamed(&code, words.as_deref().unwrap_or_default())
+}
+
+/// By the code of an answer, and its words, which may begin with an enhanced code (RFC 3463).
+fn blamed(code: &str, words: &str) -> Whose {
+    let first = words.split_whitespace().next().unwrap_or_default();
+    let is_enhanced = first.starts_with("5.") && first.split('.').count() == 3;
+    match (is_enhanced, first) {
+        (true, "5.1.7" | "5.1.8" | "5.2.2" | "5.2.3") => Whose::Other,
+        (true, "5.2.1") => Whose::Recipient,
+        (true, first) if first.starts_with("5.1.") => Whose::Recipient,
+        (true, _) => Whose::Anybody,
+        (false, _) => match code {
+            "551" | "553" => Whose::Recipient,
+            "552" => Whose::Other,
+            // 550 is said of a mailbox that is not there, and of a relay that is not ours.
+            _ => Whose::Anybody,
+        },
     }
 }
 
@@ -327,6 +428,27 @@ fn said(trouble: &Trouble) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn told() -> Told<'static> {
+        Box::new(|_| {})
+    }
+
+    #[test]
+    fn a_refusal_is_about_a_recipient_everybody_or_the_sender() {
+        for (code, words, whose) in [
+            ("550", "5.1.1 nobody of that name", Whose::Recipient),
+            ("550", "5.1.10 RecipientNotFound", Whose::Recipient),
+            ("550", "5.2.1 mailbox disabled", Whose::Recipient),
+            ("553", "no such user", Whose::Recipient),
+            ("554", "5.7.1 relay access denied", Whose::Anybody),
+            ("550", "relaying denied", Whose::Anybody),
+            ("550", "5.1.8 bad sender", Whose::Other),
+            ("552", "5.2.2 mailbox full", Whose::Other),
+            ("552", "over quota", Whose::Other),
+        ] {
+            assert_eq!(blamed(code, words), whose, "{code} {words}");
+        }
+    }
 
     #[test]
     fn servers_are_read() {
@@ -381,11 +503,12 @@ mod tests {
             rate: 30,
             retries: 0,
             wait: Duration::ZERO,
+            connect: Duration::from_secs(15),
         };
         let login = || Some(Login::Password("user".into(), "word".into()));
         let new = |text: &str| {
             let server = Server::parse(text).expect("a server");
-            Smtp::new(server, login(), None, patience, "contoso.com")
+            Smtp::new(server, login(), None, patience, ("contoso.com", told()))
         };
         assert!(new("smtp-plain://mail.contoso.com").is_err());
         assert!(new("smtp-plain://localhost").is_ok());
@@ -398,9 +521,11 @@ mod tests {
             rate: 30,
             retries: 0,
             wait: Duration::ZERO,
+            connect: Duration::from_secs(15),
         };
         let server = Server::parse("smtps://localhost").expect("a server");
         let authority = Some(("ca.pem".into(), b"no certificate".to_vec()));
-        assert!(Smtp::new(server, None, authority, patience, "contoso.com").is_err());
+        let hello = ("contoso.com", told());
+        assert!(Smtp::new(server, None, authority, patience, hello).is_err());
     }
 }

@@ -87,7 +87,7 @@ pub mod why;
 mod written;
 
 /// Rules, and what is to be said of every file.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Pack {
     /// Rules that can run, by id.
     pub rules: Vec<Rule>,

@@ -105,6 +105,7 @@ mod rules_parameters;
 mod rules_tested;
 mod rules_why;
 mod run;
+mod run_told;
 mod sample_data;
 mod shell;
 mod shown;

@@ -30,6 +30,8 @@ class Handler:
     async def handle_RCPT(self, server, session, envelope, address, options):
         if mode == "refuse" and address == value:
             return "550 5.1.1 nobody of that name"
+        if mode == "unwelcome" and value in ("", address):
+            return "554 5.7.1 access denied"
         if mode == "busy" and among_the_first("busy"):
             return "451 4.3.2 come back later"
         envelope.rcpt_tos.append(address)
@@ -298,14 +300,29 @@ fn a_refused_recipient_keeps_no_other_from_their_mail() {
     let (code, said) = place.send(&server, &[]);
     assert_eq!(code, Some(3), "{said}");
     assert!(
-        said.contains("not sent: the server refuses: 550 5.1.1 nobody of that name"),
+        said.contains("refused for good: the server refuses: 550 5.1.1 nobody of that name"),
         "{said}"
     );
     assert!(
-        said.contains("1 notice not taken by the server; the next run tries again"),
+        said.contains("1 notice refused for good: no later run tries the mailbox again"),
         "{said}"
     );
     assert_eq!(place.taken(), [OWNERS[0], OWNERS[2]]);
+    // It is told of, and is no failure any more.
+    let (code, said) = place.send(&server, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("not tried: refused for good on "), "{said}");
+    assert!(said.contains("1 notice not tried: "), "{said}");
+    let (code, said) = place.send(&server, &["--retry"]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("1 notice refused for good: "), "{said}");
+    let sent = Command::new(env!("CARGO_BIN_EXE_coldtrail"))
+        .args(["notify", "sent", "-a", &place.archive])
+        .output()
+        .expect("the binary runs");
+    let (_, said) = told(&sent);
+    assert!(said.contains("refused for good: the server"), "{said}");
+    // Another server may know the mailbox.
     let server = Server::start(python, &place.log, "plain", "", None);
     let (code, said) = place.send(&server, &[]);
     assert_eq!(code, Some(0), "{said}");
@@ -408,4 +425,55 @@ fn mails_go_over_tls_to_a_server_that_is_believed() {
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("STARTTLS is not supported"), "{said}");
     assert_eq!(place.taken(), [""; 0]);
+}
+
+#[test]
+fn a_refusal_that_may_be_of_everybody_is_for_good_where_others_are_taken() {
+    let Some(python) = python() else { return };
+    let place = Place::new();
+    // One that lets nobody in may let us in tomorrow.
+    let server = Server::start(python, &place.log, "unwelcome", "", None);
+    let (code, said) = place.send(&server, &[]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(
+        said.contains("3 notices not taken by the server; the next run tries again"),
+        "{said}"
+    );
+    let (code, said) = place.send(&server, &[]);
+    assert_eq!(code, Some(3), "{said}");
+    let server = Server::start(python, &place.log, "unwelcome", OWNERS[0], None);
+    let (code, said) = place.send(&server, &[]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("1 notice refused for good: "), "{said}");
+    assert_eq!(place.taken(), OWNERS[1..]);
+    let (code, said) = place.send(&server, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("1 notice not tried: "), "{said}");
+}
+
+#[test]
+fn a_server_that_is_away_is_told_of_at_once() {
+    let place = Place::new();
+    // Nobody listens there once the listener is gone.
+    let port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("an address").port()
+    };
+    let url = format!("smtp-plain://127.0.0.1:{port}");
+    let out = place.command(&url, &["--retries", "1"]).output();
+    let (code, said) = told(&out.expect("the binary runs"));
+    assert_eq!(code, Some(3), "{said}");
+    let asking = format!("asking mail server `127.0.0.1:{port}`");
+    assert!(said.contains(&asking), "{said}");
+    assert!(said.contains("; tried again in 0 s"), "{said}");
+    // One that takes the call and says nothing is left soon.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("an address").port();
+    let url = format!("smtp-plain://127.0.0.1:{port}");
+    let further = ["--retries", "0", "--connect-timeout", "1s"];
+    let begun = std::time::Instant::now();
+    let out = place.command(&url, &further).output();
+    let (code, said) = told(&out.expect("the binary runs"));
+    assert_eq!(code, Some(3), "{said}");
+    assert!(begun.elapsed().as_secs() < 60, "{said}");
 }

@@ -26,7 +26,7 @@ const LATE: [(&str, &[&str]); 3] = [
 ];
 
 /// Steps that take little time.
-const SHORT: &str = r#"archive = "archive"
+pub(crate) const SHORT: &str = r#"archive = "archive"
 [ingest]
 inputs = ["exports"]
 [hunt]
@@ -35,7 +35,7 @@ rules = ["builtin:mip"]
 "#;
 
 /// Steps that leave something to compare.
-const WHOLE: &str = r#"archive = "archive"
+pub(crate) const WHOLE: &str = r#"archive = "archive"
 [ingest]
 inputs = ["exports"]
 [hunt]
@@ -52,43 +52,44 @@ output = "out/report-{date}.json"
 "#;
 
 /// A folder with exports and a configuration.
-struct Night(tempfile::TempDir);
+pub(crate) struct Night(tempfile::TempDir);
 
 impl Night {
-    fn of(exports: &[&str], configuration: &str) -> Night {
+    pub(crate) fn of(exports: &[&str], configuration: &str) -> Night {
         let night = Night(quick_folder());
         exports.iter().for_each(|name| night.export(name));
         fs::write(night.at("coldtrail.toml"), configuration).expect("a configuration");
         night
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// An export comes.
-    fn export(&self, name: &str) {
+    pub(crate) fn export(&self, name: &str) {
         let from = project(&format!("sample-data/{name}"));
         copy(Path::new(&from), &self.at("exports").join(name));
     }
 
     /// A run: its status, what it answers and what it says.
-    fn run(&self, more: &[&str]) -> (Option<i32>, String, String) {
+    pub(crate) fn run(&self, more: &[&str]) -> (Option<i32>, String, String) {
         let file = text(&self.at("coldtrail.toml"));
-        let out = run(&[&["run", "-c", &file, "--at", "2026-07-01"][..], more].concat());
+        let asked = ["run", "-c", &file, "--at", "2026-07-01", "--create"];
+        let out = run(&[&asked[..], more].concat());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (out.status.code(), text(&out.stdout), text(&out.stderr))
     }
 
     /// A run that goes well: what it says.
-    fn done(&self) -> String {
+    pub(crate) fn done(&self) -> String {
         let (code, _, said) = self.run(&[]);
         assert_eq!(code, Some(0), "{said}");
         said
     }
 
     /// The alerts that are stored, with their rules.
-    fn alerts(&self) -> BTreeSet<String> {
+    pub(crate) fn alerts(&self) -> BTreeSet<String> {
         let query = r#"SELECT "SystemAlertId", "RuleId" FROM "Alerts""#;
         ask(&self.at("archive"), query).into_iter().collect()
     }
@@ -225,7 +226,7 @@ fn mistakes_in_a_configuration_are_told_with_their_places() {
         (
             "archive = \"a\"\n[ingest]\ninputs = 3\n",
             "line 3, column 10: ",
-            "invalid type: integer `3`",
+            "`inputs` must be a list of paths, as in `inputs = [\"exports\"]`",
         ),
         (
             "archive = \"a\"\n[hunt]\nrules = [\"builtin\"]\nfail_on = \"loud\"\n",
@@ -249,25 +250,31 @@ fn mistakes_in_a_configuration_are_told_with_their_places() {
         ),
         (
             "archive = \"a\"\n[ingest]\ninputs = [\"exports\"]\n[cost]\noutput = \"exports/cost.csv\"\n",
-            "",
+            "line 5, column 10: ",
             "[cost] output lies in",
         ),
         (
             "archive = \"a\"\n[ingest]\ninputs = [\"./exports\"]\n[report]\noutput = \"a/../exports/r.html\"\n",
-            "",
+            "line 5, column 10: ",
             "[report] output lies in",
         ),
         (
             "archive = \"a\"\n[report]\noutput = \"a/r.html\"\n",
-            "",
+            "line 3, column 10: ",
             "[report] output lies in the archive",
+        ),
+        // All at once.
+        (
+            "archive = \"a\"\n[hunt]\nrules = [\"builtin\"]\nrule_timeout = \"soon\"\n[report]\noutput = \"r.html\"\ntz = \"Berln\"\n",
+            "line 4, column 16: `soon`: not a duration",
+            "line 7, column 6: ",
         ),
         (
             "archive = \"a\"\n[report]\noutput = \"r-{week}.html\"\n",
-            "",
+            "line 3, column 10: ",
             "only {date} is known",
         ),
-        ("[compact]\n", "", "missing field `archive`"),
+        ("[compact]\n", "line 1, column 1: ", "`archive` is missing"),
         ("archive = \"a\"\n[hunt\n", "line 2, column ", ""),
         ("archive = \"a\"\n", "", "it asks for nothing"),
     ] {
@@ -373,7 +380,7 @@ fn what_came_after_the_moment_of_a_run_stays_new() {
     let wanted = whole.alerts();
     let night = Night::of(&["ual-portal", "rms", "watchlists"], SHORT);
     let file = text(&night.at("coldtrail.toml"));
-    let early = run(&["run", "-c", &file, "--at", "2026-05-01"]);
+    let early = run(&["run", "-c", &file, "--at", "2026-05-01", "--create"]);
     assert_eq!(early.status.code(), Some(0), "{early:?}");
     let said = night.done();
     assert!(!said.contains("hunt: nothing new"), "{said}");
@@ -385,7 +392,7 @@ fn what_came_after_the_moment_of_a_run_stays_new() {
 fn a_run_goes_on_where_nobody_reads_its_answer() {
     let night = Night::of(&["ual-portal", "watchlists"], SHORT);
     let mut child = Command::new(env!("CARGO_BIN_EXE_coldtrail"))
-        .args(["run", "--at", "2026-07-01", "-c"])
+        .args(["run", "--create", "--at", "2026-07-01", "-c"])
         .arg(night.at("coldtrail.toml"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -437,7 +444,7 @@ fn where_rules_are_read_and_what_folders_are_called_changes_nothing() {
     fs::write(place.join("coldtrail.toml"), settings).expect("a configuration");
     let said_in = |folder: &Path, file: &str| {
         let out = Command::new(env!("CARGO_BIN_EXE_coldtrail"))
-            .args(["run", "--at", "2026-07-01", "-c", file])
+            .args(["run", "--create", "--at", "2026-07-01", "-c", file])
             .current_dir(folder)
             .output()
             .expect("the binary runs");
@@ -503,7 +510,7 @@ fn a_run_that_is_killed_at_any_moment_is_completed_by_the_next() {
             fs::remove_dir_all(night.at(folder)).expect("what the last round left");
         }
         let mut child = Command::new(env!("CARGO_BIN_EXE_coldtrail"))
-            .args(["run", "--at", "2026-07-01", "-q", "-c"])
+            .args(["run", "--create", "--at", "2026-07-01", "-q", "-c"])
             .arg(night.at("coldtrail.toml"))
             .current_dir(project(""))
             .stdout(Stdio::null())

@@ -10,14 +10,16 @@ use serde::Serialize;
 use super::login::login;
 use crate::archive::Archive;
 use crate::cli::exit::Exit;
+use crate::cli::global::patience;
 use crate::cli::ui::{self, Ui, answer_if_read, counted};
+use crate::engine::output::visible;
 use crate::fault::{Error, Result};
 use crate::notify::deliver::{Carrier, Taken, deliver};
 use crate::notify::letter::{Addressed, Letter, Sender};
 use crate::notify::outbox::Outbox;
 use crate::notify::recipient::Recipients;
 use crate::notify::sent::{Book, Sent};
-use crate::notify::smtp::{Patience, Server, Smtp};
+use crate::notify::smtp::{Patience, Server, Smtp, Told};
 use crate::notify::template::Templates;
 
 /// Mails a minute at most, where nobody says it.
@@ -26,6 +28,8 @@ const RATE: u32 = 30;
 const RETRIES: u32 = 4;
 /// Seconds until that, where nobody says it.
 const RETRY_WAIT: u64 = 5;
+/// How long a server may take until it has greeted, where nobody says it.
+const CONNECT: Duration = Duration::from_secs(15);
 
 /// From whom, to whom, and by which way.
 #[derive(Debug, Clone, clap::Args)]
@@ -66,6 +70,12 @@ pub(in crate::cli) struct Sending {
     /// Seconds until the first of these; each further one waits twice as long
     #[arg(long, value_name = "SECONDS", default_value_t = RETRY_WAIT, value_parser = clap::value_parser!(u64).range(..=3600))]
     retry_wait: u64,
+    /// How long a server may take until it has greeted, such as 15s or 2m
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = patience)]
+    pub(in crate::cli) connect_timeout: Duration,
+    /// Try mailboxes again that the server has refused for good
+    #[arg(long, requires = "smtp")]
+    pub(in crate::cli) retry: bool,
     /// Say who would be told what, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -104,6 +114,20 @@ pub(in crate::cli) struct Wanted<N> {
     pub(in crate::cli) unaddressed: usize,
 }
 
+/// What became of the notices of a command, in numbers.
+#[derive(Debug, Clone, Copy, Default)]
+struct Became {
+    done: usize,
+    /// Not taken: the next run tries again.
+    failed: usize,
+    /// Refused for good.
+    refused: usize,
+    /// For those who may not be written to.
+    kept_back: usize,
+    /// For mailboxes that were refused for good before.
+    barred: usize,
+}
+
 impl Sending {
     /// Mails as files in this folder, to nobody yet.
     pub(in crate::cli) fn into_folder(outbox: PathBuf) -> Sending {
@@ -119,6 +143,8 @@ impl Sending {
             rate: RATE,
             retries: RETRIES,
             retry_wait: RETRY_WAIT,
+            connect_timeout: CONNECT,
+            retry: false,
             dry_run: false,
             again: false,
         }
@@ -176,15 +202,24 @@ impl Sending {
         let wanted = plan(if self.again { &nothing } else { sent });
         let sender = self.sender(at, now)?;
         let (letters, mut rows) = self.letters(&wanted.notices, subject, &sender)?;
-        let refused = rows.len();
         left_open(sent, subject, &letters, ui);
+        let mut became_of = Became {
+            kept_back: rows.len(),
+            ..Became::default()
+        };
+        let letters = self.tried(letters, sent, subject, &mut rows);
+        let not_tried = rows.len();
+        became_of.barred = not_tried - became_of.kept_back;
         let mut delivered = Ok(());
-        let mut failed = 0;
         if let Some(book) = book.as_mut().filter(|_| !letters.is_empty()) {
-            let mut carrier = self.carrier(sender.domain())?;
+            let mut carrier = self.carrier(sender.domain(), ui)?;
             let mut told = |letter: &Letter, taken: &Taken| {
                 let way = became(taken, self, letter);
-                failed += usize::from(matches!(taken, Taken::No(_)));
+                match taken {
+                    Taken::Never(_) => became_of.refused += 1,
+                    Taken::No(_) | Taken::Unwelcome(_) => became_of.failed += 1,
+                    Taken::Yes(_) => {}
+                }
                 rows.push(row(subject, &letter.to, letter.keys.len(), &way));
             };
             delivered = deliver(&letters, book, carrier.as_mut(), now, &mut told);
@@ -203,17 +238,48 @@ impl Sending {
             ))?;
         }
         if let Err(e) = delivered {
-            let left = letters.len() - (rows.len() - refused);
+            let left = letters.len() - (rows.len() - not_tried);
             let left = counted(left as u64, "notice");
             ui.say(&format!("{left} left for the next run"));
             return Err(e);
         }
-        let made = (letters.len() - failed, failed, refused);
-        self.conclude(subject, &wanted, made, ui);
-        Ok(match failed {
+        let Became {
+            failed, refused, ..
+        } = became_of;
+        became_of.done = letters.len() - failed - refused;
+        self.conclude(subject, &wanted, &became_of, ui);
+        Ok(match failed + refused {
             0 => Exit::Done,
             _ => Exit::Io,
         })
+    }
+
+    /// The mails that are tried, and a row for each of the others: the server has refused their mailboxes for good.
+    fn tried(
+        &self,
+        letters: Vec<Letter>,
+        sent: &Sent,
+        subject: &Subject,
+        rows: &mut Vec<Vec<String>>,
+    ) -> Vec<Letter> {
+        let Some(server) = self.smtp.as_ref().filter(|_| !self.retry) else {
+            return letters;
+        };
+        let way = server.called();
+        let mut tried = Vec::new();
+        for letter in letters {
+            let Some(line) = sent.gone(&way, &letter.to) else {
+                tried.push(letter);
+                continue;
+            };
+            let told = format!(
+                "not tried: refused for good on {}: {}",
+                ui::time_text(line.at),
+                line.answer
+            );
+            rows.push(row(subject, &letter.to, letter.keys.len(), &told));
+        }
+        tried
     }
 
     /// The mails to those who may be written to, and a row for each of the others.
@@ -247,17 +313,20 @@ impl Sending {
         Ok((letters, rows))
     }
 
-    fn conclude<N>(
-        &self,
-        subject: &Subject,
-        wanted: &Wanted<N>,
-        (done, failed, refused): (usize, usize, usize),
-        ui: &Ui,
-    ) {
+    fn conclude<N>(&self, subject: &Subject, wanted: &Wanted<N>, became: &Became, ui: &Ui) {
+        let Became {
+            done,
+            failed,
+            refused,
+            kept_back,
+            barred,
+        } = *became;
         ui.counts(&[
             ("mails", done as u64),
             ("mails_failed", failed as u64),
-            ("mails_kept_back", refused as u64),
+            ("mails_refused", refused as u64),
+            ("mails_kept_back", kept_back as u64),
+            ("mails_not_tried", barred as u64),
         ]);
         let before = match wanted.told {
             0 => String::new(),
@@ -268,8 +337,15 @@ impl Sending {
             (false, true) => "sent",
             (false, false) => "written",
         };
-        if done + failed + refused == 0 {
+        if barred > 0 {
+            ui.warn(&format!(
+                "{} not tried: the server has refused the mailbox for good; --retry tries again",
+                counted(barred as u64, "notice")
+            ));
+        }
+        if done + failed + refused + kept_back == 0 {
             ui.say(&match (wanted.told, wanted.unaddressed) {
+                _ if barred > 0 => format!("nothing else to tell{before}"),
                 (0, 0) => format!("nothing to tell: no {} in that time", subject.of),
                 (0, _) => "nobody to write to".to_string(),
                 _ => format!("nothing new to tell{before}"),
@@ -280,9 +356,15 @@ impl Sending {
             "{} {what}{before}",
             counted(done as u64, "notice")
         ));
-        if refused > 0 {
+        if kept_back > 0 {
             ui.warn(&format!(
                 "{} kept back: see who is `not told`",
+                counted(kept_back as u64, "notice")
+            ));
+        }
+        if refused > 0 {
+            ui.mistake(&format!(
+                "{} refused for good: no later run tries the mailbox again, unless --retry is given",
                 counted(refused as u64, "notice")
             ));
         }
@@ -320,7 +402,16 @@ impl Sending {
         Ok(Sender { mailbox, date })
     }
 
-    fn carrier(&self, hello: &str) -> Result<Box<dyn Carrier>> {
+    /// Refuses a login and a certificate that a server could not be told. Nothing is asked of the server.
+    pub(in crate::cli) fn try_way(&self, ui: &Ui) -> Result<()> {
+        match self.smtp {
+            // Its name stands for the sender's domain, which nobody is told.
+            Some(_) => self.carrier("localhost", ui).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    fn carrier<'u>(&self, hello: &str, ui: &'u Ui) -> Result<Box<dyn Carrier + 'u>> {
         let Some(server) = &self.smtp else {
             return Ok(Box::new(Outbox::at(&self.outbox)?));
         };
@@ -335,14 +426,16 @@ impl Sending {
             rate: self.rate,
             retries: self.retries,
             wait: Duration::from_secs(self.retry_wait),
+            connect: self.connect_timeout,
         };
+        let told: Told<'u> = Box::new(move |text| ui.say(&visible(text)));
         let login = login(self.smtp_login.as_deref())?;
         Ok(Box::new(Smtp::new(
             server.clone(),
             login,
             authority,
             patience,
-            hello,
+            (hello, told),
         )?))
     }
 }
@@ -355,7 +448,8 @@ fn became(taken: &Taken, sending: &Sending, letter: &Letter) -> String {
             sending.outbox.join(letter.file_name()).display()
         ),
         (Taken::Yes(words), Some(_)) => format!("sent: {words}"),
-        (Taken::No(words), _) => format!("not sent: {words}"),
+        (Taken::No(words) | Taken::Unwelcome(words), _) => format!("not sent: {words}"),
+        (Taken::Never(words), _) => format!("refused for good: {words}"),
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
         let state = match line.state {
             State::Begun => "cut off".to_string(),
             State::Sent => "sent".to_string(),
+            State::Refused if line.for_good => format!("refused for good: {}", line.answer),
             State::Refused => format!("not taken: {}", line.answer),
         };
         vec![

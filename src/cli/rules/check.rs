@@ -1,7 +1,7 @@
 //! `rules check`: for every rule of every file whether it would run, and what is wrong or odd, with its place.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -16,11 +16,12 @@ use crate::cli::waiting::Waiting;
 use crate::engine::kql::{Needs, Options, Verdict, functions};
 use crate::engine::output::{harmless, visible};
 use crate::engine::{Session, Source};
-use crate::fault::{Diagnostic, Level, Result, did_you_mean};
+use crate::fault::{Diagnostic, Error, Level, Result, did_you_mean};
 use crate::function::value::UNIX_EPOCH_TICKS;
+use crate::hunt::may_reach;
 use crate::kql::lexer::{self, TokenKind};
 use crate::kql::span::{Fault, Missing, position};
-use crate::rules::{self, Conversions, Entry, Kind, Language, Lines, Rule, State};
+use crate::rules::{self, Conversions, Entry, Kind, Language, Lines, Pack, Rule, Severity, State};
 
 /// Check rules without running them: for a pipeline that has no workspace
 ///
@@ -83,29 +84,15 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         .as_deref()
         .map(Archive::open_to_ask)
         .transpose()?;
-    let source = match &archive {
-        Some(archive) => Source::Archive(archive),
-        None => Source::Memory(Vec::new()),
-    };
-    let mut session = Session::open(source, &global.engine(None)?)?;
-    for (name, need) in pack.rules.iter().flat_map(|rule| &rule.watchlists) {
-        session.stand_in(name, &need.columns)?;
-    }
-    let now = chrono::Utc::now().timestamp_micros();
-    let how = Options {
-        now: now.saturating_mul(10).saturating_add(UNIX_EPOCH_TICKS),
-        functions: match &args.saved_functions {
-            Some(folder) => functions(folder)?,
-            None => Vec::new(),
-        },
-        without_archive: archive.is_none(),
-        ..Options::default()
-    };
+    let session = opened(&pack, archive.as_ref(), global)?;
+    let how = asking(args.saved_functions.as_deref(), archive.as_ref())?;
     let check = Check {
         session: &session,
         how: &how,
         sigma: Conversions::of_rules(&pack.rules),
-        args,
+        has_archive: archive.is_some(),
+        lake_only: &args.lake_only,
+        as_detection: args.as_detection,
     };
     let waiting = Waiting::begin(ui, "checking rules");
     let reports: Vec<Report<'_>> = pack
@@ -130,11 +117,76 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     )
 }
 
+/// A session in which the queries of these rules can be planned.
+fn opened(pack: &Pack, archive: Option<&Archive>, global: &Global) -> Result<Session> {
+    let source = match archive {
+        Some(archive) => Source::Archive(archive),
+        None => Source::Memory(Vec::new()),
+    };
+    let mut session = Session::open(source, &global.engine(None)?)?;
+    for (name, need) in pack.rules.iter().flat_map(|rule| &rule.watchlists) {
+        session.stand_in(name, &need.columns)?;
+    }
+    Ok(session)
+}
+
+/// How rules in KQL and Sigma are resolved.
+fn asking(saved: Option<&Path>, archive: Option<&Archive>) -> Result<Options> {
+    let now = chrono::Utc::now().timestamp_micros();
+    Ok(Options {
+        now: now.saturating_mul(10).saturating_add(UNIX_EPOCH_TICKS),
+        functions: match saved {
+            Some(folder) => functions(folder)?,
+            None => Vec::new(),
+        },
+        without_archive: archive.is_none(),
+        ..Options::default()
+    })
+}
+
+/// What keeps rules from running: those that a hunt of this level runs, and files that hold none. A table or a function that is not there is no error where
+/// `lacks_pass` says so: an ingest may bring it.
+pub(in crate::cli) fn errors(
+    pack: &Pack,
+    archive: Option<&Archive>,
+    saved: Option<&Path>,
+    (level, lacks_pass): (Severity, bool),
+    global: &Global,
+) -> Result<Vec<Diagnostic>> {
+    let session = opened(pack, archive, global)?;
+    let how = asking(saved, archive)?;
+    let check = Check {
+        session: &session,
+        how: &how,
+        sigma: Conversions::of_rules(&pack.rules),
+        has_archive: false,
+        lake_only: &[],
+        as_detection: false,
+    };
+    let mut errors = Vec::new();
+    for entry in &pack.entries {
+        let rule = pack.rule(entry);
+        if rule.is_some_and(|rule| !may_reach(rule, level)) {
+            continue;
+        }
+        let report = check.report(entry, rule);
+        let runs = report.is_ok() != Some(false);
+        if !runs && !(lacks_pass && check.only_lacks(&report)) {
+            errors.extend(report.of_level(Level::Error).cloned());
+        }
+    }
+    Ok(errors)
+}
+
 struct Check<'c> {
     session: &'c Session,
     how: &'c Options,
     sigma: Conversions,
-    args: &'c Args,
+    /// Whether what the archive lacks is told.
+    has_archive: bool,
+    lake_only: &'c [String],
+    /// Whether what custom detections cannot do is told.
+    as_detection: bool,
 }
 
 impl Check<'_> {
@@ -164,13 +216,32 @@ impl Check<'_> {
         if let Some(columns) = columns {
             columns_of(rule, &columns, &mut report.said);
         }
-        if self.args.as_detection {
+        if self.as_detection {
             for missing in rules::missing_as_detection(rule) {
                 let message = format!("as a custom detection: {missing}");
                 report.said.push(of_rule(rule, Level::Warning, message));
             }
         }
         report
+    }
+
+    /// Whether a rule would run if tables and functions were there that are not.
+    fn only_lacks(&self, report: &Report<'_>) -> bool {
+        let Some(rule) = report.rule else {
+            return false;
+        };
+        let text = rule.query.text.as_str();
+        match rule.query.language {
+            Language::Sql => matches!(self.session.plan(text), Err(Error::NoTable { .. })),
+            Language::Kql => match &self.session.kql_check(text, self.how).verdict {
+                Verdict::Refused(faults) => {
+                    let mut faults = faults.iter();
+                    faults.all(|fault| fault.missing == Some(Missing::Table))
+                }
+                _ => !report.lake_only.is_empty(),
+            },
+            Language::Sigma => false,
+        }
     }
 
     /// The query of what is no rule as it stands: its faults are told with the others.
@@ -188,7 +259,7 @@ impl Check<'_> {
 
     /// Plans SQL. Gives the columns of its answer.
     fn sql(&self, rule: &Rule, report: &mut Report<'_>) -> Option<Vec<String>> {
-        if self.args.archive.is_some() {
+        if self.has_archive {
             let missing = rule
                 .watchlists
                 .iter()
@@ -305,7 +376,7 @@ impl Check<'_> {
     }
 
     fn is_lake_only(&self, name: &str) -> bool {
-        is_lake_only(name) || self.args.lake_only.iter().any(|table| table == name)
+        is_lake_only(name) || self.lake_only.iter().any(|table| table == name)
     }
 }
 

@@ -20,9 +20,9 @@ use crate::cli::when::{self, Window, duration, time_text};
 use crate::cli::zone::zone;
 use crate::fault::{Error, Result};
 use crate::indicators::Tlp;
+use crate::nightly::mistakes::Mistakes;
 use crate::nightly::settings::{
     CompactStep, CostStep, HuntStep, IndicatorsStep, IngestStep, NotifyStep, ReportStep, Settings,
-    wrong,
 };
 use crate::notify::smtp::Server;
 use crate::rules::{Pack, Severity};
@@ -59,12 +59,12 @@ pub(super) struct Rules {
     pub(super) paths: Vec<PathBuf>,
     set: set::Settings,
     pub(super) level: Severity,
-    fail_on: Option<Severity>,
-    ignore_missing: bool,
+    pub(super) fail_on: Option<Severity>,
+    pub(super) ignore_missing: bool,
     pub(super) timeout: Option<Duration>,
-    functions: Option<PathBuf>,
+    pub(super) functions: Option<PathBuf>,
     external: Option<PathBuf>,
-    geoip: Option<PathBuf>,
+    pub(super) geoip: Option<PathBuf>,
 }
 
 /// Who is told what.
@@ -104,32 +104,32 @@ impl Asked {
     /// Reads a configuration.
     ///
     /// # Errors
-    /// When it cannot be read, or something in it is wrong: with line and column.
+    /// When it cannot be read, or something in it is wrong: all of it, with line and column.
     pub(super) fn read(path: &Path, at: Option<i64>) -> Result<Asked> {
         let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
-        let said = Settings::read(&text, path)?;
-        let sections = text.parse().map_err(|e: toml::de::Error| Error::Unusable {
-            path: path.to_path_buf(),
-            reason: e.message().to_string(),
-        })?;
-        let file = Said { text: &text, path };
-        Ok(Asked {
-            archive: said.archive,
-            ingest: said.ingest.map(|step| file.ingest(step)).transpose()?,
-            hunts: said.hunt.is_some(),
-            rules: file.rules(said.hunt)?,
-            notify: said.notify.map(|step| file.notify(step)).transpose()?,
-            indicators: said
-                .indicators
-                .map(|step| file.indicators(step))
-                .transpose()?,
-            report: said.report.map(|step| file.report(step)).transpose()?,
-            cost: said.cost,
-            compact: said.compact.map(|step| file.compact(&step)).transpose()?,
-            at,
-            now: at.unwrap_or_else(when::now),
-            sections,
-        })
+        let mut mistakes = Mistakes::of(&text, path);
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let asked = Settings::read(&text, folder, &mut mistakes).map(|said| {
+            let mut file = Said(&mut mistakes);
+            Asked {
+                archive: said.archive,
+                ingest: said.ingest.map(|step| file.ingest(step)),
+                hunts: said.hunt.is_some(),
+                rules: file.rules(said.hunt),
+                notify: said.notify.map(|step| file.notify(step)),
+                indicators: said.indicators.map(|step| file.indicators(step)),
+                report: said.report.map(|step| file.report(step)),
+                cost: said.cost,
+                compact: said.compact.map(|step| file.compact(&step)),
+                at,
+                now: at.unwrap_or_else(when::now),
+                sections: toml::Table::new(),
+            }
+        });
+        mistakes.done()?;
+        let asked = asked.zip(text.parse::<toml::Table>().ok());
+        let (asked, sections) = asked.expect("what has no mistake is a configuration");
+        Ok(Asked { sections, ..asked })
     }
 
     /// What the configuration says of a step. It does not depend on the folder from which the configuration is named.
@@ -148,6 +148,20 @@ impl Asked {
             Step::Report => self.report.is_some(),
             Step::Cost => self.cost.is_some(),
             Step::Compact => self.compact.is_some(),
+        }
+    }
+
+    /// Whether a step runs rules.
+    pub(super) fn runs_rules(&self, step: Step) -> bool {
+        match step {
+            Step::Hunt => self.hunts,
+            Step::Notify => self
+                .notify
+                .as_ref()
+                .is_some_and(|of| !of.findings.is_empty()),
+            Step::Indicators => self.indicators.as_ref().is_some_and(|of| !of.from_denials),
+            Step::Report => self.report.is_some(),
+            Step::Ingest | Step::Cost | Step::Compact => false,
         }
     }
 
@@ -192,14 +206,7 @@ impl Rules {
             geoip: self.geoip.clone(),
             patience: Patience { timeout: None },
             window,
-        }
-    }
-
-    /// The same, whose exit code says whether something as bad as that is found.
-    pub(super) fn hunting_to_judge(&self, window: Window) -> Hunting {
-        Hunting {
-            fail_on: self.fail_on,
-            ..self.hunting(window)
+            hunted: None,
         }
     }
 
@@ -210,52 +217,53 @@ impl Rules {
     }
 }
 
-/// The text of a configuration, for the places of mistakes.
-struct Said<'t> {
-    text: &'t str,
-    path: &'t Path,
-}
+/// Values of a configuration as they are understood. One that cannot be is a mistake, and nothing.
+struct Said<'m, 't>(&'m mut Mistakes<'t>);
 
-impl Said<'_> {
+impl Said<'_, '_> {
     fn value<T>(
-        &self,
+        &mut self,
         said: &Spanned<String>,
         read: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<T> {
-        read(said.get_ref()).map_err(|why| {
-            let why = format!("`{}`: {why}", said.get_ref());
-            wrong(self.text, self.path, &said.span(), &why)
-        })
+    ) -> Option<T> {
+        match read(said.get_ref()) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                let why = format!("`{}`: {why}", said.get_ref());
+                self.0.add(&said.span(), why);
+                None
+            }
+        }
     }
 
     fn optional<T>(
-        &self,
+        &mut self,
         said: Option<&Spanned<String>>,
         read: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<Option<T>> {
-        said.map(|said| self.value(said, read)).transpose()
+    ) -> Option<T> {
+        self.value(said?, read)
     }
 
-    fn ingest(&self, step: IngestStep) -> Result<Ingest> {
+    fn ingest(&mut self, step: IngestStep) -> Ingest {
         let reading = Reading {
-            date_order: self.optional(step.date_order.as_ref(), order)?,
-            tz: self.optional(step.tz.as_ref(), zone)?,
-            rows: self.optional(step.rows.as_ref(), rows)?,
+            date_order: self.optional(step.date_order.as_ref(), order),
+            tz: self.optional(step.tz.as_ref(), zone),
+            rows: self.optional(step.rows.as_ref(), rows),
             time_column: step.time_column,
             strict: step.strict,
         };
         let inputs = step.inputs.get_ref().iter();
         let inputs = inputs.map(|input| input.to_string_lossy().into_owned());
-        Ok(Ingest {
+        Ingest {
             inputs: inputs.collect(),
             reading,
-        })
+        }
     }
 
     /// Those of the section; the built-in ones where there is none.
-    fn rules(&self, step: Option<HuntStep>) -> Result<Rules> {
+    fn rules(&mut self, step: Option<HuntStep>) -> Rules {
         let Some(step) = step else {
-            return Ok(Rules {
+            return Rules {
                 paths: Vec::new(),
                 set: set::Settings::default(),
                 level: Severity::Informational,
@@ -265,79 +273,83 @@ impl Said<'_> {
                 functions: None,
                 external: None,
                 geoip: None,
-            });
+            };
         };
-        let set = step.set.iter().map(|said| self.value(said, assignment));
-        let set = set.collect::<Result<Vec<_>>>()?;
-        let level = self.optional(step.min_level.as_ref(), severity)?;
-        Ok(Rules {
+        let set = step.set.iter();
+        let set = set
+            .filter_map(|said| self.value(said, assignment))
+            .collect();
+        let level = self.optional(step.min_level.as_ref(), severity);
+        Rules {
             paths: step.rules.get_ref().iter().map(PathBuf::from).collect(),
             set: set::Settings::of(set),
             level: level.unwrap_or(Severity::Informational),
-            fail_on: self.optional(step.fail_on.as_ref(), severity)?,
+            fail_on: self.optional(step.fail_on.as_ref(), severity),
             ignore_missing: step.ignore_missing,
-            timeout: self.optional(step.rule_timeout.as_ref(), patience)?,
+            timeout: self.optional(step.rule_timeout.as_ref(), patience),
             functions: step.saved_functions,
             external: step.external_data,
             geoip: step.geoip,
-        })
+        }
     }
 
-    fn notify(&self, step: NotifyStep) -> Result<Notify> {
-        let mut sending = Sending::into_folder(step.outbox.unwrap_or_default());
+    fn notify(&mut self, step: NotifyStep) -> Notify {
+        let outbox = step.outbox.map(Spanned::into_inner);
+        let mut sending = Sending::into_folder(outbox.unwrap_or_default());
         let domains = step.domains.get_ref().iter();
-        let domains = domains.map(|said| self.value(said, domain));
-        sending.domain = domains.collect::<Result<Vec<_>>>()?;
+        let domains = domains.filter_map(|said| self.value(said, domain));
+        sending.domain = domains.collect();
         sending.allow_recipient = step.allow_recipients;
-        sending.sender = self.optional(step.sender.as_ref(), mailbox)?;
-        sending.smtp = self.optional(step.smtp.as_ref(), Server::parse)?;
+        sending.sender = self.optional(step.sender.as_ref(), mailbox);
+        sending.smtp = self.optional(step.smtp.as_ref(), Server::parse);
         sending.smtp_login = step.smtp_login;
         sending.smtp_ca = step.smtp_ca;
         if let Some(rate) = step.rate {
             sending.rate = *rate.get_ref();
         }
-        Ok(Notify {
+        if let Some(limit) = self.optional(step.connect_timeout.as_ref(), patience) {
+            sending.connect_timeout = limit;
+        }
+        Notify {
             access_denied: step.access_denied,
             label_changes: step.label_changes,
             findings: step.findings.into_iter().map(Spanned::into_inner).collect(),
-            since: self.optional(step.since.as_ref(), duration)?,
+            since: self.optional(step.since.as_ref(), duration),
             sending,
-        })
+        }
     }
 
-    fn indicators(&self, step: IndicatorsStep) -> Result<Indicators> {
-        Ok(Indicators {
-            output: step.output,
-            form: self.optional(step.format.as_ref(), form)?,
+    fn indicators(&mut self, step: IndicatorsStep) -> Indicators {
+        Indicators {
+            output: step.output.into_inner(),
+            form: self.optional(step.format.as_ref(), form),
             from_denials: step.from_denials,
-            since: self.optional(step.since.as_ref(), duration)?,
-            valid_for: self.optional(step.valid_for.as_ref(), duration)?,
-            tlp: self.optional(step.tlp.as_ref(), tlp)?,
+            since: self.optional(step.since.as_ref(), duration),
+            valid_for: self.optional(step.valid_for.as_ref(), duration),
+            tlp: self.optional(step.tlp.as_ref(), tlp),
             allow: step.allow,
             documentation: step.documentation,
-        })
+        }
     }
 
-    fn report(&self, step: ReportStep) -> Result<Report> {
-        Ok(Report {
+    fn report(&mut self, step: ReportStep) -> Report {
+        Report {
             output: step.output.into_inner(),
-            since: self.optional(step.since.as_ref(), duration)?,
-            tz: self.optional(step.tz.as_ref(), zone)?,
+            since: self.optional(step.since.as_ref(), duration),
+            tz: self.optional(step.tz.as_ref(), zone),
             inside: step.inside,
             template: step.template,
-        })
+        }
     }
 
-    fn compact(&self, step: &CompactStep) -> Result<u32> {
+    fn compact(&mut self, step: &CompactStep) -> u32 {
         let Some(days) = &step.retention else {
-            return Ok(RETENTION_DAYS);
+            return RETENTION_DAYS;
         };
-        match i64::from(*days.get_ref()) <= MOST_DAYS {
-            true => Ok(*days.get_ref()),
-            false => {
-                let why = format!("at most {MOST_DAYS} days");
-                Err(wrong(self.text, self.path, &days.span(), &why))
-            }
+        if i64::from(*days.get_ref()) > MOST_DAYS {
+            let why = format!("at most {MOST_DAYS} days");
+            self.0.add(&days.span(), why);
         }
+        *days.get_ref()
     }
 }

@@ -3,21 +3,25 @@
 use super::asked::{Asked, Indicators, Ingest, Notify, Report, Rules};
 use super::step::{Done, Step};
 use crate::archive::ledger::{Entry, Ledger, VERSION};
-use crate::archive::{Archive, WATCHLISTS};
+use crate::archive::{Archive, WATCHLISTS, conclusions};
 use crate::cli::alerts::Keep;
 use crate::cli::exit::Exit;
 use crate::cli::global::Global;
+use crate::cli::hunt::Hunting;
+use crate::cli::hunted::Hunted;
 use crate::cli::notify::Sending;
 use crate::cli::outcome::Status;
 use crate::cli::ui::{Ui, answer_if_read, columns, counted, time_text};
 use crate::cli::{archive, cost, hunt, indicators, ingest, notify, report};
 use crate::fault::Result;
+use crate::hunt::alerts::Tally;
 use crate::hunt::{Choice, Window, reach};
 use crate::nightly::depends::Depends;
 use crate::nightly::settings::CostStep;
 use crate::nightly::state::{Open, StepState};
+use crate::nightly::untold;
 use crate::notify::sent::{Sent, State};
-use crate::rules::{Pack, Place, Rule};
+use crate::rules::{Pack, Place, Rule, Severity};
 
 /// A run under way.
 pub(super) struct Night<'a> {
@@ -26,6 +30,8 @@ pub(super) struct Night<'a> {
     /// Whether steps do once more what they did before.
     again: bool,
     pack: Pack,
+    /// What its steps have hunted.
+    hunted: Hunted,
     global: &'a Global,
     ui: &'a Ui,
 }
@@ -92,8 +98,22 @@ impl<'a> Night<'a> {
             archive,
             again,
             pack,
+            hunted: Hunted::default(),
             global,
             ui,
+        }
+    }
+
+    /// Whether no step after the next one hunts.
+    pub(super) fn is_last_hunt(&self, is_last: bool) {
+        self.hunted.is_last(is_last);
+    }
+
+    /// A hunt of a time, which another step of this run may have made.
+    fn hunting(&self, from: Option<i64>) -> Hunting {
+        Hunting {
+            hunted: Some(self.hunted.clone()),
+            ..self.asked.rules.hunting(self.asked.window(from))
         }
     }
 
@@ -110,10 +130,11 @@ impl<'a> Night<'a> {
         } = self.asked;
         let done = match step {
             Step::Ingest => ingest.as_ref().map(|of| self.ingest(of)),
-            Step::Hunt => Some(self.once(step, |news| self.hunt(news))),
-            Step::Notify => notify
-                .as_ref()
-                .map(|of| self.once(step, |news| self.notify(of, news))),
+            Step::Hunt => Some(self.hunt_and_tell()),
+            Step::Notify => notify.as_ref().map(|of| {
+                let done = self.once(step, |news| self.notify(of, news))?;
+                self.with_gone(of, done)
+            }),
             Step::Indicators => indicators
                 .as_ref()
                 .map(|of| self.once(step, |_| self.indicators(of))),
@@ -262,15 +283,61 @@ impl<'a> Night<'a> {
         Ok(Done::of(exit, counts, message))
     }
 
+    /// Hunts what is new, and tells of alerts that an earlier run has stored and that its exit code did not tell of.
+    fn hunt_and_tell(&self) -> Result<Done> {
+        let untold = untold::after(self.archive)?;
+        let last = conclusions::last_store(self.archive)?;
+        let mut done = self.once(Step::Hunt, |news| {
+            if untold.is_none() {
+                untold::note(self.archive, last)?;
+            }
+            self.hunt(news)
+        })?;
+        let Some(after) = untold else {
+            return Ok(done);
+        };
+        let stored = conclusions::stored_in(self.archive, (after, last))?;
+        let alerts: u64 = stored.values().sum();
+        if alerts == 0 {
+            return Ok(done);
+        }
+        let is_bad = |level: Severity| {
+            let mut bad = Severity::ALL.into_iter().filter(|s| *s >= level);
+            bad.any(|severity| stored.contains_key(severity.name()))
+        };
+        if self.asked.rules.fail_on.is_some_and(is_bad) {
+            done.exit = done.exit.and(Exit::Findings);
+        }
+        if done.status == Status::Nothing {
+            done.status = Status::Done;
+        }
+        let told = counted(alerts, "new alert");
+        let told = format!("; {told} of an earlier run, whose exit code did not tell of them");
+        done.message.push_str(&told);
+        done.counts.push(("alerts_not_told", alerts));
+        Ok(done)
+    }
+
     fn hunt(&self, news: &News) -> Result<Done> {
         let rules = &self.asked.rules;
         let from = news.from(&self.pack, rules);
-        let hunting = rules.hunting_to_judge(self.asked.window(from));
+        let hunting = Hunting {
+            fail_on: rules.fail_on,
+            ..self.hunting(from)
+        };
         let (session, mut hunt) = hunt::sweep(self.archive, &hunting, self.global, self.ui)?;
         let window = &hunting.window;
         Keep::new_ones().swept(self.archive, &session, &mut hunt, window, self.ui)?;
         if !hunt.findings.is_empty() {
             answer_if_read(&hunt::describe(&hunt, columns()))?;
+        }
+        if let Some(Tally {
+            stored: Some(added),
+            ..
+        }) = &hunt.alerts
+            && added.alerts + added.incidents > 0
+        {
+            self.hunted.have_stored();
         }
         let (new, known) = match &hunt.alerts {
             Some(tally) => (tally.new as u64, tally.known as u64),
@@ -297,39 +364,21 @@ impl<'a> Night<'a> {
                 let found = counted.iter().find(|(known, _)| *known == name);
                 found.map_or(0, |(_, n)| *n)
             };
-            (of("mails_failed"), of("mails_kept_back"))
+            [
+                "mails_failed",
+                "mails_refused",
+                "mails_kept_back",
+                "mails_not_tried",
+            ]
+            .map(of)
         };
         let lacked = not_sent();
-        let archive = || self.asked.archive.clone();
-        let since = self.asked.begin(of.since);
-        let window = || self.asked.window(since);
-        let mut wanted = Vec::new();
-        if of.access_denied {
-            let sending = of.sending.clone();
-            wanted.push(notify::Args::access_denied(archive(), window(), sending));
-        }
-        if of.label_changes {
-            let sending = of.sending.clone();
-            wanted.push(notify::Args::label_changes(archive(), window(), sending));
-        }
-        if !of.findings.is_empty() {
-            let rules = &self.asked.rules;
-            // Nothing is before everything.
-            let from = news.from(&self.pack, rules).max(since);
-            let hunting = rules.hunting(self.asked.window(from));
-            let recipients = of.findings.clone();
-            let sending = of.sending.clone();
-            wanted.push(notify::Args::findings(
-                archive(),
-                recipients,
-                hunting,
-                sending,
-            ));
-        }
         let mut exit = Exit::Done;
-        for args in &wanted {
+        let mut is_left = false;
+        for args in &self.mailings(of, news) {
             // What one kind of mail lacks keeps no other back.
             let told = notify::run(args, self.global, self.ui).unwrap_or_else(|e| {
+                is_left = true;
                 let e = self.global.placed(e);
                 self.ui.error(&e);
                 Exit::of(&e)
@@ -337,20 +386,82 @@ impl<'a> Night<'a> {
             exit = exit.and(told);
         }
         let mails = self.mails()?.saturating_sub(before);
-        let message = match exit {
-            Exit::Io | Exit::Usage => {
-                let mails = counted(mails, "mail");
-                format!("{mails}, and some were not taken: the next run tries again")
-            }
-            _ => counted(mails, "mail"),
-        };
-        let (failed, kept_back) = not_sent();
+        let mut more = not_sent();
+        for (of, before) in more.iter_mut().zip(lacked) {
+            *of -= before;
+        }
+        let [failed, refused, kept_back, not_tried] = more;
+        is_left |= failed > 0;
+        let mut message = counted(mails, "mail");
+        if refused > 0 {
+            message.push_str(&format!(", {refused} refused for good"));
+        }
+        if is_left {
+            message.push_str(", and some were not taken: the next run tries again");
+        }
         let counts = vec![
             ("mails", mails),
-            ("mails_failed", failed - lacked.0),
-            ("mails_kept_back", kept_back - lacked.1),
+            ("mails_failed", failed),
+            ("mails_refused", refused),
+            ("mails_kept_back", kept_back),
+            ("mails_not_tried", not_tried),
         ];
-        Ok(Done::of(exit, counts, message))
+        let done = Done::of(exit, counts, message);
+        Ok(match is_left {
+            true => done,
+            // The run fails, and the next one has nothing of it to try again.
+            false => Done {
+                status: Status::Done,
+                ..done
+            },
+        })
+    }
+
+    /// The commands that send what the configuration wants.
+    fn mailings(&self, of: &Notify, news: &News) -> Vec<notify::Args> {
+        let mut sending = of.sending.clone();
+        // Who does all once more tries those again that were refused for good.
+        sending.retry = self.again;
+        let archive = || self.asked.archive.clone();
+        let since = self.asked.begin(of.since);
+        let window = || self.asked.window(since);
+        let mut wanted = Vec::new();
+        if of.access_denied {
+            let sending = sending.clone();
+            wanted.push(notify::Args::access_denied(archive(), window(), sending));
+        }
+        if of.label_changes {
+            let sending = sending.clone();
+            wanted.push(notify::Args::label_changes(archive(), window(), sending));
+        }
+        if !of.findings.is_empty() {
+            // Nothing is before everything.
+            let from = news.from(&self.pack, &self.asked.rules).max(since);
+            let hunting = self.hunting(from);
+            let recipients = of.findings.clone();
+            wanted.push(notify::Args::findings(
+                archive(),
+                recipients,
+                hunting,
+                sending,
+            ));
+        }
+        wanted
+    }
+
+    /// The same, which tells each night of mailboxes that the server has refused for good.
+    fn with_gone(&self, of: &Notify, mut done: Done) -> Result<Done> {
+        let Some(server) = &of.sending.smtp else {
+            return Ok(done);
+        };
+        let gone = Sent::read(self.archive)?.all_gone(&server.called()) as u64;
+        if gone > 0 {
+            let mailboxes = counted(gone, "mailbox");
+            let told = format!("; {mailboxes} refused for good, which `--again` tries again");
+            done.message.push_str(&told);
+            done.counts.push(("mailboxes_refused", gone));
+        }
+        Ok(done)
     }
 
     /// How many mails were sent, in all runs.
@@ -362,8 +473,7 @@ impl<'a> Night<'a> {
 
     fn indicators(&self, of: &Indicators) -> Result<Done> {
         let output = self.asked.file(&of.output)?;
-        let window = self.asked.window(self.asked.begin(of.since));
-        let hunting = self.asked.rules.hunting(window);
+        let hunting = self.hunting(self.asked.begin(of.since));
         let archive = self.asked.archive.clone();
         let mut args = indicators::Args::into_file(archive, hunting, output.clone());
         args.format = of.form;
@@ -378,8 +488,7 @@ impl<'a> Night<'a> {
 
     fn report(&self, of: &Report) -> Result<Done> {
         let output = self.asked.file(&of.output)?;
-        let window = self.asked.window(self.asked.begin(of.since));
-        let hunting = self.asked.rules.hunting(window);
+        let hunting = self.hunting(self.asked.begin(of.since));
         let mut sending = Sending::into_folder(output.clone());
         sending.template.clone_from(&of.template);
         let archive = self.asked.archive.clone();
@@ -391,7 +500,7 @@ impl<'a> Night<'a> {
     }
 
     fn cost(&self, of: &CostStep) -> Result<Done> {
-        let output = self.asked.file(&of.output)?;
+        let output = self.asked.file(of.output.get_ref())?;
         let rules = self.asked.rules.paths.clone();
         let prices = of.prices.clone();
         let root = &self.asked.archive;
