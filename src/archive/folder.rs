@@ -10,7 +10,7 @@ use super::remote::{Lease, Remote};
 use super::{commits, delta, ledger, part, store};
 use crate::catalog::catalog;
 use crate::fault::{Error, Result};
-use crate::storage::is_remote;
+use crate::storage::{Place, is_remote};
 
 /// An open archive.
 pub struct Archive {
@@ -108,8 +108,28 @@ impl Archive {
         }
     }
 
+    /// Whether there is an archive, or what a first ingest left that was cut off.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    pub fn is_begun(place: &Path) -> Result<bool> {
+        if is_remote(place) {
+            return Ok(!Place::new(place)?.list("")?.is_empty());
+        }
+        match fs::read_dir(place) {
+            Ok(mut entries) => Ok(entries.next().is_some()),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(Error::io("read", place)(e)),
+        }
+    }
+
     /// Whether the folder has a ledger.
     pub fn exists(root: &Path) -> bool {
+        if is_remote(root) {
+            let log = format!("{}/_delta_log", ledger::TABLE);
+            let listed = Place::new(root).and_then(|place| place.list(&log));
+            return listed.is_ok_and(|listed| !listed.is_empty());
+        }
         root.join(ledger::TABLE).join("_delta_log").is_dir()
     }
 

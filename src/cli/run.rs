@@ -1,5 +1,3 @@
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -98,7 +96,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let asked = Asked::read(&args.config, args.at)?;
     let steps = args.steps(&asked)?;
     // Only an ingest makes an archive.
-    let is_there = args.create || !steps.contains(&Step::Ingest) || is_begun(&asked.archive)?;
+    let is_there = args.create || !steps.contains(&Step::Ingest) || Archive::is_begun(&asked.archive)?;
     let tried = match args.dry_run {
         true => Some(tried::tell(&asked, &steps, args.again, (global, ui))?),
         false => None,
@@ -209,15 +207,6 @@ impl End {
             let is_told = !exit.has_findings() || self.exit.has_findings();
             is_told && !matches!(status, Status::Failed | Status::Skipped)
         })
-    }
-}
-
-/// Whether there is an archive, or what a first run left that was cut off.
-fn is_begun(root: &Path) -> Result<bool> {
-    match fs::read_dir(root) {
-        Ok(mut entries) => Ok(entries.next().is_some()),
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
-        Err(e) => Err(Error::io("read", root)(e)),
     }
 }
 

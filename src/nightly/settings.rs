@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use super::mistakes::Mistakes;
 use super::shape;
+use crate::storage::is_remote;
 
 /// What a nightly run is asked to do.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -283,7 +284,11 @@ impl Settings {
     }
 
     fn place_below(&mut self, folder: &Path) {
-        let below = |path: &mut PathBuf| *path = folder.join(&*path);
+        let below = |path: &mut PathBuf| {
+            if !is_remote(path) {
+                *path = folder.join(&*path);
+            }
+        };
         below(&mut self.archive);
         if let Some(ingest) = &mut self.ingest {
             let inputs = ingest.inputs.get_mut().iter_mut();
@@ -409,6 +414,9 @@ fn plain(path: &Path) -> PathBuf {
 
 /// An input below a folder. The name of the folder is no part of a pattern, whatever letters it has.
 fn input_below(folder: &Path, input: &Path) -> PathBuf {
+    if is_remote(input) {
+        return input.to_path_buf();
+    }
     let placed = folder.join(input);
     let is_pattern = input.to_string_lossy().contains(['*', '?', '[']);
     if !is_pattern || input.is_absolute() || placed.exists() {

@@ -243,7 +243,7 @@ impl<'a> Night<'a> {
         let (files, lists) = (summary.entries.len(), summary.watchlists.len());
         let (files, lists) = (files as u64, lists as u64);
         let events: u64 = summary.tables().values().sum();
-        let known = summary.known.len() as u64;
+        let known = summary.read_before();
         let quarantined = summary.sum(|e| e.quarantined);
         let counts = vec![
             ("files", files),
