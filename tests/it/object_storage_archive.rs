@@ -108,7 +108,7 @@ fn an_archive_in_object_storage_is_that_of_a_disk() {
             "kql",
             "-f",
             "json",
-            "union CloudAppEvents, UnifiedAuditLog | summarize count() by bin(TimeGenerated, 1d)",
+            "union CloudAppEvents, UnifiedAuditLog | summarize count() by bin(TimeGenerated, 1d) | sort by TimeGenerated asc",
         ],
         &[
             "sql",
@@ -331,6 +331,7 @@ fn a_store_that_throttles_and_cuts_connections_loses_nothing() {
     let clean = Machine::new(&server);
     digest(&clean, &there);
     machine.told(&["-q", "ingest", "sample-data/attack", "-a", &disk]);
+    machine.told(&["archive", "compact", "-a", &disk]);
     assert_ne!(machine.told(&["tables", "-a", &disk]), wanted);
     assert_eq!(
         clean.told(&["tables", "-a", &there]),
