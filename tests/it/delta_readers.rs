@@ -17,10 +17,11 @@ use crate::durable::{
 use crate::{number, project};
 
 /// Programs that read Delta tables, and the packages in which they come.
-const READERS: [(&str, &str); 4] = [
+const READERS: [(&str, &str); 5] = [
     ("deltalake", "deltalake"),
     ("duckdb", "duckdb-extension-delta pytz"),
     ("clickhouse", "chdb"),
+    ("clickhouse-own", "chdb"),
     ("sail", "pysail pyspark-client"),
 ];
 

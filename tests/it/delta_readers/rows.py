@@ -38,23 +38,20 @@ def duckdb(path):
     return [column[0] for column in answer.description], answer.fetchall()
 
 
-def clickhouse(path):
+def clickhouse(path, kernel=1):
     import chdb
 
-    # 0: its own reader of logs, which shares no code with the one that coldtrail writes with.
     settings = (
-        "SETTINGS allow_experimental_delta_kernel_rs = 0, session_timezone = 'UTC', "
+        f"SETTINGS allow_experimental_delta_kernel_rs = {kernel}, session_timezone = 'UTC', "
         "output_format_json_quote_64bit_integers = 0, date_time_output_format = 'iso'"
     )
-    # It reads nothing outside the folder that it runs in.
+    # It reads nothing outside the folder that it runs in, and its own reader takes no other path than one from there.
     os.chdir(os.path.dirname(path))
-    table = f"FROM deltaLakeLocal('{os.path.basename(path)}')"
+    place = path.replace("\\", "\\\\").replace("'", "\\'") if kernel else os.path.basename(path)
+    table = f"FROM deltaLakeLocal('{place}')"
     told = json.loads(chdb.query(f"SELECT * {table} LIMIT 0 {settings}", "JSONCompact").data())
-    shown = []
-    for column in told["meta"]:
-        name = "`" + column["name"] + "`"
-        is_bytes = column["name"] == "_Fingerprint"
-        shown.append(f"hex({name})" if is_bytes else name)
+    names = [column["name"] for column in told["meta"]]
+    shown = [f"hex(`{name}`)" if name == "_Fingerprint" else f"`{name}`" for name in names]
     lines = chdb.query(f"SELECT {', '.join(shown)} {table} {settings}", "JSONCompactEachRow").data()
     rows = [json.loads(line) for line in lines.split("\n") if line]
     for n, column in enumerate(told["meta"]):
@@ -63,7 +60,14 @@ def clickhouse(path):
                 row[n] = datetime.datetime.fromisoformat(row[n].replace("Z", "+00:00"))
             elif row[n] is not None and column["name"] == "_Fingerprint":
                 row[n] = bytes.fromhex(row[n])
-    return [column["name"] for column in told["meta"]], rows
+    return names, rows
+
+
+def clickhouse_own(path):
+    """ClickHouse's own reader of logs, which shares no code with the one that coldtrail writes with. It gives no values of folders."""
+    names, rows = clickhouse(path, kernel=0)
+    kept = [n for n, name in enumerate(names) if name != "date"]
+    return [names[n] for n in kept], [[row[n] for n in kept] for row in rows]
 
 
 SPARK = []
@@ -85,11 +89,12 @@ def sail(path):
     return table.schema.names, list(zip(*(column.to_pylist() for column in table.columns)))
 
 
-READERS = {"deltalake": delta_rs, "duckdb": duckdb, "clickhouse": clickhouse, "sail": sail}
+READERS = {"deltalake": delta_rs, "duckdb": duckdb, "clickhouse": clickhouse, "clickhouse-own": clickhouse_own, "sail": sail}
 MODULES = {
     "deltalake": ["deltalake"],
     "duckdb": ["duckdb", "duckdb_extension_delta", "pytz"],
     "clickhouse": ["chdb"],
+    "clickhouse-own": ["chdb"],
     "sail": ["pysail.spark", "pyspark.sql.connect.session"],
 }
 
@@ -154,6 +159,15 @@ def differences(names, theirs, ours):
     return out[:10] or [f"rows: {sum(theirs.values())} are not {sum(ours.values())}"]
 
 
+def strayed(names, rows):
+    """Days of folders that are not those of the rows in them, with the times of these rows."""
+    if "date" not in names:
+        return []
+    day, time = names.index("date"), names.index("TimeGenerated")
+    pairs = [(plain(row[day]), plain(row[time])) for row in rows]
+    return [(day, time) for day, time in pairs if day != (time and time[:10])][:10]
+
+
 def main(reader, archive, answers):
     differ = False
     archive, answers = os.path.abspath(archive), os.path.abspath(answers)
@@ -163,7 +177,10 @@ def main(reader, archive, answers):
             ours = [json.loads(line) for line in lines]
         names, theirs = READERS[reader](os.path.join(archive, table))
         print(table, len(theirs))
-        # The folder that a row lies in is no column of coldtrail's.
+        # The folder that a row lies in, which is no column of coldtrail's, is that of its day.
+        for day, time in strayed(names, theirs):
+            differ = True
+            print(f"{table}: {day} is not the day of {time}", file=sys.stderr)
         kept = [n for n, name in enumerate(names) if name != "date"]
         names = [names[n] for n in kept]
         theirs = [[row[n] for n in kept] for row in theirs]
