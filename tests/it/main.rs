@@ -59,6 +59,8 @@ mod manners;
 mod memory;
 mod notices;
 mod notices_sent;
+mod object_storage;
+mod object_storage_inputs;
 mod odd_damage;
 mod odd_json;
 mod odd_shapes;
