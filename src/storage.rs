@@ -37,6 +37,12 @@ const SCHEMES: [(&str, &str); 8] = [
 
 /// Files of more bytes go up in pieces.
 const PIECE: usize = 16 << 20;
+/// What stores say where there is no bucket, or container, of the name.
+const NO_BUCKET: [&str; 3] = [
+    "NoSuchBucket",
+    "ContainerNotFound",
+    "The specified bucket does not exist",
+];
 /// Requests at once.
 const AT_ONCE: usize = 32;
 
@@ -47,6 +53,8 @@ pub struct Settings {
     pub cache: PathBuf,
     /// Bytes of files of archives that are kept there.
     pub cache_bytes: u64,
+    /// Folder for files that are brought to be read once; that of the system where none is named.
+    pub temporary: Option<PathBuf>,
     /// The environment: names and values.
     pub environment: Vec<(String, String)>,
 }
@@ -63,8 +71,17 @@ pub fn settings() -> &'static Settings {
     SETTINGS.get_or_init(|| Settings {
         cache: std::env::temp_dir().join("coldtrail"),
         cache_bytes: 4 << 30,
+        temporary: None,
         environment: Vec::new(),
     })
+}
+
+/// Folder for files that are brought to be read once.
+pub fn temporary() -> PathBuf {
+    settings()
+        .temporary
+        .clone()
+        .unwrap_or_else(std::env::temp_dir)
 }
 
 /// Threads on which requests wait.
@@ -184,7 +201,12 @@ impl Place {
                 | object_store::Error::Unauthenticated { .. } => io::ErrorKind::PermissionDenied,
                 _ => io::ErrorKind::Other,
             };
-            Error::io(action, &path)(io::Error::new(kind, told(&source)))
+            let text = told(&source);
+            if NO_BUCKET.iter().any(|code| text.contains(code)) {
+                let source = io::Error::new(io::ErrorKind::NotFound, "there is no such bucket");
+                return Error::io(action, &path)(source);
+            }
+            Error::io(action, &path)(io::Error::new(kind, text))
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::blocks::Pieces;
 use super::summary::order_name;
-use crate::archive::ledger::{Ledger, Status};
+use crate::archive::ledger::{Entry, Ledger, Status};
 use crate::fault::{Error, Result};
 use crate::ingest::block::{self, Blocks, Pool};
 use crate::ingest::format::{self, Detected, Format, Hints};
@@ -53,6 +53,18 @@ pub struct Planned {
     pub timed: bool,
 }
 
+/// Said of what coldtrail wrote itself.
+const RESULT: &str = "passed over: it is a result of coldtrail, not an export";
+
+/// Whether a file in object storage holds findings or a report of coldtrail. Those on a disk were passed over when they were found; these nobody
+/// has looked into before.
+fn is_own_result(input: &Input) -> Result<bool> {
+    match input {
+        Input::Stored(_) => Ok(input.local()?.is_some_and(|local| local.is_result())),
+        _ => Ok(false),
+    }
+}
+
 /// Opens an input and tells what it is.
 pub(super) fn recognise(
     input: &Input,
@@ -61,12 +73,18 @@ pub(super) fn recognise(
     pool: &Arc<Pool>,
 ) -> Result<Recognised> {
     let mut stream = stream::open(input, progress)?;
-    let (packing, packed, encoding) = (stream.packing, stream.packed, stream.encoding);
+    let (mut packing, packed, encoding) = (stream.packing, stream.packed, stream.encoding);
+    let is_result = is_own_result(input)?;
+    if is_result {
+        // A report as a workbook has no sheets to read.
+        packing = Packing::None;
+    }
     let said = std::mem::take(&mut stream.note);
     let marks = stream.marks.take();
     let offset = stream.offset;
     let mut blocks = Blocks::new(stream, offset, Arc::clone(pool));
     let mut detected = match packing {
+        _ if is_result => Detected::Empty(RESULT),
         Packing::Foreign(what) => Detected::Unknown(what.into()),
         _ => format::detect(blocks.head(), hints),
     };
@@ -133,9 +151,19 @@ pub(super) fn recognise(
 
 /// Tells what an input is, and the members of an archive after it.
 pub(super) fn plan(input: &Input, ledger: &Ledger, hints: &Hints, out: &mut Vec<Planned>) {
+    let unseen = version(input, ledger).filter(|entry| entry.status == Status::Complete);
+    let local = match unseen {
+        Some(_) => Ok(None),
+        None => input.local(),
+    };
+    let known = match (unseen, &local) {
+        (Some(entry), _) => Some(entry.id),
+        (None, Ok(_)) => known(input, ledger),
+        (None, Err(_)) => None,
+    };
     let mut planned = Planned {
         file: input.name(),
-        known: known(input, ledger),
+        known,
         kind: String::new(),
         container: String::new(),
         dates: String::new(),
@@ -146,6 +174,15 @@ pub(super) fn plan(input: &Input, ledger: &Ledger, hints: &Hints, out: &mut Vec<
     if planned.known.is_some() {
         return out.push(planned);
     }
+    // What is brought stays until its members are told, too.
+    let _local = match local {
+        Ok(local) => local,
+        Err(e) => {
+            planned.status = Status::Unreadable;
+            planned.note = reason_of(&e);
+            return out.push(planned);
+        }
+    };
     if let Input::Pipe(_) = input {
         // What looks at it takes from it, and may wait for ever.
         planned.note = "a pipe is read once: what it holds is told when it is read".into();
@@ -331,6 +368,15 @@ pub(super) fn about(members: &Members, broken: usize) -> String {
 /// The ingest in which exactly this content was read whole.
 fn known(input: &Input, ledger: &Ledger) -> Option<i64> {
     ledger.ingest_of(&hash(input, ledger)?)
+}
+
+/// The entry of a file in object storage that has not changed since, where its content was read.
+pub(super) fn version<'l>(input: &Input, ledger: &'l Ledger) -> Option<&'l Entry> {
+    let Input::Stored(stored) = input else {
+        return None;
+    };
+    let last = ledger.entry_of_path(&stored.key()?)?;
+    (last.bytes == stored.size() && !last.sha256.is_empty()).then_some(last)
 }
 
 /// The hash of an input's content, where the ledger may know it.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::fault::{Error, Result, did_you_mean};
+use crate::storage::is_remote;
 
 /// What a nightly run is asked to do.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -408,8 +409,11 @@ fn plain(path: &Path) -> PathBuf {
     plain
 }
 
-/// An input below a folder. The name of the folder is no part of a pattern, whatever letters it has.
+/// An input below a folder; an address of object storage is below none. The name of the folder is no part of a pattern, whatever letters it has.
 fn input_below(folder: &Path, input: &Path) -> PathBuf {
+    if is_remote(input) {
+        return input.to_path_buf();
+    }
     let placed = folder.join(input);
     let is_pattern = input.to_string_lossy().contains(['*', '?', '[']);
     if !is_pattern || input.is_absolute() || placed.exists() {
