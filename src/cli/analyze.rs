@@ -24,7 +24,8 @@ use crate::report::html::html;
 /// Leaves in the output folder: archive (ask it with `coldtrail sql`), findings.json, findings.csv and report.html.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Files, folders, patterns such as 'exports/**/*.csv', or - for standard input
+    /// Files, folders, patterns such as 'exports/**/*.csv', on a disk or in object storage (s3://BUCKET/FOLDER, abfss://…, gs://…), or - for
+    /// standard input
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
     /// Folder for the results

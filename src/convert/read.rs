@@ -182,6 +182,14 @@ impl Reader {
         }
     }
 
+    /// Members count as their archive, which is read at the end.
+    fn progress_of(&self, input: &Input) -> Arc<dyn Progress> {
+        match input {
+            Input::Member(_) => Arc::new(Silent),
+            _ => Arc::clone(&self.progress),
+        }
+    }
+
     fn read(&self, input: &Input, order: &mut u64) -> Result<Read> {
         let name = input.name();
         self.progress.input(&name);
@@ -203,12 +211,7 @@ impl Reader {
             Ok(local) => local,
             Err(e) => return Ok(self.cannot_read(order, name, &e)),
         };
-        // Members count as their archive, which is read at the end.
-        let progress: Arc<dyn Progress> = match input {
-            Input::Member(_) => Arc::new(Silent),
-            _ => Arc::clone(&self.progress),
-        };
-        let found = match recognise(input, &self.hints, progress, &self.pool) {
+        let found = match recognise(input, &self.hints, self.progress_of(input), &self.pool) {
             Ok(found) => found,
             Err(e) => return Ok(self.cannot_read(order, name, &e)),
         };
