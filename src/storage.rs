@@ -518,11 +518,21 @@ fn wait<T: Send + 'static>(asked: impl Future<Output = T> + Send + 'static) -> R
     })
 }
 
-/// What a store said, on one line and without what stands there twice.
+/// What a store said, on one line: without what stands there twice, and without what differs each time, so that the same failure reads alike.
 fn told(error: &object_store::Error) -> String {
-    let text = error.to_string();
-    let mut parts: Vec<&str> = text.split_whitespace().collect();
-    parts.dedup();
+    let text = without_markup(&error.to_string());
+    let is_time = |word: &str| {
+        let word = word.trim_end_matches(',');
+        word.starts_with(|c: char| c.is_ascii_digit()) && word.ends_with('s')
+    };
+    let mut parts: Vec<&str> = Vec::new();
+    for word in text.split_whitespace() {
+        if is_time(word) && parts.last() == Some(&"in") {
+            parts.pop();
+        } else if parts.last() != Some(&word) {
+            parts.push(word);
+        }
+    }
     let text = parts.join(" ");
     match text.char_indices().nth(600) {
         Some((at, _)) => format!("{}…", &text[..at]),
@@ -530,9 +540,41 @@ fn told(error: &object_store::Error) -> String {
     }
 }
 
+/// A text that ends with the answer of a store in XML, of which code and message are kept. The numbers of requests stand in other elements, and
+/// on further lines of the message.
+fn without_markup(text: &str) -> String {
+    let element = |name: &str| {
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        let (content, _) = rest.split_once(&format!("</{name}>"))?;
+        content.lines().next()
+    };
+    match (text.find('<'), element("Code"), element("Message")) {
+        (Some(at), Some(code), Some(message)) => format!("{}{code}: {message}", &text[..at]),
+        _ => text.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_failure_reads_alike() {
+        let said = |time: &str, request: &str| {
+            let text = format!(
+                "Error performing GET http://s/b/x in {time} - Server returned non-2xx status code: 403 Forbidden: <?xml version=\"1.0\"?>\n\
+                 <Error><Code>AccessDenied</Code><Message>Access Denied\nRequestId:{request}</Message><RequestId>{request}</RequestId></Error>"
+            );
+            told(&object_store::Error::Generic {
+                store: "S3",
+                source: text.into(),
+            })
+        };
+        assert_eq!(said("1.5ms", "1"), said("2.25s,", "2"));
+        let end = "status code: 403 Forbidden: AccessDenied: Access Denied";
+        let text = said("1ms", "1");
+        assert!(text.ends_with(end), "{text}");
+    }
 
     #[test]
     fn addresses_are_told_from_paths() {
