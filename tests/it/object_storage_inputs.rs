@@ -187,7 +187,7 @@ struct Faulty {
 }
 
 /// A file of it: its key, and its bytes or the status that it answers with.
-type File = (&'static str, Result<Vec<u8>, u16>);
+type File = (String, Result<Vec<u8>, u16>);
 
 impl Faulty {
     fn with(files: Vec<File>) -> Faulty {
@@ -223,8 +223,8 @@ fn answer(mut stream: TcpStream, files: &[File], asked: &Mutex<Vec<String>>) {
         return;
     };
     let key = target.strip_prefix("/evidence/").unwrap_or_default();
-    let (status, body) = match files.iter().find(|(known, _)| *known == key) {
-        _ if target.contains("list-type=2") => (200, listed(files).into_bytes()),
+    let (status, body) = match files.iter().find(|(known, _)| known == key) {
+        _ if target.contains("list-type=2") => (200, listed(files, target).into_bytes()),
         None => (404, Vec::new()),
         Some((_, content)) => {
             asked
@@ -246,8 +246,13 @@ fn answer(mut stream: TcpStream, files: &[File], asked: &Mutex<Vec<String>>) {
     let _ = stream.write_all(&[head.as_bytes(), &body].concat());
 }
 
-fn listed(files: &[File]) -> String {
-    let contents = files.iter().map(|(key, content)| {
+fn listed(files: &[File], target: &str) -> String {
+    let prefix = target
+        .split(['?', '&'])
+        .find_map(|part| part.strip_prefix("prefix="));
+    let prefix = prefix.unwrap_or_default().replace("%2F", "/");
+    let files = files.iter().filter(|(key, _)| key.starts_with(&prefix));
+    let contents = files.map(|(key, content)| {
         let size = content.as_ref().map_or(100, Vec::len);
         format!(
             "<Contents><Key>{key}</Key><LastModified>2026-05-01T00:00:00.000Z</LastModified>\
@@ -266,10 +271,10 @@ fn files_that_cannot_be_had_are_said_and_the_others_go_on() {
         Ok(std::fs::read(path).expect("a file"))
     };
     let store = Faulty::with(vec![
-        ("exports/a.jsonl", bytes(0..10)),
-        ("exports/b.jsonl", Err(404)),
-        ("exports/c.jsonl", Err(403)),
-        ("exports/d.jsonl", bytes(10..20)),
+        ("exports/a.jsonl".into(), bytes(0..10)),
+        ("exports/b.jsonl".into(), Err(404)),
+        ("exports/c.jsonl".into(), Err(403)),
+        ("exports/d.jsonl".into(), bytes(10..20)),
     ]);
     let archive = folder.path().join("archive");
     let archive_name = text(&archive);
@@ -294,4 +299,40 @@ fn files_that_cannot_be_had_are_said_and_the_others_go_on() {
     assert_eq!(store.asked(), all[1..3]);
     let ingests = r#"SELECT count(*) FROM "Ingests""#;
     assert_eq!(number(&archive, ingests), 4);
+}
+
+#[test]
+fn a_store_that_fails_again_and_again_is_not_asked_for_the_rest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let names = ["a", "b", "c", "d", "e"].map(|name| format!("exports/{name}.jsonl"));
+    // It is tried no second time, as a 500 would be for minutes.
+    let files = names.iter().map(|name| (name.clone(), Err(400)));
+    let store = Faulty::with(files.collect());
+    let archive = folder.path().join("archive");
+    let arguments = ["ingest", "s3://evidence/exports/", "-a", &text(&archive)];
+    let out = object_storage::run(store.port, &arguments);
+    let told = String::from_utf8_lossy(&out.stdout);
+    assert_eq!(out.status.code(), Some(10), "{told}");
+    assert_eq!(store.asked(), names[..3]);
+    let not_tried = "e.jsonl: cannot read `s3://evidence/exports/e.jsonl`: not tried";
+    assert!(told.contains(not_tried), "{told}");
+}
+
+#[test]
+fn a_nightly_run_reads_what_is_new_in_a_container() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = export(folder.path(), "x.jsonl", 0..10);
+    let bytes = std::fs::read(path).expect("a file");
+    let store = Faulty::with(vec![("exports/a.jsonl".into(), Ok(bytes))]);
+    let configuration = folder.path().join("coldtrail.toml");
+    let lines = "archive = \"archive\"\n[ingest]\ninputs = [\"s3://evidence/exports\"]\n";
+    std::fs::write(&configuration, lines).expect("a configuration");
+    let arguments = ["run", "-c", &text(&configuration), "--at", "2026-07-01"];
+    for _ in 0..2 {
+        let out = object_storage::run(store.port, &arguments);
+        done(&out);
+    }
+    assert_eq!(store.asked(), ["exports/a.jsonl"]);
+    let events = r#"SELECT count(*) FROM "UnifiedAuditLog""#;
+    assert_eq!(number(&folder.path().join("archive"), events), 10);
 }

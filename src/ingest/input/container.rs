@@ -3,14 +3,13 @@
 //! What holds for folders of this machine holds here. Whether a file is a result of coldtrail is seen when it is read.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::super::member::is_lock;
 use super::passed::{PASS_OVER, PassedOver, Why};
-use super::stored::{Stored, parts};
+use super::stored::{Bucket, Stored, parts};
 use crate::fault::{Error, Result};
-use crate::storage::{Found, Place};
+use crate::storage::Found;
 
 /// What lies in each archive.
 const LEDGER: &str = "Ingests/_delta_log";
@@ -35,7 +34,7 @@ pub(super) struct Listed {
 pub(super) fn find(address: &str) -> Result<Listed> {
     let (bucket, name) = parts(address);
     let container = Container {
-        place: Arc::new(Place::new(Path::new(bucket))?),
+        bucket: Bucket::new(bucket)?,
     };
     let is_pattern = name.contains(PATTERN);
     // A name may have the letters of patterns.
@@ -53,9 +52,9 @@ pub(super) fn find(address: &str) -> Result<Listed> {
 /// Letters of which patterns have one.
 const PATTERN: [char; 3] = ['*', '?', '['];
 
-/// A bucket or container.
+/// A bucket that is looked through.
 struct Container {
-    place: Arc<Place>,
+    bucket: Arc<Bucket>,
 }
 
 impl Container {
@@ -64,11 +63,11 @@ impl Container {
         let folder = name.trim_matches('/');
         let mut file = Ok(None);
         if !folder.is_empty() && !name.ends_with('/') {
-            file = self.place.head(folder);
+            file = self.bucket.place().head(folder);
         }
         let is_file = matches!(&file, Ok(Some(found)) if found.size > 0);
         if !is_file {
-            let all = self.place.list(folder)?;
+            let all = self.bucket.place().list(folder)?;
             if !all.is_empty() {
                 self.refuse_archive(folder, has(&all, &below(folder, LEDGER)))?;
                 return Ok(Some(self.sorted(folder, &all, |_| Some(0))));
@@ -84,7 +83,7 @@ impl Container {
         };
         self.refuse_archive(folder, false)?;
         Ok(Some(Listed {
-            files: vec![Stored::of(&self.place, file)],
+            files: vec![Stored::of(&self.bucket, file)],
             any: true,
             ..Listed::default()
         }))
@@ -102,7 +101,7 @@ impl Container {
         let root = fixed.join("/");
         let pattern = glob::Pattern::new(&moving.join("/"))
             .map_err(|e| Error::Usage(format!("pattern `{address}`: {e}")))?;
-        let all = self.place.list(&root)?;
+        let all = self.bucket.place().list(&root)?;
         self.refuse_archive(&root, has(&all, &below(&root, LEDGER)))?;
         Ok(self.sorted(&root, &all, |parts| {
             let is_match = |n: &usize| pattern.matches_with(&parts[..*n].join("/"), options);
@@ -113,7 +112,12 @@ impl Container {
     /// Refuses what is an archive, or lies in a table of one.
     fn refuse_archive(&self, folder: &str, is_archive: bool) -> Result<()> {
         // Who may look at one folder only is not kept from it.
-        let has = |name: &str| self.place.list(name).is_ok_and(|found| !found.is_empty());
+        let has = |name: &str| {
+            self.bucket
+                .place()
+                .list(name)
+                .is_ok_and(|found| !found.is_empty())
+        };
         let mut ends: Vec<usize> = folder.match_indices('/').map(|(at, _)| at).collect();
         ends.push(folder.len());
         let mut above = "";
@@ -125,7 +129,7 @@ impl Container {
             above = table;
         }
         match is_inside {
-            true => Err(Why::Archive.refused(&self.place.of(folder))),
+            true => Err(Why::Archive.refused(&self.bucket.place().of(folder))),
             false => Ok(()),
         }
     }
@@ -143,10 +147,10 @@ impl Container {
             };
             listed.any = true;
             match marks.bar(root, &parts, free, found) {
-                None => listed.files.push(Stored::of(&self.place, found.clone())),
+                None => listed.files.push(Stored::of(&self.bucket, found.clone())),
                 Some(Bar::Silent) => {}
                 Some(Bar::Said(name, why)) => {
-                    let path = self.place.of(&name);
+                    let path = self.bucket.place().of(&name);
                     let passed = PassedOver { why, path };
                     // Of a folder all files come one after the other.
                     if listed.passed_over.last() != Some(&passed) {
@@ -249,6 +253,8 @@ fn has(all: &[Found], folder: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     /// What becomes of names below the folder `x`: files, and what is said to be passed over.
@@ -256,9 +262,8 @@ mod tests {
         names: &[&str],
         free: impl Fn(&[&str]) -> Option<usize>,
     ) -> (Vec<String>, Vec<String>) {
-        let place = Place::new(Path::new("s3://b")).expect("a place");
         let container = Container {
-            place: Arc::new(place),
+            bucket: Bucket::new("s3://b").expect("a bucket"),
         };
         let mut all: Vec<Found> = names
             .iter()

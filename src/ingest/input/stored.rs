@@ -7,6 +7,8 @@ use std::cmp::Ordering;
 use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, Weak};
 
 use sha2::{Digest, Sha256};
@@ -17,10 +19,68 @@ use crate::storage::{self, Found, Place};
 
 const UNBROKEN: &str = "nobody panics with it";
 
+/// After so many files in a row that could not be had the others are not tried: of each the store is asked for minutes.
+const GIVE_UP: usize = 3;
+
+/// A bucket, or container.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    place: Place,
+    /// Files in a row that could not be had, and not because they are gone or locked away.
+    failed: AtomicUsize,
+}
+
+impl Bucket {
+    /// The bucket of an address such as `s3://bucket`. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// When it is none, or a setting of the environment is wrong.
+    pub(super) fn new(address: &str) -> Result<Arc<Bucket>> {
+        Ok(Arc::new(Bucket {
+            place: Place::new(Path::new(address))?,
+            failed: AtomicUsize::new(0),
+        }))
+    }
+
+    /// What lies in it.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Brings a file.
+    fn bring(&self, name: &str, to: &Path) -> Result<()> {
+        let failed = |kind: ErrorKind, why: &str| {
+            Err(Error::io("read", self.place.of(name))(io::Error::new(
+                kind, why,
+            )))
+        };
+        if self.failed.load(Relaxed) >= GIVE_UP {
+            return failed(
+                ErrorKind::Other,
+                "not tried, as the files before it could not be had",
+            );
+        }
+        let brought = self.place.bring(&[(name.to_string(), to.to_path_buf())]);
+        match &brought {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::Other => {
+                self.failed.fetch_add(1, Relaxed);
+            }
+            _ => self.failed.store(0, Relaxed),
+        }
+        match brought?.first() {
+            Some(true) => Ok(()),
+            _ => failed(
+                ErrorKind::NotFound,
+                "it was there when the folder was listed, and is there no more",
+            ),
+        }
+    }
+}
+
 /// A file in object storage.
 #[derive(Debug, Clone)]
 pub struct Stored {
-    place: Arc<Place>,
+    bucket: Arc<Bucket>,
     file: Found,
     address: PathBuf,
     /// What was brought of it, as long as somebody holds that.
@@ -29,10 +89,10 @@ pub struct Stored {
 
 impl Stored {
     /// A file that was found in a bucket.
-    pub(super) fn of(place: &Arc<Place>, file: Found) -> Stored {
+    pub(super) fn of(bucket: &Arc<Bucket>, file: Found) -> Stored {
         Stored {
-            address: place.of(&file.name),
-            place: Arc::clone(place),
+            address: bucket.place.of(&file.name),
+            bucket: Arc::clone(bucket),
             file,
             brought: Arc::default(),
         }
@@ -45,9 +105,9 @@ impl Stored {
     pub fn at(address: &Path) -> Result<Option<Stored>> {
         let text = address.to_string_lossy();
         let (bucket, name) = parts(&text);
-        let place = Arc::new(Place::new(Path::new(bucket))?);
-        let file = place.head(name)?;
-        Ok(file.map(|file| Stored::of(&place, file)))
+        let bucket = Bucket::new(bucket)?;
+        let file = bucket.place.head(name)?;
+        Ok(file.map(|file| Stored::of(&bucket, file)))
     }
 
     /// Its address.
@@ -96,14 +156,8 @@ impl Stored {
             file: folder.join("export"),
             folder,
         };
-        let jobs = [(self.file.name.clone(), brought.file.clone())];
-        match self.place.bring(&jobs)?.first() {
-            Some(true) => Ok(brought),
-            _ => Err(Error::io("read", &self.address)(io::Error::new(
-                ErrorKind::NotFound,
-                "it was there when the folder was listed, and is there no more",
-            ))),
-        }
+        self.bucket.bring(&self.file.name, &brought.file)?;
+        Ok(brought)
     }
 }
 
