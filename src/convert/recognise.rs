@@ -8,7 +8,7 @@ use crate::archive::ledger::{Entry, Ledger, Status};
 use crate::fault::{Error, Result};
 use crate::ingest::block::{self, Blocks, Pool};
 use crate::ingest::format::{self, Detected, Format, Hints};
-use crate::ingest::input::Input;
+use crate::ingest::input::{Input, Local};
 use crate::ingest::member::{self, Holder, Members};
 use crate::ingest::stream::{self, Packing, Stream};
 use crate::ingest::time::{Evidence, TakenFrom};
@@ -56,13 +56,14 @@ pub struct Planned {
 /// Said of what coldtrail wrote itself.
 const RESULT: &str = "passed over: it is a result of coldtrail, not an export";
 
-/// Whether a file in object storage holds findings or a report of coldtrail. Those on a disk were passed over when they were found; these nobody
-/// has looked into before.
-fn is_own_result(input: &Input) -> Result<bool> {
-    match input {
-        Input::Stored(_) => Ok(input.local()?.is_some_and(|local| local.is_result())),
-        _ => Ok(false),
-    }
+/// How an input is packed; nothing of a file in object storage that holds findings or a report of coldtrail, which may be a workbook. Those on a
+/// disk were passed over when they were found; these nobody has looked into before.
+fn packing_of(input: &Input, packing: Packing) -> Result<Option<Packing>> {
+    let is_result = match input {
+        Input::Stored(_) => input.local()?.is_some_and(|local| local.is_result()),
+        _ => false,
+    };
+    Ok((!is_result).then_some(packing))
 }
 
 /// Opens an input and tells what it is.
@@ -73,20 +74,17 @@ pub(super) fn recognise(
     pool: &Arc<Pool>,
 ) -> Result<Recognised> {
     let mut stream = stream::open(input, progress)?;
-    let (mut packing, packed, encoding) = (stream.packing, stream.packed, stream.encoding);
-    let is_result = is_own_result(input)?;
-    if is_result {
-        // A report as a workbook has no sheets to read.
-        packing = Packing::None;
-    }
+    let (packed, encoding) = (stream.packed, stream.encoding);
+    let export = packing_of(input, stream.packing)?;
+    let packing = export.unwrap_or(Packing::None);
     let said = std::mem::take(&mut stream.note);
     let marks = stream.marks.take();
     let offset = stream.offset;
     let mut blocks = Blocks::new(stream, offset, Arc::clone(pool));
-    let mut detected = match packing {
-        _ if is_result => Detected::Empty(RESULT),
-        Packing::Foreign(what) => Detected::Unknown(what.into()),
-        _ => format::detect(blocks.head(), hints),
+    let mut detected = match export {
+        None => Detected::Empty(RESULT),
+        Some(Packing::Foreign(what)) => Detected::Unknown(what.into()),
+        Some(_) => format::detect(blocks.head(), hints),
     };
     if let Detected::Known(format) = &mut detected {
         format::by_name(format, &input.name());
@@ -151,16 +149,7 @@ pub(super) fn recognise(
 
 /// Tells what an input is, and the members of an archive after it.
 pub(super) fn plan(input: &Input, ledger: &Ledger, hints: &Hints, out: &mut Vec<Planned>) {
-    let unseen = version(input, ledger).filter(|entry| entry.status == Status::Complete);
-    let local = match unseen {
-        Some(_) => Ok(None),
-        None => input.local(),
-    };
-    let known = match (unseen, &local) {
-        (Some(entry), _) => Some(entry.id),
-        (None, Ok(_)) => known(input, ledger),
-        (None, Err(_)) => None,
-    };
+    let (known, local) = met(input, ledger);
     let mut planned = Planned {
         file: input.name(),
         known,
@@ -174,22 +163,20 @@ pub(super) fn plan(input: &Input, ledger: &Ledger, hints: &Hints, out: &mut Vec<
     if planned.known.is_some() {
         return out.push(planned);
     }
-    // What is brought stays until its members are told, too.
-    let _local = match local {
-        Ok(local) => local,
-        Err(e) => {
-            planned.status = Status::Unreadable;
-            planned.note = reason_of(&e);
-            return out.push(planned);
-        }
-    };
     if let Input::Pipe(_) = input {
         // What looks at it takes from it, and may wait for ever.
         planned.note = "a pipe is read once: what it holds is told when it is read".into();
         return out.push(planned);
     }
-    let mut found = match recognise(input, hints, Arc::new(Silent), &Arc::default()) {
-        Ok(found) => found,
+    // What is brought stays until its members are told, too.
+    let with = |local: Option<Local>| -> Result<(Option<Local>, Recognised)> {
+        Ok((
+            local,
+            recognise(input, hints, Arc::new(Silent), &Arc::default())?,
+        ))
+    };
+    let (_local, mut found) = match local.and_then(with) {
+        Ok(both) => both,
         Err(e) => {
             planned.status = Status::Unreadable;
             planned.note = reason_of(&e);
@@ -363,6 +350,17 @@ pub(super) fn about(members: &Members, broken: usize) -> String {
     }
     notes.extend(members.damage.clone());
     notes.join("; ")
+}
+
+/// The ingest in which an input was read whole; else the file that is read for it, where it is one.
+fn met(input: &Input, ledger: &Ledger) -> (Option<i64>, Result<Option<Local>>) {
+    if let Some(entry) = version(input, ledger).filter(|e| e.status == Status::Complete) {
+        return (Some(entry.id), Ok(None));
+    }
+    match input.local() {
+        Ok(local) => (known(input, ledger), Ok(local)),
+        Err(e) => (None, Err(e)),
+    }
 }
 
 /// The ingest in which exactly this content was read whole.
