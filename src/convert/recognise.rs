@@ -33,7 +33,7 @@ pub(super) struct Recognised {
 }
 
 /// What a file would be taken for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Planned {
     /// The file.
     pub file: String,
@@ -153,12 +153,7 @@ pub(super) fn plan(input: &Input, ledger: &Ledger, hints: &Hints, out: &mut Vec<
     let mut planned = Planned {
         file: input.name(),
         known,
-        kind: String::new(),
-        container: String::new(),
-        dates: String::new(),
-        status: Status::Complete,
-        note: String::new(),
-        timed: false,
+        ..Planned::default()
     };
     if planned.known.is_some() {
         return out.push(planned);

@@ -149,7 +149,7 @@ pub(super) fn sorted(found: &Found) -> (Vec<Input>, Vec<PathBuf>) {
             Input::Member(_) | Input::Pipe(_) | Input::Stdin => None,
         };
         match file {
-            Some(file) if is_other_list(file) || lies_beside(file, input.size()) => {
+            Some(file) if is_other_list(file) || lies_beside(file, input) => {
                 lists.push(file.to_path_buf());
             }
             _ => inputs.push(input.clone()),
@@ -168,13 +168,13 @@ fn is_other_list(file: &Path) -> bool {
     is_in_folder(file) && watchlist::name_of_other(file).is_some()
 }
 
-/// Whether a file of this size that lies in no folder for lists is one of labels: by its name, and by what is in it.
-fn lies_beside(file: &Path, size: Option<u64>) -> bool {
+/// Whether an input, in this file, that lies in no folder for lists is one of labels: by its name, and by what is in it.
+fn lies_beside(file: &Path, input: &Input) -> bool {
     let name = watchlist::name_of(file).or_else(|| watchlist::name_of_other(file));
     if is_in_folder(file) || name.as_deref() != Some(watchlist::LABELS) {
         return false;
     }
-    let is_short = size.is_some_and(|size| size <= BESIDE_BYTES);
+    let is_short = input.size().is_some_and(|size| size <= BESIDE_BYTES);
     // What cannot be read is said when it is read as an export.
     let list = || Watchlist::parse(watchlist::LABELS, &watchlist::read(file)?);
     is_short && list().is_ok_and(|list| list.has_labels())

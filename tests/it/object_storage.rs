@@ -70,7 +70,7 @@ impl Server {
 
     /// Runs coldtrail with this store.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
-        run(self.port, arguments)
+        run(self.environment(), arguments)
     }
 
     /// Asks for something that the store has to do. It looks at no signature, and leaves files of others to those who have one.
@@ -94,7 +94,7 @@ impl Server {
 }
 
 /// What coldtrail finds a store by that listens on this port.
-fn environment(port: u16) -> Vec<(String, String)> {
+pub(crate) fn environment(port: u16) -> Vec<(String, String)> {
     let endpoint = format!("http://127.0.0.1:{port}");
     let all = [
         ("AWS_ACCESS_KEY_ID", "test"),
@@ -107,13 +107,13 @@ fn environment(port: u16) -> Vec<(String, String)> {
         .to_vec()
 }
 
-/// Runs coldtrail with the store that listens on this port.
-pub(crate) fn run(port: u16, arguments: &[&str]) -> Output {
+/// Runs coldtrail with the store of this environment.
+pub(crate) fn run(environment: Vec<(String, String)>, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_coldtrail"))
         .args(arguments)
         .current_dir(project(""))
         .env("NO_COLOR", "1")
-        .envs(environment(port))
+        .envs(environment)
         .output()
         .expect("the binary runs")
 }

@@ -204,6 +204,11 @@ impl Faulty {
         Faulty { port, asked }
     }
 
+    /// Runs coldtrail with this store.
+    fn run(&self, arguments: &[&str]) -> Output {
+        object_storage::run(object_storage::environment(self.port), arguments)
+    }
+
     /// The files that were asked for since the last time.
     fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.asked.lock().expect("nobody panics with it"))
@@ -243,7 +248,7 @@ fn answer(mut stream: TcpStream, files: &[File], asked: &Mutex<Vec<String>>) {
         body.len()
     );
     // Who asked may have gone.
-    let _ = stream.write_all(&[head.as_bytes(), &body].concat());
+    let _ = stream.write_all(&[head.as_bytes(), body.as_slice()].concat());
 }
 
 fn listed(files: &[File], target: &str) -> String {
@@ -279,7 +284,7 @@ fn files_that_cannot_be_had_are_said_and_the_others_go_on() {
     let archive = folder.path().join("archive");
     let archive_name = text(&archive);
     let arguments = ["ingest", "s3://evidence/exports/", "-a", &archive_name];
-    let out = object_storage::run(store.port, &arguments);
+    let out = store.run(&arguments);
     let told = String::from_utf8_lossy(&out.stdout);
     assert_eq!(out.status.code(), Some(10), "{told}");
     for said in [
@@ -294,7 +299,7 @@ fn files_that_cannot_be_had_are_said_and_the_others_go_on() {
     let all = ["a", "b", "c", "d"].map(|name| format!("exports/{name}.jsonl"));
     assert_eq!(store.asked(), all);
     // What was read is not brought again, what could not be had is tried.
-    let out = object_storage::run(store.port, &arguments);
+    let out = store.run(&arguments);
     assert_eq!(out.status.code(), Some(10));
     assert_eq!(store.asked(), all[1..3]);
     let ingests = r#"SELECT count(*) FROM "Ingests""#;
@@ -310,7 +315,7 @@ fn a_store_that_fails_again_and_again_is_not_asked_for_the_rest() {
     let store = Faulty::with(files.collect());
     let archive = folder.path().join("archive");
     let arguments = ["ingest", "s3://evidence/exports/", "-a", &text(&archive)];
-    let out = object_storage::run(store.port, &arguments);
+    let out = store.run(&arguments);
     let told = String::from_utf8_lossy(&out.stdout);
     assert_eq!(out.status.code(), Some(10), "{told}");
     assert_eq!(store.asked(), names[..3]);
@@ -329,7 +334,7 @@ fn a_nightly_run_reads_what_is_new_in_a_container() {
     std::fs::write(&configuration, lines).expect("a configuration");
     let arguments = ["run", "-c", &text(&configuration), "--at", "2026-07-01"];
     for _ in 0..2 {
-        let out = object_storage::run(store.port, &arguments);
+        let out = store.run(&arguments);
         done(&out);
     }
     assert_eq!(store.asked(), ["exports/a.jsonl"]);
