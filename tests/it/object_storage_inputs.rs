@@ -59,6 +59,7 @@ fn a_container_is_read_as_the_folder_that_was_copied_there() {
     put_all(&server, &project("sample-data"));
     // A key of a folder, as the consoles of stores make them, and an archive beside the exports.
     server.put("exports/ual-portal/", b"");
+    server.put("exports/to-come/", b"");
     server.put(
         "exports/case/Ingests/_delta_log/00000000000000000000.json",
         b"{}",

@@ -205,8 +205,10 @@ impl Marks<'_> {
 
     /// Why a file is no input, by its parts below a folder, of which so many were named.
     fn bar(&self, root: &str, parts: &[&str], free: usize, found: &Found) -> Option<Bar> {
-        // What some tools leave where a folder is.
-        if found.size == 0 && self.folders.contains(found.name.as_str()) {
+        let last = parts.last().copied().unwrap_or_default();
+        // What consoles leave where a folder is: its name with a `/` behind it, which lists do not show.
+        let is_folder = self.folders.contains(found.name.as_str()) || !last.contains('.');
+        if found.size == 0 && is_folder {
             return Some(Bar::Silent);
         }
         for n in 1..parts.len() {
@@ -221,7 +223,6 @@ impl Marks<'_> {
                 return Some(Bar::Said(folder, Why::Ignored));
             }
         }
-        let last = parts.last().copied().unwrap_or_default();
         if parts.len() <= free {
             return None;
         }
@@ -293,6 +294,7 @@ mod tests {
                 "~$open.xlsx",
                 "old/",
                 "old/b.json",
+                "new/",
                 "case/Ingests/_delta_log/0.json",
                 "case/SigninLogs/p.parquet",
                 "no/.coldtrailignore",

@@ -156,7 +156,11 @@ impl Stored {
             file: folder.join("export"),
             folder,
         };
-        self.bucket.bring(&self.file.name, &brought.file)?;
+        match self.file.size {
+            // It may be the mark of a folder, which cannot be had under this name.
+            0 => std::fs::write(&brought.file, b"").map_err(Error::io("write", &brought.file))?,
+            _ => self.bucket.bring(&self.file.name, &brought.file)?,
+        }
         Ok(brought)
     }
 }
