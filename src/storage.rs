@@ -37,6 +37,12 @@ const SCHEMES: [(&str, &str); 8] = [
 
 /// Files of more bytes go up in pieces.
 const PIECE: usize = 16 << 20;
+/// What stores say where there is no bucket, or container, of the name.
+const NO_BUCKET: [&str; 3] = [
+    "NoSuchBucket",
+    "ContainerNotFound",
+    "The specified bucket does not exist",
+];
 /// Requests at once.
 const AT_ONCE: usize = 32;
 
@@ -47,6 +53,8 @@ pub struct Settings {
     pub cache: PathBuf,
     /// Bytes of files of archives that are kept there.
     pub cache_bytes: u64,
+    /// Folder for files that are brought to be read once; that of the system where none is named.
+    pub temporary: Option<PathBuf>,
     /// The environment: names and values.
     pub environment: Vec<(String, String)>,
 }
@@ -63,8 +71,17 @@ pub fn settings() -> &'static Settings {
     SETTINGS.get_or_init(|| Settings {
         cache: std::env::temp_dir().join("coldtrail"),
         cache_bytes: 4 << 30,
+        temporary: None,
         environment: Vec::new(),
     })
+}
+
+/// Folder for files that are brought to be read once.
+pub fn temporary() -> PathBuf {
+    settings()
+        .temporary
+        .clone()
+        .unwrap_or_else(std::env::temp_dir)
 }
 
 /// Threads on which requests wait.
@@ -184,7 +201,12 @@ impl Place {
                 | object_store::Error::Unauthenticated { .. } => io::ErrorKind::PermissionDenied,
                 _ => io::ErrorKind::Other,
             };
-            Error::io(action, &path)(io::Error::new(kind, told(&source)))
+            let text = told(&source);
+            if NO_BUCKET.iter().any(|code| text.contains(code)) {
+                let source = io::Error::new(io::ErrorKind::NotFound, "there is no such bucket");
+                return Error::io(action, &path)(source);
+            }
+            Error::io(action, &path)(io::Error::new(kind, text))
         }
     }
 
@@ -496,28 +518,63 @@ fn wait<T: Send + 'static>(asked: impl Future<Output = T> + Send + 'static) -> R
     })
 }
 
-/// What a store said, on one line: of the XML that it answers with, the code and the message.
+/// What a store said, on one line: without what stands there twice, and without what differs each time, so that the same failure reads alike.
 fn told(error: &object_store::Error) -> String {
-    let mut text = error.to_string();
-    let part = |text: &str, name: &str| {
-        let (_, rest) = text.split_once(&format!("<{name}>"))?;
-        Some(rest.split_once("</")?.0.to_string())
+    let text = without_markup(&error.to_string());
+    let is_time = |word: &str| {
+        let word = word.trim_end_matches(',');
+        word.starts_with(|c: char| c.is_ascii_digit()) && word.ends_with('s')
     };
-    if let Some(at) = text.find("<?xml").or_else(|| text.find("<Error>")) {
-        let said = [part(&text, "Code"), part(&text, "Message")];
-        text.truncate(at);
-        text.push_str(&said.into_iter().flatten().collect::<Vec<_>>().join(": "));
+    let mut parts: Vec<&str> = Vec::new();
+    for word in text.split_whitespace() {
+        if is_time(word) && parts.last() == Some(&"in") {
+            parts.pop();
+        } else if parts.last() != Some(&word) {
+            parts.push(word);
+        }
     }
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match text.char_indices().nth(500) {
+    let text = parts.join(" ");
+    match text.char_indices().nth(600) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text,
+    }
+}
+
+/// A text that ends with the answer of a store in XML, of which code and message are kept. The numbers of requests stand in other elements, and
+/// on further lines of the message.
+fn without_markup(text: &str) -> String {
+    let element = |name: &str| {
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        let (content, _) = rest.split_once(&format!("</{name}>"))?;
+        content.lines().next()
+    };
+    match (text.find('<'), element("Code"), element("Message")) {
+        (Some(at), Some(code), Some(message)) => format!("{}{code}: {message}", &text[..at]),
+        _ => text.to_string(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_failure_reads_alike() {
+        let said = |time: &str, request: &str| {
+            let text = format!(
+                "Error performing GET http://s/b/x in {time} - Server returned non-2xx status code: 403 Forbidden: <?xml version=\"1.0\"?>\n\
+                 <Error><Code>AccessDenied</Code><Message>Access Denied\nRequestId:{request}</Message><RequestId>{request}</RequestId></Error>"
+            );
+            told(&object_store::Error::Generic {
+                store: "S3",
+                source: text.into(),
+            })
+        };
+        assert_eq!(said("1.5ms", "1"), said("2.25s,", "2"));
+        let end = "status code: 403 Forbidden: AccessDenied: Access Denied";
+        let text = said("1ms", "1");
+        assert!(text.ends_with(end), "{text}");
+    }
 
     #[test]
     fn addresses_are_told_from_paths() {

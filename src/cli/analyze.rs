@@ -25,7 +25,8 @@ use crate::report::html::html;
 /// them: each that was read, an archive and each of its members, and no watchlists.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Files, folders, patterns such as 'exports/**/*.csv', or - for standard input
+    /// Files, folders, patterns such as 'exports/**/*.csv', on a disk or in object storage (s3://BUCKET/FOLDER, abfss://…, gs://…), or - for
+    /// standard input
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
     /// Folder for the results

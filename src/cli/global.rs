@@ -34,7 +34,7 @@ pub(super) struct Global {
     /// the machine, or the container, has
     #[arg(long, global = true, value_name = "SIZE", value_parser = memory)]
     memory_limit: Option<usize>,
-    /// Folder for what queries put on the disk; that of TMPDIR when not given
+    /// Folder for what queries put on the disk, and for exports of object storage while they are read; that of TMPDIR when not given
     #[arg(long, global = true, value_name = "DIR")]
     temp_dir: Option<PathBuf>,
 }
@@ -68,6 +68,11 @@ impl Global {
             temp: self.temp_dir.clone(),
             ..engine::Options::default()
         })
+    }
+
+    /// The folder that is named for temporary files.
+    pub(super) fn temporary(&self) -> Option<PathBuf> {
+        self.temp_dir.clone()
     }
 
     /// The same error, with the folder of temporary files where it is about them.

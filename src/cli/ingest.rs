@@ -38,7 +38,8 @@ use crate::progress::Progress;
 /// each other; 128 MiB of memory to unpack zstd, 256 MiB for xz.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Files, folders, patterns such as 'exports/**/*.csv', or - for standard input
+    /// Files, folders, patterns such as 'exports/**/*.csv', on a disk or in object storage (s3://BUCKET/FOLDER, abfss://…, gs://…), or - for
+    /// standard input
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
     /// The archive; made when it does not exist

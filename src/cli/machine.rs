@@ -31,8 +31,8 @@ const CACHE: &str = "COLDTRAIL_CACHE";
 /// Of their Parquet files, so many bytes are kept.
 const CACHE_BYTES: u64 = 10 << 30;
 
-/// Where object storage finds credentials, and where what is read of it is kept.
-pub(super) fn storage() -> storage::Settings {
+/// Where object storage finds credentials, and where what is read of it is kept: for a while in this folder, where one is named.
+pub(super) fn storage(temporary: Option<PathBuf>) -> storage::Settings {
     let folder = |variable: &str| {
         let named = std::env::var_os(variable).filter(|named| !named.is_empty());
         named.map(PathBuf::from)
@@ -45,6 +45,7 @@ pub(super) fn storage() -> storage::Settings {
     storage::Settings {
         cache: folder(CACHE).unwrap_or(user),
         cache_bytes: CACHE_BYTES,
+        temporary,
         // A variable that is no text is none of a provider's.
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

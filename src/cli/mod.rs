@@ -137,7 +137,7 @@ fn command(arguments: &[OsString]) -> ExitCode {
         Ok(parsed) => parsed,
         Err(e) => return refused(&e, arguments),
     };
-    crate::storage::configure(machine::storage());
+    crate::storage::configure(machine::storage(cli.global.temporary()));
     let ui = Ui::new(&cli.global, &name);
     ui.voice().take_panics();
     let ending = Ending::begin(&ui, &name);

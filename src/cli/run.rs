@@ -96,7 +96,8 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let asked = Asked::read(&args.config, args.at)?;
     let steps = args.steps(&asked)?;
     // Only an ingest makes an archive.
-    let is_there = args.create || !steps.contains(&Step::Ingest) || Archive::is_begun(&asked.archive)?;
+    let is_there =
+        args.create || !steps.contains(&Step::Ingest) || Archive::is_begun(&asked.archive)?;
     let tried = match args.dry_run {
         true => Some(tried::tell(&asked, &steps, args.again, (global, ui))?),
         false => None,

@@ -67,7 +67,7 @@ pub(super) struct Finish {
 /// What tells a file from others of its name.
 #[derive(Default)]
 pub(super) struct Place {
-    /// That of its path; empty where it has none.
+    /// That of its path, or in object storage of its address and version; empty where it has none.
     pub key: String,
     pub bytes: u64,
     /// When it was changed last, in microseconds; 0 where nobody knows.
@@ -76,8 +76,16 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn of(input: &Input) -> Self {
-        let Input::File(path) = input else {
-            return Place::default();
+        let path = match input {
+            Input::File(path) => path,
+            Input::Stored(stored) => {
+                return Place {
+                    key: stored.key().unwrap_or_default(),
+                    bytes: stored.size(),
+                    modified: 0,
+                };
+            }
+            Input::Member(_) | Input::Pipe(_) | Input::Stdin => return Place::default(),
         };
         let key = input::path_key(path).unwrap_or_default();
         // Of a link to nothing, the place is all there is.

@@ -5,7 +5,9 @@ use std::sync::{Arc, mpsc};
 use super::caught::caught;
 use super::message::{Event, Finish, Message, Place};
 use super::permits::Permits;
-use super::recognise::{Recognised, about, hash, joined, reason_of, recognise, to_records};
+use super::recognise::{
+    Recognised, about, hash, joined, reason_of, recognise, to_records, version,
+};
 use super::summary::{Choice, ReadBefore};
 use crate::archive::ledger::{self, Entry, Ledger, Status};
 use crate::fault::{Error, Result};
@@ -158,34 +160,61 @@ impl Reader {
         last.note.contains(&why).then_some(last)
     }
 
+    /// The same of a file in object storage, by its address and tag: it is not brought.
+    fn known_unseen(&self, input: &Input) -> Option<&Entry> {
+        if self.choice == Choice::Again {
+            return None;
+        }
+        version(input, &self.ledger).filter(|entry| self.is_settled(entry))
+    }
+
+    /// Passes over a file that was read before.
+    fn pass(&self, order: &mut u64, input: &Input, entry: &Entry) -> Read {
+        if matches!(input, Input::File(_) | Input::Stored(_)) {
+            self.progress.read_bytes(input.size().unwrap_or(0));
+        }
+        let whole = entry.status == Status::Complete;
+        let known = Box::new(ReadBefore {
+            members: self.ledger.members_of(entry),
+            ..ReadBefore::of(input.name(), entry)
+        });
+        match self.tell(order, Message::Known(known)) {
+            false => Read::Unheard,
+            true if whole => Read::Whole,
+            true => Read::Partly,
+        }
+    }
+
+    /// Members count as their archive, which is read at the end.
+    fn progress_of(&self, input: &Input) -> Arc<dyn Progress> {
+        match input {
+            Input::Member(_) => Arc::new(Silent),
+            _ => Arc::clone(&self.progress),
+        }
+    }
+
     fn read(&self, input: &Input, order: &mut u64) -> Result<Read> {
         let name = input.name();
         self.progress.input(&name);
         let place = Place::of(input);
-        if let Some(entry) = self.known(input, &place) {
-            if matches!(input, Input::File(_)) {
-                self.progress.read_bytes(input.size().unwrap_or(0));
-            }
-            let whole = entry.status == Status::Complete;
-            let known = Box::new(ReadBefore {
-                members: self.ledger.members_of(entry),
-                ..ReadBefore::of(name, entry)
-            });
-            return Ok(match self.tell(order, Message::Known(known)) {
-                false => Read::Unheard,
-                true if whole => Read::Whole,
-                true => Read::Partly,
-            });
+        if let Some(entry) = self.known_unseen(input) {
+            return Ok(self.pass(order, input, entry));
+        }
+        // One that is brought stays until all of it is read, its members too.
+        let local = input.local();
+        if local.is_ok()
+            && let Some(entry) = self.known(input, &place)
+        {
+            return Ok(self.pass(order, input, entry));
         }
         if !place.key.is_empty() && !self.tell(order, Message::Place(name.clone(), place)) {
             return Ok(Read::Unheard);
         }
-        // Members count as their archive, which is read at the end.
-        let progress: Arc<dyn Progress> = match input {
-            Input::Member(_) => Arc::new(Silent),
-            _ => Arc::clone(&self.progress),
+        let _local = match local {
+            Ok(local) => local,
+            Err(e) => return Ok(self.cannot_read(order, name, &e)),
         };
-        let found = match recognise(input, &self.hints, progress, &self.pool) {
+        let found = match recognise(input, &self.hints, self.progress_of(input), &self.pool) {
             Ok(found) => found,
             Err(e) => return Ok(self.cannot_read(order, name, &e)),
         };

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::blocks::Pieces;
 use super::summary::order_name;
-use crate::archive::ledger::{Ledger, Status};
+use crate::archive::ledger::{Entry, Ledger, Status};
 use crate::fault::{Error, Result};
 use crate::ingest::block::{self, Blocks, Pool};
 use crate::ingest::format::{self, Detected, Format, Hints};
-use crate::ingest::input::Input;
+use crate::ingest::input::{Input, Local};
 use crate::ingest::member::{self, Holder, Members};
 use crate::ingest::stream::{self, Packing, Stream};
 use crate::ingest::time::{Evidence, TakenFrom};
@@ -33,7 +33,7 @@ pub(super) struct Recognised {
 }
 
 /// What a file would be taken for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Planned {
     /// The file.
     pub file: String,
@@ -53,6 +53,19 @@ pub struct Planned {
     pub timed: bool,
 }
 
+/// Said of what coldtrail wrote itself.
+const RESULT: &str = "passed over: it is a result of coldtrail, not an export";
+
+/// How an input is packed; nothing of a file in object storage that holds findings or a report of coldtrail, which may be a workbook. Those on a
+/// disk were passed over when they were found; these nobody has looked into before.
+fn packing_of(input: &Input, packing: Packing) -> Result<Option<Packing>> {
+    let is_result = match input {
+        Input::Stored(_) => input.local()?.is_some_and(|local| local.is_result()),
+        _ => false,
+    };
+    Ok((!is_result).then_some(packing))
+}
+
 /// Opens an input and tells what it is.
 pub(super) fn recognise(
     input: &Input,
@@ -61,14 +74,17 @@ pub(super) fn recognise(
     pool: &Arc<Pool>,
 ) -> Result<Recognised> {
     let mut stream = stream::open(input, progress)?;
-    let (packing, packed, encoding) = (stream.packing, stream.packed, stream.encoding);
+    let (packed, encoding) = (stream.packed, stream.encoding);
+    let export = packing_of(input, stream.packing)?;
+    let packing = export.unwrap_or(Packing::None);
     let said = std::mem::take(&mut stream.note);
     let marks = stream.marks.take();
     let offset = stream.offset;
     let mut blocks = Blocks::new(stream, offset, Arc::clone(pool));
-    let mut detected = match packing {
-        Packing::Foreign(what) => Detected::Unknown(what.into()),
-        _ => format::detect(blocks.head(), hints),
+    let mut detected = match export {
+        None => Detected::Empty(RESULT),
+        Some(Packing::Foreign(what)) => Detected::Unknown(what.into()),
+        Some(_) => format::detect(blocks.head(), hints),
     };
     if let Detected::Known(format) = &mut detected {
         format::by_name(format, &input.name());
@@ -133,15 +149,11 @@ pub(super) fn recognise(
 
 /// Tells what an input is, and the members of an archive after it.
 pub(super) fn plan(input: &Input, ledger: &Ledger, hints: &Hints, out: &mut Vec<Planned>) {
+    let (known, local) = met(input, ledger);
     let mut planned = Planned {
         file: input.name(),
-        known: known(input, ledger),
-        kind: String::new(),
-        container: String::new(),
-        dates: String::new(),
-        status: Status::Complete,
-        note: String::new(),
-        timed: false,
+        known,
+        ..Planned::default()
     };
     if planned.known.is_some() {
         return out.push(planned);
@@ -151,8 +163,15 @@ pub(super) fn plan(input: &Input, ledger: &Ledger, hints: &Hints, out: &mut Vec<
         planned.note = "a pipe is read once: what it holds is told when it is read".into();
         return out.push(planned);
     }
-    let mut found = match recognise(input, hints, Arc::new(Silent), &Arc::default()) {
-        Ok(found) => found,
+    // What is brought stays until its members are told, too.
+    let with = |local: Option<Local>| -> Result<(Option<Local>, Recognised)> {
+        Ok((
+            local,
+            recognise(input, hints, Arc::new(Silent), &Arc::default())?,
+        ))
+    };
+    let (_local, mut found) = match local.and_then(with) {
+        Ok(both) => both,
         Err(e) => {
             planned.status = Status::Unreadable;
             planned.note = reason_of(&e);
@@ -328,9 +347,29 @@ pub(super) fn about(members: &Members, broken: usize) -> String {
     notes.join("; ")
 }
 
+/// The ingest in which an input was read whole; else the file that is read for it, where it is one.
+fn met(input: &Input, ledger: &Ledger) -> (Option<i64>, Result<Option<Local>>) {
+    if let Some(entry) = version(input, ledger).filter(|e| e.status == Status::Complete) {
+        return (Some(entry.id), Ok(None));
+    }
+    match input.local() {
+        Ok(local) => (known(input, ledger), Ok(local)),
+        Err(e) => (None, Err(e)),
+    }
+}
+
 /// The ingest in which exactly this content was read whole.
 fn known(input: &Input, ledger: &Ledger) -> Option<i64> {
     ledger.ingest_of(&hash(input, ledger)?)
+}
+
+/// The entry of a file in object storage that has not changed since, where its content was read.
+pub(super) fn version<'l>(input: &Input, ledger: &'l Ledger) -> Option<&'l Entry> {
+    let Input::Stored(stored) = input else {
+        return None;
+    };
+    let last = ledger.entry_of_path(&stored.key()?)?;
+    (last.bytes == stored.size() && !last.sha256.is_empty()).then_some(last)
 }
 
 /// The hash of an input's content, where the ledger may know it.

@@ -143,11 +143,16 @@ pub(super) fn sorted(found: &Found) -> (Vec<Input>, Vec<PathBuf>) {
     let mut lists = found.watchlists.clone();
     let mut inputs = Vec::with_capacity(found.inputs.len());
     for input in &found.inputs {
-        match input {
-            Input::File(file) if is_other_list(file) || lies_beside(file) => {
-                lists.push(file.clone());
+        let file = match input {
+            Input::File(file) => Some(file.as_path()),
+            Input::Stored(stored) => Some(stored.address()),
+            Input::Member(_) | Input::Pipe(_) | Input::Stdin => None,
+        };
+        match file {
+            Some(file) if is_other_list(file) || lies_beside(file, input) => {
+                lists.push(file.to_path_buf());
             }
-            input => inputs.push(input.clone()),
+            _ => inputs.push(input.clone()),
         }
     }
     lists.sort();
@@ -163,13 +168,13 @@ fn is_other_list(file: &Path) -> bool {
     is_in_folder(file) && watchlist::name_of_other(file).is_some()
 }
 
-/// Whether a file that lies in no folder for lists is one of labels: by its name, and by what is in it.
-fn lies_beside(file: &Path) -> bool {
+/// Whether an input, in this file, that lies in no folder for lists is one of labels: by its name, and by what is in it.
+fn lies_beside(file: &Path, input: &Input) -> bool {
     let name = watchlist::name_of(file).or_else(|| watchlist::name_of_other(file));
     if is_in_folder(file) || name.as_deref() != Some(watchlist::LABELS) {
         return false;
     }
-    let is_short = std::fs::metadata(file).is_ok_and(|m| m.is_file() && m.len() <= BESIDE_BYTES);
+    let is_short = input.size().is_some_and(|size| size <= BESIDE_BYTES);
     // What cannot be read is said when it is read as an export.
     let list = || Watchlist::parse(watchlist::LABELS, &watchlist::read(file)?);
     is_short && list().is_ok_and(|list| list.has_labels())

@@ -5,23 +5,33 @@
 //! what coldtrail wrote itself ([`super::own`]) is no evidence; all of that is said ([`Found::passed_over`]).
 
 use std::collections::{HashSet, VecDeque};
-use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use super::member::{Member, is_lock};
 use super::own;
 use crate::fault::{Error, Result};
+use crate::storage::is_remote;
 
+mod container;
+mod name;
+mod passed;
 mod place;
+mod stored;
 
+pub(super) use name::escaped;
+use name::name_of;
+pub use passed::{PASS_OVER, PassedOver, Why};
 use place::{PIPE, SOCKET, is_open_already, is_standard_input, real, special};
 pub use place::{path_key, regular};
+pub use stored::{Local, Stored};
 
 /// Something to read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Input {
     /// A file.
     File(PathBuf),
+    /// A file in object storage.
+    Stored(Stored),
     /// A member of an archive, or a sheet of a workbook.
     Member(Member),
     /// A pipe that the user named, such as the `/dev/fd/63` of a shell's `<(…)`.
@@ -36,6 +46,7 @@ impl Input {
     pub fn name(&self) -> String {
         match self {
             Input::File(path) | Input::Pipe(path) => name_of(path),
+            Input::Stored(stored) => name_of(stored.address()),
             Input::Member(member) => member.name.clone(),
             Input::Stdin => "-".into(),
         }
@@ -45,9 +56,23 @@ impl Input {
     pub fn size(&self) -> Option<u64> {
         match self {
             Input::File(path) => std::fs::metadata(path).ok().map(|m| m.len()),
+            Input::Stored(stored) => Some(stored.size()),
             Input::Member(member) => member.size,
             Input::Pipe(_) | Input::Stdin => None,
         }
+    }
+
+    /// The file of this machine that is read; nothing where it is none by itself. One in object storage is brought, and goes with the last value
+    /// that holds it.
+    ///
+    /// # Errors
+    /// When it cannot be brought.
+    pub fn local(&self) -> Result<Option<Local>> {
+        Ok(match self {
+            Input::File(path) => Some(Local::of(path)),
+            Input::Stored(stored) => Some(stored.bring()?),
+            Input::Member(_) | Input::Pipe(_) | Input::Stdin => None,
+        })
     }
 
     /// Whether it can be read once only: what looks at it takes from it.
@@ -65,84 +90,6 @@ impl Input {
         Error::Unusable {
             path: self.name().into(),
             reason: reason.into(),
-        }
-    }
-}
-
-fn name_of(path: &Path) -> String {
-    let bytes = path.as_os_str().as_encoded_bytes();
-    if !cfg!(windows) {
-        // A backslash is a letter here.
-        return escaped(bytes);
-    }
-    let slashes: Vec<u8> = bytes
-        .iter()
-        .map(|b| if *b == b'\\' { b'/' } else { *b })
-        .collect();
-    escaped(&slashes)
-}
-
-/// Bytes as text; those that are no text are `\xNN`.
-pub(super) fn escaped(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            out.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    out
-}
-
-/// Something that is no input.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PassedOver {
-    /// Why.
-    pub why: Why,
-    /// What.
-    pub path: PathBuf,
-}
-
-impl PassedOver {
-    /// Its name, as [`Input::name`] gives it.
-    pub fn name(&self) -> String {
-        name_of(&self.path)
-    }
-}
-
-/// Why something is no input.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
-    /// A folder with a file [`PASS_OVER`].
-    Ignored,
-    /// An archive of coldtrail.
-    Archive,
-    /// Findings or a report of coldtrail.
-    Result,
-    /// This run writes there.
-    Target,
-    /// A link to what lies outside of the folder that was named.
-    Link(PathBuf),
-    /// Neither file nor folder: a pipe, a socket, a device.
-    Special(&'static str),
-    /// What Office leaves beside a document that is open.
-    Lock,
-}
-
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Why::Ignored => write!(f, "it holds {PASS_OVER}"),
-            Why::Archive => f.write_str("it is an archive of coldtrail, not an export"),
-            Why::Result => f.write_str("it is a result of coldtrail, not an export"),
-            Why::Target => f.write_str("results are written there"),
-            Why::Link(target) => write!(
-                f,
-                "it is a link that leads out of the folder, to `{}`",
-                name_of(target)
-            ),
-            Why::Special(kind) => write!(f, "it is {kind}"),
-            Why::Lock => f.write_str("it says that somebody has a document open, and is no export"),
         }
     }
 }
@@ -178,7 +125,8 @@ impl Found {
         };
         self.inputs.retain(|input| match input {
             Input::File(path) => !is_target(path),
-            Input::Member(_) | Input::Pipe(_) | Input::Stdin => true,
+            // Nothing that this run writes was there when they were listed.
+            Input::Stored(_) | Input::Member(_) | Input::Pipe(_) | Input::Stdin => true,
         });
         self.watchlists.retain(|path| !is_target(path));
         self.passed_over.retain(|passed| !is_target(&passed.path));
@@ -200,10 +148,7 @@ impl Found {
     }
 }
 
-/// A folder that holds a file of this name is passed over when it is found below a folder that was named; named itself, it is read.
-pub const PASS_OVER: &str = ".coldtrailignore";
-
-/// Finds what these arguments name: files, folders (with everything below), patterns, pipes, `-`.
+/// Finds what these arguments name: files, folders (with everything below), patterns, pipes, `-`; files and folders in object storage.
 ///
 /// CSV files in a folder called `watchlists` are watchlists. Below folders, hidden files, files called `README.md`, folders with a file
 /// [`PASS_OVER`] and what is no evidence are passed over. A file that is reached twice is an input once.
@@ -216,6 +161,8 @@ pub fn find(arguments: &[String]) -> Result<Found> {
         let path = Path::new(argument);
         if argument == "-" {
             search.found.inputs.push(Input::Stdin);
+        } else if is_remote(path) {
+            search.stored(argument)?;
         } else if path.exists() {
             search.named(path)?;
         } else {
@@ -236,6 +183,19 @@ struct Search {
 }
 
 impl Search {
+    /// Takes what an address of object storage names.
+    fn stored(&mut self, address: &str) -> Result<()> {
+        let listed = container::find(address)?;
+        self.found.passed_over.extend(listed.passed_over);
+        for stored in listed.files {
+            let path = stored.address().to_path_buf();
+            if self.seen.insert(path.clone()) {
+                self.take(&path, Input::Stored(stored));
+            }
+        }
+        Ok(())
+    }
+
     fn named(&mut self, path: &Path) -> Result<()> {
         let kind = std::fs::metadata(path)
             .map_err(Error::io("read", path))?
@@ -243,10 +203,10 @@ impl Search {
         if kind.is_dir() || (kind.is_file() && !is_open_already(path)) {
             let real = real(path);
             if own::in_archive(&real) {
-                return Err(no_input(path, &Why::Archive));
+                return Err(Why::Archive.refused(path));
             }
             if kind.is_file() && own::is_result(path) {
-                return Err(no_input(path, &Why::Result));
+                return Err(Why::Result.refused(path));
             }
             self.found.named.insert(real.clone());
             if kind.is_dir() {
@@ -261,7 +221,7 @@ impl Search {
         let input = match is_standard_input(path) {
             true if is_stream || what == SOCKET => Input::Stdin,
             false if is_stream => Input::Pipe(path.to_path_buf()),
-            _ => return Err(no_input(path, &Why::Special(what))),
+            _ => return Err(Why::Special(what).refused(path)),
         };
         self.found.inputs.push(input);
         Ok(())
@@ -278,7 +238,7 @@ impl Search {
         };
         let root = real(fixed);
         if own::in_archive(&root) {
-            return Err(no_input(fixed, &Why::Archive));
+            return Err(Why::Archive.refused(fixed));
         }
         let mut any = false;
         if argument.contains("**") {
@@ -477,9 +437,13 @@ impl Search {
     }
 
     fn file(&mut self, path: &Path, real: PathBuf) {
-        if !self.seen.insert(real) {
-            return;
+        if self.seen.insert(real) {
+            self.take(path, Input::File(path.to_path_buf()));
         }
+    }
+
+    /// Takes what stands at a path, as a watchlist or as what it is.
+    fn take(&mut self, path: &Path, input: Input) {
         let in_watchlists = path
             .parent()
             .and_then(Path::file_name)
@@ -490,7 +454,7 @@ impl Search {
         if in_watchlists && is_csv {
             self.found.watchlists.push(path.to_path_buf());
         } else {
-            self.found.inputs.push(Input::File(path.to_path_buf()));
+            self.found.inputs.push(input);
         }
     }
 
@@ -505,10 +469,6 @@ impl Search {
             path: path.to_path_buf(),
         });
     }
-}
-
-fn no_input(path: &Path, why: &Why) -> Error {
-    Error::Usage(format!("`{}` cannot be an input: {why}", name_of(path)))
 }
 
 /// Whether a part of a pattern stands for itself.

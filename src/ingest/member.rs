@@ -168,7 +168,7 @@ pub fn members(input: &Input, packing: Packing) -> Result<Members> {
         _ => Holder::Zip,
     };
     let depth = match input {
-        Input::File(_) => 0,
+        Input::File(_) | Input::Stored(_) => 0,
         Input::Member(member) => member.depth + 1,
         Input::Pipe(_) | Input::Stdin => {
             let from = match input {

@@ -12,7 +12,7 @@ use encoding_rs::Encoding;
 use encoding_rs_io::DecodeReaderBytesBuilder;
 use sha2::{Digest, Sha256};
 
-use super::input::Input;
+use super::input::{Input, Local};
 use super::member::Opened;
 use super::packing::{Broken, Bytes, Counted, Peeled, in_memory, peek};
 use super::parquet;
@@ -38,7 +38,8 @@ struct Meter {
 pub struct Stream {
     reader: Bytes,
     meter: Arc<Mutex<Meter>>,
-    path: Option<PathBuf>,
+    /// The file that is read, where it is one.
+    local: Option<Local>,
     member: Option<Input>,
     /// How it is packed, without the compressions around it.
     pub packing: Packing,
@@ -79,6 +80,8 @@ impl Read for Tee {
 /// # Errors
 /// When the file cannot be opened.
 pub fn open(input: &Input, progress: Arc<dyn Progress>) -> Result<Stream> {
+    // It is opened more than once.
+    let local = input.local()?;
     let Opened {
         bytes: inner,
         note: said,
@@ -125,10 +128,7 @@ pub fn open(input: &Input, progress: Arc<dyn Progress>) -> Result<Stream> {
     Ok(Stream {
         reader,
         meter,
-        path: match input {
-            Input::File(path) => Some(path.clone()),
-            _ => None,
-        },
+        local,
         member: matches!(input, Input::Member(_)).then(|| input.clone()),
         packing,
         packed,
@@ -145,6 +145,7 @@ fn raw(input: &Input) -> Result<Opened> {
         Input::File(path) | Input::Pipe(path) => {
             Box::new(File::open(path).map_err(Error::io("open", path))?)
         }
+        Input::Stored(stored) => Box::new(stored.bring()?.read()?),
         Input::Member(member) => return member.open(),
         Input::Stdin => Box::new(io::stdin()),
     };
@@ -166,10 +167,9 @@ pub(super) fn peeled(input: &Input) -> Result<Peeled> {
 /// The text of an input that was peeled; nothing where it has no text of its own.
 fn inside(input: &Input, peeled: Peeled) -> Result<Bytes> {
     Ok(match peeled.packing {
-        Packing::Parquet => match input {
-            Input::File(path) if peeled.layers.is_empty() => {
-                let file = File::open(path).map_err(Error::io("open", path))?;
-                lines_of(parquet::Lines::of_file(file))
+        Packing::Parquet => match input.local()? {
+            Some(local) if peeled.layers.is_empty() => {
+                lines_of(parquet::Lines::of_file(local.open()?))
             }
             _ => lines_of(in_memory(peeled.reader).and_then(parquet::Lines::of_bytes)),
         },
@@ -182,6 +182,7 @@ fn inside(input: &Input, peeled: Peeled) -> Result<Bytes> {
 fn shown(input: &Input) -> PathBuf {
     match input {
         Input::File(path) | Input::Pipe(path) => path.clone(),
+        Input::Stored(stored) => stored.address().to_path_buf(),
         Input::Member(_) | Input::Stdin => input.name().into(),
     }
 }
@@ -379,8 +380,9 @@ impl Stream {
         {
             return Ok(whole);
         }
-        if let Some(path) = self.path.as_ref().filter(|_| rest) {
-            let mut file = File::open(path).map_err(Error::io("open", path))?;
+        if let Some(local) = self.local.as_ref().filter(|_| rest) {
+            let path = local.shown();
+            let mut file = local.open()?;
             io::Seek::seek(&mut file, io::SeekFrom::Start(meter.bytes))
                 .map_err(Error::io("read", path))?;
             let rest = copy_into(&mut file, &mut meter.hash).map_err(Error::io("read", path))?;

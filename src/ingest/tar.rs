@@ -8,13 +8,13 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use ::tar::{Archive, Entry, EntryType};
 
-use super::input::{Input, escaped};
+use super::input::{Input, Local, escaped};
 use super::member::MAX_MEMBERS;
 use super::packing::{Broken, Bytes, Packing};
 use super::stream;
@@ -227,9 +227,9 @@ enum Source {
 impl Way {
     fn of(tape: &Tape) -> Result<Way> {
         let source = match &tape.plain {
-            Some(path) => {
-                let file = File::open(path).map_err(Error::io("open", path))?;
-                let data = file.metadata().map_err(Error::io("read", path))?;
+            Some(local) => {
+                let file = local.open()?;
+                let data = file.metadata().map_err(Error::io("read", local.shown()))?;
                 Source::File(file, data.len())
             }
             None => Source::Stream(stream::peeled(&tape.input)?.reader),
@@ -359,7 +359,9 @@ impl Seek for Way {
 struct Tape {
     input: Input,
     /// Where it is a file that is not compressed.
-    plain: Option<PathBuf>,
+    plain: Option<Local>,
+    /// What is read stays as long as its members may be.
+    _local: Option<Local>,
     /// The reader of a compressed archive, and where it is.
     at_hand: Mutex<Option<(u64, Bytes)>>,
     /// The last small member, and where it begins.
@@ -377,19 +379,21 @@ impl fmt::Debug for Tape {
 impl Tape {
     fn of(input: &Input) -> Result<Tape> {
         let mut plain = None;
-        if let Input::File(path) = input {
+        let local = input.local()?;
+        if let Some(local) = &local {
             let mut head = Vec::new();
-            let file = File::open(path).map_err(Error::io("open", path))?;
+            let file = local.open()?;
             file.take(BLOCK as u64)
                 .read_to_end(&mut head)
-                .map_err(Error::io("read", path))?;
+                .map_err(Error::io("read", local.shown()))?;
             if Packing::of(&head) == Packing::Tar {
-                plain = Some(path.clone());
+                plain = Some(local.clone());
             }
         }
         Ok(Tape {
             input: input.clone(),
             plain,
+            _local: local,
             at_hand: Mutex::new(None),
             kept: Mutex::new(None),
         })
@@ -446,8 +450,8 @@ impl Stretch {
             });
         }
         let inner: Bytes = match &self.tape.plain {
-            Some(path) => {
-                let mut file = File::open(path).map_err(Error::io("open", path))?;
+            Some(local) => {
+                let mut file = local.open()?;
                 file.seek(SeekFrom::Start(self.start))
                     .map_err(Error::io("read", Path::new(name)))?;
                 Box::new(file.take(self.size))

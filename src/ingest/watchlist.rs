@@ -14,8 +14,9 @@ use std::path::Path;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::csv::{self, Fields, Next};
-use super::input;
+use super::input::{self, Local, Stored};
 use crate::fault::Error;
+use crate::storage::is_remote;
 use crate::text::noun;
 
 mod clixml;
@@ -249,11 +250,14 @@ fn foreign(content: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// The content of a list's file.
+/// The content of a list's file, which may lie in object storage.
 ///
 /// # Errors
 /// When it is no file, cannot be read, or is too long for a list.
 pub fn read(file: &Path) -> Result<Vec<u8>> {
+    if is_remote(file) {
+        return brought(file);
+    }
     input::regular(file).map_err(|error| match error {
         Error::Unusable { reason, .. } => reason,
         Error::Io { action, source, .. } => format!("cannot {action} it: {source}"),
@@ -267,6 +271,21 @@ pub fn read(file: &Path) -> Result<Vec<u8>> {
     if content.len() as u64 > MAX_BYTES {
         return Err(format!("it is longer than {} MiB", MAX_BYTES >> 20));
     }
+    Ok(content)
+}
+
+/// The same of one in object storage.
+fn brought(file: &Path) -> Result<Vec<u8>> {
+    let failed = |error: Error| error.to_string();
+    let stored = Stored::at(file).map_err(failed)?;
+    let stored = stored.ok_or("cannot read it: it is there no more")?;
+    if stored.size() > MAX_BYTES {
+        return Err(format!("it is longer than {} MiB", MAX_BYTES >> 20));
+    }
+    let mut content = Vec::new();
+    let mut reader = stored.bring().and_then(Local::read).map_err(failed)?;
+    let read = reader.read_to_end(&mut content);
+    read.map_err(|e| format!("cannot read it: {e}"))?;
     Ok(content)
 }
 

@@ -412,7 +412,7 @@ fn plain(path: &Path) -> PathBuf {
     plain
 }
 
-/// An input below a folder. The name of the folder is no part of a pattern, whatever letters it has.
+/// An input below a folder; an address of object storage is below none. The name of the folder is no part of a pattern, whatever letters it has.
 fn input_below(folder: &Path, input: &Path) -> PathBuf {
     if is_remote(input) {
         return input.to_path_buf();

@@ -65,16 +65,7 @@ impl Server {
 
     /// What coldtrail finds it by.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
-        let endpoint = format!("http://127.0.0.1:{}", self.port);
-        let all = [
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_ENDPOINT", endpoint.as_str()),
-            ("AWS_ALLOW_HTTP", "true"),
-        ];
-        all.map(|(name, value)| (name.to_string(), value.to_string()))
-            .to_vec()
+        environment(self.port)
     }
 
     /// Puts a file into the bucket, such as `exports/a.json`; one of that name is replaced.
@@ -84,13 +75,7 @@ impl Server {
 
     /// Runs coldtrail with this store.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_coldtrail"))
-            .args(arguments)
-            .current_dir(project(""))
-            .env("NO_COLOR", "1")
-            .envs(self.environment())
-            .output()
-            .expect("the binary runs")
+        run(self.environment(), arguments)
     }
 
     /// Asks for something that the store has to do. It looks at no signature, and leaves files of others to those who have one.
@@ -111,6 +96,31 @@ impl Server {
         let answer = String::from_utf8_lossy(&answer);
         assert!(answer.starts_with("HTTP/1.1 2"), "{path}: {answer}");
     }
+}
+
+/// What coldtrail finds a store by that listens on this port.
+pub(crate) fn environment(port: u16) -> Vec<(String, String)> {
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let all = [
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ENDPOINT", endpoint.as_str()),
+        ("AWS_ALLOW_HTTP", "true"),
+    ];
+    all.map(|(name, value)| (name.to_string(), value.to_string()))
+        .to_vec()
+}
+
+/// Runs coldtrail with the store of this environment.
+pub(crate) fn run(environment: Vec<(String, String)>, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_coldtrail"))
+        .args(arguments)
+        .current_dir(project(""))
+        .env("NO_COLOR", "1")
+        .envs(environment)
+        .output()
+        .expect("the binary runs")
 }
 
 /// A port that nobody listens on.

@@ -5,15 +5,14 @@
 //! each name, and as many as the end of the directory claims. Members are inflated here, from a reader that owns its place in the file.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::Crc;
 
-use super::input::Input;
+use super::input::{Input, Local};
 use super::member::MAX_MEMBERS;
 use super::packing::{Bounded, Bytes, Counted, Packing, in_memory};
 use super::stream;
@@ -26,7 +25,7 @@ use directory::Entry;
 /// Where the bytes of an archive are.
 #[derive(Debug, Clone)]
 enum Place {
-    File(PathBuf),
+    File(Local),
     Memory(Arc<[u8]>),
 }
 
@@ -35,13 +34,13 @@ impl<T: Read + Seek + Send> Seekable for T {}
 
 impl Place {
     fn of(input: &Input) -> Result<Place> {
-        if let Input::File(path) = input {
-            let failed = |e| Error::io("read", path)(e);
+        if let Some(local) = input.local()? {
+            let failed = |e| Error::io("read", local.shown())(e);
             let mut head = Vec::new();
-            let file = File::open(path).map_err(Error::io("open", path))?;
+            let file = local.open()?;
             file.take(8).read_to_end(&mut head).map_err(failed)?;
             if Packing::of(&head) == Packing::Zip {
-                return Ok(Place::File(path.clone()));
+                return Ok(Place::File(local));
             }
         }
         let whole = in_memory(stream::peeled(input)?.reader);
@@ -51,7 +50,7 @@ impl Place {
 
     fn open(&self) -> Result<Box<dyn Seekable>> {
         Ok(match self {
-            Place::File(path) => Box::new(File::open(path).map_err(Error::io("open", path))?),
+            Place::File(local) => Box::new(local.open()?),
             Place::Memory(bytes) => Box::new(Cursor::new(Arc::clone(bytes))),
         })
     }
@@ -189,11 +188,11 @@ pub(super) fn list(input: &Input) -> Result<Listing> {
 pub fn told_by_end(input: &Input) -> Result<Option<&'static str>> {
     /// Length of the last record without a comment.
     const END_BYTES: u64 = 22;
-    let Input::File(path) = input else {
+    let Some(local) = input.local()? else {
         return Ok(None);
     };
-    let failed = |e| Error::io("read", path)(e);
-    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    let failed = |e| Error::io("read", local.shown())(e);
+    let mut file = local.open()?;
     let length = file.metadata().map_err(failed)?.len();
     let from = SeekFrom::Start(length.saturating_sub(END_BYTES));
     file.seek(from).map_err(failed)?;
