@@ -170,8 +170,9 @@ pub(in crate::cli) fn errors(
             continue;
         }
         let report = check.report(entry, rule);
-        let runs = report.is_ok() != Some(false);
-        if !runs && !(lacks_pass && check.only_lacks(&report)) {
+        let is_faulty = report.is_ok() == Some(false);
+        let passes = lacks_pass && check.only_lacks(&report);
+        if is_faulty && !passes {
             errors.extend(report.of_level(Level::Error).cloned());
         }
     }
