@@ -18,6 +18,7 @@ use datafusion::optimizer::propagate_empty_relation::PropagateEmptyRelation;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use datafusion::prelude::Expr;
 
+use super::one_part;
 use super::table::ArchiveTable;
 
 /// Rows of all tables of a query over few: one batch.
@@ -70,6 +71,7 @@ pub(crate) fn fitted(frame: DataFrame) -> PlanResult<DataFrame> {
             config.options_mut().optimizer.max_passes = 1;
         }
         physical.retain(|rule| NEEDED.contains(&rule.name()));
+        one_part::put_among(&mut physical);
     }
     let state = SessionStateBuilder::new_from_existing(state)
         .with_config(config)
