@@ -15,7 +15,8 @@
 //! - `recorded`: when events were ingested, as far as exports say; `delays`: of which events they do.
 //! - `context`, `memory`, `deadline`, `run`: settings, the memory of queries, and how what was planned is run.
 //! - `echoes`: which events another table has too; `apps`: which of them CloudAppEvents has, and in which row.
-//! - `depth`: queries that nest deeper than they may; `small`: those over few rows; `values`: parts of a file without a row for a query.
+//! - `depth`: queries that nest deeper than they may; `small`: those over few rows; `one_part`: their plans, where nothing lies apart;
+//!   `values`: parts of a file without a row for a query.
 //! - [`output`]: answers as CSV, JSON, Markdown, Parquet and the Log Analytics query API's shape.
 //!
 //! Queries read and nothing else: no files beyond the archive and those the user named, no statement that writes.
@@ -34,6 +35,7 @@ pub mod kql;
 mod listing;
 pub mod memory;
 mod no_rows;
+mod one_part;
 mod one_slot;
 mod options;
 pub mod output;

@@ -17,7 +17,6 @@ use datafusion::catalog::{
 use datafusion::common::{DFSchema, TableReference};
 use datafusion::datasource::{TableProvider, ViewTable, provider_as_source};
 use datafusion::error::Result as PlanResult;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{
     Expr as Planned, LogicalPlan, LogicalPlanBuilder, Projection, SubqueryAlias, Union,
@@ -125,13 +124,10 @@ fn cut(
     }
     let catalogs = MemoryCatalogProviderList::new();
     catalogs.register_catalog(CATALOG.into(), Arc::new(schemas));
-    // The catalog is there: it is not to be made anew.
-    let config = state.config().clone();
-    let config = config.with_create_default_catalog_and_schema(false);
-    Ok(SessionStateBuilder::new_from_existing(state.clone())
-        .with_config(config)
-        .with_catalog_list(Arc::new(catalogs))
-        .build())
+    // To build a state anew is to register its six hundred functions again.
+    let mut state = state.clone();
+    state.register_catalog_list(Arc::new(catalogs));
+    Ok(state)
 }
 
 /// The tables and views of a session, with the columns that one query can see.

@@ -12,12 +12,14 @@ use datafusion::dataframe::DataFrame;
 use datafusion::datasource::{MemTable, source_as_provider};
 use datafusion::error::Result as PlanResult;
 use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{EmptyRelation, LogicalPlan, Projection, TableScan, Union};
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::propagate_empty_relation::PropagateEmptyRelation;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use datafusion::prelude::Expr;
 
+use super::one_part;
 use super::table::ArchiveTable;
 
 /// Rows of all tables of a query over few: one batch.
@@ -38,18 +40,17 @@ const NEEDED: [&str; 6] = [
 /// # Errors
 /// When the plan cannot be gone through.
 pub(crate) fn fitted(frame: DataFrame) -> PlanResult<DataFrame> {
-    if has_none(&frame)? {
+    let (state, plan) = frame.into_parts();
+    if has_none(&state, &plan)? {
         // Neither analysed nor optimised.
-        let (state, plan) = frame.into_parts();
         let none = EmptyRelation {
             produce_one_row: false,
             schema: Arc::clone(plan.schema()),
         };
         return Ok(DataFrame::new(state, LogicalPlan::EmptyRelation(none)));
     }
-    let size = Size::of(frame.logical_plan())?;
+    let size = Size::of(&plan)?;
     let is_small = size.rows.is_some_and(|rows| rows <= FEW);
-    let (state, plan) = frame.into_parts();
     let mut logical = state.optimizers().to_vec();
     // A view has two hundred columns, of which a query names a few: all rules go over them.
     logical.splice(
@@ -70,6 +71,7 @@ pub(crate) fn fitted(frame: DataFrame) -> PlanResult<DataFrame> {
             config.options_mut().optimizer.max_passes = 1;
         }
         physical.retain(|rule| NEEDED.contains(&rule.name()));
+        one_part::put_among(&mut physical);
     }
     let state = SessionStateBuilder::new_from_existing(state)
         .with_config(config)
@@ -83,9 +85,8 @@ pub(crate) fn fitted(frame: DataFrame) -> PlanResult<DataFrame> {
 ///
 /// # Errors
 /// When the plan cannot be gone through.
-pub(super) fn has_none(frame: &DataFrame) -> PlanResult<bool> {
-    let (state, plan) = frame.clone().into_parts();
-    let plan = NoRows.rewrite(plan, &state)?.data;
+pub(super) fn has_none(state: &SessionState, plan: &LogicalPlan) -> PlanResult<bool> {
+    let plan = NoRows.rewrite(plan.clone(), state)?.data;
     Ok(matches!(plan, LogicalPlan::EmptyRelation(none) if !none.produce_one_row))
 }
 

@@ -38,6 +38,7 @@ mod hostile;
 mod identities;
 mod indicators;
 mod inputs;
+mod kept_views;
 mod known_runs;
 mod kql;
 mod kql_believed;

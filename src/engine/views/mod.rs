@@ -106,14 +106,13 @@ async fn make_whole(session: &Session, name: &str) -> Result<()> {
     };
     let state = session.whole.state();
     let plan = wide::plan(&state, &sql).await?;
-    let rows = DataFrame::new(state, plan);
     // A table that no export has filled is planned in no time.
-    let view: Arc<dyn TableProvider> = match small::has_none(&rows)? {
+    let view: Arc<dyn TableProvider> = match small::has_none(&state, &plan)? {
         true => {
-            let schema = Arc::new(rows.schema().as_arrow().clone());
+            let schema = Arc::new(plan.schema().as_arrow().clone());
             Arc::new(MemTable::try_new(schema, vec![Vec::new()])?)
         }
-        false => rows.into_view(),
+        false => DataFrame::new(state, plan).into_view(),
     };
     session.whole.register_table(reference(), view)?;
     Ok(())
