@@ -718,7 +718,11 @@ const SPELT: &[(&str, &[&str])] = &[
         &["46rank", "46letcher"],
     ),
     (
-        r#""ResultReason":"fr&#97;nk &#x46;letcher \\u0066rank %u0066rank fr­ank ＦＲank""#,
+        concat!(
+            r#""ResultReason":"fr&#97;nk &#x46;letcher \\u0066rank %u0066rank fr"#,
+            "\u{ad}",
+            r#"ank ＦＲank""#
+        ),
         &["&#97;", "&#x46", "0066", "fr\\u00ad", "ｆｒ"],
     ),
     (
