@@ -36,7 +36,7 @@ const SCHEMES: [(&str, &str); 8] = [
 ];
 
 /// Files of more bytes go up in pieces.
-const PIECE: usize = 16 << 20;
+const PIECE: usize = 8 << 20;
 /// What stores say where there is no bucket, or container, of the name.
 const NO_BUCKET: [&str; 3] = [
     "NoSuchBucket",
@@ -160,6 +160,8 @@ impl Place {
         // Addresses with a user name are those of Azure: `container@account`.
         let own = own.filter(|(name, _)| name.to_ascii_uppercase().starts_with(begin));
         let own = own.map(|(name, value)| (name.as_str(), value.as_str()));
+        // The library gives a request 30 s, its body included: too little for a large file on a slow line.
+        let own = [("timeout", "10 minutes")].into_iter().chain(own);
         let (store, prefix) =
             object_store::parse_url_opts(&url, own).map_err(|e| refuse(told(&e)))?;
         Ok(Place {
@@ -167,6 +169,29 @@ impl Place {
             prefix,
             store: Arc::from(store),
         })
+    }
+
+    /// What tells it from places of the same address elsewhere: the address, endpoint and account.
+    pub fn identity(&self) -> Vec<u8> {
+        const NAMES: [&str; 6] = [
+            "AWS_ENDPOINT",
+            "AWS_ENDPOINT_URL",
+            "AWS_ENDPOINT_URL_S3",
+            "AZURE_STORAGE_ACCOUNT_NAME",
+            "AZURE_STORAGE_ENDPOINT",
+            "GOOGLE_BASE_URL",
+        ];
+        let own = settings().environment.iter();
+        let own = own.filter(|(name, _)| NAMES.contains(&&*name.to_ascii_uppercase()));
+        let mut own: Vec<String> = own.map(|(name, value)| format!("{name}={value}")).collect();
+        own.sort();
+        let address = self.address.to_string_lossy();
+        let mut all = address.trim_end_matches('/').to_string();
+        for part in own {
+            all.push('\n');
+            all.push_str(&part);
+        }
+        all.into_bytes()
     }
 
     /// Its address.
@@ -277,11 +302,11 @@ impl Place {
         }
     }
 
-    /// Brings files to this machine, each whole or not at all. Of those that are there no more by now the answer is `false`.
+    /// Brings files to this machine, each whole or not at all. The answers are the tags of what was brought; nothing for those that are there no more.
     ///
     /// # Errors
     /// When the store does not answer, or a file cannot be written.
-    pub fn bring(&self, names: &[(String, PathBuf)]) -> Result<Vec<bool>> {
+    pub fn bring(&self, names: &[(String, PathBuf)]) -> Result<Vec<Option<String>>> {
         let mut jobs = Vec::with_capacity(names.len());
         for (name, to) in names {
             jobs.push((self.key(name)?, to.clone()));
@@ -293,13 +318,13 @@ impl Place {
                 async move { download(&*store, &key, &to).await }
             });
             let jobs = stream::iter(jobs).buffered(AT_ONCE);
-            jobs.collect::<Vec<object_store::Result<()>>>().await
+            jobs.collect::<Vec<object_store::Result<String>>>().await
         })?;
         let mut there = Vec::with_capacity(done.len());
         for ((name, _), done) in names.iter().zip(done) {
             match done {
-                Ok(()) => there.push(true),
-                Err(object_store::Error::NotFound { .. }) => there.push(false),
+                Ok(tag) => there.push(Some(tag)),
+                Err(object_store::Error::NotFound { .. }) => there.push(None),
                 Err(e) => return Err(self.failed("read", name)(e)),
             }
         }
@@ -349,7 +374,7 @@ impl Place {
                 async move { upload(&*store, &from, &key).await }
             });
             // Each holds a piece or two in memory.
-            let jobs = stream::iter(jobs).buffered(AT_ONCE / 8);
+            let jobs = stream::iter(jobs).buffered(AT_ONCE / 4);
             jobs.collect::<Vec<object_store::Result<()>>>().await
         })?;
         for ((_, name), done) in files.iter().zip(done) {
@@ -358,18 +383,33 @@ impl Place {
         Ok(())
     }
 
-    /// Copies a file within the store. Says whether there was one.
+    /// Copies files within the store. Says of each whether there was one.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub fn copy(&self, from: &str, to: &str) -> Result<bool> {
-        let (a, b) = (self.key(from)?, self.key(to)?);
-        let store = Arc::clone(&self.store);
-        match wait(async move { store.copy(&a, &b).await })? {
-            Ok(()) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(e) => Err(self.failed("copy", from)(e)),
+    pub fn copy(&self, names: &[(String, String)]) -> Result<Vec<bool>> {
+        let mut jobs = Vec::with_capacity(names.len());
+        for (from, to) in names {
+            jobs.push((self.key(from)?, self.key(to)?));
         }
+        let store = Arc::clone(&self.store);
+        let done = wait(async move {
+            let jobs = jobs.into_iter().map(|(from, to)| {
+                let store = Arc::clone(&store);
+                async move { store.copy(&from, &to).await }
+            });
+            let jobs = stream::iter(jobs).buffered(AT_ONCE);
+            jobs.collect::<Vec<object_store::Result<()>>>().await
+        })?;
+        let mut there = Vec::with_capacity(done.len());
+        for ((from, _), done) in names.iter().zip(done) {
+            match done {
+                Ok(()) => there.push(true),
+                Err(object_store::Error::NotFound { .. }) => there.push(false),
+                Err(e) => return Err(self.failed("copy", from)(e)),
+            }
+        }
+        Ok(there)
     }
 
     /// Removes files; one that is there no more is removed.
@@ -377,12 +417,21 @@ impl Place {
     /// # Errors
     /// When the store does not answer.
     pub fn delete(&self, names: &[String]) -> Result<()> {
-        for name in names {
-            let key = self.key(name)?;
-            let store = Arc::clone(&self.store);
-            match wait(async move { store.delete(&key).await })? {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(e) => return Err(self.failed("remove", name)(e)),
+        let keys = names.iter().map(|name| self.key(name));
+        let keys: Vec<Key> = keys.collect::<Result<_>>()?;
+        let Some(first) = names.first() else {
+            return Ok(());
+        };
+        let store = Arc::clone(&self.store);
+        let done = wait(async move {
+            let keys = stream::iter(keys.into_iter().map(Ok)).boxed();
+            let deleted = store.delete_stream(keys);
+            deleted.collect::<Vec<object_store::Result<Key>>>().await
+        })?;
+        for done in done {
+            match done {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(e) => return Err(self.failed("remove", first)(e)),
             }
         }
         Ok(())
@@ -395,7 +444,15 @@ impl Place {
     pub async fn read(&self, name: &str, options: GetOptions) -> object_store::Result<GetResult> {
         let whole = format!("{}/{name}", self.prefix.as_ref());
         let key = Key::parse(whole.trim_matches('/'))?;
-        self.store.get_opts(&key, options).await
+        let store = Arc::clone(&self.store);
+        let failed = |e: String| object_store::Error::Generic {
+            store: "storage",
+            source: e.into(),
+        };
+        // Connections are those of this module's threads: one that a query's own thread has to serve may wait for that query.
+        let threads = THREADS.as_ref().map_err(|e| failed(e.to_string()))?;
+        let asked = threads.spawn(async move { store.get_opts(&key, options).await });
+        asked.await.map_err(|e| failed(e.to_string()))?
     }
 }
 
@@ -424,7 +481,7 @@ async fn settle(
     );
     match get(store, key).await {
         Ok((there, tag)) if there == *wanted => Ok(Some(tag)),
-        _ if refused => Ok(None),
+        Ok(_) | Err(object_store::Error::NotFound { .. }) if refused => Ok(None),
         _ => Err(error),
     }
 }
@@ -442,8 +499,10 @@ fn local(action: &str, path: &Path, source: &io::Error) -> object_store::Error {
     }
 }
 
-async fn download(store: &dyn ObjectStore, key: &Key, to: &Path) -> object_store::Result<()> {
-    let mut pieces = store.get(key).await?.into_stream();
+async fn download(store: &dyn ObjectStore, key: &Key, to: &Path) -> object_store::Result<String> {
+    let read = store.get(key).await?;
+    let tag = tag(read.meta.e_tag.clone(), read.meta.version.clone());
+    let mut pieces = read.into_stream();
     let folder = to.parent().unwrap_or(Path::new("."));
     let made = tokio::fs::create_dir_all(folder).await;
     made.map_err(|e| local("create", folder, &e))?;
@@ -462,6 +521,10 @@ async fn download(store: &dyn ObjectStore, key: &Key, to: &Path) -> object_store
         file.flush()
             .await
             .map_err(|e| local("write", &staged, &e))?;
+        // After a power cut it would have its size, and not its bytes.
+        file.sync_all()
+            .await
+            .map_err(|e| local("write", &staged, &e))?;
         drop(file);
         tokio::fs::rename(&staged, to)
             .await
@@ -472,7 +535,7 @@ async fn download(store: &dyn ObjectStore, key: &Key, to: &Path) -> object_store
         // The error of writing is the one that counts.
         let _ = tokio::fs::remove_file(&staged).await;
     }
-    written
+    written.map(|()| tag)
 }
 
 async fn upload(store: &dyn ObjectStore, from: &Path, key: &Key) -> object_store::Result<()> {
@@ -487,17 +550,26 @@ async fn upload(store: &dyn ObjectStore, from: &Path, key: &Key) -> object_store
         return Ok(());
     }
     let mut out = WriteMultipart::new_with_chunk_size(store.put_multipart(key).await?, PIECE);
-    loop {
-        let mut piece = Vec::with_capacity(PIECE);
-        let read = (&mut file).take(PIECE as u64).read_to_end(&mut piece).await;
-        if read.map_err(failed)? == 0 {
-            break;
+    let sent = async {
+        loop {
+            let mut piece = Vec::with_capacity(PIECE);
+            let read = (&mut file).take(PIECE as u64).read_to_end(&mut piece).await;
+            if read.map_err(failed)? == 0 {
+                return Ok(());
+            }
+            out.wait_for_capacity(1).await?;
+            out.put(piece.into());
         }
-        out.wait_for_capacity(2).await?;
-        out.put(piece.into());
     }
-    out.finish().await?;
-    Ok(())
+    .await;
+    match sent {
+        Ok(()) => out.finish().await.map(|_| ()),
+        Err(e) => {
+            // Pieces that nobody puts together cost money. The error of sending is the one that counts.
+            let _ = out.abort().await;
+            Err(e)
+        }
+    }
 }
 
 /// Waits for an answer, on whatever thread this is.

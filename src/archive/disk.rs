@@ -17,6 +17,8 @@ pub const KEYS: &str = "_keys";
 /// What a staged file has behind its name: patterns such as `**/*.parquet` pass over it.
 pub(super) const STAGED: &str = ".part";
 
+/// File with the commit that is under way, below [`STAGING`].
+pub const PLAN: &str = "commit.json";
 /// Folder of the watchlists.
 pub const WATCHLISTS: &str = "watchlists";
 /// Folder of the list of notices that were sent.

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(super) use super::disk::PLAN;
 pub use super::disk::{NIGHTLY, NOTICES, WATCHLISTS};
 use super::remote::{Lease, Remote};
 use super::{commits, delta, ledger, part, store};
@@ -43,7 +44,7 @@ impl Here {
                 remote: None,
             });
         }
-        let remote = Remote::open(place, PLAN)?;
+        let remote = Remote::open(place)?;
         Ok(Here {
             root: remote.root().to_path_buf(),
             remote: Some(Arc::new(remote)),
@@ -53,8 +54,6 @@ impl Here {
 
 /// Name of the archive in a folder of results: `analyze` makes it there.
 pub const RESULT: &str = "archive";
-/// File with the commit that is under way, below [`STAGING`](store::STAGING).
-pub(super) const PLAN: &str = "commit.json";
 /// File that keeps other ingests out.
 const LOCK: &str = ".lock";
 
@@ -87,7 +86,12 @@ impl Archive {
         if !root.is_dir() {
             return Err(refuse("no such folder"));
         }
-        if !Archive::exists(root) && !has_tables(root) {
+        // A copy keeps the folders of an archive that is there no more.
+        let has_log = |table: &str| match is_remote(place) {
+            true => commits::newest_version(&root.join(table)).is_ok_and(|v| v.is_some()),
+            false => root.join(table).join("_delta_log").is_dir(),
+        };
+        if !has_log(ledger::TABLE) && !catalog().tables().any(|t| has_log(t.name)) {
             return Err(refuse("it has no table `Ingests`"));
         }
         Ok(())
@@ -125,11 +129,6 @@ impl Archive {
 
     /// Whether the folder has a ledger.
     pub fn exists(root: &Path) -> bool {
-        if is_remote(root) {
-            let log = format!("{}/_delta_log", ledger::TABLE);
-            let listed = Place::new(root).and_then(|place| place.list(&log));
-            return listed.is_ok_and(|listed| !listed.is_empty());
-        }
         root.join(ledger::TABLE).join("_delta_log").is_dir()
     }
 
@@ -141,6 +140,16 @@ impl Archive {
         let here = Here::of(place)?;
         let root = here.root.as_path();
         if here.remote.is_some() {
+            let log = format!("{}/", ledger::TABLE);
+            let listed = Place::new(place)?.list("")?;
+            let first = |name: &str| name.split('/').next().unwrap_or_default().to_string();
+            let strange = listed.iter().find(|found| !is_known(&first(&found.name)));
+            if let Some(strange) = strange
+                && !listed.iter().any(|found| found.name.starts_with(&log))
+            {
+                let reason = format!("it has no table `Ingests`, but holds `{}`", strange.name);
+                return Err(no_archive(place, reason));
+            }
             return Archive::at(here);
         }
         if !root.join(ledger::TABLE).is_dir() && root.is_dir() {
@@ -250,12 +259,12 @@ impl Archive {
 
     /// Where it is, as a user names it: the folder, or the address in object storage.
     pub fn address(&self) -> &Path {
-        self.remote().map_or(&self.root, Remote::address)
+        self.remote().map_or(&self.root, |remote| remote.address())
     }
 
     /// What lies in object storage, where the folder is a copy of that.
-    pub fn remote(&self) -> Option<&Remote> {
-        self.remote.as_deref()
+    pub fn remote(&self) -> Option<&Arc<Remote>> {
+        self.remote.as_ref()
     }
 
     /// The folder as an object store.
@@ -331,19 +340,44 @@ impl Archive {
     /// # Errors
     /// When it cannot be written.
     pub fn write_nightly(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        if let Some(remote) = self.remote() {
+            return remote.write_nightly(name, bytes);
+        }
         let path = self.root.join(NIGHTLY).join(name);
         store::write_whole(&path, [bytes], store::Existing::Replace)
             .map_err(Error::io("write", &path))?;
         self.sync_below(NIGHTLY)
     }
 
+    /// Removes a file of a nightly run, where there is one.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove_nightly(&self, name: &str) -> Result<()> {
+        if let Some(remote) = self.remote() {
+            remote.remove_nightly(name)?;
+        }
+        let path = self.root.join(NIGHTLY).join(name);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::io("remove", &path)(e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps nightly runs on other machines out; nothing where one is under way.
+    ///
+    /// # Errors
+    /// When object storage does not answer.
+    pub fn night(&self) -> Result<Option<impl Sized + use<>>> {
+        match self.remote() {
+            Some(remote) => Ok(remote.night()?.map(Some)),
+            None => Ok(Some(None)),
+        }
+    }
+
     fn sync_below(&self, name: &str) -> Result<()> {
         store::sync_folder(&self.root.join(name))?;
-        store::sync_folder(&self.root)?;
-        match self.remote() {
-            Some(remote) => remote.send_folder(name),
-            None => Ok(()),
-        }
+        store::sync_folder(&self.root)
     }
 
     /// Files that are being written go here.
@@ -396,11 +430,4 @@ fn no_archive(root: &Path, reason: String) -> Error {
         reason,
         inside: Archive::exists(&inside).then_some(inside),
     }
-}
-
-/// Whether a folder has tables of an archive, but for the ledger.
-fn has_tables(root: &Path) -> bool {
-    catalog()
-        .tables()
-        .any(|t| root.join(t.name).join("_delta_log").is_dir())
 }

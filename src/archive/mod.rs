@@ -57,7 +57,8 @@ mod snapshot;
 mod sorted;
 pub mod store;
 
-pub use folder::{Archive, Lock, NIGHTLY, NOTICES, RESULT, WATCHLISTS, is_known};
+pub use disk::{NIGHTLY, NOTICES, PLAN, WATCHLISTS};
+pub use folder::{Archive, Lock, RESULT, is_known};
 pub use label_events::app_id;
 pub use pinned::Pinned;
 pub use snapshot::Snapshot;

@@ -33,10 +33,13 @@ impl Archive {
     /// Reads while no batch is committed; the bytes are those of the plan of a commit that is under way.
     pub(super) fn at_rest<T>(&self, read: impl Fn(Option<&[u8]>) -> Result<T>) -> Result<T> {
         for look in 0..LOOKS {
-            let before = self.moment()?;
-            let read = read(before.0.as_deref());
-            if self.moment()? == before {
-                return read;
+            {
+                let _steady = self.remote().map(|r| r.steady()).transpose()?;
+                let before = self.moment()?;
+                let read = read(before.0.as_deref());
+                if self.moment()? == before {
+                    return read;
+                }
             }
             // A batch was committed in between.
             if look > 2 {

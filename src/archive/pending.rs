@@ -86,6 +86,9 @@ pub(super) struct Plan {
     pub steps: Vec<Step>,
     /// File names of watchlists that are taken.
     pub watchlists: Vec<String>,
+    /// In object storage: below which name its files are staged.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub staged: String,
 }
 
 impl Plan {
@@ -97,6 +100,7 @@ impl Plan {
             now,
             steps: Vec::new(),
             watchlists: Vec::new(),
+            staged: String::new(),
         }
     }
 }
@@ -179,6 +183,8 @@ impl Archive {
     pub(super) fn plan_bytes(&self) -> Result<Option<Vec<u8>>> {
         let path = self.plan_path();
         match fs::read(&path) {
+            // As in object storage, or in what was copied from there.
+            Ok(bytes) if remote::is_idle(&bytes) => Ok(None),
             Ok(bytes) => Ok(Some(bytes)),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
             Err(e) => Err(Error::io("read", &path)(e)),
@@ -203,6 +209,9 @@ impl Archive {
                 let why = format!("`{path}` has {rows} rows and {size} bytes: no file has so many");
                 return Err(damaged(why));
             }
+        }
+        if !plan.staged.is_empty() && !is_file_name(&plan.staged) {
+            return Err(damaged(format!("`{}` is no name of a run", plan.staged)));
         }
         if let Some(name) = plan.watchlists.iter().find(|n| !is_file_name(n)) {
             return Err(damaged(format!("`{name}` is no name of a watchlist")));
@@ -230,6 +239,10 @@ impl Archive {
         let staging = self.root().join(STAGING);
         fs::create_dir_all(&staging).map_err(Error::io("create", &staging))?;
         store::sync_folders(self.root(), &path)?;
+        let plan = &Plan {
+            staged: self.remote().map_or_else(String::new, |r| r.run()),
+            ..plan.clone()
+        };
         let bytes = serde_json::to_vec(plan).map_err(|e| Error::Damaged(e.to_string()))?;
         self.is_locked(lock)?;
         if let Some(remote) = self.remote() {
@@ -237,7 +250,8 @@ impl Archive {
         }
         store::write_whole(&path, [bytes.as_slice()], Existing::Replace)
             .map_err(Error::io("write", &path))?;
-        self.complete(plan, lock)
+        self.complete(plan, Whose::Own, lock)?;
+        Ok(())
     }
 
     /// What waits for a commit: where it is here, and where it waits in object storage.
@@ -248,10 +262,14 @@ impl Archive {
                 .add
                 .iter()
                 .map(|p| format!("{}/{}", step.table, p.path));
-            files.extend(names.map(|name| (self.store().staged(&name), remote::staged(&name))));
+            let staged = |name: String| {
+                let there = remote::staged(&plan.staged, &name);
+                (self.store().staged(&name), there)
+            };
+            files.extend(names.map(staged));
         }
         let lists = plan.watchlists.iter();
-        files.extend(lists.map(|name| (self.staged_watchlist(name), staged_list(name))));
+        files.extend(lists.map(|name| (self.staged_watchlist(name), staged_list(plan, name))));
         files
     }
 
@@ -261,26 +279,34 @@ impl Archive {
             return Ok(false);
         };
         let plan = self.plan_of(&bytes)?;
-        self.complete(&plan, lock)?;
-        if let Some(remote) = self.remote() {
-            // Its watchlists were staged on another machine.
-            remote.pull()?;
+        // In object storage, whoever decided it may be alive, and its files may be on another machine.
+        let whose = match self.remote() {
+            Some(_) => Whose::Another,
+            None => Whose::Own,
+        };
+        let is_ended = self.complete(&plan, whose, lock)?;
+        match self.remote() {
+            Some(remote) if !is_ended => remote.take_turn()?,
+            // Its watchlists were staged there.
+            Some(remote) => remote.pull()?,
+            None => {}
         }
         Ok(true)
     }
 
-    /// Does what is left to do of a plan that is on the disk.
-    fn complete(&self, plan: &Plan, lock: &Lock) -> Result<()> {
+    /// Does what is left to do of a plan that is on the disk. Says whether nobody else has ended it.
+    fn complete(&self, plan: &Plan, whose: Whose, lock: &Lock) -> Result<bool> {
         for step in &plan.steps {
-            self.step(plan, step)?;
+            self.step_of(plan, step, whose)?;
         }
         let folder = self.root().join(WATCHLISTS);
         for name in &plan.watchlists {
             let staged = self.staged_watchlist(name);
             if let Some(remote) = self.remote() {
-                remote.place_watchlist(&staged_list(name), &format!("{WATCHLISTS}/{name}"))?;
+                let place = format!("{WATCHLISTS}/{name}");
+                remote.place_watchlist(staged_list(plan, name), place)?;
             }
-            if fs::symlink_metadata(&staged).is_ok() {
+            if whose == Whose::Own && fs::symlink_metadata(&staged).is_ok() {
                 fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
                 let target = folder.join(name);
                 fs::rename(&staged, &target).map_err(Error::io("move", &target))?;
@@ -292,16 +318,26 @@ impl Archive {
             store::sync_folder(self.root())?;
         }
         let path = self.plan_path();
-        match self.remote() {
-            Some(remote) => remote.end()?,
-            None => fs::remove_file(&path).map_err(Error::io("remove", &path))?,
-        }
+        let is_ended = match self.remote() {
+            Some(remote) => remote.end(&plan.staged)?,
+            None => {
+                fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+                true
+            }
+        };
         store::sync_folder(&self.root().join(STAGING))?;
-        self.clean_staging(lock)
+        if is_ended {
+            self.clean_staging(lock)?;
+        }
+        Ok(is_ended)
     }
 
     /// Does what a plan wants of one table, unless it is done.
     pub(super) fn step(&self, plan: &Plan, step: &Step) -> Result<()> {
+        self.step_of(plan, step, Whose::Own)
+    }
+
+    fn step_of(&self, plan: &Plan, step: &Step, whose: Whose) -> Result<()> {
         let table = table_of(&step.table)?;
         let done = self.logs().mark(table.name, plan.deed.application())? == Some(plan.number);
         if done {
@@ -316,7 +352,7 @@ impl Archive {
             let wanted: Vec<&Part> = wanted
                 .filter(|p| self.remote().is_some() || staged(p))
                 .collect();
-            return self.place(table, &wanted);
+            return self.place(plan, table, &wanted, whose);
         }
         let mut remove = Vec::new();
         if !step.remove.is_empty() {
@@ -332,32 +368,45 @@ impl Archive {
             }
         }
         let parts: Vec<&Part> = step.add.iter().collect();
-        self.place(table, &parts)?;
-        self.logs().commit(&Change {
+        self.place(plan, table, &parts, whose)?;
+        let mark = (plan.deed.application(), plan.number);
+        let committed = self.logs().commit(&Change {
             table,
             remove: &remove,
             add: &step.add,
-            mark: (plan.deed.application(), plan.number),
+            mark,
             info: step.info.clone(),
             now: plan.now,
-        })?;
-        if self.remote().is_some() {
-            return Ok(());
+        });
+        if let Some(remote) = self.remote() {
+            // Two may complete the same commit: the one that comes second finds it done.
+            return committed.or_else(|e| {
+                remote.pull()?;
+                match self.logs().mark(table.name, mark.0)? == Some(mark.1) {
+                    true => Ok(()),
+                    false => Err(e),
+                }
+            });
         }
+        committed?;
         // A program that tidies up may have taken a file that stood in its place and not in the log yet.
         let folder = self.root().join(table.name);
         let gone = |part: &&Part| fs::symlink_metadata(folder.join(&part.path)).is_err();
         let gone: Vec<&Part> = parts.into_iter().filter(gone).collect();
-        self.place(table, &gone)
+        self.place(plan, table, &gone, whose)
     }
 
     /// Puts staged files in their places; those that are there stay. All names are on the disk then, also those of a run that was cut off before it
     /// had synced them.
-    fn place(&self, table: &Table, parts: &[&Part]) -> Result<()> {
+    fn place(&self, plan: &Plan, table: &Table, parts: &[&Part], whose: Whose) -> Result<()> {
         let folder = self.root().join(table.name);
         if let Some(remote) = self.remote() {
-            let names = parts.iter().map(|p| format!("{}/{}", table.name, p.path));
-            remote.place(&names.collect::<Vec<_>>())?;
+            let name = |p: &&Part| (format!("{}/{}", table.name, p.path), p.size);
+            remote.place(&plan.staged, &parts.iter().map(name).collect::<Vec<_>>())?;
+            if whose == Whose::Another {
+                // They are brought when somebody asks for them.
+                return Ok(());
+            }
         }
         let mut folders = BTreeSet::new();
         for part in parts {
@@ -365,10 +414,6 @@ impl Archive {
             let staged = self
                 .store()
                 .staged(&format!("{}/{}", table.name, part.path));
-            if self.remote().is_some() && fs::symlink_metadata(&staged).is_err() {
-                // It was written on another machine, and is brought when somebody asks for it.
-                continue;
-            }
             publish(&staged, &target)?;
             folders.insert(target.parent().unwrap_or(&folder).to_path_buf());
         }
@@ -399,7 +444,7 @@ impl Archive {
             part::is_own(whole) || whole != name || tried
         };
         if let Some(remote) = self.remote() {
-            remote.clean_staging(is_own)?;
+            remote.clean_staging()?;
         }
         remove_own(&staging, &is_own)
     }
@@ -464,8 +509,17 @@ impl Archive {
 }
 
 /// Where a watchlist waits in object storage.
-fn staged_list(name: &str) -> String {
-    format!("{STAGING}/{WATCHLISTS}/{name}{STAGED}")
+fn staged_list(plan: &Plan, name: &str) -> String {
+    format!("{STAGING}/{}/{WATCHLISTS}/{name}{STAGED}", plan.staged)
+}
+
+/// Who has decided a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// This run, or on a disk one that was cut off: what is staged here is what the plan names.
+    Own,
+    /// Another run, perhaps of another machine.
+    Another,
 }
 
 /// A name that stays in its folder.

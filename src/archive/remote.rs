@@ -5,31 +5,34 @@
 //! by the ranges that a query reads, and go again when there are too many. The copy is never more than a copy: what is written goes to the store
 //! first, and an opened copy is made equal to the store, whatever a run that was cut off has left in it.
 //!
-//! A commit is the one of a disk, step by step (see [`pending`](super::pending)). Staged files go up; then the plan, by a conditional put: there is
-//! at most one, and whoever has put it makes sure that the ledger is still the one that the plan was made from. So a writer that was thought dead and
-//! comes back cannot commit over another one. The [`lease`] only makes writers wait for each other instead of failing.
+//! A commit is the one of a disk, step by step (see [`pending`](super::pending)). Its files go up below a name of this run; then its plan; each table's
+//! commit is a conditional write. The file of the plan is never removed: it holds a plan, or the name of the run that wrote last, and
+//! is changed by conditional writes alone. Who begins to write changes it first. So a writer that was thought dead and wakes up can commit nothing,
+//! end nothing, and remove nothing that is another's. The [`lease`] only makes writers wait for each other instead of failing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
 use object_store::{GetOptions, GetResult};
 
 pub(super) use lease::Lease;
+use lease::Patience;
+use names::{Kind, kind, name_below};
 
 use super::commits;
-use super::disk::{
-    self, ASIDE, Existing, KEYS, NIGHTLY, NOTICES, RETIRED, STAGED, STAGING, WATCHLISTS,
-};
-use crate::catalog::{INCIDENTS, catalog};
+use super::disk::{self, ASIDE, Existing, KEYS, NIGHTLY, PLAN, RETIRED, STAGING};
 use crate::fault::{Error, Result};
 use crate::storage::{self, Found, Place, Put};
 
+pub(super) use names::staged;
+
 mod lease;
+mod names;
 
 /// File in the copy with the tags of what was copied.
 const INDEX: &str = ".remote.json";
@@ -37,8 +40,16 @@ const INDEX: &str = ".remote.json";
 const CHANGING: &str = ".changing";
 /// Files of up to so many bytes are brought whole: to ask for their footer and columns one by one takes longer.
 const SMALL: u64 = 8 << 20;
-/// Looks at an archive that is being written before what was seen is good enough.
-const LOOKS: usize = 20;
+/// Looks at an archive that is being written before it is given up.
+const LOOKS: usize = 50;
+/// File in the copy with the name of this copy.
+const OWNER: &str = ".owner";
+/// The lease of writers.
+const WRITERS: &str = ".lease";
+/// The lease of nightly runs.
+const NIGHTS: &str = "_nightly/.lease";
+/// How the file of the plan begins where there is no plan.
+const IDLE: &str = "{\"idle\":";
 
 /// An archive in object storage.
 #[derive(Debug)]
@@ -48,8 +59,22 @@ pub struct Remote {
     plan: String,
     /// Parquet files that lie there, and their sizes.
     parts: RwLock<HashMap<String, u64>>,
+    /// Below which name the files of the plan are staged.
+    staged: RwLock<String>,
     /// Bytes that were brought since somebody looked how large the copy is.
     brought: AtomicU64,
+    turn: Mutex<Turn>,
+}
+
+/// What a writer knows of its turn.
+#[derive(Debug, Default)]
+struct Turn {
+    /// The tag of the plan's file as this run left it: only where it has that tag still this run may go on.
+    tag: String,
+    /// Below which name this run stages.
+    run: String,
+    /// Staged files of runs that can commit no more.
+    leftovers: Vec<String>,
 }
 
 /// A file of the copy is changed by one process at a time.
@@ -60,20 +85,20 @@ impl Remote {
     ///
     /// # Errors
     /// When the store does not answer, or the copy cannot be written.
-    pub(super) fn open(address: &Path, plan: &str) -> Result<Remote> {
+    pub(super) fn open(address: &Path) -> Result<Remote> {
         let place = Place::new(address)?;
-        let text = address.to_string_lossy();
-        let text = text.trim_end_matches('/');
-        let name = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(text.as_bytes()));
+        let name = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&place.identity()));
         let root = storage::settings().cache.join("archives").join(name);
         private_folder(&root).map_err(Error::io("create", &root))?;
         let root = dunce::canonicalize(&root).map_err(Error::io("find", &root))?;
         let archive = Remote {
             place,
             root,
-            plan: format!("{STAGING}/{plan}"),
+            plan: format!("{STAGING}/{PLAN}"),
             parts: RwLock::default(),
+            staged: RwLock::default(),
             brought: AtomicU64::default(),
+            turn: Mutex::default(),
         };
         archive.pull()?;
         Ok(archive)
@@ -98,16 +123,83 @@ impl Remote {
         Ok(Changing(file))
     }
 
+    /// Keeps the copy as it is while it is read: logs are brought one after the other.
+    pub(super) fn steady(&self) -> Result<impl Sized + use<>> {
+        let path = self.root.join(CHANGING);
+        let mut options = File::options();
+        let options = options.create(true).truncate(false).write(true).read(true);
+        let file = options.open(&path).map_err(Error::io("create", &path))?;
+        file.lock_shared().map_err(Error::io("lock", &path))?;
+        Ok(file)
+    }
+
     /// Keeps writers on other machines out.
     pub(super) fn lease(&self, waiting: impl FnOnce()) -> Result<Lease> {
-        let lease = Lease::take(&self.place, &self.owner()?, waiting)?;
-        self.pull()?;
+        let owner = self.owner()?;
+        let lease = Lease::take(&self.place, WRITERS, &owner, Patience::Waits, waiting)?;
+        let lease = lease.ok_or_else(|| self.overtaken())?;
+        self.take_turn()?;
         Ok(lease)
+    }
+
+    /// Keeps nightly runs on other machines out; nothing where one is under way.
+    pub(super) fn night(&self) -> Result<Option<Lease>> {
+        Lease::take(
+            &self.place,
+            NIGHTS,
+            &self.owner()?,
+            Patience::UntilAlive,
+            || {},
+        )
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes this run the one that writes: whoever began before can change the plan's file no more. A commit that was cut off is this run's to complete.
+    ///
+    /// # Errors
+    /// When the store does not answer, or others are always faster.
+    pub(super) fn take_turn(&self) -> Result<()> {
+        for _ in 0..LOOKS {
+            let listed = self.place.list(STAGING)?;
+            let found = self.place.get(&self.plan)?;
+            let run = uuid::Uuid::new_v4().simple().to_string();
+            let idle = Bytes::from(format!("{IDLE}\"{run}\"}}"));
+            let (put, is_plan) = match &found {
+                None => (Put::Create, false),
+                Some((bytes, tag)) => (Put::Update(tag.clone()), !is_idle(bytes)),
+            };
+            let taken = match (found, is_plan) {
+                (Some((bytes, tag)), true) => Some((bytes, tag)),
+                _ => self
+                    .place
+                    .put(&self.plan, &idle, &put)?
+                    .map(|tag| (idle, tag)),
+            };
+            let Some((_, tag)) = taken else { continue };
+            let mut leftovers: Vec<String> = listed.into_iter().map(|found| found.name).collect();
+            // What a plan needs goes with it; what is listed beside it is the next run's to remove.
+            leftovers.retain(|name| *name != self.plan && !is_plan);
+            *self.turn() = Turn {
+                tag,
+                run,
+                leftovers,
+            };
+            return self.pull();
+        }
+        Err(self.overtaken())
+    }
+
+    /// The name below which this run stages.
+    pub(super) fn run(&self) -> String {
+        self.turn().run.clone()
     }
 
     /// The name of this copy, by which a lease of it is known.
     fn owner(&self) -> Result<String> {
-        let path = self.root.join(".owner");
+        let path = self.root.join(OWNER);
         let _changing = self.changing()?;
         if let Ok(name) = fs::read_to_string(&path)
             && !name.is_empty()
@@ -128,30 +220,37 @@ impl Remote {
         let _changing = self.changing()?;
         let mut index = self.index();
         for _ in 0..LOOKS {
+            let before = self.place.head(&self.plan)?.map(|found| found.tag);
             let listed = self.place.list("")?;
-            let moment = moment(&listed, &self.plan);
             self.copy(&listed, &mut index)?;
             let parts = listed.iter().filter(|f| kind(&f.name) == Kind::Part);
             let parts = parts.map(|f| (f.name.clone(), f.size)).collect();
             *self.parts.write().unwrap_or_else(PoisonError::into_inner) = parts;
-            // A commit in between may be copied by half.
-            let newest = [self.plan.as_str(), "Ingests/_delta_log", INCIDENT_LOG];
-            let mut now = Vec::new();
-            for below in newest {
-                now.extend(self.place.list(below)?);
-            }
-            if self::moment(&now, &self.plan) == moment {
-                break;
+            let plan = fs::read(self.root.join(&self.plan)).unwrap_or_default();
+            let plan: serde_json::Value = serde_json::from_slice(&plan).unwrap_or_default();
+            let staged = plan["staged"].as_str().unwrap_or_default().to_string();
+            *self.staged.write().unwrap_or_else(PoisonError::into_inner) = staged;
+            // A commit that began or ended in between may be copied by half.
+            let after = self.place.head(&self.plan)?.map(|found| found.tag);
+            if before == after {
+                self.write_index(&index)?;
+                self.shrink(storage::settings().cache_bytes);
+                return Ok(());
             }
         }
         self.write_index(&index)?;
-        self.shrink(storage::settings().cache_bytes);
-        Ok(())
+        Err(Error::Busy(self.address().to_path_buf()))
     }
 
     /// Copies what is new, and takes away what is there no more.
     fn copy(&self, listed: &[Found], index: &mut BTreeMap<String, String>) -> Result<()> {
+        if is_another(listed, index) {
+            // One was made anew at this address: nothing of the old one may be taken for the new one's.
+            self.clear()?;
+            index.clear();
+        }
         let mut wanted = Vec::new();
+        let mut bytes = 0;
         let mut there: HashMap<&str, &Found> = HashMap::new();
         for found in listed {
             there.insert(&found.name, found);
@@ -159,17 +258,26 @@ impl Remote {
                 continue;
             }
             let path = self.root.join(&found.name);
-            let same = index.get(&found.name) == Some(&found.tag)
+            let same = !found.tag.is_empty()
+                && index.get(&found.name) == Some(&found.tag)
                 && fs::symlink_metadata(&path).is_ok_and(|d| d.len() == found.size);
             if !same {
+                bytes += found.size;
                 wanted.push((found.name.clone(), path));
             }
         }
-        let tags = |name: &str| there.get(name).map(|f| f.tag.clone()).unwrap_or_default();
-        for ((name, _), is_there) in wanted.iter().zip(self.place.bring(&wanted)?) {
-            match is_there {
-                true => index.insert(name.clone(), tags(name)),
-                false => index.remove(name),
+        if bytes > storage::settings().cache_bytes {
+            return Err(Error::Unusable {
+                path: self.address().to_path_buf(),
+                reason: format!(
+                    "its logs and lists are {bytes} bytes, more than is kept of an archive"
+                ),
+            });
+        }
+        for ((name, _), tag) in wanted.iter().zip(self.place.bring(&wanted)?) {
+            match tag {
+                Some(tag) => index.insert(name.clone(), tag),
+                None => index.remove(name),
             };
         }
         let walk = walkdir::WalkDir::new(&self.root).min_depth(1).into_iter();
@@ -199,6 +307,17 @@ impl Remote {
         Ok(())
     }
 
+    /// Removes what was copied.
+    fn clear(&self) -> Result<()> {
+        for entry in fs::read_dir(&self.root).map_err(Error::io("read", &self.root))? {
+            let path = entry.map_err(Error::io("read", &self.root))?.path();
+            if path.is_dir() {
+                fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
     fn index(&self) -> BTreeMap<String, String> {
         let text = fs::read(self.root.join(INDEX)).unwrap_or_default();
         // Without it everything is copied again.
@@ -214,8 +333,9 @@ impl Remote {
 
     /// The name under which a file lies in the store, and its size: a batch whose commit is under way is among the staged files.
     fn lies(&self, name: &str) -> Option<(String, u64)> {
+        let run = self.staged.read().unwrap_or_else(PoisonError::into_inner);
         let parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
-        let staged = staged(name);
+        let staged = names::staged(&run, name);
         [name, &staged]
             .into_iter()
             .find_map(|n| parts.get(n).map(|size| (n.to_string(), *size)))
@@ -249,7 +369,7 @@ impl Remote {
             let Some(from) = from.filter(|_| disk::is_inside(name)) else {
                 continue;
             };
-            if self.place.bring(&[(from, path.clone())])? == [true] {
+            if let [Some(_)] = self.place.bring(&[(from, path.clone())])?[..] {
                 self.brought(self.size(name).unwrap_or(0));
                 return Ok(Some(path));
             }
@@ -359,36 +479,49 @@ impl Remote {
         self.write_index(&index)
     }
 
-    /// Sends what was changed in a folder of the copy.
+    /// Brings a small file anew and says which tag it has; nothing where there is none.
     ///
     /// # Errors
-    /// When the store does not take it.
-    pub(super) fn send_folder(&self, folder: &str) -> Result<()> {
+    /// When the store does not answer, or the copy cannot be written.
+    pub fn renew(&self, name: &str) -> Result<Option<String>> {
         let _changing = self.changing()?;
-        let path = self.root.join(folder);
-        if !path.is_dir() {
-            return Ok(());
-        }
-        for entry in fs::read_dir(&path).map_err(Error::io("read", &path))? {
-            let entry = entry.map_err(Error::io("read", &path))?;
-            let own = entry.file_name().to_string_lossy().into_owned();
-            if !entry.path().is_file() || own.starts_with('.') || own.ends_with("lock") {
-                continue;
-            }
-            let bytes = fs::read(entry.path()).map_err(Error::io("read", entry.path()))?;
-            let name = format!("{folder}/{own}");
-            if let Some((there, _)) = self.place.get(&name)?
-                && there == bytes
-            {
-                continue;
-            }
-            if let Some(tag) = self.place.put(&name, &Bytes::from(bytes), &Put::Replace)? {
-                let mut index = self.index();
-                index.insert(name, tag);
-                self.write_index(&index)?;
-            }
-        }
-        Ok(())
+        let Some((bytes, tag)) = self.place.get(name)? else {
+            return Ok(None);
+        };
+        self.keep(name, &bytes, tag.clone())?;
+        Ok(Some(tag))
+    }
+
+    /// Replaces a small file that has this tag, or that is not there; returns the tag that it has then.
+    ///
+    /// # Errors
+    /// When somebody else has changed it, the store does not answer, or the copy cannot be written.
+    pub fn replace(&self, name: &str, bytes: &[u8], tag: Option<&str>) -> Result<String> {
+        let _changing = self.changing()?;
+        let put = tag.map_or(Put::Create, |tag| Put::Update(tag.to_string()));
+        let bytes = Bytes::copy_from_slice(bytes);
+        let tag = self.place.put(name, &bytes, &put)?;
+        let tag = tag.ok_or_else(|| self.overtaken())?;
+        self.keep(name, &bytes, tag.clone())?;
+        Ok(tag)
+    }
+
+    /// Writes a file of a nightly run.
+    ///
+    /// # Errors
+    /// When the store does not take it, or the copy cannot be written.
+    pub(super) fn write_nightly(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let bytes = Bytes::copy_from_slice(bytes);
+        self.write(&format!("{NIGHTLY}/{name}"), &bytes, &Put::Replace)
+            .map(|_| ())
+    }
+
+    /// Removes a file of a nightly run from the store.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub(super) fn remove_nightly(&self, name: &str) -> Result<()> {
+        self.place.delete(&[format!("{NIGHTLY}/{name}")])
     }
 
     /// Offers a commit: its staged files go up, then its plan. From then on it belongs to the archive.
@@ -397,28 +530,17 @@ impl Remote {
     /// When the store does not take it, or another writer was faster.
     pub(super) fn offer(&self, files: &[(PathBuf, String)], plan: Vec<u8>) -> Result<()> {
         self.place.send(files)?;
-        let _changing = self.changing()?;
-        let Some(tag) = self.place.put(&self.plan, &plan.into(), &Put::Create)? else {
+        let plan = Bytes::from(plan);
+        let tag = self.turn().tag.clone();
+        let Some(tag) = self.place.put(&self.plan, &plan, &Put::Update(tag))? else {
+            let own: Vec<String> = files.iter().map(|(_, name)| name.clone()).collect();
+            self.place.delete(&own)?;
             return Err(self.overtaken());
         };
-        // While a plan is there nobody else writes to a log: what was written before it is seen now.
-        let known = |below: &str| {
-            let log = self.root.join(below);
-            commits::newest_version(log.parent().unwrap_or(&log))
-        };
-        for below in ["Ingests/_delta_log", INCIDENT_LOG] {
-            let listed = self.place.list(below)?;
-            let newest = listed.iter().filter_map(|f| version(&f.name)).max();
-            if newest != known(below)? {
-                self.place.delete(std::slice::from_ref(&self.plan))?;
-                return Err(self.overtaken());
-            }
-        }
-        let mut index = self.index();
-        index.insert(self.plan.clone(), tag);
-        self.write_index(&index)?;
+        self.turn().tag = tag;
+        *self.staged.write().unwrap_or_else(PoisonError::into_inner) = self.run();
         let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
-        for (path, name) in files {
+        for (path, name) in files.iter().filter(|(_, name)| kind(name) == Kind::Part) {
             let size = fs::metadata(path).map_err(Error::io("read", path))?.len();
             parts.insert(name.clone(), size);
         }
@@ -429,27 +551,36 @@ impl Remote {
         Error::Overtaken(self.address().to_path_buf())
     }
 
-    /// Gives staged files of the store their names; those that have them stay.
+    /// Gives files that are staged below a name of a run their own names; those that have them stay. Each goes with its size.
     ///
     /// # Errors
-    /// When the store does not answer, or a file is neither staged nor in its place.
-    pub(super) fn place(&self, names: &[String]) -> Result<()> {
-        for name in names {
-            let found = self.place.head(name)?;
-            let size = match found {
-                Some(found) => found.size,
-                None if self.place.copy(&staged(name), name)? => {
-                    self.place.head(name)?.map_or(0, |f| f.size)
-                }
-                None => {
-                    return Err(Error::Damaged(format!(
-                        "`{}` is neither in its place nor among the staged files",
-                        self.place.of(name).display()
-                    )));
-                }
-            };
+    /// When the store does not answer, or a file is neither staged nor in its place, or is another.
+    pub(super) fn place(&self, run: &str, files: &[(String, u64)]) -> Result<()> {
+        let is_there = |name: &str, size: u64| {
+            let parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
+            parts.get(name) == Some(&size)
+        };
+        let wanted = files.iter().filter(|(name, size)| !is_there(name, *size));
+        let wanted: Vec<&(String, u64)> = wanted.collect();
+        let copies = wanted
+            .iter()
+            .map(|(name, _)| (names::staged(run, name), name.clone()));
+        let copies: Vec<(String, String)> = copies.collect();
+        for ((name, size), is_copied) in wanted.into_iter().zip(self.place.copy(&copies)?) {
+            // Another run that completes the same commit may have put it there and removed what was staged.
+            if !is_copied
+                && self
+                    .place
+                    .head(name)?
+                    .is_none_or(|found| found.size != *size)
+            {
+                return Err(Error::Damaged(format!(
+                    "`{}` is neither in its place nor among the staged files",
+                    self.place.of(name).display()
+                )));
+            }
             let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
-            parts.insert(name.clone(), size);
+            parts.insert(name.clone(), *size);
         }
         Ok(())
     }
@@ -458,37 +589,47 @@ impl Remote {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub(super) fn place_watchlist(&self, staged: &str, name: &str) -> Result<()> {
-        self.place.copy(staged, name).map(|_| ())
+    pub(super) fn place_watchlist(&self, staged: String, name: String) -> Result<()> {
+        self.place.copy(&[(staged, name)]).map(|_| ())
     }
 
-    /// Ends a commit: the plan goes, and what was staged for it.
+    /// Ends a commit: the plan goes, and what was staged for it. Says whether this run has ended it: another one may have completed it.
     ///
     /// # Errors
     /// When the store does not answer, or the copy cannot be written.
-    pub(super) fn end(&self) -> Result<()> {
+    pub(super) fn end(&self, staged: &str) -> Result<bool> {
         let _changing = self.changing()?;
-        self.place.delete(std::slice::from_ref(&self.plan))?;
-        let path = self.root.join(&self.plan);
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", &path)(e)),
-            _ => Ok(()),
+        let (tag, run) = {
+            let turn = self.turn();
+            (turn.tag.clone(), turn.run.clone())
+        };
+        let idle = Bytes::from(format!("{IDLE}\"{run} {}\"}}", uuid::Uuid::new_v4()));
+        let Some(tag) = self.place.put(&self.plan, &idle, &Put::Update(tag))? else {
+            return Ok(false);
+        };
+        self.turn().tag.clone_from(&tag);
+        self.keep(&self.plan, &idle, tag)?;
+        if !staged.is_empty() {
+            let own = self.place.list(&format!("{STAGING}/{staged}"))?;
+            let own: Vec<String> = own.into_iter().map(|found| found.name).collect();
+            self.remove_staged(&own)?;
         }
+        Ok(true)
     }
 
-    /// Removes staged files of the store that are ours.
+    /// Removes staged files of runs that can commit no more.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub(super) fn clean_staging(&self, is_own: impl Fn(&Path) -> bool) -> Result<()> {
-        let listed = self.place.list(STAGING)?;
-        let own = listed.into_iter().map(|f| f.name);
-        let own: Vec<String> = own
-            .filter(|n| *n != self.plan && is_own(Path::new(n)))
-            .collect();
-        self.place.delete(&own)?;
+    pub(super) fn clean_staging(&self) -> Result<()> {
+        let leftovers = std::mem::take(&mut self.turn().leftovers);
+        self.remove_staged(&leftovers)
+    }
+
+    fn remove_staged(&self, names: &[String]) -> Result<()> {
+        self.place.delete(names)?;
         let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
-        parts.retain(|name, _| !own.contains(name));
+        parts.retain(|name, _| !names.contains(name));
         Ok(())
     }
 
@@ -517,72 +658,16 @@ fn private_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// The log of the table that is the last of what a hunt stores.
-const INCIDENT_LOG: &str = "Incidents/_delta_log";
-
-/// What becomes of a name in the copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// It is copied.
-    Small,
-    /// It is brought when it is asked for.
-    Part,
-    /// It is of the copy alone, or nobody's of ours.
-    Own,
+/// Whether the file of the plan holds none.
+pub(super) fn is_idle(bytes: &[u8]) -> bool {
+    bytes.starts_with(IDLE.as_bytes())
 }
 
-fn kind(name: &str) -> Kind {
-    let (first, rest) = name.split_once('/').unwrap_or((name, ""));
-    let own = rest.rsplit('/').next().unwrap_or("");
-    let is_table = catalog()
-        .stored_table(first)
-        .is_some_and(|t| t.name == first);
-    match first {
-        _ if own.starts_with('.') || rest.is_empty() => Kind::Own,
-        _ if is_table && rest.starts_with("_delta_log/") => Kind::Small,
-        _ if is_table => Kind::Part,
-        // What is staged here waits for its commit.
-        STAGING if rest.starts_with("watchlists/") => Kind::Own,
-        STAGING if rest.ends_with(STAGED) && rest.contains('/') => match rest.split('/').next() {
-            Some(table) if catalog().stored_table(table).is_some() => Kind::Part,
-            _ => Kind::Own,
-        },
-        STAGING if !rest.contains('/') => Kind::Small,
-        WATCHLISTS | NOTICES | NIGHTLY => match own.ends_with("lock") {
-            true => Kind::Own,
-            false => Kind::Small,
-        },
-        _ => Kind::Own,
-    }
-}
-
-/// Where a file of a table waits in the store.
-pub(super) fn staged(name: &str) -> String {
-    let table = name.split('/').next().unwrap_or_default();
-    let own = name.rsplit('/').next().unwrap_or_default();
-    format!("{STAGING}/{table}/{own}{STAGED}")
-}
-
-fn version(name: &str) -> Option<u64> {
-    commits::version(Path::new(name))
-}
-
-/// The plan, and the newest versions of the tables that are the last of commits.
-fn moment(listed: &[Found], plan: &str) -> (Option<String>, [Option<u64>; 2]) {
-    debug_assert!(INCIDENT_LOG.starts_with(INCIDENTS));
-    let plan = listed.iter().find(|f| f.name == plan);
-    let newest = |below: &str| {
-        let own = listed.iter().filter(|f| f.name.starts_with(below));
-        own.filter_map(|f| version(&f.name)).max()
-    };
-    (
-        plan.map(|f| f.tag.clone()),
-        [newest("Ingests/_delta_log/"), newest(INCIDENT_LOG)],
-    )
-}
-
-fn name_below(root: &Path, path: &Path) -> Option<String> {
-    let below = path.strip_prefix(root).ok()?;
-    let parts = below.components().map(|c| c.as_os_str().to_string_lossy());
-    Some(parts.collect::<Vec<_>>().join("/"))
+/// Whether an archive was made anew where another one was copied from: a commit is never changed.
+fn is_another(listed: &[Found], index: &BTreeMap<String, String>) -> bool {
+    let commits = listed
+        .iter()
+        .filter(|f| commits::version(Path::new(&f.name)).is_some());
+    let known = |found: &Found| index.get(&found.name).filter(|tag| **tag != found.tag);
+    commits.into_iter().any(|found| known(found).is_some())
 }

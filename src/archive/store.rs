@@ -114,7 +114,9 @@ impl Store {
         }
         // A file may be moved between two looks: what was not staged any more is in its place by now.
         for _ in 0..2 {
-            for path in [self.root.join(name), self.staged(name)] {
+            // In a copy, what is staged is what a run of this machine did not commit.
+            let staged = self.remote.is_none().then(|| self.staged(name));
+            for path in [Some(self.root.join(name)), staged].into_iter().flatten() {
                 if is_plain(&self.root, &path)? {
                     return Ok(Some(path));
                 }

@@ -12,8 +12,9 @@ const LOCK: &str = ".lock";
 const HOLDER: &str = "holder.txt";
 
 /// Keeps other runs out while it lives.
-#[derive(Debug)]
 pub struct Turn {
+    /// Other machines are kept out, too, where the archive lies in object storage.
+    _there: Box<dyn std::any::Any>,
     _file: File,
 }
 
@@ -36,7 +37,14 @@ impl Turn {
         }
         let held = folder.join(HOLDER);
         fs::write(&held, holder).map_err(Error::io("write", &held))?;
-        Ok(Turn { _file: file })
+        let there = archive.night()?.ok_or_else(|| Error::Unusable {
+            path: archive.address().to_path_buf(),
+            reason: "another run is under way, on another machine".into(),
+        })?;
+        Ok(Turn {
+            _there: Box::new(there),
+            _file: file,
+        })
     }
 }
 

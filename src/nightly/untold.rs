@@ -63,11 +63,7 @@ pub fn note(archive: &Archive, after: i64) -> Result<()> {
 /// # Errors
 /// When the file cannot be removed.
 pub fn forget(archive: &Archive) -> Result<()> {
-    let path = archive.root().join(NIGHTLY).join(FILE);
-    match fs::remove_file(&path) {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::io("remove", &path)(e)),
-        _ => Ok(()),
-    }
+    archive.remove_nightly(FILE)
 }
 
 #[cfg(test)]

@@ -8,10 +8,12 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::archive::remote::Remote;
 use crate::archive::{Archive, NOTICES};
 use crate::fault::{Error, Result};
 
@@ -245,13 +247,29 @@ impl Sent {
     }
 }
 
+/// The name of the file in an archive.
+fn name_of_file() -> String {
+    format!("{NOTICES}/{FILE}")
+}
+
 /// The ledger, open for one run: it keeps others out while it lives.
 pub struct Book {
     /// What was sent before this run.
     pub sent: Sent,
     path: PathBuf,
-    file: File,
+    lines: Lines,
     _lock: File,
+}
+
+/// Where lines are added.
+enum Lines {
+    Disk(File),
+    /// In object storage, where a file is only written whole: its bytes, and the tag that it has there.
+    Storage {
+        remote: Arc<Remote>,
+        bytes: Vec<u8>,
+        tag: Option<String>,
+    },
 }
 
 impl Book {
@@ -278,6 +296,25 @@ impl Book {
             Err(TryLockError::Error(e)) => return Err(Error::io("lock", &lock_path)(e)),
         }
         let path = folder.join(FILE);
+        if let Some(remote) = archive.remote() {
+            let tag = remote.renew(&name_of_file())?;
+            let (sent, whole) = Sent::of(&path)?;
+            let mut bytes = match tag {
+                Some(_) => fs::read(&path).map_err(Error::io("read", &path))?,
+                None => Vec::new(),
+            };
+            bytes.truncate(usize::try_from(whole).unwrap_or(usize::MAX));
+            return Ok(Book {
+                sent,
+                lines: Lines::Storage {
+                    remote: Arc::clone(remote),
+                    bytes,
+                    tag,
+                },
+                path,
+                _lock: lock,
+            });
+        }
         let (sent, whole) = Sent::of(&path)?;
         let file = open(&path)?;
         file.set_len(whole).map_err(Error::io("write", &path))?;
@@ -287,7 +324,7 @@ impl Book {
         let file = File::options().append(true).open(&path);
         Ok(Book {
             sent,
-            file: file.map_err(Error::io("open", &path))?,
+            lines: Lines::Disk(file.map_err(Error::io("open", &path))?),
             path,
             _lock: lock,
         })
@@ -300,11 +337,24 @@ impl Book {
     pub fn write(&mut self, line: &Line) -> Result<()> {
         let mut text = serde_json::to_vec(line).map_err(|e| Error::Damaged(e.to_string()))?;
         text.push(b'\n');
-        let written = self
-            .file
-            .write_all(&text)
-            .and_then(|()| self.file.sync_data());
-        written.map_err(Error::io("write", &self.path))
+        match &mut self.lines {
+            Lines::Disk(file) => {
+                let written = file.write_all(&text).and_then(|()| file.sync_data());
+                written.map_err(Error::io("write", &self.path))
+            }
+            Lines::Storage { remote, bytes, tag } => {
+                let before = bytes.len();
+                bytes.extend(text);
+                match remote.replace(&name_of_file(), bytes, tag.as_deref()) {
+                    Ok(next) => *tag = Some(next),
+                    Err(e) => {
+                        bytes.truncate(before);
+                        return Err(e);
+                    }
+                }
+                Ok(())
+            }
+        }
     }
 }
 

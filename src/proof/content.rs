@@ -201,8 +201,11 @@ pub(super) fn watchlists(
 pub(super) fn side_hashes(archive: &Archive, table: &Table, sheet: &mut Sheet) -> Vec<Hashed> {
     let log = archive.root().join(table.name).join("_delta_log");
     let mut out = hashes_below(archive, table, &log, sheet);
-    let runs = archive.root().join(KEYS).join(table.name);
-    out.extend(hashes_below(archive, table, &runs, sheet));
+    if archive.remote().is_none() {
+        // Those of a copy are of this machine.
+        let runs = archive.root().join(KEYS).join(table.name);
+        out.extend(hashes_below(archive, table, &runs, sheet));
+    }
     out
 }
 

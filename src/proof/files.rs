@@ -86,7 +86,13 @@ pub(super) fn listed(archive: &Archive, sheet: &mut Sheet) -> Vec<Listed> {
     let staged = walkdir::WalkDir::new(archive.staging())
         .into_iter()
         .flatten();
-    sheet.left_over(staged.filter(|e| e.file_type().is_file()).count() as u64);
+    // In object storage the plan's file stays when there is no plan.
+    let is_plan = |e: &walkdir::DirEntry| e.file_name() == archive::PLAN;
+    let committing = archive
+        .arriving()
+        .is_ok_and(|arriving| !arriving.is_empty());
+    let staged = staged.filter(|e| e.file_type().is_file() && (committing || !is_plan(e)));
+    sheet.left_over(staged.count() as u64);
     out
 }
 

@@ -73,6 +73,27 @@ impl Server {
         self.request("PUT", &format!("/{BUCKET}/{}", escaped(key)), bytes);
     }
 
+    /// Removes a file of the bucket.
+    pub(crate) fn delete(&self, key: &str) {
+        self.request("DELETE", &format!("/{BUCKET}/{}", escaped(key)), b"");
+    }
+
+    /// Removes all files whose keys begin so.
+    pub(crate) fn clear(&self, prefix: &str) {
+        let listed = self.ask(
+            "GET",
+            &format!(
+                "/{BUCKET}?list-type=2&max-keys=100000&prefix={}",
+                escaped(prefix)
+            ),
+            b"",
+        );
+        for part in listed.split("<Key>").skip(1) {
+            let key = part.split("</Key>").next().unwrap_or_default();
+            self.delete(key);
+        }
+    }
+
     /// Runs coldtrail with this store.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         run(self.environment(), arguments)
@@ -80,6 +101,10 @@ impl Server {
 
     /// Asks for something that the store has to do. It looks at no signature, and leaves files of others to those who have one.
     fn request(&self, method: &str, path: &str, body: &[u8]) {
+        self.ask(method, path, body);
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &[u8]) -> String {
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\
              Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0\r\n\
@@ -95,6 +120,7 @@ impl Server {
         stream.read_to_end(&mut answer).expect("an answer");
         let answer = String::from_utf8_lossy(&answer);
         assert!(answer.starts_with("HTTP/1.1 2"), "{path}: {answer}");
+        answer.into_owned()
     }
 }
 

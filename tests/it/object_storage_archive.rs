@@ -273,6 +273,130 @@ fn an_ingest_that_is_killed_is_completed_by_another_machine() {
     assert!(cut > 10, "{cut} of 30 were cut off");
 }
 
+/// A writer that stands still for minutes is thought dead, and wakes up when another one has written.
+#[cfg(unix)]
+#[test]
+fn a_writer_that_wakes_up_commits_over_nobody() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let (sleeper, other) = (Machine::new(&server), Machine::new(&server));
+    let folder = tempfile::tempdir().expect("a folder");
+    let disk = folder.path().join("disk").to_string_lossy().into_owned();
+    for export in ["sample-data/cloudappevents", "sample-data/ual-portal"] {
+        other.told(&["-q", "ingest", export, "-a", &disk]);
+    }
+    let wanted = other.told(&["tables", "-a", &disk]);
+    let begun = Instant::now();
+    let first = ["-q", "ingest", "sample-data/cloudappevents", "-a"];
+    sleeper.told(&[&first[..], &[&address("alone")]].concat());
+    let whole = begun.elapsed();
+    let (mut overtaken, mut slept) = (0, 0);
+    for moment in 0..20 {
+        let name = format!("sleeps/{moment}");
+        let there = address(&name);
+        let child = sleeper
+            .command(&[&first[..], &[&there]].concat())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        std::thread::sleep(whole.mul_f64(f64::from(moment) / 20.0));
+        let signal = |name: &str| {
+            let sent = Command::new("kill")
+                .args([name, &child.id().to_string()])
+                .status();
+            sent.is_ok_and(|status| status.success())
+        };
+        slept += u32::from(signal("-STOP"));
+        // Untouched for minutes.
+        server.delete(&format!("{name}/.lease"));
+        other.told(&["-q", "ingest", "sample-data/ual-portal", "-a", &there]);
+        signal("-CONT");
+        let out = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&out.stderr);
+        match out.status.code() {
+            Some(0) => {}
+            Some(3) => {
+                assert!(
+                    said.contains("by somebody else in the meantime"),
+                    "{moment}: {said}"
+                );
+                overtaken += 1;
+            }
+            code => panic!("{moment}: {code:?}: {said}"),
+        }
+        sleeper.told(&[&first[..], &[&there]].concat());
+        assert_eq!(other.told(&["tables", "-a", &there]), wanted, "{moment}");
+        digest(&other, &there);
+    }
+    println!("{slept} slept, {overtaken} were overtaken");
+    assert!(
+        slept > 10 && overtaken > 0,
+        "{slept} slept, {overtaken} were overtaken"
+    );
+}
+
+/// What was copied of an archive is not taken for that of another one at the same address.
+#[test]
+fn an_archive_that_is_gone_or_made_anew_is_not_answered_from_the_copy() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let (one, other) = (Machine::new(&server), Machine::new(&server));
+    let there = address("anew");
+    let count = r#"SELECT count(*) FROM "UnifiedAuditLog""#;
+    let ask = |machine: &Machine<'_>| machine.run(&["sql", "-f", "csv", "-a", &there, count]);
+    other.told(&["-q", "ingest", "sample-data/attack", "-a", &there]);
+    let before = ask(&one);
+    assert_eq!(before.status.code(), Some(0));
+    server.clear("anew/");
+    let gone = ask(&one);
+    assert_eq!(
+        gone.status.code(),
+        Some(3),
+        "{}",
+        String::from_utf8_lossy(&gone.stdout)
+    );
+    other.told(&["-q", "ingest", "sample-data/ual-portal", "-a", &there]);
+    let fresh = Machine::new(&server);
+    let anew = ask(&fresh);
+    assert_eq!(anew.status.code(), Some(0));
+    assert_ne!(anew.stdout, before.stdout);
+    assert_eq!(ask(&one).stdout, anew.stdout);
+    digest(&one, &there);
+}
+
+/// Mails are sent once, whatever machine looks.
+#[test]
+fn what_was_sent_is_known_on_every_machine() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let (one, other) = (Machine::new(&server), Machine::new(&server));
+    let there = address("mails");
+    one.told(&["-q", "ingest", EXPORTS, "-a", &there]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let outbox = folder.path().join("outbox").to_string_lossy().into_owned();
+    let notify = [
+        "-q",
+        "notify",
+        "access-denied",
+        "-a",
+        &there,
+        "--outbox",
+        &outbox,
+    ];
+    let mails = || std::fs::read_dir(&outbox).map_or(0, Iterator::count);
+    one.told(&notify);
+    let first = mails();
+    assert!(first > 0);
+    for machine in [&other, &one, &other] {
+        machine.told(&notify);
+        assert_eq!(mails(), first);
+    }
+}
+
 /// A way to the store that throttles and cuts connections.
 struct Faulty {
     child: Child,

@@ -3,9 +3,9 @@
 //! Nothing depends on it but that writers wait: a commit is made sure of by itself.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,61 +15,88 @@ use serde::{Deserialize, Serialize};
 use crate::fault::{Error, Result};
 use crate::storage::{Place, Put};
 
-/// The file.
-const LEASE: &str = "_lease";
 /// Time between two touches.
 const TOUCH: Duration = Duration::from_secs(15);
-/// How long it is untouched before its holder is thought dead.
-const DEAD: Duration = Duration::from_secs(90);
+/// How long it is untouched before its holder is thought dead. What a store throttles is tried again for three minutes.
+const DEAD: Duration = Duration::from_secs(240);
 /// Time between two looks.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(700);
+
+/// What is done where somebody else holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// It waits until that one has let go.
+    Waits,
+    /// It waits until it is sure that that one lives, and goes.
+    UntilAlive,
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Holder {
-    /// The copy of the archive that writes.
+    /// The copy of the archive that writes; empty where nobody does.
     owner: String,
+    /// The run.
+    run: String,
     /// New with each touch.
     touch: String,
 }
 
 impl Holder {
-    fn bytes(owner: &str) -> Bytes {
+    fn bytes(owner: &str, run: &str) -> Bytes {
         let holder = Holder {
             owner: owner.to_string(),
+            run: run.to_string(),
             touch: uuid::Uuid::new_v4().to_string(),
         };
         serde_json::to_vec(&holder).unwrap_or_default().into()
+    }
+
+    fn of(bytes: &[u8]) -> Option<Holder> {
+        serde_json::from_slice(bytes).ok()
     }
 }
 
 /// Keeps writers on other machines out while it lives.
 pub(in crate::archive) struct Lease {
     place: Place,
-    owner: String,
+    name: &'static str,
+    /// The tag of the last touch; nothing where another has taken it over.
+    held: Arc<Mutex<String>>,
     is_lost: Arc<AtomicBool>,
     stop: Option<Sender<()>>,
     toucher: Option<JoinHandle<()>>,
 }
 
 impl Lease {
-    /// Waits until nobody else writes. One process of this copy at a time may ask: what holds it in this copy's name is a run that was cut off.
-    pub(super) fn take(place: &Place, owner: &str, waiting: impl FnOnce()) -> Result<Lease> {
+    /// Waits until nobody else writes; nothing where the patience ends. One process of this copy at a time may ask: what holds it in this copy's name is a
+    /// run that was cut off.
+    pub(super) fn take(
+        place: &Place,
+        name: &'static str,
+        owner: &str,
+        patience: Patience,
+        waiting: impl FnOnce(),
+    ) -> Result<Option<Lease>> {
+        let run = uuid::Uuid::new_v4().to_string();
         let mut waiting = Some(waiting);
         let mut seen = (String::new(), Instant::now());
         let tag = loop {
-            if let Some(tag) = place.put(LEASE, &Holder::bytes(owner), &Put::Create)? {
-                break tag;
-            }
-            let Some((bytes, tag)) = place.get(LEASE)? else {
-                continue;
+            let put = match place.get(name)? {
+                None => Some(Put::Create),
+                Some((bytes, tag)) => {
+                    if seen.0 != tag {
+                        if patience == Patience::UntilAlive && !seen.0.is_empty() {
+                            return Ok(None);
+                        }
+                        seen = (tag.clone(), Instant::now());
+                    }
+                    let holder = Holder::of(&bytes);
+                    let is_free = holder.is_none_or(|h| h.owner.is_empty() || h.owner == owner);
+                    (is_free || seen.1.elapsed() > DEAD).then_some(Put::Update(tag))
+                }
             };
-            if seen.0 != tag {
-                seen = (tag.clone(), Instant::now());
-            }
-            let holder = serde_json::from_slice::<Holder>(&bytes).ok();
-            let is_own = holder.is_some_and(|holder| holder.owner == owner);
-            if (is_own || seen.1.elapsed() > DEAD)
-                && let Some(tag) = place.put(LEASE, &Holder::bytes(owner), &Put::Update(tag))?
+            if let Some(put) = put
+                && let Some(tag) = place.put(name, &Holder::bytes(owner, &run), &put)?
             {
                 break tag;
             }
@@ -78,34 +105,55 @@ impl Lease {
             }
             std::thread::sleep(LOOK);
         };
-        Lease {
+        if place
+            .put(name, &Holder::bytes(owner, &run), &Put::Create)?
+            .is_some()
+        {
+            return Err(Error::Unusable {
+                path: place.address().to_path_buf(),
+                reason: "this store does not keep conditions of writes (`If-None-Match`): two writers would overwrite each other".into(),
+            });
+        }
+        let lease = Lease {
             place: place.clone(),
-            owner: owner.to_string(),
+            name,
+            held: Arc::new(Mutex::new(tag)),
             is_lost: Arc::default(),
             stop: None,
             toucher: None,
-        }
-        .touched(tag)
+        };
+        lease.touched(owner.to_string(), run).map(Some)
     }
 
-    fn touched(mut self, mut tag: String) -> Result<Lease> {
+    fn touched(mut self, owner: String, run: String) -> Result<Lease> {
         let (stop, stopped) = mpsc::channel();
-        let (place, owner) = (self.place.clone(), self.owner.clone());
-        let is_lost = Arc::clone(&self.is_lost);
+        let (place, name) = (self.place.clone(), self.name);
+        let (held, is_lost) = (Arc::clone(&self.held), Arc::clone(&self.is_lost));
         let touch = move || {
             while stopped.recv_timeout(TOUCH) == Err(RecvTimeoutError::Timeout) {
-                match place.put(LEASE, &Holder::bytes(&owner), &Put::Update(tag.clone())) {
-                    Ok(Some(next)) => tag = next,
-                    Ok(None) => return is_lost.store(true, Ordering::Relaxed),
+                let tag = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let next = match place.put(name, &Holder::bytes(&owner, &run), &Put::Update(tag)) {
+                    Ok(Some(next)) => next,
+                    // A touch whose answer was lost was carried out all the same.
+                    Ok(None) => match place.get(name) {
+                        Ok(Some((bytes, tag)))
+                            if Holder::of(&bytes).is_some_and(|h| h.run == run) =>
+                        {
+                            tag
+                        }
+                        Ok(_) => return is_lost.store(true, Ordering::Relaxed),
+                        Err(_) => continue,
+                    },
                     // The store may answer again before others think that this one is dead.
-                    Err(_) => {}
-                }
+                    Err(_) => continue,
+                };
+                *held.lock().unwrap_or_else(PoisonError::into_inner) = next;
             }
         };
         let thread = std::thread::Builder::new().name("lease".into());
         let started = thread.spawn(touch);
-        self.toucher =
-            Some(started.map_err(Error::io("start a thread for", PathBuf::from(LEASE)))?);
+        let started = started.map_err(Error::io("start a thread for", PathBuf::from(name)));
+        self.toucher = Some(started?);
         self.stop = Some(stop);
         Ok(self)
     }
@@ -123,11 +171,12 @@ impl Drop for Lease {
             // A panic there has been told.
             let _ = toucher.join();
         }
-        // One that stays is taken over by the next run.
-        if let Ok(Some((bytes, _))) = self.place.get(LEASE)
-            && serde_json::from_slice::<Holder>(&bytes).is_ok_and(|h| h.owner == self.owner)
-        {
-            let _ = self.place.delete(&[LEASE.to_string()]);
+        if !self.is_lost() {
+            let tag = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            // One that is not let go is taken over by the next run.
+            let _ = self
+                .place
+                .put(self.name, &Holder::bytes("", ""), &Put::Update(tag.clone()));
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn tell(
     (global, ui): (&Global, &Ui),
 ) -> Result<Exit> {
     // Only an ingest makes one.
-    let archive = match steps.contains(&Step::Ingest) && !Archive::exists(&asked.archive) {
+    let archive = match steps.contains(&Step::Ingest) && !Archive::is_begun(&asked.archive)? {
         true => None,
         false => Some(Archive::open_to_ask(&asked.archive)?),
     };

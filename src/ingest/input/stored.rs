@@ -68,7 +68,7 @@ impl Bucket {
             _ => self.failed.store(0, Relaxed),
         }
         match brought?.first() {
-            Some(true) => Ok(()),
+            Some(Some(_)) => Ok(()),
             _ => failed(
                 ErrorKind::NotFound,
                 "it was there when the folder was listed, and is there no more",
