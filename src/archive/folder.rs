@@ -1,12 +1,14 @@
 //! The folder of an archive: opened, begun, and locked against other ingests.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(super) use super::disk::PLAN;
-pub use super::disk::{NIGHTLY, NOTICES, WATCHLISTS};
+pub(super) use super::disk::WATCHLISTS;
+use super::disk::{NIGHTLY, NOTICES};
 use super::remote::{Lease, Remote};
 use super::{commits, delta, ledger, part, store};
 use crate::catalog::catalog;
@@ -368,7 +370,7 @@ impl Archive {
     ///
     /// # Errors
     /// When object storage does not answer.
-    pub fn night(&self) -> Result<Option<impl Sized + use<>>> {
+    pub fn night(&self) -> Result<Option<impl fmt::Debug + use<>>> {
         match self.remote() {
             Some(remote) => Ok(remote.night()?.map(Some)),
             None => Ok(Some(None)),

@@ -12,9 +12,10 @@ const LOCK: &str = ".lock";
 const HOLDER: &str = "holder.txt";
 
 /// Keeps other runs out while it lives.
+#[derive(Debug)]
 pub struct Turn {
     /// Other machines are kept out, too, where the archive lies in object storage.
-    _there: Box<dyn std::any::Any>,
+    _there: Box<dyn std::fmt::Debug>,
     _file: File,
 }
 

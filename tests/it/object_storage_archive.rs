@@ -384,6 +384,8 @@ fn what_was_sent_is_known_on_every_machine() {
         "access-denied",
         "-a",
         &there,
+        "--domain",
+        "contoso.com",
         "--outbox",
         &outbox,
     ];

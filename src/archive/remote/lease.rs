@@ -57,6 +57,7 @@ impl Holder {
 }
 
 /// Keeps writers on other machines out while it lives.
+#[derive(Debug)]
 pub(in crate::archive) struct Lease {
     place: Place,
     name: &'static str,

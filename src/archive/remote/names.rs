@@ -37,7 +37,7 @@ pub(super) fn kind(name: &str) -> Kind {
 }
 
 /// Where a file of a table waits in the store, below the name of a run.
-pub(super) fn staged(run: &str, name: &str) -> String {
+pub(in crate::archive) fn staged(run: &str, name: &str) -> String {
     let table = name.split('/').next().unwrap_or_default();
     let own = name.rsplit('/').next().unwrap_or_default();
     format!("{STAGING}/{run}/{table}/{own}{STAGED}")
