@@ -100,6 +100,7 @@ impl Scene {
             &text(&self.archive),
             "-r",
             "builtin:mip",
+            "--ignore-missing",
             "-f",
             "json",
         ]);
@@ -150,6 +151,7 @@ fn every_reader_has_every_value_of_every_table() {
         &path,
         "-r",
         "builtin:mip",
+        "--ignore-missing",
         "--store",
         "--incidents",
     ]);

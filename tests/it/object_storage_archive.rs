@@ -102,7 +102,7 @@ fn an_archive_in_object_storage_is_that_of_a_disk() {
             "sql",
             "-f",
             "csv",
-            r#"SELECT * FROM "LabelEvents" ORDER BY "TimeGenerated", "Action", "_IngestId""#,
+            r#"SELECT * FROM "LabelEvents" ORDER BY "TimeGenerated", "Action", "SourceTable", "EventId", "FileName", "FilePath", "_IngestId""#,
         ],
         &[
             "kql",
@@ -497,7 +497,7 @@ fn what_is_wrong_with_a_place_is_said() {
     refused(
         &["ingest", EXPORTS, "-a", "s3://no-such-bucket/x"],
         3,
-        &["s3://no-such-bucket/x", "NoSuchBucket", "hint:"],
+        &["s3://no-such-bucket/x", "there is no such bucket", "hint:"],
     );
     refused(&["archive", "repair", "-a", &none], 2, &["on a disk"]);
     refused(&["sql", "-a", "s3://", "SELECT 1"], 3, &["BUCKET"]);

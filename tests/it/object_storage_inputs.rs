@@ -333,7 +333,8 @@ fn a_nightly_run_reads_what_is_new_in_a_container() {
     let configuration = folder.path().join("coldtrail.toml");
     let lines = "archive = \"archive\"\n[ingest]\ninputs = [\"s3://evidence/exports\"]\n";
     std::fs::write(&configuration, lines).expect("a configuration");
-    let arguments = ["run", "-c", &text(&configuration), "--at", "2026-07-01"];
+    let file = text(&configuration);
+    let arguments = ["run", "-c", &file, "--create", "--at", "2026-07-01"];
     for _ in 0..2 {
         let out = store.run(&arguments);
         done(&out);

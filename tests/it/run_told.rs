@@ -136,7 +136,7 @@ fn a_run_without_work_says_so_in_its_last_line() {
 
 #[test]
 fn an_archive_whose_disk_is_away_is_not_made_anew() {
-    let night = Night::of(&["rms"], SHORT);
+    let night = Night::of(&["rms", "watchlists"], SHORT);
     let file = text(&night.at("coldtrail.toml"));
     for is_empty in [false, true] {
         if is_empty {
