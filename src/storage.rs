@@ -341,11 +341,17 @@ impl Place {
         let mode = match put {
             Put::Replace => PutMode::Overwrite,
             Put::Create => PutMode::Create,
-            Put::Update(tag) => PutMode::Update(object_store::UpdateVersion {
-                e_tag: Some(tag.clone()),
-                // What Google asks for.
-                version: Some(tag.clone()),
-            }),
+            Put::Update(tag) => {
+                // Google asks for the generation, the others for the tag.
+                let (version, e_tag) = match tag.split_once(' ') {
+                    Some((version, e_tag)) if is_generation(version) => (version, e_tag),
+                    _ => (tag.as_str(), tag.as_str()),
+                };
+                PutMode::Update(object_store::UpdateVersion {
+                    e_tag: Some(e_tag.to_string()),
+                    version: Some(version.to_string()),
+                })
+            }
         };
         let payload = PutPayload::from(bytes.clone());
         let wanted = bytes.clone();
@@ -456,11 +462,27 @@ impl Place {
     }
 }
 
-/// What is compared: the tag, or with Google the generation, which is a number and what its conditions ask for.
+/// What is compared: the tag, and with Google the generation before it, which is a number and what its conditions ask for.
 fn tag(e_tag: Option<String>, version: Option<String>) -> String {
-    let is_generation = |v: &String| !v.is_empty() && v.bytes().all(|b| b.is_ascii_digit());
-    let generation = version.filter(is_generation);
-    generation.or(e_tag).unwrap_or_default()
+    let e_tag = e_tag.unwrap_or_default();
+    match version.filter(|version| is_generation(version)) {
+        Some(generation) => format!("{generation} {e_tag}"),
+        None => e_tag,
+    }
+}
+
+fn is_generation(version: &str) -> bool {
+    !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Whether two tags are of one content: lists know no generation, and with Azure they have no quotes. One that is empty says nothing.
+pub fn is_same_tag(one: &str, other: &str) -> bool {
+    let own = |tag: &str| {
+        let tag = tag.rsplit(' ').next().unwrap_or(tag);
+        tag.trim_matches('"').to_string()
+    };
+    let one = own(one);
+    !one.is_empty() && one == own(other)
 }
 
 fn tag_of(done: PutResult) -> String {
@@ -668,6 +690,18 @@ mod tests {
         ] {
             assert!(!is_remote(Path::new(path)), "{path}");
         }
+    }
+
+    #[test]
+    fn tags_of_lists_are_those_of_answers() {
+        let answered = tag(Some("\"abc\"".into()), Some("1764".into()));
+        assert_eq!(answered, "1764 \"abc\"");
+        assert!(is_same_tag(&answered, "\"abc\""));
+        assert!(is_same_tag("0x8D", "\"0x8D\""));
+        assert!(!is_same_tag("\"abc\"", "\"abd\""));
+        assert!(!is_same_tag("", ""));
+        let version = tag(Some("\"x\"".into()), Some("3sL4kqtJlcpXro".into()));
+        assert_eq!(version, "\"x\"");
     }
 
     #[test]

@@ -122,7 +122,8 @@ impl Archive {
         if is_remote(place) {
             return Ok(!Place::new(place)?.list("")?.is_empty());
         }
-        match fs::read_dir(place) {
+        let root = of_file(place).unwrap_or_else(|| place.to_path_buf());
+        match fs::read_dir(&root) {
             Ok(mut entries) => Ok(entries.next().is_some()),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
             Err(e) => Err(Error::io("read", place)(e)),
@@ -375,6 +376,15 @@ impl Archive {
             Some(remote) => Ok(remote.night()?.map(Some)),
             None => Ok(Some(None)),
         }
+    }
+
+    /// Keeps those on other machines from sending mails.
+    ///
+    /// # Errors
+    /// When object storage does not answer.
+    pub fn mails(&self, waiting: &mut dyn FnMut()) -> Result<Option<impl Send + use<>>> {
+        let remote = self.remote();
+        Ok(remote.map(|r| r.mails(waiting)).transpose()?.flatten())
     }
 
     fn sync_below(&self, name: &str) -> Result<()> {

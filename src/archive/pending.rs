@@ -222,9 +222,9 @@ impl Archive {
     /// Decides a commit and carries it out.
     pub(super) fn carry_out(&self, plan: &Plan, lock: &Lock) -> Result<()> {
         if self.plan_bytes()?.is_some() {
-            return Err(Error::Damaged(format!(
-                "`{STAGING}/{PLAN}` is not carried out yet"
-            )));
+            let unfinished =
+                || Error::Damaged(format!("`{STAGING}/{PLAN}` is not carried out yet"));
+            return Err(self.remote().map_or_else(unfinished, |r| r.overtaken()));
         }
         for step in &plan.steps {
             let folder = self.root().join(STAGING).join(&step.table);
@@ -250,8 +250,12 @@ impl Archive {
         }
         store::write_whole(&path, [bytes.as_slice()], Existing::Replace)
             .map_err(Error::io("write", &path))?;
-        self.complete(plan, Whose::Own, lock)?;
-        Ok(())
+        let is_ended = self.complete(plan, Whose::Own, lock)?;
+        match self.remote() {
+            // Another run has completed it too, and may have gone on.
+            Some(remote) if !is_ended => remote.pull(),
+            _ => Ok(()),
+        }
     }
 
     /// What waits for a commit: where it is here, and where it waits in object storage.
@@ -275,23 +279,24 @@ impl Archive {
 
     /// Completes what a run that was cut off had decided. Says whether there was anything.
     pub(super) fn recover(&self, lock: &Lock) -> Result<bool> {
-        let Some(bytes) = self.plan_bytes()? else {
-            return Ok(false);
-        };
-        let plan = self.plan_of(&bytes)?;
         // In object storage, whoever decided it may be alive, and its files may be on another machine.
         let whose = match self.remote() {
             Some(_) => Whose::Another,
             None => Whose::Own,
         };
-        let is_ended = self.complete(&plan, whose, lock)?;
-        match self.remote() {
-            Some(remote) if !is_ended => remote.take_turn()?,
-            // Its watchlists were staged there.
-            Some(remote) => remote.pull()?,
-            None => {}
+        let mut any = false;
+        while let Some(bytes) = self.plan_bytes()? {
+            let plan = self.plan_of(&bytes)?;
+            let is_ended = self.complete(&plan, whose, lock)?;
+            any = true;
+            match self.remote() {
+                // Somebody else was faster, and may have decided the next one.
+                Some(remote) if !is_ended => remote.take_turn()?,
+                Some(remote) => remote.pull()?,
+                None => {}
+            }
         }
-        Ok(true)
+        Ok(any)
     }
 
     /// Does what is left to do of a plan that is on the disk. Says whether nobody else has ended it.
@@ -304,9 +309,10 @@ impl Archive {
             let staged = self.staged_watchlist(name);
             if let Some(remote) = self.remote() {
                 let place = format!("{WATCHLISTS}/{name}");
-                remote.place_watchlist(staged_list(plan, name), place)?;
+                remote.place_watchlist(staged_list(plan, name), &place)?;
+                continue;
             }
-            if whose == Whose::Own && fs::symlink_metadata(&staged).is_ok() {
+            if fs::symlink_metadata(&staged).is_ok() {
                 fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
                 let target = folder.join(name);
                 fs::rename(&staged, &target).map_err(Error::io("move", &target))?;
@@ -339,8 +345,8 @@ impl Archive {
 
     fn step_of(&self, plan: &Plan, step: &Step, whose: Whose) -> Result<()> {
         let table = table_of(&step.table)?;
-        let done = self.logs().mark(table.name, plan.deed.application())? == Some(plan.number);
-        if done {
+        let mark = self.logs().mark(table.name, plan.deed.application())?;
+        if self.is_done(plan, mark) {
             // Another program may have replaced the files since: only those that the log still names are put back.
             let named = self.logs().files(table.name)?;
             let named: HashSet<&str> = named.iter().map(|f| f.path.as_str()).collect();
@@ -382,9 +388,12 @@ impl Archive {
             // Two may complete the same commit: the one that comes second finds it done.
             return committed.or_else(|e| {
                 remote.pull()?;
-                match self.logs().mark(table.name, mark.0)? == Some(mark.1) {
+                let now = self.plan_bytes()?;
+                let now = now.map(|bytes| self.plan_of(&bytes)).transpose()?;
+                match self.is_done(plan, self.logs().mark(table.name, mark.0)?) {
                     true => Ok(()),
-                    false => Err(e),
+                    false if now.as_ref() == Some(plan) => Err(e),
+                    false => Err(remote.overtaken()),
                 }
             });
         }
@@ -394,6 +403,15 @@ impl Archive {
         let gone = |part: &&Part| fs::symlink_metadata(folder.join(&part.path)).is_err();
         let gone: Vec<&Part> = parts.into_iter().filter(gone).collect();
         self.place(plan, table, &gone, whose)
+    }
+
+    /// Whether a table whose log has this mark has what a plan wants of it.
+    fn is_done(&self, plan: &Plan, mark: Option<i64>) -> bool {
+        // In object storage others may have completed it and gone on. The moments of merges need not grow.
+        match self.remote().is_some() && plan.deed != Deed::Compact {
+            true => mark >= Some(plan.number),
+            false => mark == Some(plan.number),
+        }
     }
 
     /// Puts staged files in their places; those that are there stay. All names are on the disk then, also those of a run that was cut off before it
@@ -411,9 +429,15 @@ impl Archive {
         let mut folders = BTreeSet::new();
         for part in parts {
             let target = folder.join(&part.path);
-            let staged = self
-                .store()
-                .staged(&format!("{}/{}", table.name, part.path));
+            let name = format!("{}/{}", table.name, part.path);
+            let mut staged = self.store().staged(&name);
+            if self.remote().is_none() && fs::symlink_metadata(&staged).is_err() {
+                // The archive was copied from object storage while this was under way.
+                let there = self.root().join(remote::staged(&plan.staged, &name));
+                if fs::symlink_metadata(&there).is_ok() {
+                    staged = there;
+                }
+            }
             publish(&staged, &target)?;
             folders.insert(target.parent().unwrap_or(&folder).to_path_buf());
         }
@@ -510,7 +534,10 @@ impl Archive {
 
 /// Where a watchlist waits in object storage.
 fn staged_list(plan: &Plan, name: &str) -> String {
-    format!("{STAGING}/{}/{WATCHLISTS}/{name}{STAGED}", plan.staged)
+    match plan.staged.as_str() {
+        "" => format!("{STAGING}/{WATCHLISTS}/{name}{STAGED}"),
+        run => format!("{STAGING}/{run}/{WATCHLISTS}/{name}{STAGED}"),
+    }
 }
 
 /// Who has decided a commit.

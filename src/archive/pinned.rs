@@ -47,6 +47,9 @@ impl Archive {
     /// The tables while nobody commits; the bytes are those of the plan of a commit that is under way.
     pub(super) fn pin(&self, plan: Option<&[u8]>) -> Result<Pinned> {
         let plan = plan.map(|bytes| self.plan_of(bytes)).transpose()?;
+        if let (Some(remote), Some(plan)) = (self.remote(), &plan) {
+            remote.plan_is_of(&plan.staged);
+        }
         let mut versions = BTreeMap::new();
         for table in catalog().stored() {
             if let Some(version) = commits::newest_version(&self.root().join(table.name))? {

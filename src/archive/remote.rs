@@ -25,9 +25,9 @@ use lease::Patience;
 use names::{Kind, kind, name_below};
 
 use super::commits;
-use super::disk::{self, ASIDE, Existing, KEYS, NIGHTLY, PLAN, RETIRED, STAGING};
+use super::disk::{self, ASIDE, Existing, KEYS, NIGHTLY, NOTICES, PLAN, RETIRED, STAGING};
 use crate::fault::{Error, Result};
-use crate::storage::{self, Found, Place, Put};
+use crate::storage::{self, Found, Place, Put, is_same_tag};
 
 pub(super) use names::staged;
 
@@ -46,6 +46,8 @@ const LOOKS: usize = 50;
 const OWNER: &str = ".owner";
 /// The lease of writers.
 const WRITERS: &str = ".lease";
+/// The lease of those who send mails.
+const MAILS: &str = "_notices/.lease";
 /// The lease of nightly runs.
 const NIGHTS: &str = "_nightly/.lease";
 /// How the file of the plan begins where there is no plan.
@@ -144,13 +146,18 @@ impl Remote {
 
     /// Keeps nightly runs on other machines out; nothing where one is under way.
     pub(super) fn night(&self) -> Result<Option<Lease>> {
-        Lease::take(
-            &self.place,
-            NIGHTS,
-            &self.owner()?,
-            Patience::UntilAlive,
-            || {},
-        )
+        let owner = self.owner()?;
+        let lease = Lease::take(&self.place, NIGHTS, &owner, Patience::UntilAlive, || {})?;
+        if lease.is_some() {
+            // The one before may have ended since this was copied.
+            self.pull()?;
+        }
+        Ok(lease)
+    }
+
+    /// Keeps others on other machines from sending mails.
+    pub(super) fn mails(&self, waiting: impl FnOnce()) -> Result<Option<Lease>> {
+        Lease::take(&self.place, MAILS, &self.owner()?, Patience::Waits, waiting)
     }
 
     fn turn(&self) -> MutexGuard<'_, Turn> {
@@ -258,8 +265,8 @@ impl Remote {
                 continue;
             }
             let path = self.root.join(&found.name);
-            let same = !found.tag.is_empty()
-                && index.get(&found.name) == Some(&found.tag)
+            let known = index.get(&found.name);
+            let same = known.is_some_and(|tag| is_same_tag(tag, &found.tag))
                 && fs::symlink_metadata(&path).is_ok_and(|d| d.len() == found.size);
             if !same {
                 bytes += found.size;
@@ -286,7 +293,11 @@ impl Remote {
             e.depth() > 1 || (!name.starts_with('.') && ![KEYS, RETIRED, ASIDE].contains(&&*name))
         });
         for entry in walk {
-            let entry = entry.map_err(Error::walk(&self.root))?;
+            let entry = match entry {
+                // Another process has removed it in the meantime.
+                Err(e) if is_gone(e.io_error()) => continue,
+                entry => entry.map_err(Error::walk(&self.root))?,
+            };
             let Some(name) = name_below(&self.root, entry.path()) else {
                 continue;
             };
@@ -300,8 +311,12 @@ impl Remote {
                 Kind::Own => false,
             };
             if gone {
-                fs::remove_file(entry.path()).map_err(Error::io("remove", entry.path()))?;
-                index.remove(&name);
+                match fs::remove_file(entry.path()) {
+                    Err(e) if !is_gone(Some(&e)) => {
+                        return Err(Error::io("remove", entry.path())(e));
+                    }
+                    _ => index.remove(&name),
+                };
             }
         }
         Ok(())
@@ -311,7 +326,9 @@ impl Remote {
     fn clear(&self) -> Result<()> {
         for entry in fs::read_dir(&self.root).map_err(Error::io("read", &self.root))? {
             let path = entry.map_err(Error::io("read", &self.root))?.path();
-            if path.is_dir() {
+            // What waits for its commit, and locks, are those of other processes.
+            let is_shared = |name: &&str| path.ends_with(name);
+            if path.is_dir() && ![STAGING, NIGHTLY, NOTICES].iter().any(is_shared) {
                 fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
             }
         }
@@ -346,6 +363,22 @@ impl Remote {
         self.lies(name).map(|(_, size)| size)
     }
 
+    /// The same, asked of the store where this process does not know it: another one may have copied what came later.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub(super) fn size_there(&self, name: &str) -> Result<Option<u64>> {
+        match self.size(name) {
+            None if disk::is_inside(name) => Ok(self.place.head(name)?.map(|found| found.size)),
+            size => Ok(size),
+        }
+    }
+
+    /// Below which name the files of the plan are staged that another process may have copied.
+    pub(super) fn plan_is_of(&self, run: &str) {
+        *self.staged.write().unwrap_or_else(PoisonError::into_inner) = run.to_string();
+    }
+
     /// Parquet files in the folder of a table.
     pub fn parts_of(&self, table: &str) -> Vec<String> {
         let parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
@@ -365,7 +398,11 @@ impl Remote {
     pub(super) fn fetch(&self, name: &str) -> Result<Option<PathBuf>> {
         let path = self.root.join(name);
         // Between two looks it may have got its place.
-        for from in [self.lies(name).map(|(n, _)| n), Some(name.to_string())] {
+        let run = self.staged.read().unwrap_or_else(PoisonError::into_inner);
+        let staged = names::staged(&run, name);
+        drop(run);
+        let known = self.lies(name).map(|(n, _)| n);
+        for from in [known, Some(name.to_string()), Some(staged)] {
             let Some(from) = from.filter(|_| disk::is_inside(name)) else {
                 continue;
             };
@@ -547,7 +584,7 @@ impl Remote {
         Ok(())
     }
 
-    fn overtaken(&self) -> Error {
+    pub(super) fn overtaken(&self) -> Error {
         Error::Overtaken(self.address().to_path_buf())
     }
 
@@ -589,8 +626,9 @@ impl Remote {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub(super) fn place_watchlist(&self, staged: String, name: String) -> Result<()> {
-        self.place.copy(&[(staged, name)]).map(|_| ())
+    pub(super) fn place_watchlist(&self, staged: String, name: &str) -> Result<()> {
+        self.place.copy(&[(staged, name.to_string())])?;
+        self.renew(name).map(|_| ())
     }
 
     /// Ends a commit: the plan goes, and what was staged for it. Says whether this run has ended it: another one may have completed it.
@@ -658,6 +696,10 @@ fn private_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+fn is_gone(error: Option<&io::Error>) -> bool {
+    error.is_some_and(|e| e.kind() == io::ErrorKind::NotFound)
+}
+
 /// Whether the file of the plan holds none.
 pub(super) fn is_idle(bytes: &[u8]) -> bool {
     bytes.starts_with(IDLE.as_bytes())
@@ -668,6 +710,9 @@ fn is_another(listed: &[Found], index: &BTreeMap<String, String>) -> bool {
     let commits = listed
         .iter()
         .filter(|f| commits::version(Path::new(&f.name)).is_some());
-    let known = |found: &Found| index.get(&found.name).filter(|tag| **tag != found.tag);
-    commits.into_iter().any(|found| known(found).is_some())
+    let other = |found: &Found| {
+        let tag = index.get(&found.name);
+        tag.is_some_and(|tag| !found.tag.is_empty() && !is_same_tag(tag, &found.tag))
+    };
+    commits.into_iter().any(other)
 }

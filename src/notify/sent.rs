@@ -258,6 +258,8 @@ pub struct Book {
     pub sent: Sent,
     path: PathBuf,
     lines: Lines,
+    /// Those on other machines are kept out, too, where the archive lies in object storage.
+    _there: Box<dyn std::any::Any + Send>,
     _lock: File,
 }
 
@@ -278,6 +280,8 @@ impl Book {
     /// # Errors
     /// When it cannot be read or written, or a line of it is damaged.
     pub fn open(archive: &Archive, waiting: impl FnOnce()) -> Result<Book> {
+        let mut waiting = Some(waiting);
+        let mut wait = || waiting.take().map_or((), |waiting| waiting());
         let folder = archive.root().join(NOTICES);
         fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
         let open = |path: &Path| {
@@ -290,18 +294,21 @@ impl Book {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                waiting();
+                wait();
                 lock.lock().map_err(Error::io("lock", &lock_path))?;
             }
             Err(TryLockError::Error(e)) => return Err(Error::io("lock", &lock_path)(e)),
         }
         let path = folder.join(FILE);
+        let there = archive.mails(&mut wait)?;
         if let Some(remote) = archive.remote() {
             let tag = remote.renew(&name_of_file())?;
-            let (sent, whole) = Sent::of(&path)?;
-            let mut bytes = match tag {
-                Some(_) => fs::read(&path).map_err(Error::io("read", &path))?,
-                None => Vec::new(),
+            let ((sent, whole), mut bytes) = match tag {
+                Some(_) => {
+                    let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+                    (Sent::of(&path)?, bytes)
+                }
+                None => ((Sent::default(), 0), Vec::new()),
             };
             bytes.truncate(usize::try_from(whole).unwrap_or(usize::MAX));
             return Ok(Book {
@@ -312,6 +319,7 @@ impl Book {
                     tag,
                 },
                 path,
+                _there: Box::new(there),
                 _lock: lock,
             });
         }
@@ -326,6 +334,7 @@ impl Book {
             sent,
             lines: Lines::Disk(file.map_err(Error::io("open", &path))?),
             path,
+            _there: Box::new(there),
             _lock: lock,
         })
     }

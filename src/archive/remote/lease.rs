@@ -85,14 +85,15 @@ impl Lease {
             let put = match place.get(name)? {
                 None => Some(Put::Create),
                 Some((bytes, tag)) => {
+                    let holder = Holder::of(&bytes);
+                    let is_free = holder.is_none_or(|h| h.owner.is_empty() || h.owner == owner);
                     if seen.0 != tag {
-                        if patience == Patience::UntilAlive && !seen.0.is_empty() {
+                        let is_alive = !is_free && !seen.0.is_empty();
+                        if is_alive && patience == Patience::UntilAlive {
                             return Ok(None);
                         }
                         seen = (tag.clone(), Instant::now());
                     }
-                    let holder = Holder::of(&bytes);
-                    let is_free = holder.is_none_or(|h| h.owner.is_empty() || h.owner == owner);
                     (is_free || seen.1.elapsed() > DEAD).then_some(Put::Update(tag))
                 }
             };
@@ -106,15 +107,17 @@ impl Lease {
             }
             std::thread::sleep(LOOK);
         };
-        if place
-            .put(name, &Holder::bytes(owner, &run), &Put::Create)?
-            .is_some()
-        {
+        let touch = |put: Put| place.put(name, &Holder::bytes(owner, &run), &put);
+        let next = touch(Put::Update(tag.clone()))?;
+        let next = next.ok_or_else(|| Error::Overtaken(place.address().to_path_buf()))?;
+        // Neither of these may be taken: the file is there, and its tag is another by now.
+        if touch(Put::Create)?.is_some() || touch(Put::Update(tag))?.is_some() {
             return Err(Error::Unusable {
                 path: place.address().to_path_buf(),
-                reason: "this store does not keep conditions of writes (`If-None-Match`): two writers would overwrite each other".into(),
+                reason: "this store does not keep the conditions of writes (`If-None-Match`, `If-Match`): two writers would overwrite each other".into(),
             });
         }
+        let tag = next;
         let lease = Lease {
             place: place.clone(),
             name,

@@ -40,7 +40,11 @@ pub(super) fn kind(name: &str) -> Kind {
 pub(in crate::archive) fn staged(run: &str, name: &str) -> String {
     let table = name.split('/').next().unwrap_or_default();
     let own = name.rsplit('/').next().unwrap_or_default();
-    format!("{STAGING}/{run}/{table}/{own}{STAGED}")
+    match run {
+        // An archive that was copied from a disk.
+        "" => format!("{STAGING}/{table}/{own}{STAGED}"),
+        run => format!("{STAGING}/{run}/{table}/{own}{STAGED}"),
+    }
 }
 
 /// The name of a file in the copy.
