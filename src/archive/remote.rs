@@ -10,7 +10,7 @@
 //! is changed by conditional writes alone. Who begins to write changes it first. So a writer that was thought dead and wakes up can commit nothing,
 //! end nothing, and remove nothing that is another's. The [`lease`] only makes writers wait for each other instead of failing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -63,6 +63,8 @@ pub struct Remote {
     parts: RwLock<HashMap<String, u64>>,
     /// Below which name the files of the plan are staged.
     staged: RwLock<String>,
+    /// What this process has asked for: it may be opened at any time.
+    used: Mutex<HashSet<PathBuf>>,
     /// Bytes that were brought since somebody looked how large the copy is.
     brought: AtomicU64,
     turn: Mutex<Turn>,
@@ -99,6 +101,7 @@ impl Remote {
             plan: format!("{STAGING}/{PLAN}"),
             parts: RwLock::default(),
             staged: RwLock::default(),
+            used: Mutex::default(),
             brought: AtomicU64::default(),
             turn: Mutex::default(),
         };
@@ -407,6 +410,7 @@ impl Remote {
                 continue;
             };
             if let [Some(_)] = self.place.bring(&[(from, path.clone())])?[..] {
+                self.is_used(&path);
                 self.brought(self.size(name).unwrap_or(0));
                 return Ok(Some(path));
             }
@@ -441,6 +445,14 @@ impl Remote {
         if all > limit / 8 {
             self.brought.store(0, Ordering::Relaxed);
             self.shrink(limit);
+        }
+    }
+
+    /// Notes that this process uses a file of the copy.
+    pub(super) fn is_used(&self, path: &Path) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if !used.contains(path) {
+            used.insert(path.to_path_buf());
         }
     }
 
@@ -483,13 +495,12 @@ impl Remote {
             return;
         }
         all.sort();
-        // The newest one is being read.
-        let last = all.len().saturating_sub(1);
-        for (_, size, path) in &all[..last] {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, size, path) in &all {
             if bytes <= limit {
                 break;
             }
-            if fs::remove_file(path).is_ok() {
+            if !used.contains(path) && fs::remove_file(path).is_ok() {
                 bytes -= size;
             }
         }

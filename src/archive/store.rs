@@ -11,7 +11,6 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -79,10 +78,8 @@ impl Store {
     pub fn find(&self, name: &str) -> io::Result<Option<PathBuf>> {
         match (self.find_here(name)?, &self.remote) {
             (None, Some(remote)) if !is_log(name) => remote.fetch(name).map_err(io::Error::other),
-            (Some(path), Some(_)) => {
-                // What is used now is the last that goes from the copy. Not every file system notes it.
-                let now = fs::FileTimes::new().set_accessed(SystemTime::now());
-                let _ = File::open(&path).and_then(|file| file.set_times(now));
+            (Some(path), Some(remote)) => {
+                remote.is_used(&path);
                 Ok(Some(path))
             }
             (found, _) => Ok(found),
