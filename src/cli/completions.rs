@@ -18,8 +18,9 @@ mod script;
 /// Write completions for a shell, or man pages
 ///
 /// bash: `coldtrail completions bash -o ~/.local/share/bash-completion/completions/coldtrail`. zsh: into a file `_coldtrail` in a folder of
-/// $fpath. fish: into ~/.config/fish/completions/coldtrail.fish. PowerShell: `coldtrail completions powershell >> $PROFILE`. elvish: into a
-/// file that rc.elv reads with `eval (slurp < FILE)`.
+/// $fpath. fish: into ~/.config/fish/completions/coldtrail.fish. PowerShell: into a file `coldtrail.ps1`, and a line in $PROFILE that reads
+/// it, `. C:\coldtrail\coldtrail.ps1` (not into $PROFILE itself: its `using` may stand in the beginning of a file alone). elvish: into a file
+/// that rc.elv reads with `eval (slurp < FILE)`.
 ///
 /// man: a page for each command into the folder of -o, such as ~/.local/share/man/man1; `man coldtrail-hunt` shows one.
 #[derive(Debug, clap::Args)]
