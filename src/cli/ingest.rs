@@ -376,8 +376,9 @@ pub(super) fn planned(
             }
             continue;
         };
-        coming.known += 1;
         let entry = ledger.entry(ingest);
+        // Members of an archive count, as when they are read.
+        coming.known += 1 + entry.map_or(0, |entry| ledger.members_of(entry));
         if let Some(entry) = entry.filter(|entry| entry.status != Status::Complete) {
             coming.broken.push(format!(
                 "`{}`: {}: {} (read before, as ingest {ingest})",

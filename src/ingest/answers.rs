@@ -177,6 +177,11 @@ pub fn tells_of_error(note: &str) -> bool {
     note.contains(INCOMPLETE) || note.contains(SEARCHES)
 }
 
+/// Whether a note tells of a search without its records, which is no error.
+pub fn tells_of_search(note: &str) -> bool {
+    note.contains(SEARCHES)
+}
+
 fn begins_as_error(text: &str) -> bool {
     let Some(rest) = text
         .trim_start_matches('\u{feff}')

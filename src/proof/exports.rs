@@ -66,6 +66,9 @@ pub(super) fn findings(ledger: &Ledger) -> Vec<Finding> {
                 Kind::Incomplete,
                 ("the whole file", entry.note.as_str()),
                 match entry.status {
+                    _ if answers::tells_of_search(&entry.note) => {
+                        "a search and its state, without its records"
+                    }
                     _ if answers::tells_of_error(&entry.note) => {
                         "the service gave an error in place of records"
                     }

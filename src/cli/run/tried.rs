@@ -172,6 +172,9 @@ fn merging(archive: Option<&Archive>) -> Result<String> {
     let (before, after) = compact::files(archive)?;
     Ok(match before == after {
         true => "nothing to merge".into(),
-        false => format!("would make {after} of {}", counted(before as u64, "file")),
+        false => format!(
+            "would merge {} into {after}",
+            counted(before as u64, "file")
+        ),
     })
 }

@@ -37,7 +37,9 @@ function brief(finding, list) {
 function summaryPage() {
   const { summary } = report;
   const first = report.findings.list.slice(0, 6);
-  const bySeverity = SEVERITIES.map((name, at) => ({ name, tone: tones[at], counts: summary.findings_over_time.map((counts) => counts[at]), total: (summary.by_severity[at] || {}).count }));
+  const bySeverity = SEVERITIES.map((name, at) => ({ name, tone: tones[at], counts: summary.findings_over_time.map((counts) => counts[at]) }));
+  const timed = bySeverity.reduce((sum, one) => one.counts.reduce((a, b) => a + b, sum), 0);
+  const timeless = report.findings.total - timed;
   const asked = [report.from && `not before ${clock(report.from)}`, report.to && `before ${clock(report.to)}`].filter(Boolean).join(', ');
   return [
     h('div', { class: 'lede' }, summary.lines.map((text, at) => h('p', { class: at ? null : 'first' }, prose(text)))),
@@ -48,7 +50,7 @@ function summaryPage() {
     })) : null,
     h('div', { class: 'cards' }, summary.figures.map(keyFigure)),
     summary.periods ? h('p', { class: 'about' }, `Changes are those of the last ${summary.periods.length} (${clock(summary.periods.from)} to ${clock(summary.periods.to)}) against the ${summary.periods.length} before.${summary.periods.is_covered ? '' : ' The archive does not reach back to the beginning of the period before: a rise says little.'}`) : null,
-    report.findings.total ? section('Findings over time', null, plot({ title: 'Findings by severity', buckets: figures.buckets, unit: figures.unit, series: bySeverity.filter((one) => one.counts.some(Boolean)), pick: (from, to) => only('findings', (f) => { f.from = from; f.to = to; }), note: 'A finding counts where it begins.' })) : null,
+    report.findings.total ? section('Findings over time', null, plot({ title: 'Findings by severity', buckets: figures.buckets, unit: figures.unit, series: bySeverity.filter((one) => one.counts.some(Boolean)), pick: (from, to) => only('findings', (f) => { f.from = from; f.to = to; }), note: `A finding counts where it begins.${timeless > 0 ? ` ${count(timeless, 'finding')} at no known time ${timeless > 1 ? 'are' : 'is'} not in it.` : ''}` })) : null,
     first.length ? section('Read first', null, h('ol', { class: 'briefs' }, first.map((finding) => brief(finding, report.findings.list))), h('p', {}, h('a', { href: '#findings' }, `All ${count(report.findings.total, 'finding')}`))) : null,
     h('div', { class: 'two' },
       summary.by_rule.length ? section('Rules that found something', null, dataTable({ caption: 'The worst and most first', most: 10, rows: summary.by_rule, columns: [
