@@ -107,6 +107,14 @@ pub fn is_remote(path: &Path) -> bool {
     scheme(path).is_some()
 }
 
+/// The scheme of what was meant for an address of object storage and has not two slashes; nothing for all else.
+pub fn misspelt(path: &Path) -> Option<&'static str> {
+    let (begin, rest) = path.to_str()?.split_once(":/")?;
+    let known = SCHEMES.into_iter().map(|(scheme, _)| scheme);
+    let mut meant = known.filter(|scheme| begin.eq_ignore_ascii_case(scheme));
+    meant.next().filter(|_| !rest.starts_with('/'))
+}
+
 /// What is below an address: the name behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -689,6 +697,8 @@ mod tests {
             "C://x",
         ] {
             assert!(!is_remote(Path::new(path)), "{path}");
+            let wanted = (path == "s3:/b").then_some("s3");
+            assert_eq!(misspelt(Path::new(path)), wanted, "{path}");
         }
     }
 

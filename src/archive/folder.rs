@@ -13,7 +13,7 @@ use super::remote::{Lease, Remote};
 use super::{commits, delta, ledger, part, store};
 use crate::catalog::catalog;
 use crate::fault::{Error, Result};
-use crate::storage::{Place, is_remote};
+use crate::storage::{Place, is_remote, misspelt};
 
 /// An open archive.
 pub struct Archive {
@@ -40,6 +40,12 @@ impl Here {
     /// # Errors
     /// When object storage does not answer.
     fn of(place: &Path) -> Result<Here> {
+        if let Some(scheme) = misspelt(place) {
+            return Err(Error::Usage(format!(
+                "`{}` is neither a folder nor an address: that begins with `{scheme}://`",
+                place.display()
+            )));
+        }
         if !is_remote(place) {
             return Ok(Here {
                 root: of_file(place).unwrap_or_else(|| place.to_path_buf()),
@@ -124,7 +130,11 @@ impl Archive {
         }
         let root = of_file(place).unwrap_or_else(|| place.to_path_buf());
         match fs::read_dir(&root) {
-            Ok(mut entries) => Ok(entries.next().is_some()),
+            // The folder of nights is there before an ingest has read anything.
+            Ok(mut entries) => Ok(entries.any(|entry| {
+                let name = entry.map(|e| e.file_name().to_string_lossy().into_owned());
+                name.is_ok_and(|name| name != NIGHTLY && !name.starts_with('.'))
+            })),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
             Err(e) => Err(Error::io("read", place)(e)),
         }

@@ -119,6 +119,14 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let format = format(output, args.format, is_folder)?;
     args.window.check()?;
     let key = args.pseudonymise.as_deref().map(key_of).transpose()?;
+    if let (Some(path), Some(key)) = (&args.pseudonymise, &key)
+        && !is_made(key)
+    {
+        ui.warn(&format!(
+            "`{}` is no key that --new-key makes: whoever has or guesses what is in it can tell who a token stands for",
+            path.display()
+        ));
+    }
     let archive = Archive::open_to_ask(place)?;
     let mut options = global.engine(Some(&args.window))?;
     options.timeout = args.patience.timeout;
@@ -183,6 +191,12 @@ const WRITTEN: [&str; 4] = ["csv", "jsonl", "ndjson", "parquet"];
 fn is_folder(path: &Path) -> bool {
     let name = path.to_string_lossy();
     path.is_dir() || name.ends_with('/') || name.ends_with(std::path::MAIN_SEPARATOR)
+}
+
+/// Whether a key is one that `--new-key` makes: 64 digits of sixteen.
+fn is_made(key: &[u8]) -> bool {
+    let key = key.trim_ascii();
+    key.len() == 64 && key.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// Refuses a key or a mapping where it would be handed on with the files, or be one of them.

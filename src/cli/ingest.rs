@@ -398,6 +398,27 @@ pub(super) fn planned(
     Ok(coming)
 }
 
+/// Inputs without the patterns that match nothing, as one for late files does on most nights: each is said. All of them where nothing is left.
+pub(super) fn present(inputs: &[String], ui: &Ui) -> Vec<String> {
+    let is_there = |input: &&String| {
+        let is_pattern = input.contains(['*', '?', '[']);
+        let found = input::find(std::slice::from_ref(*input));
+        let is_none = is_pattern && matches!(found, Err(Error::NoInput(_)));
+        if is_none {
+            ui.warn(&format!("no file matches `{}`", visible(input)));
+        }
+        !is_none
+    };
+    let there: Vec<String> = match inputs {
+        [_] => inputs.to_vec(),
+        _ => inputs.iter().filter(is_there).cloned().collect(),
+    };
+    match there.is_empty() {
+        true => inputs.to_vec(),
+        false => there,
+    }
+}
+
 /// Says what each file would be taken for.
 fn dry_run(args: &Args, found: &mut Found) -> Result<Exit> {
     let archive = match Archive::exists(&args.archive) {

@@ -17,6 +17,7 @@ use super::answer::{Answer, Existing, Shape, format_of, name, shape};
 use super::exit::Exit;
 use super::global::{Global, Patience};
 use super::kql::Put;
+use super::raised::refuse_existing;
 use super::ui::{self, Ui};
 use super::waiting::Waiting;
 use super::when::{Window, now};
@@ -391,6 +392,10 @@ impl Shell<'_> {
             return;
         }
         let path = PathBuf::from(file);
+        if let Err(e) = refuse_existing(&path, existing == Existing::Replaced) {
+            self.ui.error(&e);
+            return;
+        }
         self.ui.say(&format!(
             "the next answer goes to `{}`, as {}; .output alone shows it here",
             visible(file),

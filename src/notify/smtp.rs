@@ -420,6 +420,9 @@ fn said(trouble: &Trouble) -> String {
         Some(code) => format!("the server refuses: {code} {words}")
             .trim_end()
             .to_string(),
+        None if trouble.is_timeout() || words.contains("os error 11)") => {
+            "the server did not answer in time".into()
+        }
         None if words.is_empty() => trouble.to_string(),
         None => format!("no connection holds: {words}"),
     }

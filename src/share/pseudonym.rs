@@ -116,7 +116,7 @@ pub fn usable(key: &[u8]) -> Result<&[u8]> {
     let key = key.trim_ascii();
     match key.len() {
         ..LEAST_KEY => Err(Error::Usage(format!(
-            "the key has {} bytes, and at least {LEAST_KEY} are needed; `coldtrail export --new-key FILE` makes one",
+            "the key is too short: {} of at least {LEAST_KEY} bytes; `coldtrail export --new-key FILE` makes one",
             key.len()
         ))),
         _ => Ok(key),

@@ -364,7 +364,7 @@ impl Sending {
         }
         if refused > 0 {
             ui.mistake(&format!(
-                "{} refused for good: no later run tries the mailbox again, unless --retry is given",
+                "{} refused for good: no later run tries the mailbox again unless it is asked to (`notify --retry`, `run --again`)",
                 counted(refused as u64, "notice")
             ));
         }

@@ -238,7 +238,8 @@ impl<'a> Night<'a> {
     }
 
     fn ingest(&self, of: &Ingest) -> Result<Done> {
-        let summary = ingest::read_new(self.archive, &of.inputs, &of.reading, self.ui)?;
+        let inputs = ingest::present(&of.inputs, self.ui);
+        let summary = ingest::read_new(self.archive, &inputs, &of.reading, self.ui)?;
         let exit = ingest::exit(&summary);
         let (files, lists) = (summary.entries.len(), summary.watchlists.len());
         let (files, lists) = (files as u64, lists as u64);

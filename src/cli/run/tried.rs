@@ -122,7 +122,8 @@ impl Trial<'_> {
         match step {
             Step::Ingest => {
                 let Some(of) = ingest else { return Ok(None) };
-                let coming = ingest::planned(self.archive, &of.inputs, &of.reading)?;
+                let inputs = ingest::present(&of.inputs, self.ui);
+                let coming = ingest::planned(self.archive, &inputs, &of.reading)?;
                 self.coming = coming.new;
                 if !coming.broken.is_empty() {
                     self.exit = self.exit.and(Exit::Incomplete);
