@@ -457,7 +457,8 @@ pub(super) fn into_file(
     let mut staged = path.as_os_str().to_os_string();
     staged.push(format!(".{}.part", std::process::id()));
     let staged = PathBuf::from(staged);
-    let file = File::create_new(&staged).map_err(Error::io("create", &staged))?;
+    // What was asked for is named, and not the name beside it.
+    let file = File::create_new(&staged).map_err(Error::io("create", path))?;
     match write(BufWriter::new(file)) {
         Ok(()) => std::fs::rename(&staged, path).map_err(Error::io("write", path)),
         Err(e) => {

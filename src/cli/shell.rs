@@ -132,7 +132,9 @@ struct Shell<'a> {
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let stop = Stop::default();
-    let logs = logs_of(&args.archive)?;
+    // Of what is no archive, the archive says why.
+    let logs = logs_of(&args.archive)
+        .or_else(|error| Archive::open_to_ask(&args.archive).and(Err(error)))?;
     let session = open(args, global, (&stop, Columns::Product))?;
     let shell = Shell {
         args,

@@ -361,7 +361,11 @@ const STEPS: [Step; 12] = [
 ];
 
 /// The same of files that cannot be understood.
-const MENDED: [Step; 5] = [
+const MENDED: [Step; 6] = [
+    (
+        "no configuration is there",
+        "`coldtrail run --init FILE` writes one to begin with; -c names one that is there",
+    ),
     (
         "a newer version of coldtrail",
         "use that version, or a later one; `coldtrail --version` says which one this is",

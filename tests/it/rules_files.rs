@@ -225,6 +225,7 @@ fn a_built_in_pack_is_named_and_rules_are_listed_by_their_pack() {
     // Wherever rules are named.
     for command in [
         &["rules", "coverage", "-r"][..],
+        &["rules", "coverage"][..],
         &["rules", "show", "-r"][..],
     ] {
         let (code, out, told) = said(&[command, &["builtin:teams"][..]].concat());

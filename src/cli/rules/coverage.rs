@@ -1,9 +1,8 @@
 use std::path::PathBuf;
 
-use super::complaints;
+use super::{complaints, named};
 use crate::cli::answer::text_into_file;
 use crate::cli::exit::Exit;
-use crate::cli::offered::of_rules;
 use crate::cli::ui::{Ui, answer, counted, table};
 use crate::engine::output::{harmless, visible};
 use crate::fault::{Error, Result};
@@ -15,9 +14,8 @@ use crate::rules::{self, Coverage};
 /// Navigator, whose scores are these numbers.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Rules: files, folders or ids of built-in rules; `builtin` is the built-in packs, `builtin:NAME` one of them. May be given several times
-    #[arg(short, long, value_name = "RULES", value_parser = of_rules(), hide_possible_values = true)]
-    rules: Vec<PathBuf>,
+    #[command(flatten)]
+    rules: named::Paths,
     /// table, or json: the layer
     #[arg(short, long, value_name = "FORMAT", value_parser = ["table", "json"], default_value = "table")]
     format: String,
@@ -37,7 +35,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit> {
     {
         return Err(Error::Exists(path.clone()));
     }
-    let pack = rules::load(&args.rules)?;
+    let pack = rules::load(&args.rules.all())?;
     let bad = complaints::tell(&pack, ui);
     let coverage = Coverage::of(&pack.rules);
     let layer = || harmless(&format!("{:#}\n", coverage.layer("coldtrail rules")));

@@ -1,6 +1,7 @@
 //! A configuration of which every value is understood: what is wrong in it is said before anything is done.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -106,7 +107,13 @@ impl Asked {
     /// # Errors
     /// When it cannot be read, or something in it is wrong: all of it, with line and column.
     pub(super) fn read(path: &Path, at: Option<i64>) -> Result<Asked> {
-        let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let text = fs::read_to_string(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => Error::Unusable {
+                path: path.to_path_buf(),
+                reason: "no configuration is there".into(),
+            },
+            _ => Error::io("read", path)(source),
+        })?;
         let mut mistakes = Mistakes::of(&text, path);
         let folder = path.parent().unwrap_or(Path::new(""));
         let asked = Settings::read(&text, folder, &mut mistakes).map(|said| {

@@ -9,6 +9,7 @@ use super::super::lexer::TokenKind as K;
 use super::super::span::{Fault, Span};
 use super::names::{Settings, Use};
 use super::{Failed, Parsed, Parser};
+use crate::fault::did_you_mean;
 use OperatorKind as O;
 
 /// Reads the operands of an operator.
@@ -145,7 +146,12 @@ impl Parser<'_> {
         }
         let span = Span::new(token.span.start, end);
         let word = super::shown(span.of(self.text));
-        self.report(Fault::new(span, format!("`{word}` is not an operator")))
+        let known = OPERATORS.iter().map(|(name, ..)| (*name).to_string());
+        // Names that no person writes are not meant.
+        let known: Vec<String> = known.filter(|name| !name.starts_with("__")).collect();
+        let mut fault = Fault::new(span, format!("`{word}` is not an operator"));
+        fault.hint = did_you_mean(&word, &known);
+        self.report(fault)
     }
 
     fn unread(&mut self) -> Parsed<OperatorKind> {
