@@ -261,7 +261,7 @@ impl Archive {
         Err(Error::NotAnArchive {
             path: self.root.clone(),
             reason: format!("`{}` in it is {what}", below.display()),
-            inside: None,
+            meant: None,
         })
     }
 
@@ -444,12 +444,21 @@ fn has_files(root: &Path) -> bool {
     })
 }
 
-/// A folder that is no archive. It may be the folder of results around one.
+/// A folder that is no archive. It may be the folder of results around one, or a folder of one.
 fn no_archive(root: &Path, reason: String) -> Error {
-    let inside = root.join(RESULT);
+    // A table lies in an archive, a day in a table.
+    let above = root.ancestors().skip(1).take(2);
+    let above = above.map(|folder| match folder.as_os_str().is_empty() {
+        true => PathBuf::from("."),
+        false => folder.to_path_buf(),
+    });
+    let mut near = std::iter::once(root.join(RESULT)).chain(above);
     Error::NotAnArchive {
         path: root.to_path_buf(),
         reason,
-        inside: Archive::exists(&inside).then_some(inside),
+        meant: match root.is_dir() {
+            true => near.find(|folder| Archive::exists(folder)),
+            false => None,
+        },
     }
 }

@@ -39,8 +39,8 @@ pub enum Error {
         path: PathBuf,
         /// Why it is none.
         reason: String,
-        /// The archive that lies in it, as in a folder of results.
-        inside: Option<PathBuf>,
+        /// The archive that lies in it, as in a folder of results, or around it.
+        meant: Option<PathBuf>,
     },
     /// Something exists and may only be replaced when the user says so.
     #[error("`{0}` exists already")]
@@ -229,9 +229,9 @@ impl Error {
             Error::TooLong(_) => {
                 Some("a longer --timeout, or a narrower time range".into())
             }
-            Error::NotAnArchive { inside, .. } => Some(inside.as_ref().map_or_else(
+            Error::NotAnArchive { meant, .. } => Some(meant.as_ref().map_or_else(
                 || "`coldtrail ingest EXPORTS -a ARCHIVE` makes one".into(),
-                |inside| format!("its archive is `{}`", inside.display()),
+                |meant| format!("its archive is `{}`", meant.display()),
             )),
             Error::NoColumn { name, known } => did_you_mean(name, known),
             Error::NoTable { name, known } if !known.is_empty() => Some(tables_near(name, known)),
