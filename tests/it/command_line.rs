@@ -297,3 +297,47 @@ fn rules_that_cannot_do_their_work_say_so() {
     let text = told(&["hunt", "-a", &archive, "-r", &rules_name]);
     insta::assert_snapshot!("rules_that_cannot", settled(&text, folder.path()));
 }
+
+#[test]
+fn what_is_not_there_is_named_as_it_was_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = folder.path().join("archive");
+    let table = archive.join("SigninLogs").to_string_lossy().into_owned();
+    let archive = archive.to_string_lossy();
+    let read = run(&["ingest", "sample-data/signin", "-a", &archive]);
+    assert_eq!(read.status.code(), Some(0));
+    let missing = folder.path().join("new");
+    let file = |name: &str| missing.join(name).to_string_lossy().into_owned();
+    let (csv, toml) = (file("x.csv"), file("night.toml"));
+    let its_archive = format!("hint: its archive is `{archive}`");
+    let unmade = format!("cannot create `{csv}`: ");
+    for (arguments, wanted) in [
+        (
+            &["sql", "-a", &archive, "SELECT 1", "-o", &csv][..],
+            [unmade.as_str(), "its folder has to be there"],
+        ),
+        (
+            &["labels", "export", "-a", &archive, "-o", &csv][..],
+            [unmade.as_str(), "its folder has to be there"],
+        ),
+        (
+            &["shell", "-a", "nowhere"][..],
+            ["`nowhere` is not an archive: no such folder", "hint: "],
+        ),
+        (
+            &["run", "-c", &toml][..],
+            ["no configuration is there", "`coldtrail run --init FILE`"],
+        ),
+        (
+            &["sql", "-a", &table, "SELECT 1"][..],
+            ["it has no table `Ingests`", its_archive.as_str()],
+        ),
+    ] {
+        let out = run(arguments);
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(3), "{arguments:?}: {said}");
+        for wanted in wanted {
+            assert!(said.contains(wanted), "{arguments:?}: {said}");
+        }
+    }
+}
