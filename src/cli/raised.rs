@@ -138,7 +138,7 @@ impl<'a> Place<'a> {
                 ]
             })
             .collect();
-        laid_out(&HEADER, &rows, &[], width)
+        self.table(&HEADER, &rows, &[], width)
     }
 
     fn incident_table(&self, incidents: &[Incident], width: Option<usize>) -> String {
@@ -165,7 +165,21 @@ impl<'a> Place<'a> {
                 ]
             })
             .collect();
-        laid_out(&HEADER, &rows, &[0, 4], width)
+        self.table(&HEADER, &rows, &[0, 4], width)
+    }
+
+    /// A table. Where it has no rows its header alone tells nothing; a file has it all the same.
+    fn table(
+        &self,
+        header: &[&str],
+        rows: &[Vec<String>],
+        right: &[usize],
+        width: Option<usize>,
+    ) -> String {
+        match rows.is_empty() && !self.is_file() {
+            true => String::new(),
+            false => laid_out(header, rows, right, width),
+        }
     }
 }
 

@@ -306,10 +306,14 @@ impl Replay<'_> {
         let refused = pack.entries.iter().filter(|e| e.refusal().is_some());
         let summary = replayed.summary(refused.count(), &ledger);
         summary::tell(&summary, "alerts", self.ui);
-        if replayed.outcomes.iter().all(|o| o.alerts.is_empty())
-            && let Some(reason) = outside(&ledger, self.asked.window)
-        {
+        if replayed.outcomes.iter().any(|o| !o.alerts.is_empty()) {
+            return Ok(());
+        }
+        if let Some(reason) = outside(&ledger, self.asked.window) {
             self.ui.say(&reason);
+        } else if replayed.runs() > 0 {
+            self.ui
+                .say("no run found what raises an alert; without --replay each query is asked once, over all of the time");
         }
         Ok(())
     }
