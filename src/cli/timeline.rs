@@ -8,6 +8,7 @@ use super::answer::into_file;
 use super::exit::Exit;
 use super::global::{Global, Patience};
 use super::offered::offering;
+use super::remarks::outside;
 use super::ui::{self, Ui, counted};
 use super::waiting::Waiting;
 use super::when::Window;
@@ -185,7 +186,60 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     };
     drop(waiting);
     tell(&counts, records.as_ref(), ui);
+    if counts == Counts::default() {
+        tell_absence(args, &mut session, &asked, ui);
+    }
     Ok(Exit::Done)
+}
+
+/// Says why there are no events.
+fn tell_absence(args: &Args, session: &mut Session, asked: &Asked<'_>, ui: &Ui) {
+    if let Some(reason) = outside(asked.ledger, &args.window) {
+        ui.say(&reason);
+        return;
+    }
+    if *asked.subject == Subject::default() {
+        return;
+    }
+    let range = args.window.range();
+    ui.say(match range.from.is_some() || range.to.is_some() {
+        true => "no event of the time asked for is about what the options name",
+        false => "no event is about what the options name",
+    });
+    let Some(wider) = asked.subject.wider() else {
+        return;
+    };
+    let wide = Asked {
+        subject: &wider,
+        ..*asked
+    };
+    // What cannot be found out is no hint.
+    let found = timeline::tell(session, &wide, |_| Ok(())).unwrap_or_default();
+    ui.hint(&match found.events {
+        0 => "names are written whole, as the log has them; `*` stands for any text, as in --user 'ann*'"
+            .to_string(),
+        many => format!(
+            "did you mean {}? That finds {}",
+            options(&wider),
+            counted(many, "event")
+        ),
+    });
+}
+
+/// A subject as it is asked for.
+fn options(subject: &Subject) -> String {
+    let kinds = [
+        ("--user", &subject.users),
+        ("--session", &subject.sessions),
+        ("--file", &subject.files),
+        ("--address", &subject.addresses),
+        ("--application", &subject.applications),
+    ];
+    let options = kinds.into_iter().flat_map(|(option, values)| {
+        let values = values.iter();
+        values.map(move |value| format!("{option} '{value}'"))
+    });
+    options.collect::<Vec<String>>().join(" ")
 }
 
 /// Refuses findings of another archive.

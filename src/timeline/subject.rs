@@ -8,7 +8,7 @@ use crate::text::address;
 
 /// Whom or what a timeline is about. Values of one kind are alternatives, kinds are conditions that all must be met. `*` stands for any text, and
 /// case does not count.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Subject {
     /// People and accounts: what they did, and what was done to them or in their mailboxes.
     pub users: Vec<String>,
@@ -31,6 +31,25 @@ impl Subject {
             (Kind::Address, &self.addresses),
             (Kind::Application, &self.applications),
         ]
+    }
+
+    /// The same with a `*` where people leave something out: behind the names of people, around those of files. Nothing where that changes nothing.
+    pub fn wider(&self) -> Option<Subject> {
+        let wide = |values: &[String], before: &str| -> Vec<String> {
+            let wide = values.iter().map(|value| match value.contains('*') {
+                true => value.clone(),
+                false => format!("{before}{}*", value.trim()),
+            });
+            wide.collect()
+        };
+        let wider = Subject {
+            users: wide(&self.users, ""),
+            sessions: wide(&self.sessions, ""),
+            files: wide(&self.files, "*"),
+            addresses: wide(&self.addresses, ""),
+            applications: wide(&self.applications, "*"),
+        };
+        (wider != *self).then_some(wider)
     }
 
     /// The condition of SQL that rows of a table meet, where they are called `e`; nothing where it can have no such row.

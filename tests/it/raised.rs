@@ -217,7 +217,8 @@ fn a_sweep_groups_its_findings_into_incidents_where_they_are_asked_for() {
     );
     assert_eq!(table.lines().count(), 3, "{table}");
     let (_, table, _) = case.hunt(&["--incidents", "--new-only"]);
-    assert_eq!(table.lines().count(), 1, "{table}");
+    // A header alone tells nothing.
+    assert_eq!(table, "");
 }
 
 #[test]

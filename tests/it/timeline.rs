@@ -381,3 +381,23 @@ fn the_sample_tells_its_story() {
     let (same, _) = timeline(&archive, &["-f", "jsonl", "--findings", &path]);
     assert!(same == out, "{same}");
 }
+
+#[test]
+fn where_there_are_no_events_the_reason_is_said() {
+    let case = Case::new();
+    let said = |further: &[&str]| {
+        let (_, said) = case.written(further);
+        assert!(said.starts_with("0 events\n"), "{further:?}: {said}");
+        said
+    };
+    let near = said(&["--user", "ann"]);
+    assert!(
+        near.contains("hint: did you mean --user 'ann*'? That finds "),
+        "{near}"
+    );
+    let nobody = said(&["--user", "nobody@contoso.com"]);
+    assert!(nobody.contains("no event is about what"), "{nobody}");
+    assert!(nobody.contains("hint: names are written whole"), "{nobody}");
+    let late = said(&["--from", "2030-01-01", "--user", "ann*"]);
+    assert!(late.contains(", outside the time asked for\n"), "{late}");
+}
