@@ -1,5 +1,6 @@
 //! `report --label-changes`: labels that were lowered or removed, for the tenant or for each manager.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::asked::{Args, Format, put, put_with};
@@ -10,11 +11,11 @@ use crate::cli::exit::Exit;
 use crate::cli::global::Global;
 use crate::cli::notify::{Subject, Wanted};
 use crate::cli::raised::refuse_existing;
-use crate::cli::remarks::tell_slow;
+use crate::cli::remarks::{outside, tell_slow};
 use crate::cli::ui::{self, Ui, counted};
 use crate::cli::waiting::Waiting;
 use crate::engine::{Session, Source};
-use crate::fault::{Error, Result};
+use crate::fault::{Error, Result, did_you_mean};
 use crate::hunt::Window;
 use crate::notify::lowered::{self, KIND};
 use crate::notify::plain::{Hidden, Plain};
@@ -56,12 +57,13 @@ pub(super) fn run(args: &Args, format: Format, global: &Global, ui: &Ui) -> Resu
     let archive = Archive::open_to_ask(&args.archive)?;
     tell_slow(&archive, ui);
     let waiting = Waiting::begin(ui, "collecting changes of labels");
-    let (changes, untimed) = changes(args, &archive, global)?;
+    let found = changes(args, &archive, global)?;
     drop(waiting);
+    let (changes, untimed) = (&found.changes, found.untimed);
     tell_untimed(untimed, ui);
     ui.counts(&[("changes", changes.len() as u64)]);
     match (&args.output, args.by_manager) {
-        (Some(folder), true) => for_managers(args, format, folder, &changes, (global, ui))?,
+        (Some(folder), true) => for_managers(args, format, folder, changes, (global, ui))?,
         (file, _) => {
             let rows = changes
                 .iter()
@@ -75,11 +77,53 @@ pub(super) fn run(args: &Args, format: Format, global: &Global, ui: &Ui) -> Resu
         }
     }
     ui.say(&counted(changes.len() as u64, "change"));
+    tell_absence(&found, args, &archive, ui)?;
     Ok(Exit::Done)
 }
 
-/// The changes of the users that are asked for, by time, and how many more have none.
-fn changes(args: &Args, archive: &Archive, global: &Global) -> Result<(Vec<LabelChange>, u64)> {
+/// What was found of the users that are asked for.
+struct Found {
+    /// Their changes, by time.
+    changes: Vec<LabelChange>,
+    /// How many more have no time.
+    untimed: u64,
+    /// Who made changes in this time, where users are asked for.
+    people: BTreeSet<String>,
+}
+
+/// Says why there are no changes.
+fn tell_absence(found: &Found, args: &Args, archive: &Archive, ui: &Ui) -> Result<()> {
+    if !found.changes.is_empty() || found.untimed > 0 {
+        return Ok(());
+    }
+    if let Some(reason) = outside(&archive.ledger()?, &args.hunting.window) {
+        ui.say(&reason);
+        return Ok(());
+    }
+    if found.people.is_empty() {
+        let window = args.hunting.window.range();
+        ui.say(match window.from.is_some() || window.to.is_some() {
+            true => "no label was lowered or removed in the time asked for",
+            false => "no label was lowered or removed",
+        });
+        return Ok(());
+    }
+    ui.say("those who lowered or removed a label are others than --user names");
+    let people: Vec<String> = found.people.iter().cloned().collect();
+    let near = args.users.iter().find_map(|user| {
+        let part = user.trim().trim_matches('*').to_lowercase();
+        let longer = people.iter().find(|person| person.contains(&part));
+        match longer {
+            Some(person) => Some(format!("did you mean `{person}`?")),
+            None => did_you_mean(&part, &people),
+        }
+    });
+    ui.hint(&near.unwrap_or_else(|| "a user is named by the address, as the log has it".into()));
+    Ok(())
+}
+
+/// The changes of the users that are asked for.
+fn changes(args: &Args, archive: &Archive, global: &Global) -> Result<Found> {
     let window = &args.hunting.window;
     let mut options = global.engine(None)?;
     options.now = Some(window.now());
@@ -95,8 +139,16 @@ fn changes(args: &Args, archive: &Archive, global: &Global) -> Result<(Vec<Label
     let users = args.users.iter().map(|user| user.trim().to_lowercase());
     let users: Vec<String> = users.collect();
     let is_asked = |user: &str| users.is_empty() || users.contains(&user.to_lowercase());
+    let people = match users.is_empty() {
+        true => BTreeSet::new(),
+        false => changes.iter().map(|one| one.change.user.clone()).collect(),
+    };
     changes.retain(|change| is_asked(&change.change.user));
-    Ok((changes, case.untimed_changes(&users)?))
+    Ok(Found {
+        changes,
+        untimed: case.untimed_changes(&users)?,
+        people,
+    })
 }
 
 /// Says how many changes no list by time can have.
@@ -234,8 +286,10 @@ fn mail(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let templates = Templates::load(built_in, args.sending.template(), &lowered::examples())?;
     let archive = args.sending.open(&args.archive)?;
     tell_slow(&archive, ui);
-    let (changes, untimed) = changes(args, &archive, global)?;
-    tell_untimed(untimed, ui);
+    let found = changes(args, &archive, global)?;
+    let changes = &found.changes;
+    tell_untimed(found.untimed, ui);
+    tell_absence(&found, args, &archive, ui)?;
     let subject = Subject {
         name: KIND,
         of: "change",
@@ -255,10 +309,10 @@ fn mail(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
             wanted.told += plan.told;
         };
         match args.mail_to.as_slice() {
-            [] => add(&changes),
+            [] => add(changes),
             readers => {
                 for reader in readers {
-                    add(&told_to(&changes, reader));
+                    add(&told_to(changes, reader));
                 }
             }
         }
