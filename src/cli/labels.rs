@@ -99,6 +99,7 @@ struct Export {
 /// Show what happened to the labels of a document, or by a user, in the order of time
 ///
 /// A document is named by its name, its path or its address, a user by the address; case does not count. A document is followed through its renamings.
+/// `*` stands for any text; documents that are named so are not followed.
 #[derive(Debug, clap::Args)]
 struct History {
     /// The archive
@@ -402,7 +403,7 @@ fn history(args: &History, global: &Global, ui: &Ui) -> Result<Exit> {
     ui.say(&visible(&said.join("; ")));
     if told.events == 0 {
         ui.hint(
-            "a user is named by the address, a document by its name or its path as the log has it",
+            "a user is named by the address, a document by its name or its path as the log has it; `*` stands for any text, as in 'plan*'",
         );
     }
     Ok(Exit::Done)

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::event::{Happened, Named};
 use crate::engine::{Session, fitted, output};
 use crate::fault::Result;
+use crate::text::like;
 
 /// The columns of `LabelEvents`, in the order in which [`row`] reads them.
 const COLUMNS: [&str; 21] = [
@@ -45,7 +46,8 @@ pub struct Told {
     pub other_names: Vec<String>,
 }
 
-/// Shows each event of a document (its name, path or address) or of a person, by time.
+/// Shows each event of a document (its name, path or address) or of a person, by time. `*` stands for any text; documents of a name with it are not
+/// followed through renamings.
 ///
 /// # Errors
 /// When the archive cannot be asked, and what `show` says.
@@ -55,7 +57,11 @@ pub fn history(
     mut show: impl FnMut(&Happened) -> Result<()>,
 ) -> Result<Told> {
     let subject = subject.trim().to_lowercase();
-    let names = names_of(session, &subject)?;
+    let is_pattern = subject.contains('*');
+    let names = match is_pattern {
+        true => BTreeSet::from([subject.clone()]),
+        false => names_of(session, &subject)?,
+    };
     let mut told = Told {
         other_names: names.iter().filter(|n| **n != subject).cloned().collect(),
         ..Told::default()
@@ -63,12 +69,21 @@ pub fn history(
     let mut places: BTreeSet<String> = BTreeSet::new();
     let list = names.iter().map(|name| quoted(name));
     let list = list.collect::<Vec<_>>().join(", ");
+    let is_called = |column: &str, names: &str| match is_pattern {
+        true => {
+            let pattern = quoted(&like::pattern(&subject));
+            format!("lower(e.\"{column}\") LIKE {pattern} ESCAPE '\\'")
+        }
+        false => format!("lower(e.\"{column}\") IN ({names})"),
+    };
     let columns = COLUMNS.map(|name| format!("e.\"{name}\"")).join(", ");
     let sql = format!(
         "SELECT {columns} FROM \"LabelEvents\" AS e \
-         WHERE lower(e.\"UserId\") = {user} OR lower(e.\"FilePath\") IN ({list}) OR lower(e.\"FileName\") IN ({list}) \
+         WHERE {user} OR {path} OR {file} \
          ORDER BY e.\"TimeGenerated\" NULLS LAST, e.\"_IngestId\", e.\"_Record\", e.\"FilePath\", e.\"FileName\"",
-        user = quoted(&subject),
+        user = is_called("UserId", &quoted(&subject)),
+        path = is_called("FilePath", &list),
+        file = is_called("FileName", &list),
     );
     let frame = fitted(session.plan(&sql)?)?;
     session.stream(frame, |batch| {

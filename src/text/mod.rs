@@ -2,6 +2,7 @@
 //!
 //! - [`json`]: the one reader of JSON, and the one policy for what is odd in it.
 //! - [`csv`]: the one cutter of comma-separated values; [`address`]: addresses of the internet, made clean.
+//! - [`like`]: patterns of SQL.
 //! - [`safe`]: text from logs made harmless for each medium.
 //! - [`swar`]: searches and comparisons that end early.
 //! - [`workbook`]: sheets for Excel.
@@ -12,6 +13,7 @@
 pub mod address;
 pub mod csv;
 pub mod json;
+pub mod like;
 pub mod safe;
 pub mod swar;
 pub mod workbook;

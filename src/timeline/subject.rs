@@ -5,6 +5,7 @@ use super::field::Field;
 use super::source::{Source, special};
 use crate::catalog::Table;
 use crate::text::address;
+use crate::text::like::{escaped, pattern};
 
 /// Whom or what a timeline is about. Values of one kind are alternatives, kinds are conditions that all must be met. `*` stands for any text, and
 /// case does not count.
@@ -152,22 +153,6 @@ fn matches(column: &str, value: &str) -> String {
         true => format!("{column} LIKE {} ESCAPE '\\'", literal(&pattern(value))),
         false => format!("{column} = {}", literal(value)),
     }
-}
-
-/// A value in which only `*` stands for something else.
-fn pattern(value: &str) -> String {
-    escaped(value).replace('*', "%")
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
 }
 
 #[cfg(test)]

@@ -345,6 +345,10 @@ fn a_history_follows_a_document_through_its_names_and_reads_well() {
         said.contains("2 places have a document of this name"),
         "{said}"
     );
+    let (some, _) = ask("pl*N.docx", &[]);
+    assert!(some.lines().count() > 1, "{some}");
+    let is_it = |line: &str| line.contains("`Plan.docx`");
+    assert!(some.lines().all(is_it), "{some}");
     let (lines, _) = ask(
         "BOB@contoso.com",
         &["--tz", "Europe/Berlin", "--from", "2026-05-04"],

@@ -209,6 +209,18 @@ fn label_changes_of_a_day_are_told_to_the_tenant_and_to_managers() {
         let arguments = [&["report", "-a", &archive, "--label-changes"][..], further].concat();
         printed(&arguments)
     };
+    for (further, wanted) in [
+        (
+            ["--user", "frank"],
+            "hint: did you mean `frank.fletcher@contoso.com`?",
+        ),
+        (["--from", "2030-01-01"], ", outside the time asked for"),
+    ] {
+        let arguments = ["report", "-a", &archive, "--label-changes", "-f", "csv"];
+        let out = run(&[&arguments[..], &further[..]].concat());
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(said.contains(wanted), "{said}");
+    }
     let day = ["--at", "2026-05-21T00:00:00Z", "--since", "24h"];
     let csv = changes(&day);
     assert_eq!(csv.lines().count(), 41, "{csv}");
