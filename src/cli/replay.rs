@@ -313,7 +313,7 @@ impl Replay<'_> {
             self.ui.say(&reason);
         } else if replayed.runs() > 0 {
             self.ui
-                .say("no run found what raises an alert; without --replay each query is asked once, over all of the time");
+                .say("no run found what raises an alert of those asked for; without --replay each query is asked once, over all of the time");
         }
         Ok(())
     }
