@@ -343,8 +343,10 @@ pub(super) fn read_new(
 /// What an ingest of files would do.
 #[derive(Debug, Default)]
 pub(super) struct Coming {
-    /// How many would be read, watchlists among them.
+    /// How many would be read.
     pub(super) new: u64,
+    /// How many watchlists would be taken.
+    pub(super) lists: u64,
     /// How many were read before.
     pub(super) known: u64,
     /// What could not be read whole, now or before, and why.
@@ -390,7 +392,7 @@ pub(super) fn planned(
     }
     for (file, list) in convert::plan_watchlists(archive, &found) {
         match list {
-            PlannedList::Taken(_) | PlannedList::Replaces(_) => coming.new += 1,
+            PlannedList::Taken(_) | PlannedList::Replaces(_) => coming.lists += 1,
             PlannedList::Refused(why) => coming.broken.push(format!("`{file}`: refused: {why}")),
             PlannedList::Known => {}
         }
