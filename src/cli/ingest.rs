@@ -205,6 +205,12 @@ pub(super) fn read(
         ("duplicates", summary.sum(|e| e.duplicates)),
         ("quarantined", summary.sum(|e| e.quarantined)),
     ]);
+    for (file, rows) in &summary.emptied {
+        let rows = counted(*rows, "row");
+        ui.warn(&format!(
+            "watchlist `{file}` has no rows: it replaces a list of {rows}"
+        ));
+    }
     let mut text = describe(&summary, started.elapsed().as_secs_f64(), ui.verbose);
     text.push_str(&passed_over(found));
     if ui.voice().is_json() {
