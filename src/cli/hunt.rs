@@ -24,12 +24,12 @@ use crate::archive::ledger::Ledger;
 use crate::engine::kql::{Options, functions, geography};
 use crate::engine::output::Format;
 use crate::engine::{Session, Source};
-use crate::fault::{Level, Result};
+use crate::fault::{Diagnostic, Level, Result};
 use crate::function::value::UNIX_EPOCH_TICKS;
 use crate::hunt::{self, Choice, Finding, Hunt, Status, Unjudged};
 use crate::progress::Silent;
 use crate::report;
-use crate::rules::{Pack, Severity};
+use crate::rules::{Pack, Severity, UNTESTED};
 
 /// So many oddities of rules' texts are said before a hunt.
 const MOST_WARNINGS: usize = 20;
@@ -210,7 +210,8 @@ fn shape(text: &str) -> Result<Shape, String> {
 
 /// Says what is odd about rules that are to run.
 fn doubts(pack: &Pack, window: &Window, ui: &Ui) {
-    let odd = || pack.diagnostics().filter(|d| d.level == Level::Warning);
+    let is_odd = |said: &&Diagnostic| said.level == Level::Warning && said.message != UNTESTED;
+    let odd = || pack.diagnostics().filter(is_odd);
     for said in odd().take(MOST_WARNINGS) {
         ui.warn(&format!("`{}`: {}", said.place(), said.message));
     }

@@ -205,6 +205,12 @@ pub(super) fn read(
         ("duplicates", summary.sum(|e| e.duplicates)),
         ("quarantined", summary.sum(|e| e.quarantined)),
     ]);
+    for (file, rows) in &summary.emptied {
+        let rows = counted(*rows, "row");
+        ui.warn(&format!(
+            "watchlist `{file}` has no rows: it replaces a list of {rows}"
+        ));
+    }
     let mut text = describe(&summary, started.elapsed().as_secs_f64(), ui.verbose);
     text.push_str(&passed_over(found));
     if ui.voice().is_json() {
@@ -343,8 +349,10 @@ pub(super) fn read_new(
 /// What an ingest of files would do.
 #[derive(Debug, Default)]
 pub(super) struct Coming {
-    /// How many would be read, watchlists among them.
+    /// How many would be read.
     pub(super) new: u64,
+    /// How many watchlists would be taken.
+    pub(super) lists: u64,
     /// How many were read before.
     pub(super) known: u64,
     /// What could not be read whole, now or before, and why.
@@ -390,7 +398,7 @@ pub(super) fn planned(
     }
     for (file, list) in convert::plan_watchlists(archive, &found) {
         match list {
-            PlannedList::Taken(_) | PlannedList::Replaces(_) => coming.new += 1,
+            PlannedList::Taken(_) | PlannedList::Replaces(_) => coming.lists += 1,
             PlannedList::Refused(why) => coming.broken.push(format!("`{file}`: refused: {why}")),
             PlannedList::Known => {}
         }

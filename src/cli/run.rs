@@ -14,6 +14,7 @@ use crate::archive::Archive;
 use crate::fault::{Error, Result};
 use crate::nightly::lock::Turn;
 use crate::nightly::untold;
+use crate::storage::is_remote;
 
 mod asked;
 mod step;
@@ -211,12 +212,16 @@ impl End {
     }
 }
 
-/// Why a run makes no archive by itself: in the place of one whose disk is away it would read everything again, and tell everybody again.
+/// Why a run makes no archive by itself: in the place of one whose disk is away, or of another address, it would read everything again, and tell everybody again.
 fn missing(archive: &Path, configuration: &Path) -> Error {
+    let may_be = match is_remote(archive) {
+        true => "the address may be another",
+        false => "its disk may be away",
+    };
     Error::Unusable {
         path: archive.to_path_buf(),
         reason: format!(
-            "no archive is there, and its disk may be away. The first run makes one with `coldtrail run -c {} --create`",
+            "no archive is there, and {may_be}. The first run makes one with `coldtrail run -c {} --create`",
             configuration.display()
         ),
     }

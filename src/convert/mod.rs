@@ -197,6 +197,7 @@ impl Pass<'_> {
                 .collect();
             summary.refused = watchlists.refused;
             summary.list_notes = watchlists.remarks;
+            summary.emptied = watchlists.emptied;
             let total = inputs
                 .iter()
                 .map(Input::size)

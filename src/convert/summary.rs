@@ -55,6 +55,8 @@ pub struct Summary {
     pub refused: Vec<(String, String)>,
     /// What is to be said of watchlists that were taken, by file.
     pub list_notes: Vec<(String, String)>,
+    /// Watchlists without rows that replaced a list of so many.
+    pub emptied: Vec<(String, u64)>,
     /// Why records are in quarantine, and the first place of each reason.
     pub reasons: Tally,
     /// Events that stay without a time.

@@ -69,12 +69,23 @@ pub(super) struct Checked {
     pub refused: Vec<(String, String)>,
     /// What is to be said of files that are taken.
     pub remarks: Vec<(String, String)>,
+    /// Files that are taken, have no rows, and replace a list that has some: so many.
+    pub emptied: Vec<(String, u64)>,
 }
 
 /// A list that the archive has.
 pub(super) struct Stored {
     pub name: String,
     pub content: Vec<u8>,
+}
+
+impl Stored {
+    /// How many rows it has; none where that cannot be read.
+    fn rows(&self) -> u64 {
+        let name = watchlist::name_of(Path::new(&self.name)).unwrap_or_default();
+        let list = Watchlist::parse(&name, &self.content);
+        list.map_or(0, |list| list.rows() as u64)
+    }
 }
 
 /// Reads lists and decides which of them the archive takes: a new one, and one that has changed. `existing` gives the archive's list of a
@@ -120,6 +131,10 @@ pub(super) fn check(
     }
     out.refused.sort();
     for list in &out.taken {
+        let before = list.replaces.as_ref().map_or(0, Stored::rows);
+        if list.rows == 0 && before > 0 {
+            out.emptied.push((shown(&list.source), before));
+        }
         let remarks = list.remarks.iter().cloned();
         out.remarks
             .extend(remarks.map(|remark| (shown(&list.source), remark)));

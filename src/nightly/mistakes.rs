@@ -28,6 +28,12 @@ impl<'t> Mistakes<'t> {
         self.found.is_empty()
     }
 
+    /// Whether there is one inside of a place.
+    pub fn are_in(&self, place: &Range<usize>) -> bool {
+        let mut found = self.found.iter();
+        found.any(|(known, _)| place.contains(&known.start))
+    }
+
     /// Adds one, unless there is one of that place.
     pub fn add(&mut self, span: &Range<usize>, why: String) {
         if !self.found.iter().any(|(known, _)| known == span) {

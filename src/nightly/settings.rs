@@ -6,9 +6,11 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
+use toml::de::Deserializer;
 
 use super::mistakes::Mistakes;
 use super::shape;
+use crate::notify::smtp::Server;
 use crate::storage::is_remote;
 
 /// What a nightly run is asked to do.
@@ -31,6 +33,9 @@ pub struct Settings {
     pub cost: Option<CostStep>,
     /// Merging small files.
     pub compact: Option<CompactStep>,
+    /// Whether all keys are as they are written: else those that are wrong are left out, or as in an example.
+    #[serde(skip)]
+    pub is_whole: bool,
 }
 
 /// Which exports are read.
@@ -58,7 +63,7 @@ pub struct IngestStep {
 #[serde(deny_unknown_fields)]
 pub struct HuntStep {
     /// Packs, files and folders of rules.
-    pub rules: Spanned<Vec<String>>,
+    pub rules: Spanned<Vec<Spanned<String>>>,
     /// Parameters of rules, as `RULE.NAME=VALUE`.
     #[serde(default)]
     pub set: Vec<Spanned<String>>,
@@ -87,7 +92,7 @@ pub struct NotifyStep {
     pub domains: Spanned<Vec<Spanned<String>>>,
     /// Further addresses that may be written to.
     #[serde(default)]
-    pub allow_recipients: Vec<String>,
+    pub allow_recipients: Vec<Spanned<String>>,
     /// Whether owners of documents are told who was denied access.
     #[serde(default)]
     pub access_denied: bool,
@@ -134,7 +139,7 @@ pub struct IndicatorsStep {
     pub tlp: Option<Spanned<String>>,
     /// What never becomes an indicator.
     #[serde(default)]
-    pub allow: Vec<String>,
+    pub allow: Vec<Spanned<String>>,
     /// Whether what is reserved for documentation becomes one, for trials on invented data.
     #[serde(default)]
     pub documentation: bool,
@@ -185,13 +190,12 @@ const BUILT_IN: &str = "builtin";
 impl Settings {
     /// Reads a configuration. `mistakes` are those of its text; paths in it are relative to `folder`.
     ///
-    /// Where the text has not the shape of one, there are none. What is wrong with values that have it is noted besides.
+    /// Where the text is no TOML, there is none. Keys of a wrong shape hide no wrong value of another key; what two of them say together is looked
+    /// at where all have their shape.
     pub fn read(text: &str, folder: &Path, mistakes: &mut Mistakes<'_>) -> Option<Settings> {
-        shape::check(text, mistakes);
-        if !mistakes.is_empty() {
-            return None;
-        }
-        let mut settings: Settings = match toml::from_str(text) {
+        let table = shape::check(text, mistakes)?;
+        let is_whole = mistakes.is_empty();
+        let mut settings = match Settings::deserialize(Deserializer::from(table)) {
             Ok(settings) => settings,
             // What the table of keys lets pass.
             Err(e) => {
@@ -199,10 +203,13 @@ impl Settings {
                 return None;
             }
         };
+        settings.is_whole = is_whole;
         settings.check(mistakes);
         settings.check_names(mistakes);
         settings.place_below(folder);
-        settings.check_places(mistakes);
+        if is_whole {
+            settings.check_places(mistakes);
+        }
         Some(settings)
     }
 
@@ -217,7 +224,10 @@ impl Settings {
             hunt.check(mistakes);
         }
         if let Some(notify) = &self.notify {
-            notify.check(mistakes);
+            notify.check_values(mistakes);
+            if self.is_whole {
+                notify.check(mistakes);
+            }
         }
         if let Some(report) = &self.report {
             let extension = report.output.get_ref().extension();
@@ -296,6 +306,7 @@ impl Settings {
         }
         if let Some(hunt) = &mut self.hunt {
             for rules in hunt.rules.get_mut() {
+                let rules = rules.get_mut();
                 let is_built_in = rules.as_str() == BUILT_IN || rules.starts_with("builtin:");
                 if !is_built_in {
                     *rules = folder.join(&*rules).to_string_lossy().into_owned();
@@ -348,14 +359,34 @@ impl NotifyStep {
     fn may_be_written_to(&self, address: &str) -> bool {
         let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
         let mut domains = self.domains.get_ref().iter().map(Spanned::get_ref);
-        let mut allowed = self.allow_recipients.iter();
+        let mut allowed = self.allow_recipients.iter().map(Spanned::get_ref);
         domains.any(|known| known.eq_ignore_ascii_case(domain))
             || allowed.any(|known| known.eq_ignore_ascii_case(address))
     }
 
-    fn check(&self, mistakes: &mut Mistakes<'_>) {
+    /// What is wrong with values by themselves.
+    fn check_values(&self, mistakes: &mut Mistakes<'_>) {
         /// Mails a minute.
         const MOST: u32 = 6000;
+        for address in self.findings.iter().chain(&self.allow_recipients) {
+            if address.get_ref().parse::<lettre::Address>().is_err() {
+                let why = format!(
+                    "`{}` is no address such as security@contoso.com",
+                    address.get_ref()
+                );
+                mistakes.add(&address.span(), why);
+            }
+        }
+        if let Some(rate) = &self.rate
+            && !(1..=MOST).contains(rate.get_ref())
+        {
+            let why = format!("between 1 and {MOST} mails a minute");
+            mistakes.add(&rate.span(), why);
+        }
+    }
+
+    /// What is wrong with values together.
+    fn check(&self, mistakes: &mut Mistakes<'_>) {
         let domains = self.domains.span();
         if self.domains.get_ref().is_empty() && self.allow_recipients.is_empty() {
             let why = "no domain is named, so nobody may be written to";
@@ -382,17 +413,18 @@ impl NotifyStep {
                 let why = "mails go into the `outbox` or to a server, not to both";
                 mistakes.add(&smtp.span(), why.into());
             }
-            (None, Some(smtp)) if self.sender.is_none() => {
+            // Whether it is a server is said by who reads it.
+            (None, Some(smtp))
+                if self.sender.is_none() && Server::parse(smtp.get_ref()).is_ok() =>
+            {
                 let why = "servers want to know from whom a mail is: name it with `sender`";
                 mistakes.add(&smtp.span(), why.into());
             }
+            (None, Some(_)) if self.sender.is_none() => {
+                let why = "servers want to know from whom a mail is: `sender` is missing";
+                mistakes.add(&domains, why.into());
+            }
             _ => {}
-        }
-        if let Some(rate) = &self.rate
-            && !(1..=MOST).contains(rate.get_ref())
-        {
-            let why = format!("between 1 and {MOST} mails a minute");
-            mistakes.add(&rate.span(), why);
         }
     }
 }
@@ -477,6 +509,22 @@ mod tests {
         for line in ["line 3, ", "line 5, ", "line 6, ", "line 8, ", "line 10, "] {
             assert!(said.contains(line), "{line}: {said}");
         }
+    }
+
+    #[test]
+    fn keys_of_a_wrong_shape_hide_no_wrong_value() {
+        let said = mistake(
+            "archive = \"c\"\n[ingest]\ninptus = [\"in\"]\n[hunt]\nrules = 3\nfail_on = \"loud\"\n[notify]\nfindings = [\"soc\"]\nrate = 0\n",
+        );
+        for line in ["line 2, ", "line 3, ", "line 5, ", "line 6, ", "line 7, "] {
+            assert!(said.contains(line), "{line}: {said}");
+        }
+        assert!(
+            said.contains("line 8, column 13: `soc` is no address"),
+            "{said}"
+        );
+        assert!(said.contains("line 9, column 8: between 1"), "{said}");
+        assert_eq!(said.matches("line ").count(), 7, "{said}");
     }
 
     #[test]
@@ -601,7 +649,7 @@ mod tests {
         let settings = taken(text, "n");
         let hunt = settings.hunt.expect("the section");
         let mine = Path::new("n").join("my-rules");
-        assert_eq!(hunt.rules.get_ref()[0], "builtin:mip");
-        assert_eq!(Path::new(&hunt.rules.get_ref()[1]), mine);
+        assert_eq!(hunt.rules.get_ref()[0].get_ref(), "builtin:mip");
+        assert_eq!(Path::new(hunt.rules.get_ref()[1].get_ref()), mine);
     }
 }

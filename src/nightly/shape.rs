@@ -1,5 +1,6 @@
-//! Which sections and keys a configuration has, and what their values are. Mistakes of shape are all found before any value is looked at.
+//! Which sections and keys a configuration has, and what their values are. What is wrong in shape hides no value of another key.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -75,7 +76,7 @@ const SECTIONS: [(&str, &[Setting]); 7] = [
     (
         "hunt",
         &[
-            needed("rules", Takes::Paths, "[\"builtin:mip\", \"rules\"]"),
+            needed("rules", Takes::Paths, "[\"builtin:mip\"]"),
             key("set", Takes::Texts, "[\"my-rule.MinFiles=30\"]"),
             key("min_level", Takes::Text, "\"low\""),
             key("fail_on", Takes::Text, "\"high\""),
@@ -141,8 +142,12 @@ const SECTIONS: [(&str, &[Setting]); 7] = [
     ("compact", &[key("retention", Takes::Number, "7")]),
 ];
 
-/// What is wrong with the shape of a configuration.
-pub(super) fn check(text: &str, mistakes: &mut Mistakes<'_>) {
+/// Notes what is wrong with the shape of a configuration, and gives the rest: keys that are wrong are left out, and those that are needed are as in their
+/// example. Nothing where the text is no TOML.
+pub(super) fn check<'t>(
+    text: &'t str,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<Spanned<DeTable<'t>>> {
     let (all, wrong) = DeTable::parse_recoverable(text);
     for error in &wrong {
         let span = error.span().unwrap_or(0..0);
@@ -150,7 +155,7 @@ pub(super) fn check(text: &str, mistakes: &mut Mistakes<'_>) {
     }
     // What stands behind a mistake of writing may not be what it looks like.
     if !wrong.is_empty() {
-        return;
+        return None;
     }
     for (name, value) in all.get_ref() {
         let word: &str = name.get_ref();
@@ -177,6 +182,58 @@ pub(super) fn check(text: &str, mistakes: &mut Mistakes<'_>) {
         }
     }
     lacking(ABOVE, all.get_ref(), &(0..0), mistakes);
+    if mistakes.is_empty() {
+        return Some(all);
+    }
+    let span = all.span();
+    Some(Spanned::new(span, sound(all.into_inner(), mistakes)))
+}
+
+/// A configuration as far as its shape is right.
+fn sound<'t>(all: DeTable<'t>, mistakes: &Mistakes<'_>) -> DeTable<'t> {
+    let mut right = DeTable::new();
+    for (name, value) in all {
+        let word: &str = name.get_ref();
+        let section = SECTIONS.iter().find(|(known, _)| *known == word).copied();
+        let span = value.span();
+        let value = match (section, value.into_inner()) {
+            (Some((_, keys)), DeValue::Table(table)) => {
+                DeValue::Table(sound_inside(table, keys, mistakes))
+            }
+            (None, value) if !mistakes.are_in(&name.span()) && !mistakes.are_in(&span) => value,
+            _ => continue,
+        };
+        right.insert(name, Spanned::new(span, value));
+    }
+    fill(&mut right, ABOVE);
+    right
+}
+
+fn sound_inside<'t>(
+    section: DeTable<'t>,
+    keys: &[Setting],
+    mistakes: &Mistakes<'_>,
+) -> DeTable<'t> {
+    let mut right = DeTable::new();
+    for (name, value) in section {
+        if !mistakes.are_in(&name.span()) && !mistakes.are_in(&value.span()) {
+            right.insert(name, value);
+        }
+    }
+    fill(&mut right, keys);
+    right
+}
+
+/// Adds keys that are needed and not there, as in their example.
+fn fill(table: &mut DeTable<'_>, keys: &[Setting]) {
+    for key in keys.iter().filter(|key| key.is_needed) {
+        let is_there = table.keys().any(|name| name.get_ref() == key.name);
+        if let Ok(value) = DeValue::parse(key.like)
+            && !is_there
+        {
+            table.insert(Spanned::new(0..0, Cow::Borrowed(key.name)), value);
+        }
+    }
 }
 
 /// What is wrong inside of a section.

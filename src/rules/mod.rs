@@ -54,6 +54,7 @@ pub use model::{
     Kind, Language, Lines, Matching, Operator, Place, Query, Repeat, Rule, Schedule, Severity,
     Test, TestEvent, Trigger, Unjudged, WatchlistNeed,
 };
+pub use own::UNTESTED;
 pub use parameter::{ParameterValue, RuleParameter};
 pub use settable::{Assignment, set, set_one};
 pub use settings::{is_technique, severity_of, tactic};

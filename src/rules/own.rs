@@ -97,6 +97,9 @@ fn slashed(text: &str) -> Option<Parts> {
     })
 }
 
+/// What is said of a rule without tests: who runs it needs not hear it.
+pub const UNTESTED: &str = "the rule has no tests";
+
 /// A header without its tests, where these are the last that it says.
 fn before_tests(header: &str) -> &str {
     let Some((before, tests)) = header.split_once("\ntests:") else {
@@ -157,7 +160,7 @@ fn rule(parts: Parts, notes: &mut Notes<'_>) -> Option<Rule> {
     settable::of_header(&mut rule, &mut fields, notes);
     rule.tests = examples::read(fields.list("tests", notes), notes);
     if notes.tests && rule.tests.is_empty() && notes.errors() == before {
-        notes.warning(At::default(), "the rule has no tests");
+        notes.warning(At::default(), UNTESTED);
     }
     let places: Vec<(&str, At)> = LIMITED.map(|key| (key, fields.place(key))).into();
     let place = |key: &str| {

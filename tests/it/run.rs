@@ -274,6 +274,27 @@ fn mistakes_in_a_configuration_are_told_with_their_places() {
             "line 3, column 10: ",
             "only {date} is known",
         ),
+        // Keys of a wrong shape hide none of the values.
+        (
+            "archive = \"a\"\n[ingest]\ninptus = [\"x\"]\n[hunt]\nrules = [\"builtin:mpi\"]\n[report]\noutput = \"r.html\"\ntz = \"Berln\"\n",
+            "line 5, column 10: no built-in pack `mpi`",
+            "line 8, column 6: ",
+        ),
+        (
+            "archive = \"a\"\n[hunt]\nrules = [\"builtin:mip\", \"nowhere\"]\n[indicators]\noutput = \"i.json\"\nallow = [\"198.51.100.0/33\"]\n",
+            "line 3, column 25: ",
+            "line 6, column 10: `198.51.100.0/33` is no range of addresses",
+        ),
+        (
+            "archive = \"a\"\n[hunt]\nrules = [\"builtin:mip\"]\nset = [\"nobody.x=1\"]\n[notify]\ndomains = [\"contoso.com\"]\nfindings = [\"soc\"]\noutbox = \"o\"\n",
+            "line 4, column 8: no rule `nobody`",
+            "line 7, column 13: `soc` is no address",
+        ),
+        (
+            "archive = \"a\"\n[notify]\ndomains = [\"contoso.com\"]\naccess_denied = true\nsmtp = \"mail\"\n",
+            "line 5, column 8: `mail`: not a server",
+            "line 3, column 11: servers want to know",
+        ),
         ("[compact]\n", "line 1, column 1: ", "`archive` is missing"),
         ("archive = \"a\"\n[hunt\n", "line 2, column ", ""),
         ("archive = \"a\"\n", "", "it asks for nothing"),

@@ -215,6 +215,15 @@ fn a_list_that_changed_is_taken_anew_and_the_old_one_stays_in_the_ledger() {
     );
     let (code, said) = told(&["verify", "-a", &path]);
     assert_eq!(code, Some(0), "{said}");
+    let inputs = evidence(
+        &folder.path().join("c"),
+        "e3",
+        &[("SuperUsers.csv", b"UserPrincipalName\n")],
+    );
+    let (code, said) = told(&["ingest", &inputs, "-a", &path]);
+    assert_eq!(code, Some(0), "{said}");
+    let emptied = "SuperUsers.csv` has no rows: it replaces a list of 1 row\n";
+    assert!(said.contains(emptied), "{said}");
 }
 
 #[test]

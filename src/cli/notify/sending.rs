@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lettre::message::Mailbox;
@@ -82,6 +84,9 @@ pub(in crate::cli) struct Sending {
     /// Tell once more what was told before
     #[arg(long)]
     again: bool,
+    /// Whether the server gave no answer, or a refusal of everybody, to the same sending before: it is not waited for a second time.
+    #[arg(skip)]
+    is_away: Arc<AtomicBool>,
 }
 
 pub(in crate::cli) fn domain(text: &str) -> std::result::Result<String, String> {
@@ -147,6 +152,7 @@ impl Sending {
             retry: false,
             dry_run: false,
             again: false,
+            is_away: Arc::default(),
         }
     }
 
@@ -222,7 +228,10 @@ impl Sending {
                 }
                 rows.push(row(subject, &letter.to, letter.keys.len(), &way));
             };
-            delivered = deliver(&letters, book, carrier.as_mut(), now, &mut told);
+            delivered = match self.away() {
+                Some(away) => Err(away),
+                None => deliver(&letters, book, carrier.as_mut(), now, &mut told),
+            };
         } else {
             rows.extend(
                 letters
@@ -241,6 +250,7 @@ impl Sending {
             let left = letters.len() - (rows.len() - not_tried);
             let left = counted(left as u64, "notice");
             ui.say(&format!("{left} left for the next run"));
+            self.note_away(&e);
             return Err(e);
         }
         let Became {
@@ -252,6 +262,27 @@ impl Sending {
             0 => Exit::Done,
             _ => Exit::Io,
         })
+    }
+
+    /// Why no mail is handed over: the same sending found no server before.
+    fn away(&self) -> Option<Error> {
+        let server = self.smtp.as_ref()?;
+        let is_away = self.is_away.load(Ordering::Relaxed);
+        is_away.then(|| Error::Unusable {
+            path: server.called().into(),
+            reason: "it took no mail before, as said above, and is not asked again in this run"
+                .into(),
+        })
+    }
+
+    /// Notes that the server is away, where an error says that.
+    fn note_away(&self, error: &Error) {
+        let (Some(server), Error::Unusable { path, .. }) = (&self.smtp, error) else {
+            return;
+        };
+        if path.as_path() == Path::new(&server.called()) {
+            self.is_away.store(true, Ordering::Relaxed);
+        }
     }
 
     /// The mails that are tried, and a row for each of the others: the server has refused their mailboxes for good.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::slice;
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -20,13 +21,13 @@ use crate::cli::set::{self, assignment};
 use crate::cli::when::{self, Window, duration, time_text};
 use crate::cli::zone::zone;
 use crate::fault::{Error, Result};
-use crate::indicators::Tlp;
+use crate::indicators::{Allow, Documentation, Tlp};
 use crate::nightly::mistakes::Mistakes;
 use crate::nightly::settings::{
     CompactStep, CostStep, HuntStep, IndicatorsStep, IngestStep, NotifyStep, ReportStep, Settings,
 };
 use crate::notify::smtp::Server;
-use crate::rules::{Pack, Severity};
+use crate::rules::{self, Assignment, BUILT_IN_NAME, Pack, Severity};
 
 /// What a run is asked for.
 pub(super) struct Asked {
@@ -122,7 +123,7 @@ impl Asked {
                 archive: said.archive,
                 ingest: said.ingest.map(|step| file.ingest(step)),
                 hunts: said.hunt.is_some(),
-                rules: file.rules(said.hunt),
+                rules: file.rules(said.hunt, said.is_whole),
                 notify: said.notify.map(|step| file.notify(step)),
                 indicators: said.indicators.map(|step| file.indicators(step)),
                 report: said.report.map(|step| file.report(step)),
@@ -267,8 +268,8 @@ impl Said<'_, '_> {
         }
     }
 
-    /// Those of the section; the built-in ones where there is none.
-    fn rules(&mut self, step: Option<HuntStep>) -> Rules {
+    /// Those of the section; the built-in ones where there is none. Parameters are tried where the section says what it is meant to say.
+    fn rules(&mut self, step: Option<HuntStep>, is_whole: bool) -> Rules {
         let Some(step) = step else {
             return Rules {
                 paths: Vec::new(),
@@ -282,13 +283,23 @@ impl Said<'_, '_> {
                 geoip: None,
             };
         };
+        let paths = self.paths(step.rules.get_ref());
+        let pack = match is_whole && !step.set.is_empty() {
+            true => rules::load_to_run(&paths).ok(),
+            false => None,
+        };
         let set = step.set.iter();
-        let set = set
+        let set: Vec<Assignment> = set
             .filter_map(|said| self.value(said, assignment))
             .collect();
+        if let Some(mut pack) = pack {
+            for said in &step.set {
+                self.parameter(said, &mut pack);
+            }
+        }
         let level = self.optional(step.min_level.as_ref(), severity);
         Rules {
-            paths: step.rules.get_ref().iter().map(PathBuf::from).collect(),
+            paths,
             set: set::Settings::of(set),
             level: level.unwrap_or(Severity::Informational),
             fail_on: self.optional(step.fail_on.as_ref(), severity),
@@ -300,13 +311,41 @@ impl Said<'_, '_> {
         }
     }
 
+    /// Where rules are. A pack that is none and a path that is not there are mistakes.
+    fn paths(&mut self, said: &[Spanned<String>]) -> Vec<PathBuf> {
+        let mut paths = Vec::new();
+        for said in said {
+            let path = PathBuf::from(said.get_ref());
+            let is_there = said.get_ref() == BUILT_IN_NAME || path.exists();
+            if !is_there && let Err(e) = rules::load_to_run(slice::from_ref(&path)) {
+                self.0.add(&said.span(), e.to_string());
+            }
+            paths.push(path);
+        }
+        paths
+    }
+
+    /// Sets a parameter in loaded rules, to see whether it can be.
+    fn parameter(&mut self, said: &Spanned<String>, pack: &mut Pack) {
+        // One that is none has its mistake already.
+        let Ok(assignment) = assignment(said.get_ref()) else {
+            return;
+        };
+        if let Err(e) = rules::set(&mut pack.rules, &[assignment]) {
+            let why = e.to_string();
+            let why = why.strip_prefix("--set: ").unwrap_or(&why).to_string();
+            self.0.add(&said.span(), why);
+        }
+    }
+
     fn notify(&mut self, step: NotifyStep) -> Notify {
         let outbox = step.outbox.map(Spanned::into_inner);
         let mut sending = Sending::into_folder(outbox.unwrap_or_default());
         let domains = step.domains.get_ref().iter();
         let domains = domains.filter_map(|said| self.value(said, domain));
         sending.domain = domains.collect();
-        sending.allow_recipient = step.allow_recipients;
+        let allowed = step.allow_recipients.into_iter();
+        sending.allow_recipient = allowed.map(Spanned::into_inner).collect();
         sending.sender = self.optional(step.sender.as_ref(), mailbox);
         sending.smtp = self.optional(step.smtp.as_ref(), Server::parse);
         sending.smtp_login = step.smtp_login;
@@ -327,6 +366,12 @@ impl Said<'_, '_> {
     }
 
     fn indicators(&mut self, step: IndicatorsStep) -> Indicators {
+        for said in &step.allow {
+            let mut allow = Allow::new(Documentation::Refused);
+            if let Err(why) = allow.add(said.get_ref(), "") {
+                self.0.add(&said.span(), why);
+            }
+        }
         Indicators {
             output: step.output.into_inner(),
             form: self.optional(step.format.as_ref(), form),
@@ -334,7 +379,7 @@ impl Said<'_, '_> {
             since: self.optional(step.since.as_ref(), duration),
             valid_for: self.optional(step.valid_for.as_ref(), duration),
             tlp: self.optional(step.tlp.as_ref(), tlp),
-            allow: step.allow,
+            allow: step.allow.into_iter().map(Spanned::into_inner).collect(),
             documentation: step.documentation,
         }
     }

@@ -59,7 +59,7 @@ struct Trial<'t> {
     archive: Option<&'t Archive>,
     pack: &'t Pack,
     are_rules_tried: bool,
-    /// How many files the ingest would read.
+    /// How many files and watchlists the ingest would read.
     coming: u64,
     /// How a run would end.
     exit: Exit,
@@ -124,13 +124,19 @@ impl Trial<'_> {
                 let Some(of) = ingest else { return Ok(None) };
                 let inputs = ingest::present(&of.inputs, self.ui);
                 let coming = ingest::planned(self.archive, &inputs, &of.reading)?;
-                self.coming = coming.new;
+                self.coming = coming.new + coming.lists;
                 if !coming.broken.is_empty() {
                     self.exit = self.exit.and(Exit::Incomplete);
                 }
                 coming.broken.iter().for_each(|said| self.ui.warn(said));
                 let (new, known) = (counted(coming.new, "file"), counted(coming.known, "file"));
-                return Ok(Some(format!("would read {new}; {known} read before")));
+                let lists = match coming.lists {
+                    0 => String::new(),
+                    lists => format!(", {}", counted(lists, "watchlist")),
+                };
+                return Ok(Some(format!(
+                    "would read {new}{lists}; {known} read before"
+                )));
             }
             Step::Hunt => {
                 rules.geoip.as_deref().map(geography).transpose()?;
