@@ -58,10 +58,15 @@ pub(super) fn read(name: &str, text: &str, tests: bool) -> Held {
         _ => return tree(stem, text, notes),
     };
     let line = rule.as_ref().map_or(1, |rule| rule.place.line.max(1));
-    // Only a header in lines of comments leaves the file a query.
-    let is_query = !ending.eq_ignore_ascii_case("sql") && !text.trim_start().starts_with("/*");
-    let asked = (rule.is_none() && is_query && own::says_something(text)).then(|| Asked {
-        query: Query::new(Language::Kql, text.trim_end()),
+    // Only a header in lines of comments leaves the file a query in KQL.
+    let is_query = !text.trim_start().starts_with("/*") && own::says_something(text);
+    let query = match (&rule, ending.eq_ignore_ascii_case("sql")) {
+        (Some(_), _) => None,
+        (None, true) => own::sql_query(text),
+        (None, false) => is_query.then(|| Query::new(Language::Kql, text.trim_end())),
+    };
+    let asked = query.map(|query| Asked {
+        query,
         period: None,
     });
     Held::Rules(vec![Found {

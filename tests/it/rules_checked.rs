@@ -60,6 +60,30 @@ const GOOD: &str = "SigninLogs\n| where ResultType == '50126'\n| summarize Failu
 const MAPPED: &str = "entityMappings:\n- entityType: Account\n  fieldMappings:\n  - identifier: FullName\n    columnName: UserPrincipalName\n";
 
 #[test]
+fn the_query_of_a_rule_in_sql_is_looked_at_whatever_its_header_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let errors = |query: &str| {
+        let rule = format!("/*\nid: a\nsevrity: Low\n*/\n{query}\n");
+        std::fs::write(folder.path().join("r.sql"), rule).expect("a file");
+        let (code, list) = checked(folder.path(), &[]);
+        assert_eq!(code, Some(2), "{list:?}");
+        let errors = list[0].1["errors"].as_array().expect("a list").iter();
+        let errors = errors.map(|one| {
+            let message = one["message"].as_str().expect("a message");
+            format!("{}:{}: {message}", one["line"], one["column"])
+        });
+        errors.collect::<Vec<String>>()
+    };
+    let header = ["1:1: header: no `name`", "1:1: header: no `severity`"];
+    assert_eq!(
+        errors("SELECT UserIdd FROM LabelEvents"),
+        [&header[..], &["5:8: no column `UserIdd`"]].concat()
+    );
+    // Which lists it declares is not known.
+    assert_eq!(errors("SELECT Upn FROM watchlists.Owners"), header);
+}
+
+#[test]
 fn a_good_rule_is_ok_and_nothing_is_said() {
     let good = rule("good", MAPPED, GOOD);
     assert_eq!(said(&good, "errors", &[]), [""; 0]);
