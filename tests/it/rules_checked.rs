@@ -77,7 +77,7 @@ fn the_query_of_a_rule_in_sql_is_looked_at_whatever_its_header_says() {
     let header = ["1:1: header: no `name`", "1:1: header: no `severity`"];
     assert_eq!(
         errors("SELECT UserIdd FROM LabelEvents"),
-        [&header[..], &["5:8: no column `UserIdd`"]].concat()
+        [&header[..], &["5:8: no column `UserIdd`"][..]].concat()
     );
     // Which lists it declares is not known.
     assert_eq!(errors("SELECT Upn FROM watchlists.Owners"), header);
