@@ -58,12 +58,16 @@ pub(super) fn read(name: &str, text: &str, tests: bool) -> Held {
         _ => return tree(stem, text, notes),
     };
     let line = rule.as_ref().map_or(1, |rule| rule.place.line.max(1));
-    // Only a header in lines of comments leaves the file a query in KQL.
-    let is_query = !text.trim_start().starts_with("/*") && own::says_something(text);
     let query = match (&rule, ending.eq_ignore_ascii_case("sql")) {
         (Some(_), _) => None,
-        (None, true) => own::sql_query(text),
-        (None, false) => is_query.then(|| Query::new(Language::Kql, text.trim_end())),
+        (None, true) => own::behind_header(text, Language::Sql),
+        (None, false) if text.trim_start().starts_with("/*") => {
+            own::behind_header(text, Language::Kql)
+        }
+        // A header in lines of comments leaves the file a query.
+        (None, false) => {
+            own::says_something(text).then(|| Query::new(Language::Kql, text.trim_end()))
+        }
     };
     let asked = query.map(|query| Asked {
         query,

@@ -32,9 +32,9 @@ pub(super) fn sql(text: &str, notes: &mut Notes<'_>) -> Option<Rule> {
     rule(parts, notes)
 }
 
-/// The query behind the header of a rule in SQL, whatever the header says.
-pub(super) fn sql_query(text: &str) -> Option<Query> {
-    let parts = commented(text, Language::Sql)?;
+/// The query behind a header between `/*` and `*/`, whatever the header says.
+pub(super) fn behind_header(text: &str, language: Language) -> Option<Query> {
+    let parts = commented(text, language)?;
     says_something(&parts.query.text).then_some(parts.query)
 }
 
