@@ -243,6 +243,10 @@ pub(super) fn sweep(
     tell_slow(archive, ui);
     let ledger = archive.ledger()?;
     let window = &hunting.window;
+    // Before the rules run: whoever meant another time need not wait for them.
+    if let Some(reason) = outside(&ledger, window) {
+        ui.remark(&reason);
+    }
     doubts(&pack, window, ui);
     let choice = Choice {
         level: hunting.min_level,
@@ -285,11 +289,6 @@ pub(super) fn sweep(
     ]);
     hints(&hunt, &how, ui);
     summary::tell(&hunt.summary(), "findings", ui);
-    if hunt.findings.is_empty()
-        && let Some(reason) = outside(&ledger, window)
-    {
-        ui.remark(&reason);
-    }
     let session = session.within(window.from(), window.to())?;
     Ok((session, hunt))
 }

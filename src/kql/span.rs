@@ -134,10 +134,20 @@ const AROUND: usize = 80;
 
 /// Faults with the lines they stand in, the place under carets, and their hints.
 pub fn render(faults: &[Fault], text: &str) -> String {
+    render_in(faults, text, |line, column| (line, column))
+}
+
+/// The same of a text that stands in a file: `place` gives line and column there of those in the text.
+pub fn render_in(
+    faults: &[Fault],
+    text: &str,
+    place: impl Fn(usize, usize) -> (usize, usize),
+) -> String {
     use fmt::Write;
     let mut out = String::new();
     for fault in faults {
         let (line, column) = position(text, fault.span.start);
+        let (line, column) = place(line, column);
         let [source, carets] = fault.marked(text);
         let margin = " ".repeat(line.to_string().len());
         if !out.is_empty() {

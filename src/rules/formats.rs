@@ -58,10 +58,19 @@ pub(super) fn read(name: &str, text: &str, tests: bool) -> Held {
         _ => return tree(stem, text, notes),
     };
     let line = rule.as_ref().map_or(1, |rule| rule.place.line.max(1));
-    // Only a header in lines of comments leaves the file a query.
-    let is_query = !ending.eq_ignore_ascii_case("sql") && !text.trim_start().starts_with("/*");
-    let asked = (rule.is_none() && is_query && own::says_something(text)).then(|| Asked {
-        query: Query::new(Language::Kql, text.trim_end()),
+    let query = match (&rule, ending.eq_ignore_ascii_case("sql")) {
+        (Some(_), _) => None,
+        (None, true) => own::behind_header(text, Language::Sql),
+        (None, false) if text.trim_start().starts_with("/*") => {
+            own::behind_header(text, Language::Kql)
+        }
+        // A header in lines of comments leaves the file a query.
+        (None, false) => {
+            own::says_something(text).then(|| Query::new(Language::Kql, text.trim_end()))
+        }
+    };
+    let asked = query.map(|query| Asked {
+        query,
         period: None,
     });
     Held::Rules(vec![Found {

@@ -129,18 +129,21 @@ impl Entry {
         }
     }
 
+    /// Why it cannot run: every reason; none where it can.
+    pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        let is_refused = self.state == State::Refused;
+        let all = self.diagnostics.iter();
+        all.filter(move |said| is_refused && said.level == Level::Error)
+    }
+
     /// Why it cannot run, where it cannot: the first reason, and how many more there are.
     pub fn refusal(&self) -> Option<String> {
-        if self.state != State::Refused {
-            return None;
-        }
-        let errors = || self.diagnostics.iter().filter(|d| d.level == Level::Error);
-        let first = errors().next()?;
+        let first = self.errors().next()?;
         let place = match first.at {
             Some((line, column)) => format!("{line}:{column}: "),
             None => String::new(),
         };
-        Some(match errors().count() {
+        Some(match self.errors().count() {
             1 => format!("{place}{}", first.message),
             many => format!("{place}{} (and {} more)", first.message, many - 1),
         })

@@ -32,6 +32,12 @@ pub(super) fn sql(text: &str, notes: &mut Notes<'_>) -> Option<Rule> {
     rule(parts, notes)
 }
 
+/// The query behind a header between `/*` and `*/`, whatever the header says.
+pub(super) fn behind_header(text: &str, language: Language) -> Option<Query> {
+    let parts = commented(text, language)?;
+    says_something(&parts.query.text).then_some(parts.query)
+}
+
 /// A rule in KQL, or a query alone; `name` is that of its file.
 pub(super) fn kql(text: &str, name: &str, notes: &mut Notes<'_>) -> Option<Rule> {
     if let Some(parts) = commented(text, Language::Kql).or_else(|| slashed(text)) {

@@ -119,8 +119,34 @@ fn a_check_counts_what_would_run() {
     assert_eq!(out.status.code(), Some(2));
     let said = String::from_utf8_lossy(&out.stdout).into_owned();
     assert!(said.contains("did you mean `OperationName`?"), "{said}");
+    // The place is that of the file.
+    let place = "     --> 5:11\n      |\n    5 | | where";
+    assert!(said.contains(place), "{said}");
     let totals = "2 queries: 1 would run, 1 would not; 1 file without a query\n";
     assert!(said.ends_with(totals), "{said}");
+}
+
+#[test]
+fn a_check_names_every_mistake_of_a_header_and_places_of_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.to_string_lossy().into_owned()
+    };
+    let sql = write("header.sql", "/*\nid: x\n*/\nSELECT 1\n");
+    let out = run(&["kql", "--check", &sql]);
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert_eq!(out.status.code(), Some(2), "{said}");
+    let both = "would not run\n    header: no `name`\n    header: no `severity`\n";
+    assert!(said.contains(both), "{said}");
+    let rule = "id: x\nname: A rule\nquery: |\n  AuditLogs\n  | where OperationNam == 'x'\n";
+    let yaml = write("rule.yaml", rule);
+    let out = run(&["kql", "-f", "json", "--check", &yaml]);
+    let said: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    let error = &said[0]["errors"][0];
+    assert_eq!(error["line"], 5, "{said}");
+    assert_eq!(error["column"], 11, "{said}");
 }
 
 #[test]

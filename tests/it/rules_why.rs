@@ -182,6 +182,9 @@ fn a_broken_file_beside_the_rule_is_said_and_does_not_count() {
             said.contains("warning: `") && said.contains("broken.yaml"),
             "{said}"
         );
+        // The others of the folder are one line.
+        let others = "broken.yaml` beside the rule: 1 error; `coldtrail rules check` says which\n";
+        assert!(said.contains(others), "{said}");
     }
     // All rules are asked for where none is named.
     let out = run(&["rules", "show", "-r", &rules]);

@@ -11,8 +11,8 @@ use crate::engine::Session;
 use crate::engine::kql::{Checked, Needs, Options, Verdict};
 use crate::engine::output::{harmless, visible};
 use crate::fault::{Error, Result};
-use crate::kql::span::{Fault, position, render};
-use crate::rules::{self, Conversions, State};
+use crate::kql::span::{Fault, position, render_in};
+use crate::rules::{self, Conversions, Language, Lines, State};
 
 /// A query, or a file without one.
 struct Entry {
@@ -20,7 +20,59 @@ struct Entry {
     /// Which of several queries of the file, from 1.
     number: Option<usize>,
     query: String,
+    /// Where the lines of the query stand in the file; nothing of one that was made of a rule in Sigma.
+    lines: Option<Lines>,
     found: Outcome,
+}
+
+impl Entry {
+    /// Line and column in the file of those in the query.
+    fn in_file(&self, line: usize, column: usize) -> (usize, usize) {
+        match self.lines {
+            Some(lines) => lines.in_file(line, column),
+            None => (line, column),
+        }
+    }
+}
+
+/// Why a file cannot be used.
+struct Reason {
+    /// Line and column in the file, where they are known.
+    at: Option<(usize, usize)>,
+    message: String,
+}
+
+impl Reason {
+    /// The only reason, at no place.
+    fn only(message: String) -> Vec<Reason> {
+        vec![Reason { at: None, message }]
+    }
+
+    /// Why a rule cannot run.
+    fn of(entry: &rules::Entry) -> Vec<Reason> {
+        let each = entry.errors().map(|said| Reason {
+            at: said.at,
+            message: said.message.clone(),
+        });
+        each.collect()
+    }
+
+    /// A line for people.
+    fn text(&self) -> String {
+        match self.at {
+            Some((line, column)) => format!("{line}:{column}: {}\n", self.message),
+            None => format!("{}\n", self.message),
+        }
+    }
+
+    /// The same for programs.
+    fn for_programs(&self) -> Value {
+        json!({
+            "message": self.message,
+            "line": self.at.map(|(line, _)| line),
+            "column": self.at.map(|(_, column)| column),
+        })
+    }
 }
 
 /// What was found.
@@ -32,7 +84,7 @@ enum Outcome {
     DependsOnData,
     Refused(Vec<Fault>, Needs),
     /// The file cannot be read, or is not of the format that its name says.
-    Unreadable(String),
+    Unreadable(Vec<Reason>),
     NoQuery(String),
 }
 
@@ -197,50 +249,60 @@ fn of_file(
     how: &Options,
     entries: &mut Vec<Entry>,
 ) {
-    let mut add = |number, query: String, found| {
+    let mut add = |number, (query, lines): (String, Option<Lines>), found| {
         entries.push(Entry {
             file: file.name.clone(),
             number,
             query,
+            lines,
             found,
         });
     };
+    let none = || (String::new(), None);
     let rules = match &file.held {
-        Held::Nothing(why) => return add(None, String::new(), Outcome::NoQuery(why.clone())),
+        Held::Nothing(why) => return add(None, none(), Outcome::NoQuery(why.clone())),
         Held::Text(Err(e)) => {
-            return add(None, String::new(), Outcome::Unreadable(e.to_string()));
+            let why = Reason::only(e.to_string());
+            return add(None, none(), Outcome::Unreadable(why));
         }
         Held::Text(Ok(text)) if text.trim().is_empty() => {
-            return add(None, String::new(), Outcome::NoQuery("it is empty".into()));
+            return add(None, none(), Outcome::NoQuery("it is empty".into()));
         }
         Held::Text(Ok(text)) => {
             let found = Outcome::of(session.kql_check(text, how));
-            return add(None, text.clone(), found);
+            return add(None, (text.clone(), Some(Lines::default())), found);
         }
         Held::Rules(rules) => rules,
     };
     for entry in rules {
         let number = entry.place.number;
         let why = || why_none(entry).unwrap_or_default();
+        let refused = || Outcome::Unreadable(Reason::of(entry));
         let Some(asked) = &entry.asked else {
             let found = match entry.state {
                 State::NoRule(_) => Outcome::NoQuery(why()),
                 // A file with several rules can be read: this one, such as one of Fusion, has none.
                 State::Refused if number.is_some() => Outcome::NoQuery(why()),
-                State::Refused | State::Loaded(_) => Outcome::Unreadable(why()),
+                State::Refused | State::Loaded(_) => refused(),
             };
-            add(number, String::new(), found);
+            add(number, none(), found);
             continue;
         };
         match in_kql(entry, asked, sigma) {
             Ok(query) => {
                 let found = Outcome::of(session.kql_check(&query, how));
-                add(number, query, found);
+                let stands = asked.query.language == Language::Kql;
+                let lines = stands.then_some(asked.query.lines);
+                add(number, (query, lines), found);
             }
-            Err(why) if asked.query.language == rules::Language::Sql => {
-                add(number, String::new(), Outcome::NoQuery(why));
+            Err(why) if asked.query.language == Language::Sql => {
+                let found = match entry.state {
+                    State::Refused => refused(),
+                    State::NoRule(_) | State::Loaded(_) => Outcome::NoQuery(why),
+                };
+                add(number, none(), found);
             }
-            Err(why) => add(number, String::new(), Outcome::Unreadable(why)),
+            Err(why) => add(number, none(), Outcome::Unreadable(Reason::only(why))),
         }
     }
 }
@@ -267,9 +329,13 @@ fn for_people(entry: &Entry) -> String {
                 true => "would not run".into(),
                 false => format!("would not run, and needs {}", listed(needs)),
             };
-            (said, render(faults, &entry.query))
+            let place = |line, column| entry.in_file(line, column);
+            (said, render_in(faults, &entry.query, place))
         }
-        Outcome::Unreadable(why) => ("would not run".into(), why.clone()),
+        Outcome::Unreadable(reasons) => {
+            let lines = reasons.iter().map(Reason::text);
+            ("would not run".into(), lines.collect())
+        }
         Outcome::NoQuery(why) => (format!("no query: {why}"), String::new()),
     };
     out.push_str(&format!(": {}\n", visible(&said)));
@@ -333,8 +399,8 @@ fn for_programs(entry: &Entry) -> Value {
         Outcome::NoQuery(_) => ("no query", None, &none),
     };
     let errors: Vec<Value> = match &entry.found {
-        Outcome::Refused(faults, _) => faults.iter().map(|f| placed(f, &entry.query)).collect(),
-        Outcome::Unreadable(why) => vec![json!({"message": why, "line": null, "column": null})],
+        Outcome::Refused(faults, _) => faults.iter().map(|f| placed(f, entry)).collect(),
+        Outcome::Unreadable(reasons) => reasons.iter().map(Reason::for_programs).collect(),
         _ => Vec::new(),
     };
     let why = match &entry.found {
@@ -356,12 +422,17 @@ fn for_programs(entry: &Entry) -> Value {
     })
 }
 
-/// A fault with its place in the query.
-fn placed(fault: &Fault, query: &str) -> Value {
-    let (line, column) = position(query, fault.span.start);
-    let message = match &fault.hint {
-        Some(hint) => format!("{}; {hint}", fault.message),
-        None => fault.message.clone(),
+/// A fault with its place in the file.
+fn placed(fault: &Fault, entry: &Entry) -> Value {
+    let (line, column) = position(&entry.query, fault.span.start);
+    let mut message = match entry.lines {
+        Some(Lines::Each { .. }) => fault.message.clone(),
+        Some(Lines::Somewhere { .. }) => format!("query {line}:{column}: {}", fault.message),
+        None => format!("its query in KQL: {}", fault.message),
     };
-    json!({"message": message, "line": line, "column": column})
+    if let Some(hint) = &fault.hint {
+        message.push_str(&format!("; {hint}"));
+    }
+    let at = entry.lines.map(|lines| lines.in_file(line, column));
+    Reason { at, message }.for_programs()
 }

@@ -247,15 +247,39 @@ impl Check<'_> {
 
     /// The query of what is no rule as it stands: its faults are told with the others.
     fn alone(&self, report: &mut Report<'_>) {
-        let asked = report.entry.asked.as_ref();
-        let Some(asked) = asked.filter(|asked| asked.query.language == Language::Kql) else {
+        let Some(asked) = &report.entry.asked else {
             return;
         };
         let mut rule = Rule::new("", Kind::Hunting, asked.query.clone());
         rule.place = report.entry.place.clone();
         self.session.begin();
-        self.kql(&rule, report);
+        match rule.query.language {
+            Language::Sql => self.sql_alone(&rule, report),
+            Language::Kql => {
+                self.kql(&rule, report);
+            }
+            Language::Sigma => {}
+        }
         self.session.end();
+    }
+
+    /// Plans SQL whose header cannot be used: lists and parameters of the header are not known, and only what has its place in the query is told.
+    fn sql_alone(&self, rule: &Rule, report: &mut Report<'_>) {
+        let text = rule.query.text.as_str();
+        let Err(e) = self.session.plan(text) else {
+            return;
+        };
+        let reads_lists = text.to_ascii_lowercase().contains("watchlists.");
+        let place = span_in_sql(text, &e).filter(|_| !reads_lists);
+        let Some((span, message)) = place else {
+            return;
+        };
+        let mut said = placed(rule, &Fault::new(span, message), Level::Error);
+        said.hint = e.hint();
+        // Who looked for parameters may have told it.
+        if report.said.iter().all(|known| known.at != said.at) {
+            report.said.push(said);
+        }
     }
 
     /// Plans SQL. Gives the columns of its answer.

@@ -45,8 +45,10 @@ pub(super) fn load(
         _ => (rules::load(paths)?, named),
     };
     // Of one rule the others of its folder are not asked.
-    let is_asked = |file: &str| one.is_none_or(|named| named == file);
-    let bad = complaints::tell_of(&pack, is_asked, ui);
+    let bad = match one {
+        Some(named) => complaints::tell_of(&pack, named, ui),
+        None => complaints::tell(&pack, ui),
+    };
     set.apply(&mut pack)?;
     set::tell(&pack, ui);
     Ok((pack, bad))
@@ -65,11 +67,7 @@ pub(super) fn meant<'p>(
     let Some(named) = named.filter(is_name) else {
         return Ok(pack.rules.iter().collect());
     };
-    let is_meant = |rule: &&Rule| {
-        rule.id.eq_ignore_ascii_case(named)
-            || rule.name.eq_ignore_ascii_case(named)
-            || rule.place.file == named
-    };
+    let is_meant = |rule: &&Rule| complaints::is_named(rule, named);
     let found: Vec<&Rule> = pack.rules.iter().filter(is_meant).collect();
     if !found.is_empty() {
         return Ok(found);
