@@ -246,10 +246,9 @@ impl Error {
                 "rules are files, folders, `builtin:PACK`, or ids of built-in rules; `coldtrail rules list` shows those that are built in"
                     .into(),
             ),
-            Error::Io { path, .. } if path.to_string_lossy().contains("://") => Some(
-                "look at bucket and folder, and at credentials, region and endpoint in the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT; AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_KEY; GOOGLE_SERVICE_ACCOUNT"
-                    .into(),
-            ),
+            Error::Io { path, .. } if path.to_string_lossy().contains("://") => {
+                Some(access_to(&path.to_string_lossy()))
+            }
             Error::Io { action, source, .. } => place_of(action, source.kind()),
             Error::Query(text) if text.contains("archive.watchlists.") => Some(
                 "`coldtrail tables -a ARCHIVE` shows the watchlists; an ingest takes those of a folder `watchlists`"
@@ -270,6 +269,24 @@ impl Error {
             Error::Query(_) | Error::Stopped => None,
         }
     }
+}
+
+/// What opens an address of object storage, by who has it.
+fn access_to(address: &str) -> String {
+    let scheme = address.split("://").next().unwrap_or_default();
+    let named = match scheme.to_ascii_lowercase().as_str() {
+        "s3" | "s3a" => {
+            "bucket and folder, and at credentials, region and endpoint in the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT"
+        }
+        "gs" => {
+            "bucket and folder, and at the credentials in the environment: GOOGLE_SERVICE_ACCOUNT"
+        }
+        "abfss" | "abfs" | "az" | "azure" | "adl" => {
+            "container and folder, and at account and credentials in the environment: AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_KEY"
+        }
+        _ => "the address",
+    };
+    format!("look at {named}")
 }
 
 /// The tables that are nearly called so, or else those that there are.

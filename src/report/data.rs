@@ -435,6 +435,8 @@ pub struct Sum {
     pub files: u64,
     /// Files that were not read to their end, or not at all.
     pub broken: u64,
+    /// Those of them of which nothing could be read.
+    pub unreadable: u64,
     /// Their bytes.
     pub bytes: u64,
     /// Records in them.

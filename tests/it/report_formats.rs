@@ -313,6 +313,26 @@ fn changes_without_a_time_are_counted() {
 }
 
 #[test]
+fn a_file_of_which_nothing_was_read_does_not_break_off() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = text(&folder.path().join("archive"));
+    let garbage = text(&project("sample-data/broken/binary-garbage.bin"));
+    let logs = text(&project("sample-data/informationprotection"));
+    let out = run(&["ingest", &logs, &garbage, "-a", &archive]);
+    assert_eq!(out.status.code(), Some(10));
+    let rule = "queries/mip/label-downgraded.sql";
+    let report = printed(&["report", "-a", &archive, "-r", rule, "-f", "json"]);
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    let sum = &report["health"]["sum"];
+    assert_eq!(sum["broken"], 1, "{sum}");
+    assert_eq!(sum["unreadable"], 1, "{sum}");
+    let caveats = report["summary"]["caveats"].to_string();
+    let told = "1 file of which nothing could be read.";
+    assert!(caveats.contains(told), "{caveats}");
+    assert!(!caveats.contains("not read to the end"), "{caveats}");
+}
+
+#[test]
 fn what_a_list_leaves_out_is_counted() {
     let folder = tempfile::tempdir().expect("a folder");
     let record = serde_json::json!({

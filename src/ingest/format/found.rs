@@ -253,11 +253,18 @@ const GRAPH_WRAPPER: [&str; 7] = [
     "objectId",
 ];
 
-/// The first names of many.
+/// Characters of a name that are said. What is no header may be a line of a letter.
+const NAME: usize = 30;
+
+/// The first names of many, as much of each as tells which it is.
 pub(super) fn few(names: &[String]) -> String {
-    let mut list: Vec<&str> = names.iter().take(8).map(String::as_str).collect();
+    let short = |name: &String| match name.char_indices().nth(NAME) {
+        Some((at, _)) => format!("{}…", &name[..at]),
+        None => name.clone(),
+    };
+    let mut list: Vec<String> = names.iter().take(8).map(short).collect();
     if names.len() > 8 {
-        list.push("…");
+        list.push("…".into());
     }
     list.join(", ")
 }

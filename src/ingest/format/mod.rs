@@ -237,6 +237,10 @@ mod tests {
                 "Dear Sir\nthis is a letter.\n",
                 "unknown: text whose first line is no header of a known table (Dear Sir)",
             ),
+            (
+                "Dear Sir or Madam or whoever reads this letter of mine\nthis is a letter.\n",
+                "unknown: text whose first line is no header of a known table (Dear Sir or Madam or whoever r…)",
+            ),
             ("{\"a\":1}\n{\"a\":2}\n", "JSON lines: OtherRecords"),
         ] {
             assert_eq!(name(head), want, "{head:?}");

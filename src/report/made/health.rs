@@ -94,6 +94,7 @@ fn sum(of: &Sources<'_>) -> Sum {
     for entry in of.ledger.exports() {
         sum.files += 1;
         sum.broken += u64::from(entry.status != Status::Complete);
+        sum.unreadable += u64::from(entry.status == Status::Unreadable);
         sum.bytes += entry.bytes;
         sum.records += entry.records;
         sum.events += entry.events();

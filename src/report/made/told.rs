@@ -380,7 +380,9 @@ fn caveats(known: &Known<'_>) -> Vec<String> {
         }
     };
     let sum = &health.sum;
-    say(sum.broken, "file", "not read to the end");
+    let cut_short = sum.broken.saturating_sub(sum.unreadable);
+    say(cut_short, "file", "not read to the end");
+    say(sum.unreadable, "file", "of which nothing could be read");
     say(sum.quarantined, "record", "could not be converted");
     say(health.rules_not_run, "rule", "did not run");
     let unjudged = known.rules.iter().filter(|rule| rule.unjudged.is_some());

@@ -71,12 +71,17 @@ function breakable(text) {
   return parts;
 }
 
+/** Text in which no day, such as 2026-05-04, breaks at the end of a line. */
+function withDays(text) {
+  return text.split(/(?<![\w-])(\d{4}-\d{2}-\d{2})(?![\w-])/).map((part, at) => (at % 2 ? h('time', {}, part) : part));
+}
+
 /** Text of a rule or of coldtrail: line breaks mean nothing, names stand between backticks. */
 function prose(text, limit = 4000) {
   const [head, beyond] = cut(String(text || '').replace(/\s+/g, ' ').trim(), limit);
   const parts = head.split('`');
   const whole = parts.length % 2 === 1 ? parts : [head];
-  const shown = whole.map((part, at) => (at % 2 ? h('code', {}, h('bdi', {}, part)) : h('bdi', {}, part)));
+  const shown = whole.map((part, at) => (at % 2 ? h('code', {}, h('bdi', {}, part)) : h('bdi', {}, withDays(part))));
   return [shown, beyond ? `\u2026 ${num(beyond)} more characters` : ''];
 }
 

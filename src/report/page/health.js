@@ -1,22 +1,24 @@
 'use strict';
 
-const SIZES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+const SIZES = ['B', 'kB', 'MB', 'GB', 'TB'];
+/** A size as `ingest` and `tables` say it. */
 function bytes(n) {
   let at = 0;
   let size = n;
-  while (size >= 1024 && at < SIZES.length - 1) {
-    size /= 1024;
+  while (size >= 999.5 && at < SIZES.length - 1) {
+    size /= 1000;
     at += 1;
   }
-  return `${at ? size.toFixed(1) : num(n)} ${SIZES[at]}`;
+  return `${at ? size.toFixed(size < 9.95 ? 1 : 0) : num(n)} ${SIZES[at]}`;
 }
 
 function healthPage() {
   const { health } = report;
   const { sum: all } = health;
+  const unread = [[all.broken - all.unreadable, 'not read to the end'], [all.unreadable, 'of which nothing could be read']].filter(([n]) => n > 0).map(([n, what]) => `, ${num(n)} ${what}`).join('');
   const card = (name, n, note, tone) => h('article', { class: `card figure ${tone || ''}` }, h('h2', {}, name), h('p', { class: 'big' }, num(n)), note ? h('p', { class: 'quiet' }, note) : null);
   return [
-    h('div', { class: 'cards' }, card('Files', all.files, `${bytes(all.bytes)}${all.broken ? `, ${num(all.broken)} not read to the end` : ''}`, all.broken ? 'warn' : ''), card('Records', all.records), card('Events', all.events),
+    h('div', { class: 'cards' }, card('Files', all.files, `${bytes(all.bytes)}${unread}`, all.broken ? 'warn' : ''), card('Records', all.records), card('Events', all.events),
       card('Duplicates', all.duplicates, 'counted once'), card('Revisions', all.revisions, 'same event, other content'), card('Quarantined', all.quarantined, 'could not be converted', all.quarantined ? 'warn' : ''),
       card('Rules run', health.rules_run, `${num(health.rules_not_run)} did not`, health.rules_not_run ? 'warn' : ''), card('Gaps', health.gaps.length, null, health.gaps.length ? 'warn' : '')),
     section('Gaps', 'What is missing or in doubt. No finding is no clearance where logs have holes.', dataTable({ caption: count(health.gaps.length, 'gap'), rows: health.gaps, empty: 'None was found.', columns: [
