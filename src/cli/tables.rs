@@ -4,7 +4,6 @@ use arrow::datatypes::DataType;
 
 use super::exit::Exit;
 use super::global::Global;
-use super::layout;
 use super::remarks::slow;
 use super::ui::{Ui, answer, count, table, time_text};
 use super::waiting::Waiting;
@@ -198,30 +197,7 @@ fn stored(archive: &Archive, days: bool) -> Result<String> {
     }
     header.extend(["rows", "files", "size", "first", "last"]);
     let right: Vec<usize> = (1..4).map(|i| i + usize::from(days)).collect();
-    if let Some(width) = super::ui::columns() {
-        let fits = |rows: &[Vec<String>]| {
-            let text = layout::lines(&header, rows, &right);
-            text.lines().all(|line| layout::wide(line) <= width)
-        };
-        let short = with_days(&rows);
-        if !fits(&rows) && fits(&short) {
-            let text = table(&header, &short, &right);
-            return Ok(text + "… times are cut to days; a pipe or a file gets them whole\n");
-        }
-    }
     Ok(table(&header, &rows, &right))
-}
-
-/// Rows whose last two cells are days instead of times.
-fn with_days(rows: &[Vec<String>]) -> Vec<Vec<String>> {
-    let mut rows = rows.to_vec();
-    for row in &mut rows {
-        let times = row.len().saturating_sub(2);
-        for time in &mut row[times..] {
-            *time = time.split('T').next().unwrap_or_default().to_string();
-        }
-    }
-    rows
 }
 
 const COLUMNS: [&str; 4] = ["column", "type", "from", "what it is"];

@@ -165,20 +165,8 @@ fn tables_of_messages_fit_eighty_columns_and_break_no_word() {
         }
         let whole = String::from_utf8_lossy(&run(arguments).stdout).into_owned();
         let words: std::collections::BTreeSet<&str> = shown.split_whitespace().collect();
-        // Times of a table that would be too wide by them are days, and that is said.
-        let days = shown.contains("times are cut to days");
         for word in whole.split_whitespace() {
-            let day = days.then(|| word.get(..10)).flatten();
-            let has = words.contains(word) || day.is_some_and(|day| words.contains(day));
-            assert!(has, "{arguments:?}: {word}: {shown}");
-        }
-        if arguments.len() == 3 && arguments[1] == "-a" && arguments[0] == "tables" {
-            let row = |line: &&str| line.starts_with(" UnifiedAuditLog ");
-            let rows: Vec<&str> = shown.lines().filter(row).collect();
-            assert!(
-                days && rows.iter().all(|row| row.contains("2026-05-")),
-                "{shown}"
-            );
+            assert!(words.contains(word), "{arguments:?}: {word}: {shown}");
         }
     }
 }
