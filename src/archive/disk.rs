@@ -17,7 +17,7 @@ pub const KEYS: &str = "_keys";
 /// What a staged file has behind its name: patterns such as `**/*.parquet` pass over it.
 pub(super) const STAGED: &str = ".part";
 
-/// File with the commit that is under way, below [`STAGING`].
+/// File with the commit that is under way, in the folder of what is staged.
 pub const PLAN: &str = "commit.json";
 /// Folder of the watchlists.
 pub const WATCHLISTS: &str = "watchlists";

@@ -5,10 +5,10 @@
 //! by the ranges that a query reads, and go again when there are too many. The copy is never more than a copy: what is written goes to the store
 //! first, and an opened copy is made equal to the store, whatever a run that was cut off has left in it.
 //!
-//! A commit is the one of a disk, step by step (see [`pending`](super::pending)). Its files go up below a name of this run; then its plan; each table's
+//! A commit is the one of a disk, step by step (see `pending`). Its files go up below a name of this run; then its plan; each table's
 //! commit is a conditional write. The file of the plan is never removed: it holds a plan, or the name of the run that wrote last, and
 //! is changed by conditional writes alone. Who begins to write changes it first. So a writer that was thought dead and wakes up can commit nothing,
-//! end nothing, and remove nothing that is another's. The [`lease`] only makes writers wait for each other instead of failing.
+//! end nothing, and remove nothing that is another's. The lease only makes writers wait for each other instead of failing.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
