@@ -348,7 +348,7 @@ impl Shell<'_> {
             (".timer", "on") => self.timer.set(true),
             (".timer", "off") => self.timer.set(false),
             (".timer", _) => return Err(wrong(".timer", "on|off")),
-            (".output", file) => self.direct(file),
+            (".output", file) => self.direct(file)?,
             (".read", "") => return Err(wrong(".read", "FILE")),
             (".read", file) => return self.read(Path::new(unquoted(file)), depth),
             (other, _) => {
@@ -380,8 +380,8 @@ impl Shell<'_> {
         Ok(session)
     }
 
-    /// Where the next answer goes.
-    fn direct(&self, file: &str) {
+    /// Where the next answer goes. A file that it may not replace is refused now, and not after the question.
+    fn direct(&self, file: &str) -> Result<()> {
         let words = file.split_once(char::is_whitespace);
         let (file, existing) = match words.unwrap_or((file, "")) {
             ("-C", file) => (file.trim_start(), Existing::Replaced),
@@ -391,19 +391,17 @@ impl Shell<'_> {
         if file.is_empty() {
             self.output.replace(None);
             self.ui.say("the next answer is shown here");
-            return;
+            return Ok(());
         }
         let path = PathBuf::from(file);
-        if let Err(e) = refuse_existing(&path, existing == Existing::Replaced) {
-            self.ui.error(&e);
-            return;
-        }
+        refuse_existing(&path, existing == Existing::Replaced)?;
         self.ui.say(&format!(
             "the next answer goes to `{}`, as {}; .output alone shows it here",
             visible(file),
             name(self.shape(&path))
         ));
         self.output.replace(Some((path, existing)));
+        Ok(())
     }
 
     /// The format of an answer in a file. Where the name says none, the mode does; a name that is none is refused when it is written.

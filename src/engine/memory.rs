@@ -40,11 +40,6 @@ pub(super) const LIST: &str = "watchlists.";
 /// rows, which cannot, and the query would fail for want of a few MiB.
 const SPARE: usize = 4;
 
-/// Beside a sort, rows that are held as they came have so many parts: what the sort took before its rows were taken stays with the allocator.
-const BESIDE_SORT: (usize, usize) = (3, 8);
-/// And the sort has one part in so many.
-const SORT_BESIDE: usize = 2;
-
 /// A grouping writes its groups out beside those that it still holds, and does not ask for the copy.
 const GROUPS_AT_ONCE: usize = 2;
 const GROUPING: &str = "Aggregate";
@@ -61,9 +56,7 @@ pub(super) struct Pool {
     limit: usize,
     /// How many can go to the disk.
     spillers: AtomicUsize,
-    /// How many hold rows as they came.
-    holders: AtomicUsize,
-    /// Bytes of those that cannot go to the disk.
+    /// Bytes of those that cannot.
     fixed: AtomicUsize,
     /// Of these, the bytes of joins.
     joined: AtomicUsize,
@@ -76,7 +69,6 @@ impl Pool {
             shared: FairSpillPool::new(limit),
             limit,
             spillers: AtomicUsize::new(0),
-            holders: AtomicUsize::new(0),
             fixed: AtomicUsize::new(0),
             joined: AtomicUsize::new(0),
         }
@@ -88,11 +80,7 @@ impl Pool {
             .limit
             .saturating_sub(self.fixed.load(Ordering::Relaxed));
         let spare = (self.limit / SPARE).min(left / 2);
-        let most = match self.holders.load(Ordering::Relaxed) {
-            0 => left - spare,
-            _ => (left - spare).min(self.limit / SORT_BESIDE),
-        };
-        most / self.spillers.load(Ordering::Relaxed).max(1)
+        (left - spare) / self.spillers.load(Ordering::Relaxed).max(1)
     }
 
     /// Changes the sums that one who asks is part of.
@@ -119,9 +107,9 @@ impl Pool {
             return size <= self.share() / copies;
         }
         if name.starts_with(OWN) {
+            // What a sort gave back while its rows were taken is not yet the system's again.
             let sorts = self.spillers.load(Ordering::Relaxed) > 0;
-            let (parts, of) = BESIDE_SORT;
-            return !sorts || size <= self.limit / of * parts;
+            return !sorts || size <= self.limit - self.limit / SPARE;
         }
         if !name.contains(JOIN) {
             return true;
@@ -160,18 +148,12 @@ impl MemoryPool for Pool {
         if consumer.can_spill() {
             self.spillers.fetch_add(1, Ordering::Relaxed);
         }
-        if consumer.name().starts_with(OWN) {
-            self.holders.fetch_add(1, Ordering::Relaxed);
-        }
         self.shared.register(consumer);
     }
 
     fn unregister(&self, consumer: &MemoryConsumer) {
         if consumer.can_spill() {
             self.spillers.fetch_sub(1, Ordering::Relaxed);
-        }
-        if consumer.name().starts_with(OWN) {
-            self.holders.fetch_sub(1, Ordering::Relaxed);
         }
         self.shared.unregister(consumer);
     }
@@ -371,12 +353,8 @@ mod tests {
             .try_grow(16 << 20)
             .expect("a merge may have all that is free");
         let rows = room.reserve("rows");
-        assert!(rows.try_grow(7 << 20).is_err(), "not all, beside a sort");
-        rows.try_grow(6 << 20).expect("three parts of eight");
-        rows.shrink(6 << 20);
-        assert!(sort.try_grow(9 << 20).is_err(), "nor all of the sort");
-        sort.try_grow(8 << 20).expect("half");
-        sort.shrink(8 << 20);
+        assert!(rows.try_grow(13 << 20).is_err(), "not all, beside a sort");
+        rows.try_grow(12 << 20).expect("three quarters");
         drop((rows, sort));
         let grouping = MemoryConsumer::new("FinalHashAggregateStream[0]").with_can_spill(true);
         let pool: Arc<dyn MemoryPool> = Arc::new(Pool::new(16 << 20));
