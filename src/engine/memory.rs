@@ -40,6 +40,10 @@ pub(super) const LIST: &str = "watchlists.";
 /// rows, which cannot, and the query would fail for want of a few MiB.
 const SPARE: usize = 4;
 
+/// Beside a sort, rows that are held as they came have so many parts of the limit: what the sort took before its rows were taken is not the
+/// system's again.
+const BESIDE_SORT: (usize, usize) = (3, 8);
+
 /// A grouping writes its groups out beside those that it still holds, and does not ask for the copy.
 const GROUPS_AT_ONCE: usize = 2;
 const GROUPING: &str = "Aggregate";
@@ -107,9 +111,9 @@ impl Pool {
             return size <= self.share() / copies;
         }
         if name.starts_with(OWN) {
-            // What a sort gave back while its rows were taken is not yet the system's again.
             let sorts = self.spillers.load(Ordering::Relaxed) > 0;
-            return !sorts || size <= self.limit - self.limit / SPARE;
+            let (parts, of) = BESIDE_SORT;
+            return !sorts || size <= self.limit / of * parts;
         }
         if !name.contains(JOIN) {
             return true;
@@ -353,8 +357,8 @@ mod tests {
             .try_grow(16 << 20)
             .expect("a merge may have all that is free");
         let rows = room.reserve("rows");
-        assert!(rows.try_grow(13 << 20).is_err(), "not all, beside a sort");
-        rows.try_grow(12 << 20).expect("three quarters");
+        assert!(rows.try_grow(7 << 20).is_err(), "not all, beside a sort");
+        rows.try_grow(6 << 20).expect("three parts of eight");
         drop((rows, sort));
         let grouping = MemoryConsumer::new("FinalHashAggregateStream[0]").with_can_spill(true);
         let pool: Arc<dyn MemoryPool> = Arc::new(Pool::new(16 << 20));
