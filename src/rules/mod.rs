@@ -59,6 +59,7 @@ pub use parameter::{ParameterValue, RuleParameter};
 pub use settable::{Assignment, set, set_one};
 pub use settings::{is_technique, severity_of, tactic};
 pub use span::{seconds, short};
+pub use sql_place::place_of;
 pub use written::as_kql;
 
 mod conversions;
@@ -83,6 +84,7 @@ mod severity;
 mod shares;
 mod sigma;
 mod span;
+mod sql_place;
 pub mod tests;
 pub mod why;
 mod written;

@@ -6,13 +6,13 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::document::{At, Node, Value};
 use super::fields::{Fields, Notes};
 use super::model::{Language, Query, Rule};
 use super::parameter::{ParameterValue, RuleParameter};
+use super::sql_place::{offset, tokens};
 use crate::fault::{Error, Result, did_you_mean};
 use crate::function::value::{Type, read_timespan};
 use crate::kql::ast::{Expr, ExprKind, Json, JsonKind, LetValue, Literal, StatementKind};
@@ -377,13 +377,13 @@ fn of_node(node: &Node) -> Option<ParameterValue> {
     }
 }
 
-/// Names behind `$` and where they stand, in their order. The reader is that of the engine: it knows what is a text and what a comment.
+/// Names behind `$` and where they stand, in their order.
 fn placeholders(query: &Query, notes: &mut Notes<'_>) -> Vec<(String, std::ops::Range<usize>)> {
     let text = query.text.as_str();
     if !text.contains('$') {
         return Vec::new();
     }
-    let tokens = match Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location() {
+    let tokens = match tokens(text) {
         Ok(tokens) => tokens,
         Err(e) => {
             let at = offset(text, e.location).map_or((1, 1), |at| position(text, at));
@@ -403,16 +403,4 @@ fn placeholders(query: &Query, notes: &mut Notes<'_>) -> Vec<(String, std::ops::
         _ => None,
     });
     places.collect()
-}
-
-/// The byte of a line and column.
-fn offset(text: &str, at: Location) -> Option<usize> {
-    let line = usize::try_from(at.line).ok()?;
-    let column = usize::try_from(at.column).ok()?;
-    let start = match line.checked_sub(2) {
-        Some(before) => text.match_indices('\n').nth(before)?.0 + 1,
-        None => 0,
-    };
-    let (within, _) = text[start..].char_indices().nth(column.checked_sub(1)?)?;
-    Some(start + within)
 }

@@ -427,7 +427,8 @@ struct Faulty {
 }
 
 impl Faulty {
-    fn start(server: &Server, seed: u32) -> Faulty {
+    /// So many of a hundred requests go wrong, and this header is lost on the way.
+    fn start(server: &Server, (seed, percent): (u32, u32), lost: Option<&str>) -> Faulty {
         let port = free_port();
         let child = Command::new("python3")
             .arg(project("tests/it/object_storage/faulty.py"))
@@ -435,8 +436,9 @@ impl Faulty {
                 port.to_string(),
                 server.port().to_string(),
                 seed.to_string(),
-                "0.15".into(),
+                (f64::from(percent) / 100.0).to_string(),
             ])
+            .args(lost)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .spawn()
             .expect("Python runs");
@@ -465,7 +467,7 @@ fn a_store_that_throttles_and_cuts_connections_loses_nothing() {
     };
     let folder = tempfile::tempdir().expect("a folder");
     let disk = folder.path().join("disk").to_string_lossy().into_owned();
-    let way = Faulty::start(&server, 7);
+    let way = Faulty::start(&server, (7, 15), None);
     let mut machine = Machine::new(&server);
     machine.told(&["-q", "ingest", EXPORTS, "-a", &disk]);
     let wanted = machine.told(&["tables", "-a", &disk]);
@@ -484,6 +486,54 @@ fn a_store_that_throttles_and_cuts_connections_loses_nothing() {
         clean.told(&["tables", "-a", &there]),
         clean.told(&["tables", "-a", &disk])
     );
+}
+
+/// Two writers would overwrite each other there.
+#[test]
+fn a_store_that_does_not_keep_conditions_of_writes_is_refused() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let mut machine = Machine::new(&server);
+    for lost in ["if-none-match", "if-match"] {
+        let way = Faulty::start(&server, (1, 0), Some(lost));
+        machine.way = Some(way.port);
+        let there = address(lost);
+        let out = machine.run(&["-q", "ingest", "sample-data/rms", "-a", &there]);
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(3), "{lost}: {said}");
+        assert!(said.contains("conditions of writes"), "{lost}: {said}");
+        let out = machine.run(&["sql", "-a", &there, "SELECT 1"]);
+        assert_eq!(out.status.code(), Some(3), "{lost}: nothing was begun");
+    }
+}
+
+/// An archive of a disk that is copied file by file is one, with all that a later ingest needs.
+#[test]
+fn an_archive_that_is_copied_there_is_one() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let machine = Machine::new(&server);
+    let folder = tempfile::tempdir().expect("a folder");
+    let disk = folder.path().join("disk");
+    let archive = disk.to_string_lossy().into_owned();
+    machine.told(&["-q", "ingest", EXPORTS, "-a", &archive]);
+    for entry in walkdir::WalkDir::new(&disk) {
+        let entry = entry.expect("the folder can be read");
+        if entry.file_type().is_file() {
+            let below = entry.path().strip_prefix(&disk).expect("below it");
+            let bytes = std::fs::read(entry.path()).expect("a file");
+            server.put(&format!("copied/{}", below.display()), &bytes);
+        }
+    }
+    let there = address("copied");
+    assert_eq!(digest(&machine, &there), digest(&machine, &archive));
+    for archive in [&there, &archive] {
+        machine.told(&["-q", "ingest", "sample-data/attack", "-a", archive]);
+    }
+    assert_eq!(rows(&machine, &there), rows(&machine, &archive));
+    assert_eq!(digest(&machine, &there), digest(&machine, &archive));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::fault::{Diagnostic, Error, Level, Result, did_you_mean};
 use crate::function::value::UNIX_EPOCH_TICKS;
 use crate::hunt::may_reach;
 use crate::kql::lexer::{self, TokenKind};
-use crate::kql::span::{Fault, Missing, Span, position};
+use crate::kql::span::{Fault, Missing, position};
 use crate::rules::{self, Conversions, Entry, Kind, Language, Lines, Pack, Rule, Severity, State};
 
 /// Check rules without running them: for a pipeline that has no workspace
@@ -270,7 +270,7 @@ impl Check<'_> {
             return;
         };
         let reads_lists = text.to_ascii_lowercase().contains("watchlists.");
-        let place = span_in_sql(text, &e).filter(|_| !reads_lists);
+        let place = rules::place_of(text, &e).filter(|_| !reads_lists);
         let Some((span, message)) = place else {
             return;
         };
@@ -295,7 +295,7 @@ impl Check<'_> {
         let mut planned = |text: &str, what: &str| match self.session.plan(text) {
             Ok(frame) => Some(frame),
             Err(e) => {
-                let place = span_in_sql(text, &e).filter(|_| what.is_empty());
+                let place = rules::place_of(text, &e).filter(|_| what.is_empty());
                 let mut said = match place {
                     Some((span, message)) => placed(rule, &Fault::new(span, message), Level::Error),
                     None => of_rule(rule, Level::Error, format!("{what}{e}")),
@@ -430,40 +430,6 @@ fn placed(rule: &Rule, fault: &Fault, level: Level) -> Diagnostic {
     let mut said = of_rule(rule, level, message).at(line, column);
     said.hint.clone_from(&fault.hint);
     said
-}
-
-/// The place in a query in SQL of which an error tells, and the error without it; nothing where it tells of none.
-fn span_in_sql(text: &str, error: &Error) -> Option<(Span, String)> {
-    let message = error.to_string();
-    if let Error::NoTable { name, .. } | Error::NoColumn { name, .. } = error {
-        let start = word_in(text, name)?;
-        return Some((Span::new(start, start + name.len()), message));
-    }
-    let (before, place) = message.rsplit_once(" at Line: ")?;
-    let (line, column) = place.split_once(", Column: ")?;
-    let digits = column.find(|c: char| !c.is_ascii_digit());
-    let (column, rest) = column.split_at(digits.unwrap_or(column.len()));
-    let (line, column): (usize, usize) = (line.parse().ok()?, column.parse().ok()?);
-    let begin: usize = text
-        .split_inclusive('\n')
-        .take(line.checked_sub(1)?)
-        .map(str::len)
-        .sum();
-    let own = text.get(begin..)?;
-    let inside = own.char_indices().nth(column.checked_sub(1)?);
-    let start = begin + inside.map_or(own.trim_end().len(), |(at, _)| at);
-    Some((Span::new(start, start), format!("{before}{rest}")))
-}
-
-/// Where a name stands in a text as a word of its own.
-fn word_in(text: &str, name: &str) -> Option<usize> {
-    let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    let mut found = text.match_indices(name);
-    let alone = found.find(|(at, word)| {
-        let behind = text[at + word.len()..].chars().next();
-        !is_part(text[..*at].chars().next_back()) && !is_part(behind)
-    });
-    alone.map(|(at, _)| at)
 }
 
 /// Says which columns a rule names that its query does not give.

@@ -285,6 +285,7 @@ impl Said<'_, '_> {
         };
         let paths = self.paths(step.rules.get_ref());
         let pack = match is_whole && !step.set.is_empty() {
+            // What is wrong with the rules is told when the run loads them.
             true => rules::load_to_run(&paths).ok(),
             false => None,
         };

@@ -1,6 +1,6 @@
 """A way to an object store that throttles (503) and cuts connections: before a request is carried out, and after it was.
 
-usage: faulty.py PORT OF-THE-STORE SEED SHARE
+usage: faulty.py PORT OF-THE-STORE SEED SHARE [HEADER-THAT-IS-LOST]
 """
 
 import http.client
@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 port, store, seed, share = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
 chance = random.Random(seed)
+lost = sys.argv[5:]
 counts = {"passed": 0, "throttled": 0, "cut before": 0, "cut after": 0}
 
 
@@ -29,7 +30,8 @@ class Way(BaseHTTPRequestHandler):
             self.close_connection = True
             return self.connection.close()
         there = http.client.HTTPConnection("127.0.0.1", store)
-        there.request(self.command, self.path, body, dict(self.headers))
+        kept = {name: value for name, value in self.headers.items() if name.lower() not in lost}
+        there.request(self.command, self.path, body, kept)
         answer = there.getresponse()
         content = answer.read()
         if fault == "cut after":
