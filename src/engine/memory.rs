@@ -43,6 +43,7 @@ const SPARE: usize = 4;
 /// Beside a sort, rows that are held as they came have so many parts of the limit: what the sort took before its rows were taken is not the
 /// system's again.
 const BESIDE_SORT: (usize, usize) = (3, 8);
+const SORT: &str = "Sort";
 
 /// A grouping writes its groups out beside those that it still holds, and does not ask for the copy.
 const GROUPS_AT_ONCE: usize = 2;
@@ -60,6 +61,8 @@ pub(super) struct Pool {
     limit: usize,
     /// How many can go to the disk.
     spillers: AtomicUsize,
+    /// How many sort, or merge what was sorted: by then a sort has gone to the disk and is no spiller any more.
+    sorts: AtomicUsize,
     /// Bytes of those that cannot.
     fixed: AtomicUsize,
     /// Of these, the bytes of joins.
@@ -73,6 +76,7 @@ impl Pool {
             shared: FairSpillPool::new(limit),
             limit,
             spillers: AtomicUsize::new(0),
+            sorts: AtomicUsize::new(0),
             fixed: AtomicUsize::new(0),
             joined: AtomicUsize::new(0),
         }
@@ -111,9 +115,9 @@ impl Pool {
             return size <= self.share() / copies;
         }
         if name.starts_with(OWN) {
-            let sorts = self.spillers.load(Ordering::Relaxed) > 0;
+            let is_alone = self.sorts.load(Ordering::Relaxed) == 0;
             let (parts, of) = BESIDE_SORT;
-            return !sorts || size <= self.limit / of * parts;
+            return is_alone || size <= self.limit / of * parts;
         }
         if !name.contains(JOIN) {
             return true;
@@ -152,12 +156,18 @@ impl MemoryPool for Pool {
         if consumer.can_spill() {
             self.spillers.fetch_add(1, Ordering::Relaxed);
         }
+        if consumer.name().contains(SORT) {
+            self.sorts.fetch_add(1, Ordering::Relaxed);
+        }
         self.shared.register(consumer);
     }
 
     fn unregister(&self, consumer: &MemoryConsumer) {
         if consumer.can_spill() {
             self.spillers.fetch_sub(1, Ordering::Relaxed);
+        }
+        if consumer.name().contains(SORT) {
+            self.sorts.fetch_sub(1, Ordering::Relaxed);
         }
         self.shared.unregister(consumer);
     }
@@ -356,10 +366,14 @@ mod tests {
         theirs("merge")
             .try_grow(16 << 20)
             .expect("a merge may have all that is free");
+        drop(sort);
+        let merge = theirs("ExternalSorterMerge[0]");
         let rows = room.reserve("rows");
         assert!(rows.try_grow(7 << 20).is_err(), "not all, beside a sort");
         rows.try_grow(6 << 20).expect("three parts of eight");
-        drop((rows, sort));
+        drop(merge);
+        rows.try_grow(10 << 20).expect("all, alone");
+        drop(rows);
         let grouping = MemoryConsumer::new("FinalHashAggregateStream[0]").with_can_spill(true);
         let pool: Arc<dyn MemoryPool> = Arc::new(Pool::new(16 << 20));
         let grouping = grouping.register(&pool);
