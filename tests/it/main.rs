@@ -74,6 +74,7 @@ mod orders;
 mod pack;
 mod packed;
 mod pages;
+mod peaks;
 mod people;
 mod phases;
 mod pipeline;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::command_line::run;
-use crate::{ingest, project};
+use crate::{ingest, peaks, project};
 
 const EVENTS: u64 = 5_000_000;
 const DAYS: u64 = 10;
@@ -87,14 +87,6 @@ struct Ran {
     took: Duration,
 }
 
-/// The most memory that a process had, in KiB, so far; Linux only.
-fn peak_kib(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let number = line.and_then(|rest| rest.split_whitespace().next());
-    number.and_then(|kib| kib.parse().ok()).unwrap_or(0)
-}
-
 fn watched(arguments: &[&str], longest: Duration) -> Ran {
     let started = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_coldtrail"))
@@ -108,7 +100,7 @@ fn watched(arguments: &[&str], longest: Duration) -> Ran {
         .expect("the binary runs");
     let mut peak = 0;
     let code = loop {
-        peak = peak.max(peak_kib(child.id()));
+        peak = peak.max(peaks::kib(child.id()));
         if let Some(status) = child.try_wait().expect("the child can be asked") {
             break status.code();
         }

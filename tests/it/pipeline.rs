@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::command_line::run;
+#[cfg(target_os = "linux")]
+use crate::peaks;
 use crate::{ask, number, project};
 
 fn text(path: &Path) -> String {
@@ -53,14 +55,9 @@ fn peak_of(inputs: &Path, archive: &Path) -> u64 {
         .stdout(std::process::Stdio::null())
         .spawn()
         .expect("the binary runs");
-    let status = format!("/proc/{}/status", child.id());
     let mut peak = 0u64;
     while child.try_wait().expect("it can be asked").is_none() {
-        // It may end between the two.
-        let lines = std::fs::read_to_string(&status).unwrap_or_default();
-        let high = lines.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-        let kib = high.and_then(|l| l.trim().strip_suffix(" kB"));
-        peak = peak.max(kib.and_then(|n| n.parse().ok()).unwrap_or(0));
+        peak = peak.max(peaks::kib(child.id()));
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
     let status = child.wait().expect("it ended");
