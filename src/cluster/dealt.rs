@@ -1,0 +1,398 @@
+//! The queries of a hunt, dealt out to workers.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use datafusion::execution::memory_pool::MemoryReservation;
+use futures::future::try_join_all;
+use tokio::sync::Notify;
+
+use super::coordinator::{Cluster, Tell};
+use super::link::{Exchange, lost};
+use super::wire::{Asks, Jobs, Receiving, Reply, schema_of};
+use crate::engine::Session;
+use crate::fault::{Error, Result};
+use crate::hunt::{Answer, Answered, Crew, Job, Orders};
+
+/// Queries that a worker is given at once: it plans one while it runs others.
+const AT_ONCE: usize = 8;
+/// With so many workers a query is tried.
+const TRIED: usize = 2;
+
+/// Workers at the queries of one hunt.
+pub struct Hunters<'a> {
+    cluster: &'a Cluster,
+    /// Of those that are not lost.
+    exchanges: Vec<Exchange>,
+    /// For rows that come, in the memory of the hunt's session.
+    room: Arc<MemoryReservation>,
+}
+
+impl Cluster {
+    /// Workers for a hunt. What they send counts against the memory of its session.
+    pub fn crew(&self, session: &Session) -> Hunters<'_> {
+        Hunters {
+            cluster: self,
+            exchanges: Vec::new(),
+            room: Arc::new(session.reserve("the rows of workers")),
+        }
+    }
+}
+
+impl Crew for Hunters<'_> {
+    fn begin(&mut self, orders: &Orders) -> Result<()> {
+        let asks = Asks::Hunt(Box::new(orders.clone()));
+        let opening = self.cluster.links.iter().map(|link| link.exchange(&asks));
+        self.exchanges = self.cluster.runtime.block_on(try_join_all(opening))?;
+        Ok(())
+    }
+
+    fn answers(
+        &mut self,
+        jobs: &[Job],
+        begun: &mut dyn FnMut(usize),
+        ended: &mut dyn FnMut(usize),
+    ) -> Vec<Answered> {
+        let deal = Arc::new(Deal::of(jobs, self.exchanges.len()));
+        let (say, hear) = mpsc::channel();
+        let working: Vec<_> = std::mem::take(&mut self.exchanges)
+            .into_iter()
+            .map(|exchange| {
+                let at = At {
+                    deal: Arc::clone(&deal),
+                    say: say.clone(),
+                    room: Arc::clone(&self.room),
+                    tell: Arc::clone(&self.cluster.tell),
+                };
+                self.cluster.runtime.spawn(at.work(exchange))
+            })
+            .collect();
+        drop(say);
+        let mut answers: Vec<Option<Answered>> = jobs.iter().map(|_| None).collect();
+        // It ends when each has let go of its own.
+        for event in hear {
+            match event {
+                Event::Begun(number) => begun(number),
+                Event::Ended(number, answered) => {
+                    ended(number);
+                    answers[number] = Some(answered);
+                }
+            }
+        }
+        for worked in working {
+            let left = self.cluster.runtime.block_on(worked);
+            self.exchanges.extend(left.ok().flatten());
+        }
+        // What is in answers now is the hunt's own.
+        self.room.free();
+        answers
+            .into_iter()
+            .map(|answer| answer.unwrap_or_else(|| (Err(nobody()), Duration::ZERO)))
+            .collect()
+    }
+}
+
+fn nobody() -> Error {
+    lost("--cluster", "no worker is left".into())
+}
+
+/// What becomes of a query.
+enum Event {
+    Begun(usize),
+    Ended(usize, Answered),
+}
+
+/// A query that waits, and the workers that were lost with it.
+struct Ticket {
+    number: usize,
+    lost: Vec<String>,
+}
+
+struct Open {
+    waiting: VecDeque<Ticket>,
+    /// Queries without an answer, of those that wait and those that run.
+    left: usize,
+}
+
+/// Queries that are dealt out.
+struct Deal {
+    jobs: Vec<Job>,
+    workers: usize,
+    open: Mutex<Open>,
+    changed: Notify,
+}
+
+impl Deal {
+    fn of(jobs: &[Job], workers: usize) -> Deal {
+        let ticket = |number| Ticket {
+            number,
+            lost: Vec::new(),
+        };
+        Deal {
+            jobs: jobs.to_vec(),
+            workers: workers.max(1),
+            open: Mutex::new(Open {
+                waiting: (0..jobs.len()).map(ticket).collect(),
+                left: jobs.len(),
+            }),
+            changed: Notify::new(),
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next queries for one worker; nothing when all have their answers. One that a worker was lost with goes alone.
+    async fn next(&self) -> Option<Vec<Ticket>> {
+        loop {
+            let changed = self.changed.notified();
+            {
+                let mut open = self.open();
+                if open.left == 0 {
+                    return None;
+                }
+                let many = (open.waiting.len() / (2 * self.workers)).clamp(1, AT_ONCE);
+                let fresh = open.waiting.iter().take_while(|one| one.lost.is_empty());
+                let many = fresh.take(many).count().max(1).min(open.waiting.len());
+                let chunk: Vec<Ticket> = open.waiting.drain(..many).collect();
+                if !chunk.is_empty() {
+                    return Some(chunk);
+                }
+            }
+            // Those that others are at may come back.
+            changed.await;
+        }
+    }
+
+    /// A query has its answer.
+    fn done(&self) {
+        let mut open = self.open();
+        open.left -= 1;
+        if open.left == 0 {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Queries that a lost worker was at are for others.
+    fn back(&self, tickets: Vec<Ticket>) {
+        let mut open = self.open();
+        for ticket in tickets.into_iter().rev() {
+            open.waiting.push_front(ticket);
+        }
+        self.changed.notify_waiters();
+    }
+}
+
+/// A query that a worker is at.
+struct Under {
+    ticket: Ticket,
+    schema: Option<arrow::datatypes::SchemaRef>,
+    batches: Vec<arrow::array::RecordBatch>,
+    rows: Receiving,
+    /// Why its rows are not kept.
+    refused: Option<Error>,
+    begun: Instant,
+}
+
+impl Under {
+    /// Its rows, all of them.
+    fn answer(&mut self, rows: u64, reads: Vec<String>) -> Result<Answer> {
+        if let Some(e) = self.refused.take() {
+            return Err(e);
+        }
+        self.rows.end(rows)?;
+        let none = || Error::Query("an answer of the cluster has no schema".into());
+        Ok(Answer {
+            schema: self.schema.take().ok_or_else(none)?,
+            batches: std::mem::take(&mut self.batches),
+            reads,
+        })
+    }
+}
+
+/// One worker's part.
+struct At {
+    deal: Arc<Deal>,
+    say: mpsc::Sender<Event>,
+    room: Arc<MemoryReservation>,
+    tell: Tell,
+}
+
+impl At {
+    /// Works until there is nothing more to do; gives the worker back unless it is lost.
+    async fn work(self, mut exchange: Exchange) -> Option<Exchange> {
+        while let Some(tickets) = self.deal.next().await {
+            let begun = Instant::now();
+            let mut under: Vec<Option<Under>> = Vec::new();
+            for ticket in tickets {
+                // Somebody listens until all have ended.
+                let _ = self.say.send(Event::Begun(ticket.number));
+                under.push(Some(Under {
+                    ticket,
+                    schema: None,
+                    batches: Vec::new(),
+                    rows: Receiving::default(),
+                    refused: None,
+                    begun,
+                }));
+            }
+            if let Err(e) = self.round(&mut exchange, &mut under).await {
+                self.lost(&exchange.address, &e, under.into_iter().flatten().collect());
+                return None;
+            }
+        }
+        Some(exchange)
+    }
+
+    /// Has queries answered; those that have their answers are taken out.
+    async fn round(&self, exchange: &mut Exchange, under: &mut [Option<Under>]) -> Result<()> {
+        let jobs = under.iter().flatten();
+        let jobs = jobs.map(|one| self.deal.jobs[one.ticket.number].clone());
+        exchange.ask(&Jobs(jobs.collect()))?;
+        while under.iter().any(Option::is_some) {
+            let (reply, body) = exchange.next().await?;
+            self.hear(&exchange.address, reply, body, under)?;
+        }
+        Ok(())
+    }
+
+    fn hear(
+        &self,
+        address: &str,
+        reply: Reply,
+        body: Bytes,
+        under: &mut [Option<Under>],
+    ) -> Result<()> {
+        let unasked = || lost(address, "says something else than it was asked".into());
+        let at = match &reply {
+            Reply::Schema(job) | Reply::Begin(job) | Reply::Rows(job) => *job,
+            Reply::Done { job, .. } | Reply::Failed { job, .. } => *job,
+            _ => return Err(unasked()),
+        };
+        let slot = under.get_mut(at).ok_or_else(unasked)?;
+        let one = slot.as_mut().ok_or_else(unasked)?;
+        let answered = match reply {
+            Reply::Schema(_) => {
+                one.schema = Some(schema_of(&body)?);
+                return Ok(());
+            }
+            Reply::Begin(_) => return one.rows.begin(),
+            Reply::Rows(_) => {
+                if let Err(e) = self.room.try_grow(body.len()) {
+                    // Another worker would send as much.
+                    (one.refused, one.batches) = (Some(Error::from(e)), Vec::new());
+                }
+                let batches = one.rows.take(body)?;
+                if one.refused.is_none() {
+                    one.batches.extend(batches);
+                }
+                return Ok(());
+            }
+            Reply::Done {
+                rows, took, reads, ..
+            } => (one.answer(rows, reads), took),
+            Reply::Failed { fault, took, .. } => (Err(fault.error(address)), took),
+            _ => return Err(unasked()),
+        };
+        if let Some(one) = slot.take() {
+            self.ended(one.ticket.number, answered);
+        }
+        Ok(())
+    }
+
+    fn ended(&self, number: usize, answered: Answered) {
+        // Somebody listens until all have ended.
+        let _ = self.say.send(Event::Ended(number, answered));
+        self.deal.done();
+    }
+
+    /// A worker is lost: its queries go to others, but for those that were tried often enough.
+    fn lost(&self, address: &str, why: &Error, under: Vec<Under>) {
+        (self.tell)(&format!("{why}; its queries go to others"));
+        let mut back = Vec::new();
+        for mut one in under {
+            one.ticket.lost.push(address.to_string());
+            if one.ticket.lost.len() < TRIED {
+                back.push(one.ticket);
+                continue;
+            }
+            let told = format!(
+                "workers {} were lost while it ran",
+                one.ticket.lost.join(" and ")
+            );
+            let answered = (Err(Error::Query(told)), one.begun.elapsed());
+            self.ended(one.ticket.number, answered);
+        }
+        self.deal.back(back);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hunt::Scope;
+    use crate::rules::Language;
+
+    fn deal(jobs: usize, workers: usize) -> Deal {
+        let job = Job {
+            language: Language::Sql,
+            text: "SELECT 1".into(),
+            scope: Scope::Window,
+        };
+        Deal::of(&vec![job; jobs], workers)
+    }
+
+    fn numbers(chunk: Option<Vec<Ticket>>) -> Vec<usize> {
+        chunk.iter().flatten().map(|one| one.number).collect()
+    }
+
+    #[tokio::test]
+    async fn queries_are_dealt_in_ever_smaller_parts() {
+        let deal = deal(60, 2);
+        let mut sizes = Vec::new();
+        let mut all = Vec::new();
+        for _ in 0..60 {
+            if deal.open().waiting.is_empty() {
+                break;
+            }
+            let chunk = numbers(deal.next().await);
+            sizes.push(chunk.len());
+            all.extend(chunk);
+        }
+        assert_eq!(all, (0..60).collect::<Vec<_>>());
+        assert_eq!(sizes.first(), Some(&AT_ONCE));
+        assert_eq!(sizes.last(), Some(&1));
+        assert!(sizes.is_sorted_by(|a, b| a >= b), "{sizes:?}");
+    }
+
+    #[tokio::test]
+    async fn a_query_that_a_worker_was_lost_with_goes_alone_and_its_like_wait_for_it() {
+        let deal = Arc::new(deal(20, 2));
+        let mut chunk = deal.next().await.expect("queries");
+        assert_eq!(chunk.len(), 5);
+        for one in &mut chunk {
+            one.lost.push("a:1".into());
+        }
+        deal.back(chunk);
+        assert_eq!(numbers(deal.next().await), [0]);
+        assert_eq!(numbers(deal.next().await), [1]);
+        for _ in 2..20 {
+            if deal.open().waiting.is_empty() {
+                break;
+            }
+            deal.next().await.expect("more");
+        }
+        // All run, none has its answer: whoever asks waits.
+        let other = Arc::clone(&deal);
+        let waiting = tokio::spawn(async move { other.next().await.is_none() });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        for _ in 0..20 {
+            deal.done();
+        }
+        assert!(waiting.await.expect("it ends"));
+    }
+}

@@ -1,0 +1,125 @@
+//! One query, which a worker runs whole.
+
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use serde::{Deserialize, Serialize};
+
+use super::coordinator::Cluster;
+use super::link::{Exchange, lost};
+use super::wire::{Asks, Receiving, Reply, schema_of};
+use crate::fault::{Error, Result};
+use crate::rules::Language;
+
+/// A query in SQL or KQL, and all that its answer depends on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Query {
+    /// Its language.
+    pub language: Language,
+    /// Its text.
+    pub text: String,
+    /// The times of its answer, in microseconds: from the first, before the second.
+    pub window: (Option<i64>, Option<i64>),
+    /// Only events before this time, in microseconds, can be known at all.
+    pub seen: Option<i64>,
+    /// What `now()` says, in microseconds.
+    pub now: i64,
+    /// Whether all columns of a table stand for `*`, and not those of the product.
+    pub all_columns: bool,
+    /// How long it may take.
+    pub timeout: Option<Duration>,
+    /// Saved functions of KQL.
+    pub functions: Vec<SavedText>,
+    /// The archive's identity, as [`Session::identity`](crate::engine::Session::identity) says it.
+    pub archive: String,
+}
+
+/// An answer that a worker gives.
+pub struct Asked<'a> {
+    /// Its schema, with what the columns are in Kusto.
+    pub schema: SchemaRef,
+    /// The tables that the query reads.
+    pub reads: Vec<String>,
+    /// What is to be said about it.
+    pub notes: Vec<String>,
+    cluster: &'a Cluster,
+    exchange: Exchange,
+}
+
+impl Cluster {
+    /// Asks a worker: the first that is neither busy nor lost.
+    ///
+    /// # Errors
+    /// When none is there, or the query is wrong.
+    pub fn ask(&self, query: &Query) -> Result<Asked<'_>> {
+        let asks = Asks::Query(Box::new(query.clone()));
+        let mut last = None;
+        for link in &self.links {
+            let opened = self.runtime.block_on(async {
+                let mut exchange = link.exchange(&asks).await?;
+                let planned = planned(&mut exchange).await?;
+                Ok((exchange, planned))
+            });
+            match opened {
+                Ok((exchange, (schema, reads, notes))) => {
+                    return Ok(Asked {
+                        schema,
+                        reads,
+                        notes,
+                        cluster: self,
+                        exchange,
+                    });
+                }
+                Err(e @ Error::Worker { .. }) => {
+                    if self.links.len() > 1 {
+                        (self.tell)(&e.to_string());
+                    }
+                    last = Some(e);
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Err(last.unwrap_or_else(|| Error::Usage("--cluster names no worker".into())))
+    }
+}
+
+type Planned = (SchemaRef, Vec<String>, Vec<String>);
+
+/// How a query was planned, and the schema of its answer.
+async fn planned(exchange: &mut Exchange) -> Result<Planned> {
+    let mut said = (Vec::new(), Vec::new());
+    loop {
+        match exchange.next().await? {
+            (Reply::Planned { reads, notes }, _) => said = (reads, notes),
+            (Reply::Schema(_), bytes) => return Ok((schema_of(&bytes)?, said.0, said.1)),
+            (Reply::Failed { fault, .. }, _) => return Err(fault.error(&exchange.address)),
+            _ => return Err(unasked(&exchange.address)),
+        }
+    }
+}
+
+fn unasked(address: &str) -> Error {
+    lost(address, "says something else than it was asked".into())
+}
+
+impl Asked<'_> {
+    /// Takes the rows as they come.
+    ///
+    /// # Errors
+    /// When the query fails, the worker is lost, or what `each` returns.
+    pub fn stream(mut self, mut each: impl FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
+        let mut rows = Receiving::default();
+        loop {
+            match self.cluster.runtime.block_on(self.exchange.next())? {
+                (Reply::Begin(_), _) => rows.begin()?,
+                (Reply::Rows(_), bytes) => rows.take(bytes)?.iter().try_for_each(&mut each)?,
+                (Reply::Done { rows: all, .. }, _) => return rows.end(all),
+                (Reply::Failed { fault, .. }, _) => {
+                    return Err(fault.error(&self.exchange.address));
+                }
+                _ => return Err(unasked(&self.exchange.address)),
+            }
+        }
+    }
+}
