@@ -50,7 +50,7 @@ pub use finding::{Entity, Evidence, Finding};
 pub use lineage::LOOKED_UP;
 pub use outcome::{Outcome, Status};
 pub use runs::Unjudged;
-pub use served::serve;
+pub use served::{open_as, serve};
 pub use summary::Summary;
 pub use window::Window;
 
