@@ -58,7 +58,7 @@ impl Session {
     ///
     /// # Errors
     /// When its time is over, or the user ended it.
-    pub(super) fn may_go_on(&self) -> Result<()> {
+    pub(crate) fn may_go_on(&self) -> Result<()> {
         match self.deadline.is_over() {
             true => Err(self.deadline.passed()),
             false => Ok(()),
@@ -255,7 +255,8 @@ impl Session {
     }
 
     /// Runs queries, so many at a time, and returns their rows and how long each took, in the order of the queries. The next is planned while
-    /// others run. Each may take the time of the options, with its planning. One that fails harms no other.
+    /// others run. Each may take the time of the options, with its planning. One that fails harms no other. When the user ends them, those that run
+    /// end, and no other begins.
     ///
     /// A query is its plan, how long it took to plan it, and what must live as long as it runs. `ended` is told the number of each that has ended.
     pub(crate) fn collect_all<K>(
@@ -274,6 +275,10 @@ impl Session {
                 && let Some(query) = waiting.next()
             {
                 let number = outcomes.len();
+                let query = query.and_then(|query| match self.deadline.is_stopped() {
+                    true => Err(self.deadline.passed()),
+                    false => Ok(query),
+                });
                 let (frame, planned, kept) = match query {
                     Ok(query) => query,
                     Err(e) => {
@@ -297,8 +302,9 @@ impl Session {
                 break;
             }
             let first = running.iter().filter_map(|one| one.until).min();
-            let heard = match first {
-                Some(at) => hear.recv_timeout(at.saturating_duration_since(Instant::now())),
+            let left = first.map(|at| at.saturating_duration_since(Instant::now()));
+            let heard = match left.into_iter().chain(self.deadline.look()).min() {
+                Some(a_while) => hear.recv_timeout(a_while),
                 None => hear.recv().map_err(RecvTimeoutError::from),
             };
             // What has ended while another was planned is not late, whatever the time is now.
@@ -311,9 +317,9 @@ impl Session {
                 outcomes[number] = Some((outcome(end), one.planned + took));
                 ended(number);
             }
-            let now = Instant::now();
+            let (now, stopped) = (Instant::now(), self.deadline.is_stopped());
             running.retain(|one| {
-                let late = one.until.is_some_and(|until| now >= until);
+                let late = stopped || one.until.is_some_and(|until| now >= until);
                 if late {
                     one.abort.abort();
                     let took = one.planned + one.begun.elapsed();
@@ -382,7 +388,7 @@ fn said(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Options, Source};
+    use crate::engine::{Options, Source, Stop};
 
     #[test]
     fn what_is_made_for_a_question_ends_with_its_time() {
@@ -396,5 +402,35 @@ mod tests {
         assert!(matches!(never, Err(Error::TooLong(_))));
         session.end();
         assert!(matches!(session.block_until(async { Ok(7) }), Ok(7)));
+    }
+
+    #[test]
+    fn of_several_queries_those_that_run_end_with_the_session_and_no_other_begins() {
+        let stop = Stop::default();
+        let options = Options {
+            stop: Some(stop.clone()),
+            ..Options::default()
+        };
+        let session = Session::open(Source::Memory(Vec::new()), &options).expect("a session");
+        let long = "WITH t AS (SELECT unnest(range(0, 300000)) AS x) \
+                    SELECT count(*) FROM t a CROSS JOIN t b WHERE md5(concat(a.x, '-', b.x)) LIKE 'abcdef%'";
+        let plans = (0..3).map(|_| Ok((session.plan(long).expect("a plan"), Duration::ZERO, ())));
+        let plans: Vec<Result<(DataFrame, Duration, ())>> = plans.collect();
+        let (begun, mut ended) = (Instant::now(), Vec::new());
+        let stopping = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            stop.stop();
+        });
+        let outcomes = session.collect_all(plans.into_iter(), 2, |number| ended.push(number));
+        // It would take hours.
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        stopping.join().expect("it only sleeps");
+        ended.sort_unstable();
+        assert_eq!(ended, [0, 1, 2]);
+        let is_stopped =
+            |(outcome, _): &(Result<Held>, Duration)| matches!(outcome, Err(Error::Stopped));
+        assert!(outcomes.iter().all(is_stopped));
+        assert!(outcomes[0].1 > Duration::ZERO && outcomes[1].1 > Duration::ZERO);
+        assert_eq!(outcomes[2].1, Duration::ZERO);
     }
 }

@@ -11,11 +11,12 @@ use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use datafusion::dataframe::DataFrame;
 use serde::Serialize;
 
+use super::crew::{Answer, Answered, Job, Scope};
 use super::finding::END_TIME;
 use super::window::Window;
 use crate::catalog::{SECOND_TIME, TIME};
 use crate::engine::kql::{self, Planned};
-use crate::engine::{self, Question, Session, TimeRange, output, views};
+use crate::engine::{self, Question, Session, TimeRange, output};
 use crate::fault::{Error, Result};
 use crate::function::value::UNIX_EPOCH_TICKS;
 use crate::ingest::time;
@@ -23,20 +24,6 @@ use crate::rules::{self, Language};
 
 /// Rules that run at the same time.
 const SIDE_BY_SIDE: usize = 4;
-/// Views that are asked by many rules.
-const SHARED: [&str; 2] = [views::LABEL_EVENTS, "UnifiedAuditLog"];
-
-/// The views that several of these queries ask.
-pub(super) fn shared(queries: &[&str]) -> Vec<String> {
-    let asking = |view: &str| queries.iter().filter(|query| names(query, view)).count();
-    let shared = SHARED.into_iter().filter(|view| asking(view) > 1);
-    shared.map(String::from).collect()
-}
-
-fn names(sql: &str, view: &str) -> bool {
-    sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .any(|word| word == view)
-}
 
 /// Events that a rule could not judge.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -47,42 +34,6 @@ pub struct Unjudged {
     pub what: String,
     /// For want of what.
     pub why: String,
-}
-
-/// A query that a hunt runs.
-pub(super) struct Job<'q> {
-    /// SQL or KQL.
-    pub(super) language: Language,
-    pub(super) text: &'q str,
-    pub(super) scope: Scope,
-}
-
-impl<'q> Job<'q> {
-    /// One that counts what cannot be judged among the events of the window.
-    pub(super) fn counting(text: &'q str) -> Job<'q> {
-        Job {
-            language: Language::Sql,
-            text,
-            scope: Scope::Window,
-        }
-    }
-}
-
-/// What a query sees, and which of its rows are wanted.
-#[derive(Clone, Copy)]
-pub(super) enum Scope {
-    /// So many seconds around the window, or all that there is; rows whose last event lies in the window.
-    Around(Option<u64>),
-    /// The window; all rows.
-    Window,
-}
-
-/// The rows of a query.
-pub(super) struct Answer {
-    pub(super) schema: SchemaRef,
-    pub(super) batches: Vec<RecordBatch>,
-    /// The tables that it asks.
-    pub(super) reads: Vec<String>,
 }
 
 /// A query that is ready to run.
@@ -135,10 +86,10 @@ impl<'a> Runs<'a> {
     /// What each query gives, and how long it took. `begun` and `ended` are told the number of each that is planned or has ended.
     pub(super) fn answers(
         &mut self,
-        jobs: &[Job<'_>],
+        jobs: &[Job],
         mut begun: impl FnMut(usize),
         ended: impl FnMut(usize),
-    ) -> Vec<(Result<Answer>, Duration)> {
+    ) -> Vec<Answered> {
         let session = self.session;
         let mut plans: Vec<Option<(SchemaRef, Vec<String>)>> = Vec::new();
         let queries = jobs.iter().enumerate().map(|(number, job)| {
@@ -178,7 +129,9 @@ impl<'a> Runs<'a> {
         answers
     }
 
-    fn plan(&mut self, job: &Job<'_>) -> Result<Plan> {
+    fn plan(&mut self, job: &Job) -> Result<Plan> {
+        // Of many jobs those that the user ended need no plan.
+        self.session.may_go_on()?;
         let Scope::Around(period) = job.scope else {
             return self.planned(job, self.window);
         };
@@ -189,10 +142,10 @@ impl<'a> Runs<'a> {
         self.planned(job, self.window)
     }
 
-    fn planned(&mut self, job: &Job<'_>, times: Window) -> Result<Plan> {
+    fn planned(&mut self, job: &Job, times: Window) -> Result<Plan> {
         if job.language == Language::Sql {
             let session = self.over(times)?;
-            let frame = session.plan(job.text)?;
+            let frame = session.plan(&job.text)?;
             return Ok(Plan {
                 schema: output::schema(&frame),
                 reads: session.reads(frame.logical_plan())?,
@@ -202,7 +155,7 @@ impl<'a> Runs<'a> {
         }
         let planned = self.product.ask(&Question {
             language: engine::Language::Kql(self.how),
-            text: job.text,
+            text: &job.text,
             window: TimeRange {
                 from: times.from,
                 to: times.to,
@@ -218,7 +171,7 @@ impl<'a> Runs<'a> {
     }
 
     /// The rows that the window wants. Rows without a time are those that the rule gives when it sees nothing but the window.
-    fn chosen(&mut self, job: &Job<'_>, answer: Answer) -> Result<Answer> {
+    fn chosen(&mut self, job: &Job, answer: Answer) -> Result<Answer> {
         if self.window.is_all() || !has_time(&answer.schema) {
             return Ok(answer);
         }
