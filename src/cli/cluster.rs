@@ -9,10 +9,11 @@ use super::rows::Rows;
 use super::ui::Ui;
 use super::voice::{Fields, Level};
 use super::waiting::Waiting;
-use crate::cluster::{self, Query, QueryLanguage, Secret};
+use crate::cluster::{self, Query, Secret};
 use crate::engine::output::visible;
 use crate::engine::{Columns, Language, Options, Question, Session};
 use crate::fault::{Error, Result};
+use crate::rules;
 
 /// Why an option that names a file does not go with a cluster.
 pub(super) const READS_NO_FILE: &str =
@@ -101,14 +102,13 @@ pub(super) fn put(
 /// A question as a worker is asked it: all that makes the answer what it is here.
 fn query(session: &Session, options: &Options, question: &Question<'_>) -> Result<Query> {
     let (language, functions) = match question.language {
-        Language::Sql => (QueryLanguage::Sql, Vec::new()),
-        Language::Kql(how) => (QueryLanguage::Kql, how.functions.clone()),
+        Language::Sql => (rules::Language::Sql, Vec::new()),
+        Language::Kql(how) => (rules::Language::Kql, how.functions.clone()),
     };
     Ok(Query {
         language,
         text: question.text.to_string(),
         window: (question.window.from, question.window.to),
-        range: (options.from, options.to),
         seen: options.seen,
         now: question.now,
         all_columns: options.columns == Columns::All,

@@ -16,7 +16,7 @@ pub(super) enum Rows<'a> {
     /// Of a query that this session has planned.
     Here(&'a Session, Box<DataFrame>),
     /// Of one that a worker answers.
-    There(Box<Asked>),
+    There(Box<Asked<'a>>),
 }
 
 impl<'a> Rows<'a> {
@@ -26,7 +26,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Those of a query that a worker answers.
-    pub(super) fn there(asked: Asked) -> Self {
+    pub(super) fn there(asked: Asked<'a>) -> Self {
         Rows::There(Box::new(asked))
     }
 
@@ -41,7 +41,7 @@ impl<'a> Rows<'a> {
     /// Hands on the rows as they come.
     ///
     /// # Errors
-    /// When the query fails, its worker and those that could take its place are lost, or what `each` returns.
+    /// When the query fails, its worker is lost, or what `each` returns.
     pub(super) fn stream(self, each: impl FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
         match self {
             Rows::Here(session, frame) => session.stream(*frame, each),

@@ -1,19 +1,15 @@
 //! `worker`: answers the queries of other machines, until it is ended.
 
-use std::panic::resume_unwind;
 use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::Arc;
 
-use futures::future::{Either, select};
+use serde_json::Value;
 
 use super::exit::Exit;
 use super::global::Global;
-use super::ui::{Ui, answer_if_read};
+use super::ui::{Ui, answer_if_read, count, counted};
 use super::voice::{Fields, Level, Voice};
-use crate::archive::Archive;
 use crate::cluster::{self, Said, Secret};
-use crate::engine::STACK;
 use crate::engine::output::visible;
 use crate::fault::{Error, Result};
 
@@ -21,7 +17,7 @@ use crate::fault::{Error, Result};
 ///
 /// `coldtrail hunt`, `sql` and `kql` with --cluster send the texts of their queries here and get rows back, over TLS, from and to those who know
 /// the secret alone. The archive must be the one that they have, be it in a shared folder, in object storage, or a copy; no other file is read
-/// for them. One command at a time is served, others are told to wait. Says on stdout where it listens; Ctrl-C ends it.
+/// for them. One command at a time is served, others are told that it is busy. Says on stdout where it listens; Ctrl-C ends it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The archive
@@ -65,38 +61,10 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     };
     let secret = Secret::read(secret)?;
     let own = global.engine(None)?;
-    // What is no archive is said now, and not to the first who asks.
-    Archive::open_to_ask(archive)?;
-    let (archive, listen) = (archive.clone(), listen.clone());
     let teller = Teller::of(ui);
     let tell = move |said: Said<'_>| teller.tell(&said);
-    until_ended(move || cluster::serve(&archive, &listen, &secret, &own, Arc::new(tell)))?;
+    cluster::serve(archive, listen, &secret, &own, Arc::new(tell))?;
     Ok(Exit::Done)
-}
-
-/// Works until that ends, or Ctrl-C is pressed. What is under way then ends with the process.
-///
-/// # Errors
-/// Those of the work, or when Ctrl-C cannot be heard.
-fn until_ended(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .thread_stack_size(STACK)
-        .build()
-        .map_err(Error::io("hear", "Ctrl-C"))?;
-    let ended = runtime.block_on(async {
-        let pressed = pin!(tokio::signal::ctrl_c());
-        // It is begun when it is first asked whether it has ended: by then Ctrl-C is heard.
-        let working = pin!(async move { tokio::task::spawn_blocking(work).await });
-        let first = select(pressed, working).await;
-        match first {
-            Either::Left((heard, _)) => heard.map_err(Error::io("hear", "Ctrl-C")),
-            Either::Right((Ok(ended), _)) => ended,
-            Either::Right((Err(panic), _)) => resume_unwind(panic.into_panic()),
-        }
-    });
-    runtime.shutdown_background();
-    ended
 }
 
 /// Says what happens, from whatever thread.
@@ -106,15 +74,17 @@ struct Teller {
     verbose: bool,
 }
 
+/// Letters of a query that are said.
+const LETTERS: usize = 80;
+
 /// One thing that happened, as it is said.
-#[derive(Debug, PartialEq)]
 struct Event {
     level: Level,
     /// What machines call it.
     name: &'static str,
     message: String,
     /// What it is about, by the names that machines know.
-    about: Vec<(&'static str, String)>,
+    about: Vec<(&'static str, Value)>,
 }
 
 impl Event {
@@ -127,34 +97,62 @@ impl Event {
         };
         match said {
             Said::Listening(address) => {
-                let text = format!("listening on {address}");
-                info("listening", text, vec![("address", address.to_string())])
+                let message = format!("listening on {address}");
+                info("listening", message, vec![("address", safe(address))])
             }
             Said::Came(peer) => {
-                let text = format!("{peer} came: its queries are answered");
-                info("came", text, vec![("peer", peer.to_string())])
+                let message = format!("{peer} came: its queries are answered");
+                info("came", message, vec![("peer", safe(peer))])
             }
             Said::Began(query) => {
-                let text = format!("began: {query}");
-                info("began", text, vec![("query", query.to_string())])
+                let query = beginning(query);
+                let message = format!("began: {query}");
+                info("began", message, vec![("query", safe(&query))])
             }
-            Said::Ended { .. } => info("ended", "ended".into(), Vec::new()),
+            Said::Ended { answered, failed } => {
+                let (answered, failed) = (*answered, *failed);
+                let message = format!(
+                    "{} answered, {} failed",
+                    counted(answered, "query"),
+                    count(failed)
+                );
+                let about = vec![("answered", answered.into()), ("failed", failed.into())];
+                info("ended", message, about)
+            }
             Said::Refused { peer, why } => Event {
                 level: Level::Warning,
                 name: "refused",
                 message: format!("{peer} was refused: {why}"),
-                about: vec![("peer", peer.to_string()), ("why", why.to_string())],
+                about: vec![("peer", safe(peer)), ("why", safe(why))],
             },
             Said::Gone(peer) => {
-                let text = format!("{peer} is gone");
-                info("gone", text, vec![("peer", peer.to_string())])
+                let message = format!("{peer} is gone");
+                info("gone", message, vec![("peer", safe(peer))])
             }
         }
     }
 
-    /// Whether it is one of the many that people hear of when they want to know more.
-    fn is_detail(&self) -> bool {
-        matches!(self.name, "began" | "ended")
+    /// What machines get of it.
+    fn fields(&self) -> Fields {
+        let about = self.about.iter();
+        let mut fields: Fields = about
+            .map(|(name, value)| ((*name).to_string(), value.clone()))
+            .collect();
+        fields.insert("event".into(), self.name.into());
+        fields
+    }
+}
+
+/// A text as a value that is harmless wherever it is shown.
+fn safe(text: &impl ToString) -> Value {
+    visible(&text.to_string()).into()
+}
+
+/// A query in its first letters.
+fn beginning(query: &str) -> String {
+    match query.char_indices().nth(LETTERS) {
+        Some((end, _)) => format!("{}…", &query[..end]),
+        None => query.to_string(),
     }
 }
 
@@ -177,24 +175,22 @@ impl Teller {
             }
         }
         if self.is_said(&event) {
-            let about = event.about.iter();
-            let mut fields: Fields = about
-                .map(|(name, value)| ((*name).to_string(), visible(value).into()))
-                .collect();
-            fields.insert("event".into(), event.name.into());
-            self.voice
-                .say(event.level, &visible(&event.message), fields);
+            let message = visible(&event.message);
+            self.voice.say(event.level, &message, event.fields());
         }
     }
 
     /// Whether stderr has it: people are told less than machines.
     fn is_said(&self, event: &Event) -> bool {
-        let is_wanted = match event.name {
+        let is_for_people = match event.name {
             // It is on stdout.
-            "listening" => self.voice.is_json(),
-            _ => self.voice.is_json() || self.verbose || !event.is_detail(),
+            "listening" => false,
+            // These are many.
+            "began" | "ended" => self.verbose,
+            _ => true,
         };
-        event.level == Level::Warning || is_wanted && !self.quiet
+        let is_wanted = !self.quiet && (self.voice.is_json() || is_for_people);
+        event.level == Level::Warning || is_wanted
     }
 }
 
@@ -225,9 +221,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_under_way_does_not_hold_up_its_end() {
-        assert!(until_ended(|| Ok(())).is_ok());
-        let failed = until_ended(|| Err(Error::Usage("no".into())));
-        assert!(matches!(failed, Err(Error::Usage(_))));
+    fn what_machines_get_is_harmless_and_short() {
+        let query = format!("T\u{1b}[1m{}", "é".repeat(LETTERS));
+        let fields = Event::of(&Said::Began(&query)).fields();
+        let said = fields["query"].as_str().expect("text");
+        assert!(said.starts_with("T\\u{1b}[1mé"), "{said}");
+        assert!(said.ends_with("é…"), "{said}");
+        assert_eq!(said.chars().filter(|c| *c == 'é').count(), LETTERS - 5);
+        assert_eq!(fields["event"], "began");
+        let ended = Said::Ended {
+            answered: 3,
+            failed: 1,
+        };
+        let ended = Event::of(&ended);
+        assert_eq!(ended.message, "3 queries answered, 1 failed");
+        assert_eq!(ended.fields()["failed"], 1);
     }
 }
