@@ -17,8 +17,8 @@
 //! | [`proof`] | what is missing in an archive, and whether it is still what was written |
 //! | [`rules`] | detections as coldtrail, Sentinel, Defender XDR and Sigma write them: loaded, checked, tested, explained |
 //! | [`hunt`] | rules run over an archive, once or at each time of their schedules: findings with evidence, alerts, incidents |
-//! | [`cluster`] | queries that other machines answer, over the same archive |
-| [`case`] | what documents are made of: denials, label changes, figures, what findings are about |
+//! | [`cluster`] | queries that workers on other machines answer: who they are, which of them is asked what, what becomes of the queries of one that is lost |
+//! | [`case`] | what documents are made of: denials, label changes, figures, what findings are about |
 //! | [`notify`] | mails to owners, managers and the security team, and what was sent |
 //! | [`cost`] | what records weigh as Log Analytics bills them, and what they would cost at somebody's prices |
 //! | [`report`] | all that an archive shows as one page, as sheets and as data; findings, alerts and incidents for programs |

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::answer::{Answer, Asked};
 use super::exit::Exit;
 use super::global::{Global, Patience};
+use super::rows::Rows;
 use super::ui::{Ui, answer};
 use super::when::Window;
 use crate::archive::Archive;
@@ -240,7 +241,8 @@ fn list(args: &List, global: &Global, ui: &Ui) -> Result<Exit> {
         reads: &planned.reads,
         notes: &[],
     };
-    args.answer.write(&session, planned.frame, &asked, ui)?;
+    let rows = Rows::here(&session, planned.frame);
+    args.answer.write(&session, rows, &asked, ui)?;
     Ok(Exit::Done)
 }
 

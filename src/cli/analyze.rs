@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
             "nothing was read: there is nothing to hunt in".into(),
         ));
     }
-    let (session, mut hunt) = hunt::sweep(&archive, &args.hunting, global, ui)?;
+    let (session, mut hunt) = hunt::sweep(&archive, &args.hunting, None, global, ui)?;
     // Nothing is stored, but what is excluded from a hunt is excluded here.
     let window = &args.hunting.window;
     Keep::default().swept(&archive, &session, &mut hunt, window, ui)?;

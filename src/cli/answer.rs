@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use chrono_tz::Tz;
-use datafusion::dataframe::DataFrame;
 
 use super::layout::{self, Lines};
 use super::offered::offering;
+use super::rows::Rows;
 use super::ui::{self, Ui, count, counted};
 use super::waiting::Waiting;
 use super::zone::zone;
@@ -260,14 +260,14 @@ impl Answer {
         self.format == Some(Shape::Other(Format::Json))
     }
 
-    /// Runs a query and writes its answer.
+    /// Writes the rows of a query. The session says why there are none, wherever they come from.
     ///
     /// # Errors
     /// When the query fails, the answer cannot be written, or the name of the file says another format than `-f`.
     pub(super) fn write(
         &self,
         session: &Session,
-        frame: DataFrame,
+        rows: Rows<'_>,
         asked: &Asked<'_>,
         ui: &Ui,
     ) -> Result<()> {
@@ -286,7 +286,7 @@ impl Answer {
         };
         match (&self.output, shape, ui::columns()) {
             (None, Shape::Table, Some(width)) => {
-                on_terminal(session, frame, (zone, width), &mut seen, ui)?;
+                on_terminal(rows, (zone, width), &mut seen, ui)?;
             }
             (None, Shape::Other(Format::Parquet), Some(_)) => {
                 return Err(Error::Usage(
@@ -300,7 +300,7 @@ impl Answer {
                     zone,
                     terminal: width.is_some(),
                 };
-                stream(session, frame, how, out, &mut seen)?;
+                stream(rows, how, out, &mut seen)?;
             }
             (Some(path), shape, _) => {
                 let how = How {
@@ -308,7 +308,7 @@ impl Answer {
                     zone,
                     terminal: false,
                 };
-                into_file(path, |out| stream(session, frame, how, out, &mut seen))?;
+                into_file(path, |out| stream(rows, how, out, &mut seen))?;
             }
         }
         seen.waiting = None;
@@ -359,18 +359,17 @@ fn tell_absence(session: &Session, asked: &Asked<'_>, seen: &Seen, ui: &Ui) {
 
 /// Shows an answer on a terminal of this width, and says what is cut off.
 fn on_terminal(
-    session: &Session,
-    frame: DataFrame,
+    answer: Rows<'_>,
     (zone, width): (Option<Tz>, usize),
     seen: &mut Seen,
     ui: &Ui,
 ) -> Result<()> {
-    let schema = output::schema(&frame);
+    let schema = answer.schema();
     let clock = Clock::new(&schema, zone);
     let (names, right) = header(&schema);
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut cut = false;
-    session.stream(frame, |batch| {
+    answer.stream(|batch| {
         seen.add(batch)?;
         // No more than is shown.
         let most = batch.num_rows().min(TABLE_ROWS - rows.len());
@@ -470,21 +469,15 @@ pub(super) fn into_file(
 }
 
 /// Writes all rows as they come.
-fn stream(
-    session: &Session,
-    frame: DataFrame,
-    how: How,
-    out: impl Write + Send,
-    seen: &mut Seen,
-) -> Result<()> {
-    let schema = output::schema(&frame);
+fn stream(rows: Rows<'_>, how: How, out: impl Write + Send, seen: &mut Seen) -> Result<()> {
+    let schema = rows.schema();
     let clock = Clock::new(&schema, how.zone);
     match how.shape {
         Shape::Table => {
             let (names, right) = header(&schema);
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let mut lines = Lines::new(out, &names, &right);
-            session.stream(frame, |batch| {
+            rows.stream(|batch| {
                 seen.add(batch)?;
                 let batch = clock.shown(batch)?;
                 for row in 0..batch.num_rows() {
@@ -503,7 +496,7 @@ fn stream(
             // What a program reads as a time of its own kind stays one.
             let typed = matches!(format, Format::Parquet | Format::Kusto);
             let mut writer = Writer::new(format, schema, out, how.terminal)?;
-            session.stream(frame, |batch| {
+            rows.stream(|batch| {
                 seen.add(batch)?;
                 match typed {
                     true => writer.write(batch),

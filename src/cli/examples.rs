@@ -499,6 +499,19 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "worker",
+        &[
+            example(
+                "coldtrail worker --new-secret secret",
+                "A secret, to be copied to each machine",
+            ),
+            example(
+                "coldtrail worker -a archive --listen 127.0.0.1:7070 --secret-file key & sleep 1; coldtrail hunt -a archive -r builtin:mip --cluster 127.0.0.1:7070 --secret-file key; kill $!",
+                "Try it on one machine: a worker, a hunt that it answers, and its end",
+            ),
+        ],
+    ),
+    (
         "completions",
         &[
             example(

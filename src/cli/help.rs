@@ -27,12 +27,12 @@ const GROUPS: [(&str, &[&str]); 5] = [
             "cost",
         ],
     ),
-    ("Set up", &["run", "completions"]),
+    ("Set up", &["run", "worker", "completions"]),
 ];
 const REST: &str = "More";
 
 /// Options by what they are about, as their fields are called. Others stand under a heading of their own struct, or under `Options`.
-const OPTIONS: [(&str, &[&str]); 3] = [
+const OPTIONS: [(&str, &[&str]); 4] = [
     (
         "Rules",
         &[
@@ -47,16 +47,19 @@ const OPTIONS: [(&str, &[&str]); 3] = [
             "geoip",
         ],
     ),
+    ("Cluster", &["cluster", "secret_file"]),
     ("Time", &["from", "to", "since", "at", "timeout"]),
     ("Output", &["format", "output", "clobber", "tz", "show_tz"]),
 ];
 
 /// Options that few need: `--help` has them, `-h` does not.
-const RARE: [&str; 19] = [
+const RARE: [&str; 21] = [
     "rule_timeout",
     "saved_functions",
     "external_data",
     "geoip",
+    "cluster",
+    "secret_file",
     "timeout",
     "log_format",
     "threads",

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 
 use super::alerts::Keep;
 use super::answer::Shape;
+use super::cluster::{Cluster, IS_DONE_HERE, READS_NO_FILE};
 use super::exit::Exit;
 use super::global::{Global, Patience, patience};
 use super::hunted::Hunted;
@@ -21,6 +22,7 @@ use super::when::Window;
 use super::zone::zone;
 use crate::archive::Archive;
 use crate::archive::ledger::Ledger;
+use crate::cluster::Cluster as Workers;
 use crate::engine::kql::{Options, functions, geography};
 use crate::engine::output::Format;
 use crate::engine::{Session, Source};
@@ -65,9 +67,22 @@ pub(super) struct Args {
     tz: Option<Tz>,
     #[command(flatten)]
     replay: replay::Args,
+    #[command(flatten)]
+    cluster: Cluster,
 }
 
 impl Args {
+    /// Refuses what a worker does not do, or does not read.
+    fn refuse_beside_workers(&self) -> Result<()> {
+        let replay = [("--replay", self.replay.is_asked())];
+        self.cluster.refuse(&replay, IS_DONE_HERE)?;
+        let files = [
+            ("--external-data", self.hunting.external_data.is_some()),
+            ("--geoip", self.hunting.geoip.is_some()),
+        ];
+        self.cluster.refuse(&files, READS_NO_FILE)
+    }
+
     /// Replays.
     fn replay(
         &self,
@@ -190,7 +205,8 @@ impl Hunting {
             how.now = to.saturating_mul(10).saturating_add(UNIX_EPOCH_TICKS);
         }
         let mut session = Session::open(Source::Archive(archive), &options)?;
-        let mut hunt = hunt::sweep_with(&mut session, &pack, &choice, &how, &ledger, &Silent)?;
+        let mut hunt =
+            hunt::sweep_with(&mut session, &pack, &choice, &how, &ledger, &Silent, None)?;
         let ui = Ui::silent();
         Keep::default().swept(archive, &session, &mut hunt, &self.window, &ui)?;
         Ok(hunt)
@@ -231,10 +247,12 @@ fn doubts(pack: &Pack, window: &Window, ui: &Ui) {
     }
 }
 
-/// Hunts, or takes what the run has hunted, and says what is wrong with rules. The session has the times of the findings.
+/// Hunts, or takes what the run has hunted, and says what is wrong with rules. The session has the times of the findings. Queries of rules are
+/// answered by the workers, where there are some.
 pub(super) fn sweep(
     archive: &Archive,
     hunting: &Hunting,
+    workers: Option<&Workers>,
     global: &Global,
     ui: &Ui,
 ) -> Result<(Session, Hunt)> {
@@ -273,7 +291,16 @@ pub(super) fn sweep(
         }
         None => {
             let bar = ui.progress();
-            let hunt = hunt::sweep_with(&mut session, &pack, &choice, &how, &ledger, &bar);
+            let mut crew = workers.map(|workers| workers.crew(&session));
+            let hunt = hunt::sweep_with(
+                &mut session,
+                &pack,
+                &choice,
+                &how,
+                &ledger,
+                &bar,
+                crew.as_mut().map(|crew| crew as &mut dyn hunt::Crew),
+            );
             bar.done();
             let hunt = hunt?;
             if let Some(hunted) = hunted {
@@ -372,13 +399,15 @@ pub(super) fn exit(hunt: &Hunt, hunting: &Hunting) -> Exit {
 }
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
+    args.refuse_beside_workers()?;
     let archive = args.keep.open(&args.archive)?;
     let output = args.output.as_deref();
     let place = Place::of(output, args.format, args.clobber, args.tz)?;
     if args.replay.is_asked() {
         return args.replay(&archive, place, global, ui);
     }
-    let (session, mut hunt) = sweep(&archive, &args.hunting, global, ui)?;
+    let workers = args.cluster.connect(ui)?;
+    let (session, mut hunt) = sweep(&archive, &args.hunting, workers.as_ref(), global, ui)?;
     let incidents = args
         .keep
         .swept(&archive, &session, &mut hunt, &args.hunting.window, ui)?;

@@ -228,7 +228,7 @@ impl Args {
         global: &Global,
         ui: &Ui,
     ) -> Result<(Made, Exit)> {
-        let (session, mut hunt) = hunt::sweep(archive, &self.hunting, global, ui)?;
+        let (session, mut hunt) = hunt::sweep(archive, &self.hunting, None, global, ui)?;
         // What is excluded from a hunt is nothing to watch for.
         let window = &self.hunting.window;
         Keep::default().swept(archive, &session, &mut hunt, window, ui)?;

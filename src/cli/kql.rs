@@ -1,8 +1,10 @@
 use std::path::PathBuf;
 
 use super::answer::{Answer, Asked};
+use super::cluster::{self, Cluster, IS_DONE_HERE, READS_NO_FILE};
 use super::exit::Exit;
 use super::global::{Global, Patience};
+use super::rows::Rows;
 use super::sql::{columns, named, text_of};
 use super::ui::{Ui, answer};
 use super::when::Window;
@@ -72,12 +74,33 @@ pub(super) struct Args {
     #[arg(long)]
     functions: bool,
     #[command(flatten)]
+    cluster: Cluster,
+    #[command(flatten)]
     patience: Patience,
     #[command(flatten)]
     window: Window,
 }
 
+impl Args {
+    /// Refuses what a worker does not do, or does not read.
+    fn refuse_beside_workers(&self) -> Result<()> {
+        let done_here = [
+            ("--functions", self.functions),
+            ("--explain", self.explain),
+            ("--check", !self.check.is_empty()),
+        ];
+        self.cluster.refuse(&done_here, IS_DONE_HERE)?;
+        let files = [
+            ("--table", !self.tables.is_empty()),
+            ("--external-data", self.external_data.is_some()),
+            ("--geoip", self.geoip.is_some()),
+        ];
+        self.cluster.refuse(&files, READS_NO_FILE)
+    }
+}
+
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
+    args.refuse_beside_workers()?;
     if args.functions || args.explain || !args.check.is_empty() {
         args.answer
             .refuse_file("--functions, --explain and --check")?;
@@ -101,6 +124,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         Some(archive) => Source::Archive(archive),
         None => Source::Memory(Vec::new()),
     };
+    let workers = args.cluster.connect(ui)?;
     let session = Session::open(source, &options)?;
     let how = Options {
         now: ticks,
@@ -118,22 +142,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     if !args.check.is_empty() {
         return check::check(&session, &args.check, &how, args.answer.is_json(), ui);
     }
-    let of_rule = match args.file.as_deref() {
-        Some(path) => of_file::chosen(path, args.rule.as_deref())?,
-        None => None,
-    };
-    let query = match of_rule {
-        Some(found) => {
-            if let (Some(period), None) = (found.period, from) {
-                let period = short(period);
-                ui.say(&format!(
-                    "the rule looks back {period} (queryPeriod), which is not applied here: --since or --from does that"
-                ));
-            }
-            found.text
-        }
-        None => text_of(args.query.as_deref(), args.file.as_deref())?,
-    };
+    let query = text(args, from, ui)?;
     if args.explain {
         let said = session.kql_explain(&query, &how)?;
         // The text of the query is in it.
@@ -147,7 +156,31 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         window: args.window.range(),
         now,
     };
-    put.query(&query, &args.answer, ui)
+    match workers {
+        Some(workers) => {
+            let asked = (&session, &options);
+            cluster::put(&workers, asked, &put.question(&query), &args.answer, ui)
+        }
+        None => put.query(&query, &args.answer, ui),
+    }
+}
+
+/// The query that is asked for. Of a rule it is said how far it looks back, where no first time is asked for.
+fn text(args: &Args, from: Option<i64>, ui: &Ui) -> Result<String> {
+    let of_rule = match args.file.as_deref() {
+        Some(path) => of_file::chosen(path, args.rule.as_deref())?,
+        None => None,
+    };
+    let Some(found) = of_rule else {
+        return text_of(args.query.as_deref(), args.file.as_deref());
+    };
+    if let (Some(period), None) = (found.period, from) {
+        let period = short(period);
+        ui.say(&format!(
+            "the rule looks back {period} (queryPeriod), which is not applied here: --since or --from does that"
+        ));
+    }
+    Ok(found.text)
 }
 
 /// What a query is put to, and when.
@@ -160,22 +193,27 @@ pub(super) struct Put<'a> {
 }
 
 impl Put<'_> {
-    /// Runs a query and writes its answer.
-    pub(super) fn query(&self, query: &str, answer: &Answer, ui: &Ui) -> Result<Exit> {
-        self.session.begin();
-        let planned = self.session.ask(&Question {
+    fn question<'q>(&'q self, query: &'q str) -> Question<'q> {
+        Question {
             language: Language::Kql(self.how),
             text: query,
             window: self.window,
             now: self.now,
-        })?;
+        }
+    }
+
+    /// Runs a query and writes its answer.
+    pub(super) fn query(&self, query: &str, answer: &Answer, ui: &Ui) -> Result<Exit> {
+        self.session.begin();
+        let planned = self.session.ask(&self.question(query))?;
         let asked = Asked {
             query,
             now: self.now,
             reads: &planned.reads,
             notes: &planned.notes,
         };
-        answer.write(self.session, planned.frame, &asked, ui)?;
+        let rows = Rows::here(self.session, planned.frame);
+        answer.write(self.session, rows, &asked, ui)?;
         Ok(Exit::Done)
     }
 }

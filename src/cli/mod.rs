@@ -14,6 +14,7 @@ mod archive;
 mod ask;
 mod bar;
 mod cell;
+mod cluster;
 mod completions;
 mod cost;
 mod drawn;
@@ -39,6 +40,7 @@ mod raised;
 mod remarks;
 mod replay;
 mod report;
+mod rows;
 mod rules;
 mod run;
 mod set;
@@ -52,6 +54,7 @@ mod verify;
 mod voice;
 mod waiting;
 mod when;
+mod worker;
 mod zone;
 
 pub use exit::Exit;
@@ -94,6 +97,7 @@ enum Command {
     Run(run::Args),
     Rules(rules::Args),
     Timeline(timeline::Args),
+    Worker(worker::Args),
     Completions(completions::Args),
 }
 
@@ -187,6 +191,7 @@ fn dispatch(command: Command, global: &Global, ui: &Ui) -> crate::fault::Result<
         Command::Run(args) => run::run(&args, global, ui),
         Command::Rules(args) => rules::run(&args, global, ui),
         Command::Timeline(args) => timeline::run(&args, global, ui),
+        Command::Worker(args) => worker::run(&args, global, ui),
         Command::Completions(args) => completions::run(&args, &table(), ui),
     }
 }

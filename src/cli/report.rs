@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     }
     let archive = Archive::open_to_ask(&args.archive)?;
     let hunting = &args.hunting;
-    let (session, mut hunt) = hunt::sweep(&archive, hunting, global, ui)?;
+    let (session, mut hunt) = hunt::sweep(&archive, hunting, None, global, ui)?;
     Keep::default().swept(&archive, &session, &mut hunt, &hunting.window, ui)?;
     // The figures are asked of another one, and both would hold memory.
     drop(session);

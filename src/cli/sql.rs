@@ -2,8 +2,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::answer::{Answer, Asked};
+use super::cluster::{self, Cluster, IS_DONE_HERE, READS_NO_FILE};
 use super::exit::Exit;
 use super::global::{Global, Patience};
+use super::rows::Rows;
 use super::ui::Ui;
 use super::when::Window;
 use crate::archive::Archive;
@@ -39,6 +41,8 @@ pub(super) struct Args {
     /// paths of the record; without it they come when the query names them
     #[arg(long)]
     all_columns: bool,
+    #[command(flatten)]
+    cluster: Cluster,
     #[command(flatten)]
     patience: Patience,
     #[command(flatten)]
@@ -80,14 +84,31 @@ pub(super) fn text_of(query: Option<&str>, file: Option<&Path>) -> Result<String
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     let query = text_of(args.query.as_deref(), args.file.as_deref())?;
+    let tables = [("--table", !args.tables.is_empty())];
+    args.cluster.refuse(&tables, READS_NO_FILE)?;
+    let listing = [("SHOW TABLES", lists_tables(&query))];
+    args.cluster.refuse(&listing, IS_DONE_HERE)?;
     let archive = Archive::open_to_ask(&args.archive)?;
     let mut options = global.engine(Some(&args.window))?;
     options.files.clone_from(&args.tables);
     options.columns = columns(args.all_columns);
     options.timeout = args.patience.timeout;
+    let workers = args.cluster.connect(ui)?;
     let session = Session::open(Source::Archive(&archive), &options)?;
-    let when = (args.window.range(), args.window.now());
-    put(&session, &query, when, &args.answer, ui)
+    let (window, now) = (args.window.range(), args.window.now());
+    match workers {
+        Some(workers) => {
+            let question = Question {
+                language: Language::Sql,
+                text: &query,
+                window,
+                now,
+            };
+            let asked = (&session, &options);
+            cluster::put(&workers, asked, &question, &args.answer, ui)
+        }
+        None => put(&session, &query, (window, now), &args.answer, ui),
+    }
 }
 
 /// Runs a query over events of a time, at the moment that `now()` says in microseconds, and writes its answer.
@@ -118,7 +139,7 @@ pub(super) fn put(
         reads: &reads,
         notes: &[],
     };
-    answer.write(session, frame, &asked, ui)?;
+    answer.write(session, Rows::here(session, frame), &asked, ui)?;
     if listed {
         ui.say(
             "the other tables of Sentinel and Defender XDR can be asked too; this archive has no rows of them",

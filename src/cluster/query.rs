@@ -10,6 +10,7 @@ use super::coordinator::Cluster;
 use super::link::{Exchange, lost};
 use super::wire::{Asks, Receiving, Reply, schema_of};
 use crate::fault::{Error, Result};
+use crate::kql::library::Saved;
 use crate::rules::Language;
 
 /// A query in SQL or KQL, and all that its answer depends on.
@@ -30,7 +31,7 @@ pub struct Query {
     /// How long it may take.
     pub timeout: Option<Duration>,
     /// Saved functions of KQL.
-    pub functions: Vec<SavedText>,
+    pub functions: Vec<Saved>,
     /// The archive's identity, as [`Session::identity`](crate::engine::Session::identity) says it.
     pub archive: String,
 }

@@ -355,7 +355,7 @@ impl Exchange {
         session.begin();
         let how = kql::Options {
             now: query.now.saturating_mul(10).saturating_add(UNIX_EPOCH_TICKS),
-            functions: hunt::functions_of(&query.functions)?,
+            functions: query.functions.clone(),
             ..kql::Options::default()
         };
         let planned = session.ask(&Question {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::project;
 
 /// Lowest first; modules of one line do not name each other.
-const LAYERS: [&[&str]; 15] = [
+const LAYERS: [&[&str]; 16] = [
     &["fault", "progress"],
     &["text"],
     &["catalog"],
@@ -17,6 +17,7 @@ const LAYERS: [&[&str]; 15] = [
     &["proof"],
     &["rules"],
     &["hunt"],
+    &["cluster"],
     &["case"],
     &[
         "cost",

@@ -130,6 +130,7 @@ mod unsorted;
 mod watchlists;
 mod windows;
 mod words;
+mod worker;
 mod wrappers;
 
 use std::path::{Path, PathBuf};

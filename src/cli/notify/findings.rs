@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     args.sending.check()?;
     let templates = Templates::load(FOUND, args.sending.template(), &found::examples())?;
     let archive = args.sending.open(&args.archive)?;
-    let (session, mut hunt) = hunt::sweep(&archive, &args.hunting, global, ui)?;
+    let (session, mut hunt) = hunt::sweep(&archive, &args.hunting, None, global, ui)?;
     let window = &args.hunting.window;
     // What is excluded from a hunt is nobody told.
     Keep::default().swept(&archive, &session, &mut hunt, window, ui)?;

@@ -326,7 +326,7 @@ impl<'a> Night<'a> {
             fail_on: rules.fail_on,
             ..self.hunting(from)
         };
-        let (session, mut hunt) = hunt::sweep(self.archive, &hunting, self.global, self.ui)?;
+        let (session, mut hunt) = hunt::sweep(self.archive, &hunting, None, self.global, self.ui)?;
         let window = &hunting.window;
         Keep::new_ones().swept(self.archive, &session, &mut hunt, window, self.ui)?;
         if !hunt.findings.is_empty() {
