@@ -518,7 +518,7 @@ fn key_of(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Makes a key of 32 random bytes, as 64 digits, that only its owner reads.
-fn new_key(path: &Path) -> Result<()> {
+pub(super) fn new_key(path: &Path) -> Result<()> {
     if path.exists() {
         return Err(Error::Exists(path.to_path_buf()));
     }

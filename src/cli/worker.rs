@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::exit::Exit;
+use super::export::new_key;
 use super::global::Global;
 use super::ui::{Ui, answer_if_read, count, counted};
 use super::voice::{Fields, Level, Voice};
@@ -45,7 +46,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     if let Some(path) = &args.new_secret {
-        Secret::create(path)?;
+        new_key(path)?;
         ui.say(&format!(
             "a secret is in `{}`: copy it to each machine, and let nobody else read it",
             visible(&path.display().to_string())

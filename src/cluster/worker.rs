@@ -109,6 +109,11 @@ pub fn serve(
         let address = listener
             .local_addr()
             .map_err(Error::io("listen on", listen))?;
+        let mut ended = std::pin::pin!(tokio::signal::ctrl_c());
+        // Heard before anybody is told that it listens.
+        if futures::poll!(ended.as_mut()).is_ready() {
+            return Ok(());
+        }
         tell(Said::Listening(address));
         let (give, take) = mpsc::channel(1);
         tokio::spawn(door(listener, acceptor, give, tell));
@@ -124,7 +129,7 @@ pub fn serve(
             .serve_with_incoming(flight, incoming);
         tokio::select! {
             served = serving => served.map_err(|e| Error::io("serve on", listen)(io::Error::other(e))),
-            _ = tokio::signal::ctrl_c() => Ok(()),
+            _ = ended => Ok(()),
         }
     });
     // A query that is under way puts away its temporary files.
@@ -489,19 +494,24 @@ impl FlightService for Worker {
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoExchangeStream>, Status> {
-        let peer = request.remote_addr();
-        let peer = peer.map_or_else(|| "somebody".into(), |peer| peer.to_string());
+        let none = || Status::internal("a connection without an address");
+        let peer = request.remote_addr().ok_or_else(none)?;
+        let refuse = |why: &str, reply: &Reply| {
+            let why = why.to_string();
+            (self.0.tell)(Said::Refused { peer, why });
+            only(reply)
+        };
         let mut incoming = request.into_inner();
         let asks = match self.asked(&mut incoming).await? {
             Ok(Asks::Nothing) => return only(&Reply::Opened),
             Ok(asks) => asks,
-            Err(instead) => return only(&instead),
+            Err(instead) => return refuse("it is another build of coldtrail", &instead),
         };
         let served = Arc::clone(&self.0.served).lock_owned();
         let Ok(served) = tokio::time::timeout(ENDING, served).await else {
-            return only(&Reply::Busy);
+            return refuse("somebody else is served", &Reply::Busy);
         };
-        let heard = self.begin(asks, peer, served, incoming)?;
+        let heard = self.begin(asks, peer.to_string(), served, incoming)?;
         // Who no longer listens drops it, and with it what ends the queries.
         let answers = stream::unfold(heard, |(mut hear, gone)| async {
             hear.recv().await.map(|reply| (reply, (hear, gone)))
