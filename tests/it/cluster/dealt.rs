@@ -124,8 +124,8 @@ const SHAPES: [&str; 12] = [
     "CloudAppEvents | where ActionType has 'Label' | summarize arg_max(TimeGenerated, *) by AccountObjectId",
     "CloudAppEvents | summarize Actions = make_set(ActionType), Addresses = make_set(IPAddress) by AccountObjectId",
     "let removed = CloudAppEvents | where ActionType == 'SensitivityLabelRemoved' | project AccountObjectId, Removed = TimeGenerated, From = IPAddress;
-        let others = CloudAppEvents | project AccountObjectId, Then = TimeGenerated, To = IPAddress;
-        removed | join kind=inner others on AccountObjectId | where Then between (Removed .. Removed + 1d)
+        let around = CloudAppEvents | project AccountObjectId, Then = TimeGenerated, To = IPAddress;
+        removed | join kind=inner around on AccountObjectId | where Then between (Removed .. Removed + 1d)
         | summarize n = count(), Moved = countif(From != To), First = min(Removed) by AccountObjectId",
     "UnifiedAuditLog | mv-expand Parameter = todynamic(AuditData).Parameters
         | extend Name = tostring(Parameter.Name), Value = tostring(Parameter.Value)

@@ -135,7 +135,7 @@ fn a_worker_that_stands_still_is_left() {
 #[test]
 fn a_question_goes_to_the_next_worker_where_its_own_is_lost() {
     let case = Case::shared();
-    let query = takes(SLOW, 3_000_000);
+    let query = takes(SLOW, 6_000_000);
     let line = ["kql", &query, "-f", "json"];
     let alone = case.told(&[], &line);
     assert_eq!(alone.code, Some(0), "{}", alone.said);
@@ -149,7 +149,7 @@ fn a_question_goes_to_the_next_worker_where_its_own_is_lost() {
     assert!(told.said.contains(&workers[lost].address), "{}", told.said);
     // With nobody left there is no answer.
     let left = &workers[1 - lost..][..1];
-    let running = case.start(left, &["kql", &takes("another", 3_000_000), "-f", "json"]);
+    let running = case.start(left, &["kql", &takes("another", 6_000_000), "-f", "json"]);
     first_to_begin(left, "another", &[]);
     left[0].kill();
     let told = running.told();
