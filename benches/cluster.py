@@ -23,7 +23,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from kql_against_duckdb import TARGET, ingest
+# The neighbour is read as it is, and nothing is left beside it.
+sys.dont_write_bytecode = True
+from kql_against_duckdb import TARGET, ingest  # noqa: E402
 
 # CPU time of a process is counted in these.
 TICKS = os.sysconf("SC_CLK_TCK")
