@@ -147,14 +147,15 @@ fn a_question_goes_to_the_next_worker_where_its_own_is_lost() {
     assert_eq!(told.code, Some(0), "{}", told.said);
     assert_eq!(told.answer, alone.answer);
     assert!(told.said.contains(&workers[lost].address), "{}", told.said);
-    // With nobody left there is no answer.
+    // With nobody left there is no answer that could be taken for one.
     let left = &workers[1 - lost..][..1];
     let running = case.start(left, &["kql", &takes("another", 6_000_000), "-f", "json"]);
     first_to_begin(left, "another", &[]);
     left[0].kill();
     let told = running.told();
     assert_eq!(told.code, Some(3), "{}", told.said);
-    assert_eq!(told.answer, "");
+    let whole = serde_json::from_str::<serde_json::Value>(&told.answer);
+    assert!(whole.is_err(), "{}", told.answer);
     assert!(told.said.contains(&left[0].address), "{}", told.said);
 }
 
@@ -181,24 +182,4 @@ fn a_worker_whose_coordinator_is_killed_serves_the_next() {
     let took = left.elapsed();
     assert!(took < Duration::from_secs(60), "{took:?}");
     assert_eq!(told.answer, "n\n1\n");
-}
-
-#[cfg(unix)]
-#[test]
-fn a_worker_ends_when_it_is_told_to() {
-    let case = Case::shared();
-    let mut workers = case.workers(1);
-    let at = workers[0].address.clone();
-    crate::crash::signal(&workers[0].child, "INT");
-    let patience = Instant::now() + PATIENCE;
-    let worker = &mut workers[0];
-    let status = loop {
-        if let Some(status) = worker.child.try_wait().expect("its state is known") {
-            break status;
-        }
-        assert!(Instant::now() < patience, "it does not end");
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    assert_eq!(status.code(), Some(0), "{:?}", worker.log());
-    assert!(std::net::TcpStream::connect(&at).is_err(), "{at}");
 }

@@ -31,12 +31,6 @@ fn refused(what: &str, told: &Told, codes: &[i32], named: &str) {
     assert_eq!(errors.count(), 1, "{what}: {}", told.said);
 }
 
-/// What is wrong is how its options stand together, and none of them.
-fn is_understood(line: &[&str], told: &Told) {
-    let is_unknown = told.said.contains("unexpected argument");
-    assert!(!is_unknown, "{line:?}: {}", told.said);
-}
-
 /// A worker that has refused somebody, or met nonsense, answers as before.
 fn serves(case: &Case, worker: &Worker) {
     let told = asked(case, &worker.address, &case.path("secret"));
@@ -87,51 +81,20 @@ fn without_the_secret_nobody_is_let_in() {
 }
 
 #[test]
-fn half_of_what_a_cluster_needs_is_wrong_usage() {
+fn what_is_no_address_is_wrong_usage() {
     let case = Case::shared();
     let worker = Worker::begin(&mut case.command());
-    let (archive, secret) = (case.path("archive"), case.path("secret"));
+    let secret = case.path("secret");
     let at = worker.address.as_str();
-    let twice = format!("{at},{at}");
-    let lines: [&[&str]; 10] = [
-        &["hunt", "--cluster", at],
-        &["hunt", "--secret-file", &secret],
-        &["sql", "SELECT 1", "--cluster", at],
-        &["sql", "SELECT 1", "--secret-file", &secret],
-        &["kql", "print 1", "--cluster", at],
-        &["kql", "print 1", "--cluster", "", "--secret-file", &secret],
-        &[
-            "kql",
-            "print 1",
-            "--cluster",
-            "localhost",
-            "--secret-file",
-            &secret,
-        ],
-        &[
-            "kql",
-            "print 1",
-            "--cluster",
-            "localhost:x",
-            "--secret-file",
-            &secret,
-        ],
-        &[
-            "kql",
-            "print 1",
-            "--cluster",
-            &twice,
-            "--secret-file",
-            &secret,
-        ],
-        &["worker", "--listen", "127.0.0.1:0"],
-    ];
-    for line in lines {
-        let line = [line, &["-a", &archive]].concat();
-        let told = Running::start(&line, &[]).told();
-        assert_eq!(told.code, Some(2), "{line:?}: {}", told.said);
-        assert_eq!(told.answer, "", "{line:?}");
-        is_understood(&line, &told);
+    let (twice, further) = (format!("{at},{at}"), format!("{at},localhost"));
+    for (wrong, named) in [
+        ("localhost", "HOST:PORT"),
+        ("localhost:x", "HOST:PORT"),
+        ("https://localhost:7070", "HOST:PORT"),
+        (&*further, "HOST:PORT"),
+        (&*twice, "twice"),
+    ] {
+        refused(wrong, &asked(&case, wrong, &secret), &[2], named);
     }
     serves(&case, &worker);
 }
@@ -155,16 +118,11 @@ fn a_worker_that_is_not_there_ends_it_before_it_begins() {
         &nobody,
     );
     serves(&case, &worker);
-    // Nor does a worker begin where it cannot.
-    for (archive, listen) in [
-        ("nowhere", "127.0.0.1:0"),
-        (&*archive, worker.address.as_str()),
-    ] {
-        let line = ["worker", "-a", archive, "--listen", listen];
-        let line = [&line[..], &["--secret-file", &secret]].concat();
-        let told = Running::start(&line, &[]).told();
-        assert_eq!(told.code, Some(3), "{line:?}: {}", told.said);
-    }
+    // Nor does a worker begin where another one listens.
+    let line = ["worker", "-a", &archive, "--listen", &worker.address];
+    let line = [&line[..], &["--secret-file", &secret]].concat();
+    let told = Running::start(&line, &[]).told();
+    refused("taken", &told, &[3], &worker.address);
 }
 
 #[test]
@@ -285,38 +243,4 @@ fn what_takes_too_long_ends_in_its_time_and_the_worker_is_free() {
         assert!(told.said.contains("no answer within 1 s"), "{}", told.said);
         serves(&case, &workers[0]);
     }
-}
-
-#[test]
-fn what_only_one_machine_can_do_is_refused_for_several() {
-    let case = Case::shared();
-    let worker = [Worker::begin(&mut case.command())];
-    let folder = tempfile::tempdir().expect("a folder");
-    let csv = folder.path().join("list.csv");
-    std::fs::write(&csv, "a,b\n1,2\n").expect("a file");
-    let here = folder.path().to_string_lossy().into_owned();
-    let csv = csv.to_string_lossy().into_owned();
-    let table = format!("L={csv}");
-    let lines: [&[&str]; 12] = [
-        &["sql", "SELECT * FROM L", "--table", &table],
-        &["sql", "SHOW TABLES"],
-        &["kql", "L", "--table", &table],
-        &["kql", "print 1", "--external-data", &here],
-        &["kql", "print 1", "--geoip", &csv],
-        &["kql", "SigninLogs", "--explain"],
-        &["kql", "--check", &here],
-        &["kql", "--functions"],
-        &["hunt", "--external-data", &here],
-        &["hunt", "--geoip", &csv],
-        &["hunt", "--replay"],
-        &["hunt", "-r", "builtin:mip", "--replay", "--each-run"],
-    ];
-    for line in lines {
-        let told = case.told(&worker, line);
-        assert_eq!(told.code, Some(2), "{line:?}: {}", told.said);
-        assert_eq!(told.answer, "", "{line:?}");
-        is_understood(line, &told);
-        assert!(told.said.contains("--cluster"), "{line:?}: {}", told.said);
-    }
-    serves(&case, &worker[0]);
 }
