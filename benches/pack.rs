@@ -3,7 +3,7 @@
 //! `cargo bench --bench pack` makes an archive of companies that share a tenant, a million events together (`-- --events 200000` of fewer), and runs
 //! each rule alone in a session of its own, on one thread. The archive is compacted first, as `coldtrail archive compact` does it. What is told is the CPU
 //! time from the rule's text to its findings; making the archive, starting and opening are not in it. It ends with an error when a rule takes more than 2 s.
-//! `-- --rules DIR` takes the rules of a folder instead, `-- --archive DIR` an archive that is there.
+//! `-- --rules DIR` takes the rules of a folder instead, `-- --archive DIR` keeps the archive there, or takes the one that is there.
 
 #[path = "generate/month.rs"]
 mod month;
@@ -47,10 +47,10 @@ fn main() {
     let events: u64 = given("--events").map_or(1_000_000, |n| n.parse().expect("a number"));
     let folder = std::env::temp_dir().join(format!("coldtrail-bench-pack-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
-    let path = match given("--archive") {
-        Some(path) => PathBuf::from(path),
-        None => made(&folder, events),
-    };
+    let path = given("--archive").map_or_else(|| folder.join("archive"), PathBuf::from);
+    if !path.exists() {
+        make(&folder, &path, events);
+    }
     let rules: Vec<PathBuf> = given("--rules").map(PathBuf::from).into_iter().collect();
     let pack = rules::load(&rules).expect("the rules");
     let archive = Archive::open(&path).expect("the archive");
@@ -109,13 +109,12 @@ fn main() {
     assert!(idle.is_empty(), "did not run: {}", idle.join(", "));
 }
 
-/// An archive of so many events, or a few more, in a folder.
-fn made(folder: &Path, events: u64) -> PathBuf {
+/// Makes an archive of so many events, or a few more, by way of a folder.
+fn make(folder: &Path, path: &Path, events: u64) {
     let exports = folder.join("exports");
     std::fs::create_dir(&exports).expect("a folder");
     month::write(&exports, events.div_ceil(COMPANY));
-    let path = folder.join("archive");
-    let archive = Archive::create(&path).expect("an archive");
+    let archive = Archive::create(path).expect("an archive");
     let inputs = [exports.to_string_lossy().into_owned(), WATCHLISTS.into()];
     let found = input::find(&inputs).expect("the input");
     let options = convert::Options {
@@ -126,7 +125,6 @@ fn made(folder: &Path, events: u64) -> PathBuf {
     convert::ingest(&archive, &found, &options, &progress).expect("ingest");
     std::fs::remove_dir_all(&exports).expect("the input can be removed");
     compact::compact(&archive, NOW, 0, progress.as_ref()).expect("it is compacted");
-    path
 }
 
 /// Runs one rule in a session of its own, since a session keeps what it has read.

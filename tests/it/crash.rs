@@ -53,7 +53,7 @@ fn start(archive: &Path, inputs: &[PathBuf]) -> Child {
 }
 
 /// Sends a signal; where there are none, the process is killed.
-fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let id = child.id().to_string();
     let program = if cfg!(unix) { "kill" } else { "taskkill" };
     let arguments: &[&str] = match cfg!(unix) {

@@ -74,7 +74,7 @@ fn examples(help: &str) -> Vec<String> {
     all
 }
 
-fn copied(from: &Path, to: &Path) {
+pub(crate) fn copied(from: &Path, to: &Path) {
     for entry in walkdir::WalkDir::new(from) {
         let entry = entry.expect("a folder that can be read");
         let place = to.join(entry.path().strip_prefix(from).expect("it lies below"));

@@ -13,6 +13,7 @@ mod browser;
 mod case;
 mod choices;
 mod circles;
+mod cluster;
 mod columns;
 mod command_line;
 mod compact;

@@ -74,7 +74,7 @@ const SIGMA: &str = "title: Inbox rule\nid: sigma-inbox\nlogsource:\n  product: 
 const CORRELATION: &str = "title: Downloads\nid: sigma-downloads\ncorrelation:\n  type: event_count\n  rules: [download]\n  group-by: [UserId]\n  timespan: 2d\n  condition:\n    gte: 2\nlevel: low\n---\ntitle: Download\nid: sigma-download\nname: download\nlogsource:\n  product: m365\n  service: sharepoint\ndetection:\n  pick:\n    Operation: FileDownloaded\n  condition: pick\nlevel: low\n";
 
 /// A rule of Sentinel that asks this.
-fn asks(id: &str, query: &str) -> String {
+pub(crate) fn asks(id: &str, query: &str) -> String {
     let query = query.replace('\n', "\n  ");
     format!(
         "id: {id}\nname: {id}\ndescription: d\nseverity: Low\nrequiredDataConnectors: []\nqueryFrequency: 1d\nqueryPeriod: 1d\ntriggerOperator: gt\ntriggerThreshold: 0\ntactics: []\nrelevantTechniques: []\nquery: |\n  {query}\nentityMappings: []\nversion: 1.0.0\nkind: Scheduled\n"
@@ -132,7 +132,7 @@ fn by_rule(hunt: &Value) -> BTreeMap<&str, Vec<&Value>> {
 }
 
 /// What became of each rule, by its id or the name of its file: the status and the reason.
-fn statuses(hunt: &Value) -> BTreeMap<String, (String, String)> {
+pub(crate) fn statuses(hunt: &Value) -> BTreeMap<String, (String, String)> {
     let rules = hunt["rules"].as_array().expect("rules").iter();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
     let name = |id: String| id.rsplit('/').next().unwrap_or_default().to_string();
@@ -154,7 +154,8 @@ fn times(finding: &Value) -> Vec<&str> {
     times
 }
 
-const ALL: [(&str, &str); 8] = [
+/// A rule of every format, each a file with its text.
+pub(crate) const ALL: [(&str, &str); 8] = [
     ("own.sql", OWN_SQL),
     ("own.kql", OWN_KQL),
     ("sentinel.yaml", SENTINEL),
