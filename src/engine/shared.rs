@@ -3,6 +3,7 @@
 //! A hunt asks `LabelEvents` once a rule. Working the view out each time costs more than all that the rules do with its rows.
 
 use std::sync::{Arc, mpsc};
+use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -72,6 +73,12 @@ impl Session {
         let mut part = self.part(self.context.clone(), range, Some(now), deadline);
         part.ingested = self.ingested.and(ingested);
         part
+    }
+
+    /// The same session for one question, which ends at this time, whatever others are asked meanwhile.
+    pub(crate) fn until(&self, at: Option<Instant>) -> Session {
+        let deadline = Arc::new(self.deadline.until(at));
+        self.part(self.context.clone(), self.range, self.now, deadline)
     }
 
     /// The same session, in which these columns stand for all of a table.
