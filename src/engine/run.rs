@@ -535,20 +535,119 @@ fn said(panic: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::engine::{Options, Source};
 
-    #[test]
-    fn what_is_made_for_a_question_ends_with_its_time() {
+    /// A session with so many threads, of which each question may take so long.
+    fn session(threads: usize, timeout: Option<Duration>) -> Session {
         let options = Options {
-            timeout: Some(Duration::from_millis(10)),
+            threads: Some(threads),
+            timeout,
             ..Options::default()
         };
-        let session = Session::open(Source::Memory(Vec::new()), &options).expect("a session");
+        Session::open(Source::Memory(Vec::new()), &options).expect("a session")
+    }
+
+    /// The first value of an outcome, or why there is none.
+    fn told((rows, _): &(Result<Held>, Duration)) -> String {
+        match rows {
+            Ok(held) => output::cell(held.batches[0].column(0), 0).expect("a value"),
+            Err(e) => e.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_is_made_for_a_question_ends_with_its_time() {
+        let session = session(2, Some(Duration::from_millis(10)));
         session.begin();
         let never = session.block_until(std::future::pending::<Result<()>>());
         assert!(matches!(never, Err(Error::TooLong(_))));
         session.end();
         assert!(matches!(session.block_until(async { Ok(7) }), Ok(7)));
+    }
+
+    #[test]
+    fn outcomes_are_in_the_order_of_the_queries_whatever_is_planned_first() {
+        const QUERIES: usize = 9;
+        let wanted: Vec<String> = (0..QUERIES)
+            .map(|number| match number {
+                3 => "no plan".into(),
+                5 => "the engine broke off: no plan at all".into(),
+                number => number.to_string(),
+            })
+            .collect();
+        for threads in [1, 4] {
+            let session = session(threads, None);
+            let plan = |number: usize| -> Result<(DataFrame, ())> {
+                // The later of those that are planned at once are ready first.
+                for _ in number..QUERIES {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                match number {
+                    3 => Err(Error::Query("no plan".into())),
+                    5 => panic!("no plan at all"),
+                    number => Ok((session.plan(&format!("SELECT {number}"))?, ())),
+                }
+            };
+            let (mut begun, mut ended) = (Vec::new(), Vec::new());
+            let outcomes =
+                session.collect_all(QUERIES, 2, plan, |n| begun.push(n), |n| ended.push(n));
+            let outcomes: Vec<String> = outcomes.iter().map(told).collect();
+            assert_eq!(outcomes, wanted, "{threads} threads");
+            let each: Vec<usize> = (0..QUERIES).collect();
+            assert_eq!(begun, each);
+            ended.sort_unstable();
+            assert_eq!(ended, each);
+        }
+    }
+
+    #[test]
+    fn one_that_is_planned_too_long_ends_alone() {
+        let limit = Duration::from_secs(2);
+        let session = session(2, Some(limit));
+        let plan = |number: usize| -> Result<(DataFrame, ())> {
+            match number {
+                1 => session
+                    .until(session.ends())
+                    .block_until(std::future::pending()),
+                number => Ok((session.plan(&format!("SELECT {number}"))?, ())),
+            }
+        };
+        let outcomes = session.collect_all(6, 4, plan, |_| {}, |_| {});
+        let (late, took) = &outcomes[1];
+        assert!(matches!(late, Err(Error::TooLong(_))));
+        assert!(*took >= limit);
+        for (number, outcome) in outcomes.iter().enumerate().filter(|(n, _)| *n != 1) {
+            assert_eq!(told(outcome), number.to_string());
+        }
+    }
+
+    #[test]
+    fn no_more_than_a_few_plans_wait() {
+        const THREADS: usize = 2;
+        static PLANS: AtomicUsize = AtomicUsize::new(0);
+        /// A plan that is there.
+        struct There;
+        impl Drop for There {
+            fn drop(&mut self) {
+                PLANS.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        let session = session(THREADS, None);
+        let most = AtomicUsize::new(0);
+        // To run it takes longer than to plan it.
+        let frame = session
+            .plan("SELECT count(DISTINCT x) FROM (SELECT unnest(range(0, 200000)) AS x) AS t")
+            .expect("a plan");
+        let plan = |_: usize| -> Result<(DataFrame, There)> {
+            most.fetch_max(PLANS.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+            Ok((frame.clone(), There))
+        };
+        let outcomes = session.collect_all(40, 1, plan, |_| {}, |_| {});
+        assert!(outcomes.iter().all(|outcome| told(outcome) == "200000"));
+        let most = most.into_inner();
+        assert!(most <= 1 + THREADS + PLANNED_AHEAD, "{most} at once");
     }
 }
