@@ -538,7 +538,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::engine::{Options, Source};
+    use crate::engine::{Options, Source, parallel};
 
     /// A session with so many threads, of which each question may take so long.
     fn session(threads: usize, timeout: Option<Duration>) -> Session {
@@ -621,6 +621,26 @@ mod tests {
         assert!(*took >= limit);
         for (number, outcome) in outcomes.iter().enumerate().filter(|(n, _)| *n != 1) {
             assert_eq!(told(outcome), number.to_string());
+        }
+    }
+
+    #[test]
+    fn threads_that_ask_the_same_views_make_each_once() {
+        let session = session(4, None);
+        let views = [
+            "LabelEvents",
+            "UnifiedAuditLog",
+            "CloudAppEvents",
+            "OfficeActivity",
+        ];
+        // Each is asked by two at a time, as are those that they are made of.
+        let asked: Vec<&str> = views.into_iter().flat_map(|view| [view, view]).collect();
+        let counts = parallel::each(&asked, |view| {
+            let (_, batches) = session.collect(&format!("SELECT count(*) FROM \"{view}\""))?;
+            output::cell(batches[0].column(0), 0)
+        });
+        for (view, count) in asked.iter().zip(counts) {
+            assert_eq!(count.expect(view), "0");
         }
     }
 
