@@ -8,7 +8,8 @@
 //! - [`nested`]: kept lists of records that are JSON in all rows of a file.
 //! - [`ledger`]: the table `Ingests`, which says what was read.
 //! - `folder`: opened, begun and locked.
-//! - `snapshot`, `moment`, `pinned`: the archive as it is now, all of it or the tables that are asked for.
+//! - `snapshot`, `moment`, `pinned`: the archive as it is now, all of it or the tables that are asked for; `identity`: what it is, wherever it
+//!   lies.
 //! - [`remote`]: archives in object storage, and the copy of their small files.
 //! - `pending`: commits over several tables that happen as a whole.
 //! - [`digest`]: what rows say, whatever files they lie in.
@@ -36,6 +37,7 @@ mod fields;
 mod folder;
 mod found;
 pub mod gathered;
+mod identity;
 pub mod keys;
 mod label_events;
 pub mod ledger;

@@ -14,7 +14,7 @@ pub enum Exit {
     Findings = 1,
     /// Wrong usage, or a query is wrong.
     Usage = 2,
-    /// A file could not be read or written, the configuration is wrong, or memory or time was not enough.
+    /// A file could not be read or written, the configuration is wrong, a worker is not there, or memory or time was not enough.
     Io = 3,
     /// Finished, but an export could not be read in full or records are in quarantine.
     Incomplete = 10,
@@ -132,6 +132,11 @@ mod tests {
     fn the_help_names_every_code() {
         assert_eq!(Exit::of(&Error::Query(String::new())) as u8, 2);
         assert_eq!(Exit::of(&Error::NoInput(String::new())) as u8, 3);
+        let lost = Error::Worker {
+            worker: "H:7070".into(),
+            told: "lost".into(),
+        };
+        assert_eq!(Exit::of(&lost) as u8, 3);
         let words: Vec<&str> = HELP.split([' ', ',']).collect();
         for exit in Exit::FINISHED.into_iter().chain([Exit::Usage, Exit::Io]) {
             let code = (exit as u8).to_string();

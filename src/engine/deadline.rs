@@ -56,6 +56,11 @@ impl Deadline {
         }
     }
 
+    /// How long a question may take.
+    pub(super) fn limit(&self) -> Option<Duration> {
+        self.limit
+    }
+
     /// The same for one question, which ends when the one at hand does.
     pub(super) fn of_one(&self) -> Deadline {
         self.until(self.at())
@@ -103,6 +108,11 @@ impl Deadline {
             (None, Some(_)) => Some(LOOK),
             (left, None) => left,
         }
+    }
+
+    /// How long may be waited before [`Self::is_stopped`] is to be asked; nothing where nobody can end the question.
+    pub(super) fn look(&self) -> Option<Duration> {
+        self.stop.as_ref().map(|_| LOOK)
     }
 
     /// Why the question may not go on.

@@ -9,6 +9,7 @@
 //! - `question`: what is asked, once or for many times; `times`: what a plan leaves open until then.
 //! - `session`, `sql`: an open session, and how it plans SQL; `options`, `stored`, `portion`: what it is opened with, what there is, and what it
 //!   sees of it.
+//! - `terms`: on what its answers depend, beside its archive.
 //! - `shared`: what many queries over several times share; `slots`: one query over rows that are given to it, window by window; `one_slot`: a
 //!   place for them in its plan; `again`: its plan, run over ever other rows; `by_time`: those rows; `together`: the rows of several such queries,
 //!   read in one pass; `no_rows`: plans that find nothing where there is nothing.
@@ -54,6 +55,7 @@ mod small;
 mod sql;
 mod stored;
 pub mod table;
+mod terms;
 mod times;
 mod together;
 mod values;
@@ -67,4 +69,5 @@ pub use question::{Language, Prepared, Question};
 pub use session::{Session, Source};
 pub use slots::{Nothing, Slotted};
 pub(crate) use small::fitted;
+pub use terms::Terms;
 pub use together::{Wanted, read_together};

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use datafusion::prelude::{Expr, lit};
 use datafusion::scalar::ScalarValue;
+use serde::{Deserialize, Serialize};
 
 /// How to ask.
 #[derive(Debug, Clone, Default)]
@@ -61,7 +62,7 @@ impl Stop {
 }
 
 /// How much later than they happen the events of a table are ingested, in microseconds. `ingestion_time()` answers from it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Late {
     /// By the table's name in lower case.
     pub tables: BTreeMap<String, i64>,
@@ -81,7 +82,7 @@ impl Late {
 }
 
 /// Which columns of a table stand for all of them, as `*` does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Columns {
     /// All that the archive has.
     #[default]

@@ -87,7 +87,7 @@ impl Session {
     ///
     /// # Errors
     /// When its time is over, or the user ended it.
-    pub(super) fn may_go_on(&self) -> Result<()> {
+    pub(crate) fn may_go_on(&self) -> Result<()> {
         match self.deadline.is_over() {
             true => Err(self.deadline.passed()),
             false => Ok(()),
@@ -290,7 +290,7 @@ impl Session {
 
     /// Plans queries and runs them, so many at a time, and returns their rows and how long each took, in their order. They are planned by as many
     /// threads as the session has, while others run; no outcome depends on which of them is ready first. Each may take the time of the options, with
-    /// its planning. One that fails or breaks off harms no other.
+    /// its planning. One that fails or breaks off harms no other. When the user ends them, those that run end, and no other begins.
     ///
     /// `plan` makes the plan of the query of a number, and what must live as long as that runs; several threads call it. This thread tells `begun` the
     /// number of each that is to be planned, in their order, and `ended` of each that has ended.
@@ -411,6 +411,10 @@ impl<K: Send + 'static, E: FnMut(usize)> Several<'_, K, E> {
             self.ahead -= 1;
             let (number, planned) = (plan.number, plan.took);
             let (frame, kept) = match plan.made {
+                Ok(_) if self.session.deadline.is_stopped() => {
+                    self.end(number, Err(self.session.deadline.passed()), planned);
+                    continue;
+                }
                 Ok(made) => made,
                 Err(e) => {
                     self.end(number, Err(e), planned);
@@ -432,8 +436,10 @@ impl<K: Send + 'static, E: FnMut(usize)> Several<'_, K, E> {
     /// Waits until one is planned, has ended or is late, and starts what can be started then.
     fn hear(&mut self, hear: &mpsc::Receiver<News<K>>) {
         let first = self.running.iter().filter_map(|one| one.until).min();
-        let heard = match first {
-            Some(at) => hear.recv_timeout(at.saturating_duration_since(Instant::now())),
+        let left = first.map(|at| at.saturating_duration_since(Instant::now()));
+        let look = self.session.deadline.look();
+        let heard = match left.into_iter().chain(look).min() {
+            Some(a_while) => hear.recv_timeout(a_while),
             None => hear.recv().map_err(RecvTimeoutError::from),
         };
         // What has ended is not late, whatever the time is now.
@@ -450,8 +456,8 @@ impl<K: Send + 'static, E: FnMut(usize)> Several<'_, K, E> {
                 }
             }
         }
-        let now = Instant::now();
-        let is_late = |one: &mut Running<K>| one.until.is_some_and(|until| now >= until);
+        let (now, stopped) = (Instant::now(), self.session.deadline.is_stopped());
+        let is_late = |one: &mut Running<K>| stopped || one.until.is_some_and(|until| now >= until);
         let late: Vec<Running<K>> = self.running.extract_if(.., is_late).collect();
         for one in late {
             one.abort.abort();
@@ -538,7 +544,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::engine::{Options, Source, parallel};
+    use crate::engine::{Options, Source, Stop, parallel};
 
     /// A session with so many threads, of which each question may take so long.
     fn session(threads: usize, timeout: Option<Duration>) -> Session {
@@ -669,5 +675,32 @@ mod tests {
         assert!(outcomes.iter().all(|outcome| told(outcome) == "200000"));
         let most = most.into_inner();
         assert!(most <= 1 + THREADS + PLANNED_AHEAD, "{most} at once");
+    }
+
+    #[test]
+    fn of_several_queries_those_that_run_end_with_the_session_and_no_other_begins() {
+        let stop = Stop::default();
+        let options = Options {
+            stop: Some(stop.clone()),
+            ..Options::default()
+        };
+        let session = Session::open(Source::Memory(Vec::new()), &options).expect("a session");
+        let long = "WITH t AS (SELECT unnest(range(0, 300000)) AS x) \
+                    SELECT count(*) FROM t a CROSS JOIN t b WHERE md5(concat(a.x, '-', b.x)) LIKE 'abcdef%'";
+        let plan = |_: usize| -> Result<(DataFrame, ())> { Ok((session.plan(long)?, ())) };
+        let (begun, mut ended) = (Instant::now(), Vec::new());
+        let stopping = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            stop.stop();
+        });
+        let outcomes = session.collect_all(3, 2, plan, |_| {}, |number| ended.push(number));
+        // It would take hours.
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        stopping.join().expect("it only sleeps");
+        ended.sort_unstable();
+        assert_eq!(ended, [0, 1, 2]);
+        let is_stopped =
+            |(outcome, _): &(Result<Held>, Duration)| matches!(outcome, Err(Error::Stopped));
+        assert!(outcomes.iter().all(is_stopped));
     }
 }

@@ -52,6 +52,25 @@ impl Stored {
         }
     }
 
+    /// Only rows before this time, in microseconds, can be known at all.
+    pub(super) fn seen(&self) -> Option<i64> {
+        self.seen.to
+    }
+
+    /// What the archive is.
+    ///
+    /// # Errors
+    /// When a log or a watchlist cannot be read, or there is no archive.
+    pub(super) fn identity(&self) -> Result<String> {
+        match &self.archive {
+            Some(archive) => archive.identity(),
+            None => Err(Error::Usage(
+                "rows in memory cannot be asked on other machines: ingest them into an archive"
+                    .into(),
+            )),
+        }
+    }
+
     /// Puts rows in the place of those that a table has.
     ///
     /// # Errors

@@ -105,6 +105,14 @@ pub enum Error {
     /// The user ended a query.
     #[error("the query was ended (Ctrl-C)")]
     Stopped,
+    /// A worker is not there, does not take what it is asked, or failed.
+    #[error("worker `{worker}`: {told}")]
+    Worker {
+        /// Its address, `HOST:PORT`.
+        worker: String,
+        /// What it told, or what is wrong with it.
+        told: String,
+    },
     /// A query is wrong, or failed.
     #[error("{0}")]
     Query(String),
@@ -266,6 +274,10 @@ impl Error {
             Error::Arrow(_) => {
                 Some("this is a fault of coldtrail: report it with the command that shows it".into())
             }
+            Error::Worker { .. } => Some(
+                "look at what `coldtrail worker` says on that machine; --cluster names the workers that are asked"
+                    .into(),
+            ),
             Error::Query(_) | Error::Stopped => None,
         }
     }

@@ -9,7 +9,9 @@
 //! | step | where |
 //! |---|---|
 //! | what a rule asks, in SQL or KQL | `asked` |
+//! | what is done to a session before the first query | `start` |
 //! | its rows | `runs` |
+//! | the same by others, in the hunt's place | `crew`, `served` |
 //! | what it cannot judge, in numbers | `counts` |
 //! | what a rule asks for and is not there | `lacking` |
 //! | its rows as findings | `finding` |
@@ -22,15 +24,16 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use chrono_tz::Tz;
 use serde_json::Value;
 
 use crate::archive::ledger::Ledger;
+use crate::engine::Session;
 use crate::engine::kql::Options;
-use crate::engine::{Columns, Session};
-use crate::fault::Result;
+use crate::fault::{Error, Result};
 use crate::function::value::UNIX_EPOCH_TICKS;
 use crate::progress::Progress;
 use crate::rules::{Language, Pack, Rule, Severity};
@@ -39,18 +42,22 @@ use alerts::Tally;
 use asked::{Asked, Queries};
 use counts::Count;
 use lacking::{Presence, missing_watchlist, of_failure};
-use runs::{Answer, Job, Runs, Scope, guarded};
+use runs::{Runs, guarded};
+use start::{Shared, Start};
 
+pub use crew::{Answer, Answered, Answering, Crew, Fault, Job, Orders, Scope};
 pub use finding::{Entity, Evidence, Finding};
 pub use lineage::LOOKED_UP;
 pub use outcome::{Outcome, Status};
 pub use runs::Unjudged;
+pub use served::{open_as, serve};
 pub use summary::Summary;
 pub use window::Window;
 
 pub mod alerts;
 mod asked;
 mod counts;
+mod crew;
 pub mod exclusions;
 mod finding;
 mod lacking;
@@ -58,6 +65,8 @@ mod lineage;
 mod outcome;
 pub mod replay;
 mod runs;
+mod served;
+mod start;
 mod summary;
 mod traced;
 mod window;
@@ -176,7 +185,7 @@ pub fn moment(ledger: &Ledger, window: Window) -> Option<i64> {
     window.to.or_else(|| times.map(|(_, last)| last).max())
 }
 
-/// Runs each chosen rule once, as [`sweep_with`] does, at the [`moment`] of the hunt and without saved functions.
+/// Runs each chosen rule once, as [`sweep_with`] does, at the [`moment`] of the hunt, without saved functions and crew.
 ///
 /// # Errors
 /// When the evidence cannot be looked up.
@@ -192,14 +201,15 @@ pub fn sweep(
         now: now.saturating_mul(10).saturating_add(UNIX_EPOCH_TICKS),
         ..Options::default()
     };
-    sweep_with(session, pack, choice, &how, ledger, progress)
+    sweep_with(session, pack, choice, &how, ledger, progress, None)
 }
 
 /// Runs each chosen rule once; rules in KQL and Sigma as the options say. The session has the times of [`reach`], or more, and the limit of each
-/// rule's time; what a hunt of several windows makes in it serves the next.
+/// rule's time; what a hunt of several windows makes in it serves the next. Where there is a crew, it answers the queries of the rules; what becomes of
+/// their rows is the same.
 ///
 /// # Errors
-/// When the evidence cannot be looked up. A rule that fails is an outcome.
+/// When the evidence cannot be looked up, or the crew does not take the orders. A rule that fails is an outcome.
 pub fn sweep_with(
     session: &mut Session,
     pack: &Pack,
@@ -207,27 +217,32 @@ pub fn sweep_with(
     how: &Options,
     ledger: &Ledger,
     progress: &dyn Progress,
+    mut crew: Option<&mut dyn Crew>,
 ) -> Result<Hunt> {
     let mut hunt = Hunt::default();
     let ready = prepare(session, pack, choice, &mut hunt);
-    for (name, need) in ready.iter().flat_map(|asked| &asked.rule.watchlists) {
-        session.stand_in(name, &need.columns)?;
-    }
     progress.step("hunting");
     progress.rules(ready.len());
-    let texts: Vec<&str> = ready.iter().map(|asked| asked.text.as_str()).collect();
-    let shared = runs::shared(&texts);
+    let asked = ready.iter();
+    let start = Start::of(asked.map(|asked| (&asked.rule, asked.language, asked.text.as_str())));
+    let shared = match crew.as_deref_mut() {
+        Some(crew) => {
+            crew.begin(&Orders::of(session, how, choice.window, &start)?)?;
+            Shared::Left
+        }
+        None => Shared::Kept,
+    };
     let mut presence = Presence::default();
-    session.begin();
-    if ready.iter().any(|asked| asked.language == Language::Kql) {
-        presence.absent(&shared, session, how);
-    }
-    let (sql, others) = by_language(&ready);
-    session.keep(&shared, &sql, &others);
-    session.end();
-    let (session, product) = (&*session, session.showing(Columns::Product));
+    let asks_kql = ready.iter().any(|asked| asked.language == Language::Kql);
+    let product = start.make(session, shared, |shared, session| {
+        if asks_kql {
+            presence.absent(shared, session, how);
+        }
+    })?;
+    let session = &*session;
     let mut sweep = Sweep {
         ready: &ready,
+        crew,
         runs: Runs::new(session, &product, how, choice.window),
         product: &product,
         how,
@@ -279,23 +294,11 @@ fn prepare(session: &Session, pack: &Pack, choice: &Choice, hunt: &mut Hunt) -> 
     ready
 }
 
-/// The queries in SQL, and the others. What counts what rules cannot judge is in SQL, too.
-fn by_language(ready: &[Asked]) -> (Vec<&str>, Vec<&str>) {
-    let (mut sql, mut others) = (Vec::new(), Vec::new());
-    for asked in ready {
-        match asked.language {
-            Language::Sql => sql.push(asked.text.as_str()),
-            _ => others.push(asked.text.as_str()),
-        }
-        let counted = asked.rule.unjudged.as_ref();
-        sql.extend(counted.map(|of| of.query.as_str()));
-    }
-    (sql, others)
-}
-
 /// A sweep under way.
-struct Sweep<'s> {
+struct Sweep<'s, 'c> {
     ready: &'s [Asked],
+    /// Who answers in the place of `runs`, where somebody does.
+    crew: Option<&'s mut (dyn Crew + 'c)>,
     runs: Runs<'s>,
     product: &'s Session,
     how: &'s Options,
@@ -303,7 +306,26 @@ struct Sweep<'s> {
     presence: Presence,
 }
 
-impl Sweep<'_> {
+impl Sweep<'_, '_> {
+    /// One answer a job, in their order, from whoever answers.
+    fn answers(
+        &mut self,
+        jobs: &[Job],
+        begun: &mut dyn FnMut(usize),
+        ended: &mut dyn FnMut(usize),
+    ) -> Vec<Answered> {
+        match &mut self.crew {
+            Some(_) if jobs.is_empty() => Vec::new(),
+            Some(crew) => {
+                let mut answers = crew.answers(jobs, begun, ended);
+                let lost = || Error::Query("nobody answered it".into());
+                answers.resize_with(jobs.len(), || (Err(lost()), Duration::ZERO));
+                answers
+            }
+            None => self.runs.answers(jobs, begun, ended),
+        }
+    }
+
     /// Runs all rules, and what counts what they cannot judge: their outcomes, the findings of each, and the tables that they asked.
     fn run(&mut self) -> (Vec<Outcome>, Vec<Vec<Finding>>, BTreeSet<String>) {
         let (ready, progress) = (self.ready, self.progress);
@@ -315,22 +337,22 @@ impl Sweep<'_> {
         let counts = counts::together(counts);
         let rules = ready.iter().map(|asked| Job {
             language: asked.language,
-            text: &asked.text,
+            text: asked.text.clone(),
             scope: Scope::Around(asked.rule.schedule.period()),
         });
         let counting = counts.iter().map(|count| Job::counting(&count.text));
-        let jobs: Vec<Job<'_>> = rules.chain(counting).collect();
-        let begun = |number: usize| {
+        let jobs: Vec<Job> = rules.chain(counting).collect();
+        let mut begun = |number: usize| {
             if let Some(asked) = ready.get(number) {
                 progress.rule(&asked.rule.id);
             }
         };
-        let ended = |number: usize| {
+        let mut ended = |number: usize| {
             if number < ready.len() {
                 progress.rule_done();
             }
         };
-        let mut answers = self.runs.answers(&jobs, begun, ended);
+        let mut answers = self.answers(&jobs, &mut begun, &mut ended);
         let counted = answers.split_off(ready.len());
         let counted = counted.into_iter().map(|(answer, _)| answer);
         let counted = self.counted(counts.iter().zip(counted));
@@ -368,9 +390,11 @@ impl Sweep<'_> {
                 Err(e) => counted.extend(count.of.first().map(|of| (*of, Err(e)))),
             }
         }
-        let jobs: Vec<Job<'_>> = open.iter().copied().map(Job::counting).collect();
-        let answers = self.runs.answers(&jobs, |_| {}, |_| {}).into_iter();
-        let answers = answers.map(|(answer, _)| answer.and_then(|one| runs::number(&one, 0)));
+        let jobs: Vec<Job> = open.iter().copied().map(Job::counting).collect();
+        let answers = self.answers(&jobs, &mut |_| {}, &mut |_| {});
+        let answers = answers
+            .into_iter()
+            .map(|(answer, _)| answer.and_then(|one| runs::number(&one, 0)));
         counted.extend(open.into_iter().zip(answers));
         counted
     }
@@ -419,26 +443,21 @@ impl Sweep<'_> {
     fn trace(&mut self, found: &mut [Vec<Finding>]) {
         let ready = self.ready;
         let is_open = |findings: &[Finding]| findings.iter().any(|f| f.evidence.is_empty());
-        let mut open: Vec<(usize, &Asked, Job<'_>)> = Vec::new();
+        let mut open: Vec<((usize, &Asked), Job)> = Vec::new();
         for (number, (asked, findings)) in ready.iter().zip(&*found).enumerate() {
             if let Some(text) = &asked.traced
                 && is_open(findings)
             {
-                let scope = Scope::Around(asked.rule.schedule.period());
-                let language = asked.language;
                 let job = Job {
-                    language,
-                    text,
-                    scope,
+                    language: asked.language,
+                    text: text.clone(),
+                    scope: Scope::Around(asked.rule.schedule.period()),
                 };
-                open.push((number, asked, job));
+                open.push(((number, asked), job));
             }
         }
-        let (places, jobs): (Vec<(usize, &Asked)>, Vec<Job<'_>>) = open
-            .into_iter()
-            .map(|(number, asked, job)| ((number, asked), job))
-            .unzip();
-        let answers = self.runs.answers(&jobs, |_| {}, |_| {});
+        let (places, jobs): (Vec<(usize, &Asked)>, Vec<Job>) = open.into_iter().unzip();
+        let answers = self.answers(&jobs, &mut |_| {}, &mut |_| {});
         for ((number, asked), (answer, _)) in places.into_iter().zip(answers) {
             // A query that fails with its records gives none, which is said of each finding.
             let traced = answer.and_then(|answer| guarded(|| rows(asked, &answer)));

@@ -12,11 +12,12 @@ use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use datafusion::dataframe::DataFrame;
 use serde::Serialize;
 
+use super::crew::{Answer, Answered, Job, Scope};
 use super::finding::END_TIME;
 use super::window::Window;
 use crate::catalog::{SECOND_TIME, TIME};
 use crate::engine::kql::{self, Planned};
-use crate::engine::{self, Question, Session, TimeRange, output, views};
+use crate::engine::{self, Question, Session, TimeRange, output};
 use crate::fault::{Error, Result};
 use crate::function::value::UNIX_EPOCH_TICKS;
 use crate::ingest::time;
@@ -24,20 +25,6 @@ use crate::rules::{self, Language};
 
 /// Rules that run at the same time.
 const SIDE_BY_SIDE: usize = 4;
-/// Views that are asked by many rules.
-const SHARED: [&str; 2] = [views::LABEL_EVENTS, "UnifiedAuditLog"];
-
-/// The views that several of these queries ask.
-pub(super) fn shared(queries: &[&str]) -> Vec<String> {
-    let asking = |view: &str| queries.iter().filter(|query| names(query, view)).count();
-    let shared = SHARED.into_iter().filter(|view| asking(view) > 1);
-    shared.map(String::from).collect()
-}
-
-fn names(sql: &str, view: &str) -> bool {
-    sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .any(|word| word == view)
-}
 
 /// Events that a rule could not judge.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -48,42 +35,6 @@ pub struct Unjudged {
     pub what: String,
     /// For want of what.
     pub why: String,
-}
-
-/// A query that a hunt runs.
-pub(super) struct Job<'q> {
-    /// SQL or KQL.
-    pub(super) language: Language,
-    pub(super) text: &'q str,
-    pub(super) scope: Scope,
-}
-
-impl<'q> Job<'q> {
-    /// One that counts what cannot be judged among the events of the window.
-    pub(super) fn counting(text: &'q str) -> Job<'q> {
-        Job {
-            language: Language::Sql,
-            text,
-            scope: Scope::Window,
-        }
-    }
-}
-
-/// What a query sees, and which of its rows are wanted.
-#[derive(Clone, Copy)]
-pub(super) enum Scope {
-    /// So many seconds around the window, or all that there is; rows whose last event lies in the window.
-    Around(Option<u64>),
-    /// The window; all rows.
-    Window,
-}
-
-/// The rows of a query.
-pub(super) struct Answer {
-    pub(super) schema: SchemaRef,
-    pub(super) batches: Vec<RecordBatch>,
-    /// The tables that it asks.
-    pub(super) reads: Vec<String>,
 }
 
 /// A query that is ready to run.
@@ -139,10 +90,10 @@ impl<'a> Runs<'a> {
     /// What each query gives, and how long it took. `begun` and `ended` are told the number of each that is to be planned or has ended.
     pub(super) fn answers(
         &self,
-        jobs: &[Job<'_>],
+        jobs: &[Job],
         begun: impl FnMut(usize),
         ended: impl FnMut(usize),
-    ) -> Vec<(Result<Answer>, Duration)> {
+    ) -> Vec<Answered> {
         let shapes: Vec<OnceLock<(SchemaRef, Vec<String>)>> =
             jobs.iter().map(|_| OnceLock::new()).collect();
         let plan = |number: usize| -> Result<(DataFrame, Option<Planned>)> {
@@ -172,7 +123,9 @@ impl<'a> Runs<'a> {
         answers
     }
 
-    fn plan(&self, job: &Job<'_>) -> Result<Plan> {
+    fn plan(&self, job: &Job) -> Result<Plan> {
+        // Of many jobs those that the user ended need no plan.
+        self.session.may_go_on()?;
         // Each has its own time, however many are planned at once.
         let until = self.session.ends();
         let Scope::Around(period) = job.scope else {
@@ -185,10 +138,10 @@ impl<'a> Runs<'a> {
         self.planned(job, self.window, until)
     }
 
-    fn planned(&self, job: &Job<'_>, times: Window, until: Option<Instant>) -> Result<Plan> {
+    fn planned(&self, job: &Job, times: Window, until: Option<Instant>) -> Result<Plan> {
         if job.language == Language::Sql {
             let session = self.over(times, until)?;
-            let frame = session.plan(job.text)?;
+            let frame = session.plan(&job.text)?;
             return Ok(Plan {
                 schema: output::schema(&frame),
                 reads: session.reads(frame.logical_plan())?,
@@ -198,7 +151,7 @@ impl<'a> Runs<'a> {
         }
         let planned = self.product.until(until).ask(&Question {
             language: engine::Language::Kql(self.how),
-            text: job.text,
+            text: &job.text,
             window: TimeRange {
                 from: times.from,
                 to: times.to,
@@ -214,7 +167,7 @@ impl<'a> Runs<'a> {
     }
 
     /// The rows that the window wants. Rows without a time are those that the rule gives when it sees nothing but the window.
-    fn chosen(&self, job: &Job<'_>, answer: Answer) -> Result<Answer> {
+    fn chosen(&self, job: &Job, answer: Answer) -> Result<Answer> {
         if self.window.is_all() || !has_time(&answer.schema) {
             return Ok(answer);
         }

@@ -13,6 +13,8 @@ use crate::engine::{self, Source};
 use crate::progress::Silent;
 use crate::rules::{Kind, Query, Schedule};
 
+mod crew;
+
 /// 2026-05-04T08:10:00Z
 const TIME: i64 = 1_777_882_200_000_000;
 

@@ -1,7 +1,9 @@
 //! The time whose findings are wanted, and what rules see around it.
 
+use serde::{Deserialize, Serialize};
+
 /// The time whose findings are wanted: those whose last event lies in it. Without bounds all are, also those without a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Window {
     /// Not before this time, in microseconds.
     pub from: Option<i64>,

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::ast::{ExprKind, Function, LetValue, Pipeline, Source, Statement, StatementKind};
 use super::parse;
 use super::span::{Fault, Span};
 
-/// A saved function.
-#[derive(Debug, Clone)]
+/// A saved function. It goes from machine to machine as it was given, and is read there again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(into = "Given", try_from = "Given")]
 pub struct Saved {
     /// Its name.
     pub name: String,
@@ -17,6 +20,40 @@ pub struct Saved {
     pub text: String,
     /// The function.
     pub function: Arc<Function>,
+    parameters: String,
+    body: String,
+}
+
+/// A saved function as it was given.
+#[derive(Serialize, Deserialize)]
+struct Given {
+    name: String,
+    parameters: String,
+    body: String,
+    origin: String,
+}
+
+impl From<Saved> for Given {
+    fn from(saved: Saved) -> Given {
+        Given {
+            name: saved.name,
+            parameters: saved.parameters,
+            body: saved.body,
+            origin: saved.origin,
+        }
+    }
+}
+
+impl TryFrom<Given> for Saved {
+    type Error = String;
+
+    fn try_from(given: Given) -> Result<Saved, String> {
+        let saved = Saved::new(&given.name, &given.parameters, &given.body, &given.origin);
+        saved.map_err(|(faults, _)| {
+            let why = faults.first().map_or("", |fault| fault.message.as_str());
+            format!("saved function `{}`: {why}", given.name)
+        })
+    }
 }
 
 impl Saved {
@@ -51,6 +88,8 @@ impl Saved {
             origin: origin.into(),
             text,
             function: Arc::new(function),
+            parameters: parameters.into(),
+            body: body.into(),
         };
         match function {
             Some(mut function) if faults.is_empty() && answers(&function.body) => {
@@ -146,5 +185,24 @@ mod tests {
         assert_eq!(parameters("", parser), ["disabled"]);
         assert_eq!(parameters("", "let F = (x:long) { x + 1 };"), ["x"]);
         assert!(Saved::new("f", "", "T | wher x", "f.kql").is_err());
+    }
+
+    #[test]
+    fn a_function_is_the_same_on_another_machine() {
+        let parser = "let parser = (disabled:bool=false) { T | where not(disabled) };\nparser(disabled=disabled)";
+        for (given, body) in [
+            ("", "T | take 1"),
+            ("a:string, b:long=1", "T | take b"),
+            ("", parser),
+            ("", "let F = (x:long) { x + 1 };"),
+        ] {
+            let saved = Saved::new("f", given, body, "f.kql").expect("a function");
+            let text = serde_json::to_string(&saved).expect("it is text");
+            let there: Saved = serde_json::from_str(&text).expect("a function");
+            assert_eq!(format!("{there:?}"), format!("{saved:?}"));
+        }
+        let broken = r#"{"name":"f","parameters":"","body":"T | wher x","origin":"f.kql"}"#;
+        let told = serde_json::from_str::<Saved>(broken).map_err(|e| e.to_string());
+        assert!(told.is_err_and(|told| told.starts_with("saved function `f`: ")));
     }
 }

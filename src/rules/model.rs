@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::parameter::RuleParameter;
 pub use super::severity::Severity;
@@ -156,7 +156,7 @@ impl fmt::Display for Kind {
 }
 
 /// Language of a query.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Language {
     /// SQL of the engine.
     #[serde(rename = "SQL")]

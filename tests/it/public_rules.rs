@@ -171,7 +171,15 @@ impl Case {
         let mut session = self.session(Columns::All);
         let choice = Choice::of(Severity::Informational);
         let ledger = self.archive.snapshot().expect("a snapshot").ledger;
-        let hunt = hunt::sweep_with(&mut session, pack, &choice, &self.how, &ledger, &Silent);
+        let hunt = hunt::sweep_with(
+            &mut session,
+            pack,
+            &choice,
+            &self.how,
+            &ledger,
+            &Silent,
+            None,
+        );
         hunt.expect("a hunt").outcomes
     }
 
