@@ -334,8 +334,6 @@ impl Session {
             ended,
         };
         std::thread::scope(|scope| {
-            // The planners end when nobody can give them orders any more.
-            let order = order;
             let started = (0..planners).take_while(|_| {
                 let thread = std::thread::Builder::new().stack_size(STACK);
                 thread.spawn_scoped(scope, planner).is_ok()
@@ -362,6 +360,8 @@ impl Session {
                 }
                 several.hear(&hear);
             }
+            // The planners end when nobody can give them orders any more.
+            drop(order);
         });
         several.outcomes()
     }
