@@ -63,9 +63,14 @@ impl Deadline {
 
     /// The same for one question, which ends when the one at hand does.
     pub(super) fn of_one(&self) -> Deadline {
+        self.until(self.at())
+    }
+
+    /// The same for one question, which ends at this time.
+    pub(super) fn until(&self, at: Option<Instant>) -> Deadline {
         Deadline {
             limit: self.limit,
-            at: Mutex::new(self.at()),
+            at: Mutex::new(at),
             stop: self.stop.clone(),
         }
     }

@@ -14,7 +14,8 @@
 //!   place for them in its plan; `again`: its plan, run over ever other rows; `by_time`: those rows; `together`: the rows of several such queries,
 //!   read in one pass; `no_rows`: plans that find nothing where there is nothing.
 //! - `recorded`: when events were ingested, as far as exports say; `delays`: of which events they do.
-//! - `context`, `memory`, `deadline`, `run`: settings, the memory of queries, and how what was planned is run.
+//! - `context`, `memory`, `deadline`, `run`: settings, the memory of queries, and how what was planned is run; `parallel`: work of which each piece has
+//!   a thread of its own.
 //! - `echoes`: which events another table has too; `apps`: which of them CloudAppEvents has, and in which row.
 //! - `depth`: queries that nest deeper than they may; `small`: those over few rows; `one_part`: their plans, where nothing lies apart;
 //!   `values`: parts of a file without a row for a query.
@@ -40,6 +41,7 @@ mod one_part;
 mod one_slot;
 mod options;
 pub mod output;
+pub(crate) mod parallel;
 mod portion;
 mod product;
 mod pushdown;

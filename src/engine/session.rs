@@ -22,6 +22,7 @@ use super::stored::Stored;
 use super::table::Particulars;
 use super::times::Sight;
 use super::views::found::Customs;
+use super::views::makers::Makers;
 use super::views::names;
 use super::watchlist::Watchlists;
 use super::{functions, recorded, table, times};
@@ -68,8 +69,7 @@ pub struct Session {
     pub(super) files: Vec<String>,
     /// Tables whose rows are among those of no known table.
     pub(super) customs: Arc<Customs>,
-    /// Held by who makes a view: of two threads that plan a query over it, one would find its name taken.
-    pub(super) making: Arc<tokio::sync::Mutex<()>>,
+    pub(super) makers: Arc<Makers>,
     /// Tables of which a function tells whether they have an event, and those functions, where a view has asked.
     pub(super) known: Arc<OnceLock<Vec<(&'static str, &'static str)>>>,
     /// The memory of what files hold, and lists that were given as rows.
@@ -129,7 +129,7 @@ impl Session {
             narrow: HashMap::new(),
             files: Vec::new(),
             customs: Arc::default(),
-            making: Arc::default(),
+            makers: Arc::default(),
             known: Arc::default(),
             held: Vec::new(),
             particulars: HashMap::new(),

@@ -3,6 +3,7 @@
 //! A hunt asks `LabelEvents` once a rule. Working the view out each time costs more than all that the rules do with its rows.
 
 use std::sync::{Arc, mpsc};
+use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -22,7 +23,7 @@ use super::options::{Columns, PUBLIC, STORED, TimeRange, WATCHLISTS};
 use super::portion::{catalog_of, schema_of};
 use super::session::Session;
 use super::small::fitted;
-use super::{product, views, watchlist};
+use super::{parallel, product, views, watchlist};
 use crate::catalog::{EXTRA, TIME, table};
 use crate::fault::Result;
 
@@ -74,6 +75,12 @@ impl Session {
         part
     }
 
+    /// The same session for one question, which ends at this time, whatever others are asked meanwhile.
+    pub(crate) fn until(&self, at: Option<Instant>) -> Session {
+        let deadline = Arc::new(self.deadline.until(at));
+        self.part(self.context.clone(), self.range, self.now, deadline)
+    }
+
     /// The same session, in which these columns stand for all of a table.
     pub(crate) fn showing(&self, columns: Columns) -> Session {
         let (context, deadline) = (self.context.clone(), Arc::clone(&self.deadline));
@@ -107,7 +114,7 @@ impl Session {
             files: self.files.clone(),
             // Its tables are made of rows of all times, and once.
             customs: Arc::clone(&self.customs),
-            making: Arc::clone(&self.making),
+            makers: Arc::clone(&self.makers),
             known: Arc::clone(&self.known),
             held: self.held.clone(),
             particulars: self.particulars.clone(),
@@ -124,21 +131,27 @@ impl Session {
     }
 
     fn keep_at_once(&mut self, names: &[String], sql: &[&str], others: &[&str]) {
-        let (say, hear) = mpsc::channel();
-        let mut tasks = Vec::new();
+        let mut open: Vec<&String> = Vec::new();
         for name in names {
             if self.kept.iter().any(|(kept, _)| kept == name) {
                 continue;
             }
-            if self.is_large(name) {
-                self.kept.push((name.clone(), None));
-                continue;
+            match self.is_large(name) {
+                true => self.kept.push((name.clone(), None)),
+                false => open.push(name),
             }
+        }
+        let views = parallel::each(&open, |name| {
             let named = self.naming(name, sql, others);
-            let Ok(frame) = self.block_until(self.view(name, named.as_deref())) else {
+            let frame = self.block_until(self.view(name, named.as_deref()));
+            frame.map(|frame| (frame, named.is_some()))
+        });
+        let (say, hear) = mpsc::channel();
+        let mut tasks = Vec::new();
+        for (name, view) in open.into_iter().zip(views) {
+            let Ok((frame, is_narrow)) = view else {
                 continue;
             };
-            let is_narrow = named.is_some();
             let (name, rows, say) = (name.clone(), self.rows(name), say.clone());
             // Each is a task, so that all threads plan and not only one.
             tasks.push(self.runtime.spawn(async move {

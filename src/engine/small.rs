@@ -35,7 +35,7 @@ const NEEDED: [&str; 6] = [
     "SanityCheckPlan",
 ];
 
-/// A planned query, to be optimised by how many rows its tables have.
+/// A planned query, to be optimised by how many rows its tables have, and run: nothing can be added to it that names a scalar function.
 ///
 /// # Errors
 /// When the plan cannot be gone through.
@@ -73,12 +73,13 @@ pub(crate) fn fitted(frame: DataFrame) -> PlanResult<DataFrame> {
         physical.retain(|rule| NEEDED.contains(&rule.name()));
         one_part::put_among(&mut physical);
     }
-    let state = SessionStateBuilder::new_from_existing(state)
+    let mut state = SessionStateBuilder::new_from_existing(state)
         .with_config(config)
         .with_optimizer_rules(logical)
-        .with_physical_optimizer_rules(physical)
-        .build();
-    Ok(DataFrame::new(state, plan))
+        .with_physical_optimizer_rules(physical);
+    // The plan has its functions. To register six hundred again, each under all its names, costs more than a rule of the optimizer.
+    *state.scalar_functions() = None;
+    Ok(DataFrame::new(state.build(), plan))
 }
 
 /// Whether a query finds nothing because none of its tables has rows.

@@ -47,6 +47,16 @@ impl Session {
         names
     }
 
+    /// The same for who asked for a name that is none: whatever others ask at the same time, it is told the same.
+    pub(super) fn names_for(&self, name: &str) -> Vec<String> {
+        let mut names = self.names();
+        // These were looked for.
+        if !name.ends_with("_CL") {
+            names.retain(|known| !self.customs.is_only_made_again(known));
+        }
+        names
+    }
+
     /// Whether a table of that name can be asked, with rows or without.
     pub fn knows(&self, name: &str) -> bool {
         views::exists(name) || self.files.iter().any(|f| f == name) || self.is_custom(name)
@@ -145,7 +155,7 @@ impl Session {
     pub(super) fn unknown(&self, name: &str) -> Error {
         Error::NoTable {
             name: name.to_string(),
-            known: self.names(),
+            known: self.names_for(name),
         }
     }
 }

@@ -8,8 +8,8 @@ use super::asked::Asked;
 use super::outcome::Status;
 use super::runs::guarded;
 use crate::catalog::is_lake_only;
-use crate::engine::Session;
 use crate::engine::kql::{Needs, Options, Verdict};
+use crate::engine::{Session, parallel};
 use crate::fault::Error;
 use crate::kql::span::{Fault, Missing, position};
 use crate::rules::{Language, Lines, Rule};
@@ -61,17 +61,17 @@ impl Presence {
         session: &Session,
         how: &Options,
     ) -> Vec<String> {
-        let mut absent: Vec<String> = Vec::new();
-        for table in tables {
-            let there = self.known.entry(table.clone()).or_insert_with(|| {
-                let needs = session.kql_check(table, how).needs;
-                !needs.tables.contains(table)
-            });
-            if !*there {
-                absent.push(table.clone());
-            }
-        }
-        absent
+        let is_open = |table: &&String| !self.known.contains_key(*table);
+        let open: Vec<&String> = tables.iter().filter(is_open).collect();
+        let lacking = parallel::each(&open, |table| {
+            let needs = session.kql_check(table, how).needs;
+            needs.tables.contains(*table)
+        });
+        let found = open.into_iter().cloned().zip(lacking);
+        self.known
+            .extend(found.map(|(table, lacks)| (table, !lacks)));
+        let is_absent = |table: &&String| self.known.get(*table) == Some(&false);
+        tables.iter().filter(is_absent).cloned().collect()
     }
 }
 

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Int64Type};
 use super::finding::Finding;
 use crate::archive::ledger::Ledger;
 use crate::catalog::{INGEST_ID, RECORD, TIME, catalog};
-use crate::engine::{Session, fitted, output};
+use crate::engine::{Session, fitted, output, parallel};
 use crate::fault::Result;
 
 /// Evidence of a finding that is looked up for its time and identity.
@@ -42,7 +42,7 @@ pub(super) fn look_up(session: &Session, findings: &mut [Finding], ledger: &Ledg
                 .push(evidence.record);
         }
     }
-    let (mut names, mut frames) = (Vec::new(), Vec::new());
+    let (mut names, mut queries) = (Vec::new(), Vec::new());
     for (name, mut records) in wanted {
         let Some(table) = catalog().get(name) else {
             continue;
@@ -55,8 +55,12 @@ pub(super) fn look_up(session: &Session, findings: &mut [Finding], ledger: &Ledg
             condition(&mut records)
         );
         names.push(name);
-        frames.push(fitted(session.plan(&sql)?)?);
+        queries.push(sql);
     }
+    let frames = parallel::each(&queries, |sql| -> Result<_> {
+        Ok(fitted(session.plan(sql)?)?)
+    });
+    let frames = frames.into_iter().collect::<Result<Vec<_>>>()?;
     // By record: the number of the table, the time and the identity.
     let mut found: HashMap<(i64, i64), (usize, String, String)> = HashMap::new();
     session.stream_all(frames, |number, batch| {

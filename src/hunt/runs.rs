@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{cast, filter_record_batch};
@@ -53,7 +54,7 @@ pub(super) struct Runs<'a> {
     product: &'a Session,
     how: &'a kql::Options,
     window: Window,
-    parts: BTreeMap<(Option<i64>, Option<i64>), Session>,
+    parts: Mutex<BTreeMap<(Option<i64>, Option<i64>), Session>>,
 }
 
 impl<'a> Runs<'a> {
@@ -68,52 +69,45 @@ impl<'a> Runs<'a> {
             product,
             how,
             window,
-            parts: BTreeMap::new(),
+            parts: Mutex::default(),
         }
     }
 
-    /// The session over these times.
-    fn over(&mut self, times: Window) -> Result<&Session> {
+    /// The session over these times, for a question that ends at that time.
+    fn over(&self, times: Window, until: Option<Instant>) -> Result<Session> {
         if times.is_all() {
-            return Ok(self.session);
+            return Ok(self.session.until(until));
         }
-        Ok(match self.parts.entry((times.from, times.to)) {
+        // Who panicked here has added nothing.
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let part = match parts.entry((times.from, times.to)) {
             Entry::Occupied(part) => part.into_mut(),
             Entry::Vacant(free) => free.insert(self.session.within(times.from, times.to)?),
-        })
+        };
+        Ok(part.until(until))
     }
 
-    /// What each query gives, and how long it took. `begun` and `ended` are told the number of each that is planned or has ended.
+    /// What each query gives, and how long it took. `begun` and `ended` are told the number of each that is to be planned or has ended.
     pub(super) fn answers(
-        &mut self,
+        &self,
         jobs: &[Job],
-        mut begun: impl FnMut(usize),
+        begun: impl FnMut(usize),
         ended: impl FnMut(usize),
     ) -> Vec<Answered> {
-        let session = self.session;
-        let mut plans: Vec<Option<(SchemaRef, Vec<String>)>> = Vec::new();
-        let queries = jobs.iter().enumerate().map(|(number, job)| {
-            begun(number);
-            let started = Instant::now();
-            session.begin();
-            let planned = guarded(|| self.plan(job));
-            session.end();
-            match planned {
-                Ok(plan) => {
-                    plans.push(Some((plan.schema, plan.reads)));
-                    Ok((plan.frame, started.elapsed(), plan.held))
-                }
-                Err(e) => {
-                    plans.push(None);
-                    Err(e)
-                }
-            }
-        });
-        let ran = session.collect_all(queries, SIDE_BY_SIDE, ended);
+        let shapes: Vec<OnceLock<(SchemaRef, Vec<String>)>> =
+            jobs.iter().map(|_| OnceLock::new()).collect();
+        let plan = |number: usize| -> Result<(DataFrame, Option<Planned>)> {
+            let plan = guarded(|| self.plan(&jobs[number]))?;
+            shapes[number].get_or_init(|| (plan.schema, plan.reads));
+            Ok((plan.frame, plan.held))
+        };
+        let ran = self
+            .session
+            .collect_all(jobs.len(), SIDE_BY_SIDE, plan, begun, ended);
         let mut answers = Vec::new();
-        for ((job, plan), (held, took)) in jobs.iter().zip(plans).zip(ran) {
+        for ((job, shape), (held, took)) in jobs.iter().zip(shapes).zip(ran) {
             let answer = held.and_then(|held| {
-                let (schema, reads) = plan.expect("only what was planned has run");
+                let (schema, reads) = shape.into_inner().expect("only what was planned has run");
                 let answer = Answer {
                     schema,
                     batches: held.batches,
@@ -129,22 +123,24 @@ impl<'a> Runs<'a> {
         answers
     }
 
-    fn plan(&mut self, job: &Job) -> Result<Plan> {
+    fn plan(&self, job: &Job) -> Result<Plan> {
         // Of many jobs those that the user ended need no plan.
         self.session.may_go_on()?;
+        // Each has its own time, however many are planned at once.
+        let until = self.session.ends();
         let Scope::Around(period) = job.scope else {
-            return self.planned(job, self.window);
+            return self.planned(job, self.window, until);
         };
-        let plan = self.planned(job, self.window.around(period))?;
+        let plan = self.planned(job, self.window.around(period), until)?;
         if self.window.is_all() || has_time(&plan.schema) {
             return Ok(plan);
         }
-        self.planned(job, self.window)
+        self.planned(job, self.window, until)
     }
 
-    fn planned(&mut self, job: &Job, times: Window) -> Result<Plan> {
+    fn planned(&self, job: &Job, times: Window, until: Option<Instant>) -> Result<Plan> {
         if job.language == Language::Sql {
-            let session = self.over(times)?;
+            let session = self.over(times, until)?;
             let frame = session.plan(&job.text)?;
             return Ok(Plan {
                 schema: output::schema(&frame),
@@ -153,7 +149,7 @@ impl<'a> Runs<'a> {
                 held: None,
             });
         }
-        let planned = self.product.ask(&Question {
+        let planned = self.product.until(until).ask(&Question {
             language: engine::Language::Kql(self.how),
             text: &job.text,
             window: TimeRange {
@@ -171,7 +167,7 @@ impl<'a> Runs<'a> {
     }
 
     /// The rows that the window wants. Rows without a time are those that the rule gives when it sees nothing but the window.
-    fn chosen(&mut self, job: &Job, answer: Answer) -> Result<Answer> {
+    fn chosen(&self, job: &Job, answer: Answer) -> Result<Answer> {
         if self.window.is_all() || !has_time(&answer.schema) {
             return Ok(answer);
         }
@@ -184,17 +180,10 @@ impl<'a> Runs<'a> {
             kept.push(only(batch, wanted.collect())?);
         }
         if untimed {
-            self.session.begin();
-            let plan = self.planned(job, window);
-            self.session.end();
-            let plan = plan?;
-            let query = std::iter::once(Ok((plan.frame, Duration::ZERO, plan.held)));
-            let ran = self.session.collect_all(query, 1, |_| {});
-            for (held, _) in ran {
-                for batch in &held?.batches {
-                    let times = last_times(&plan.schema, batch)?;
-                    kept.push(only(batch, times.iter().map(Option::is_none).collect())?);
-                }
+            let plan = self.planned(job, window, self.session.ends())?;
+            for batch in &self.session.collect_one(plan.frame)?.batches {
+                let times = last_times(&plan.schema, batch)?;
+                kept.push(only(batch, times.iter().map(Option::is_none).collect())?);
             }
         }
         Ok(Answer {

@@ -31,7 +31,7 @@ pub fn serve(
     let start = &orders.start;
     let product = start.make(&mut session, Shared::Kept, |_, _| {})?;
     let how = orders.how();
-    let mut runs = Runs::new(&session, &product, &how, orders.window);
+    let runs = Runs::new(&session, &product, &how, orders.window);
     work(&mut |jobs: &[Job]| runs.answers(jobs, |_| {}, |_| {}));
     Ok(())
 }

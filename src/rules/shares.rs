@@ -1,10 +1,9 @@
 //! Files read by several threads: a pack may have hundreds, and to read YAML takes longer than to open a session.
 
 use std::num::NonZero;
-use std::panic::resume_unwind;
 use std::thread;
 
-use crate::engine::STACK;
+use crate::engine::parallel;
 
 /// Fewer files than these are not worth a thread.
 const FEWEST: usize = 4;
@@ -16,22 +15,8 @@ pub(super) fn each<T: Sync, R: Send>(list: &[T], of: impl Fn(&[T]) -> R + Sync) 
     if threads < 2 {
         return vec![of(list)];
     }
-    let of = &of;
-    thread::scope(|scope| {
-        let shares = list.chunks(list.len().div_ceil(threads));
-        let begun = shares.map(|share| {
-            // What is read may nest as deep as on the thread that asks.
-            let thread = thread::Builder::new().stack_size(STACK);
-            (share, thread.spawn_scoped(scope, move || of(share)))
-        });
-        let begun: Vec<_> = begun.collect();
-        let ended = begun.into_iter().map(|(share, thread)| match thread {
-            Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
-            // The system gives no more threads.
-            Err(_) => of(share),
-        });
-        ended.collect()
-    })
+    let shares: Vec<&[T]> = list.chunks(list.len().div_ceil(threads)).collect();
+    parallel::each(&shares, |&share| of(share))
 }
 
 #[cfg(test)]

@@ -226,7 +226,7 @@ impl Lower<'_> {
                 return elsewhere;
             }
             let fault = Fault::new(span, format!("no table `{name}`")).missing_table();
-            return Err(Failure::Faults(vec![fault]).hint_near(name, &self.session.names()));
+            return Err(Failure::Faults(vec![fault]).hint_near(name, &self.session.names_for(name)));
         }
         let session = self.session;
         let is_file = session.files.iter().any(|file| file == name);

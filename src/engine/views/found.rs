@@ -20,6 +20,14 @@ impl Customs {
         all.into_iter().flatten().flatten()
     }
 
+    /// Whether a name is known only because somebody asked for the tables of whose rows audit records were made.
+    pub(in crate::engine) fn is_only_made_again(&self, name: &str) -> bool {
+        let has = |names: &OnceLock<BTreeSet<String>>| {
+            names.get().is_some_and(|names| names.contains(name))
+        };
+        has(&self.made_again) && !has(&self.names)
+    }
+
     /// Whether a column of such a table holds JSON.
     pub(in crate::engine) fn is_dynamic(&self, table: &str, column: &str) -> bool {
         // A reader that panicked has changed nothing.

@@ -50,6 +50,7 @@ mod information_protection_events;
 mod information_protection_logs;
 mod label_events;
 mod label_sources;
+pub(super) mod makers;
 pub(super) mod names;
 mod people;
 mod select;
@@ -60,7 +61,7 @@ mod wide;
 /// # Errors
 /// When DataFusion refuses its query, which is a fault of coldtrail.
 pub(super) async fn make(session: &Session, name: &str) -> Result<()> {
-    let _one = session.making.lock().await;
+    let _alone = session.makers.alone(name).await;
     if !exists(name) {
         return custom::make(session, name).await;
     }
@@ -82,13 +83,14 @@ pub(super) fn time_of(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Makes a view of the rows of all times, and the views that it reads.
+/// Makes a view of the rows of all times, and the views that it reads. Nobody else makes it meanwhile.
 async fn make_whole(session: &Session, name: &str) -> Result<()> {
     let reference = || TableReference::bare(name);
     if session.whole.table_exist(reference())? {
         return Ok(());
     }
     for needed in needs(session, name) {
+        let _alone = session.makers.alone(needed).await;
         Box::pin(make_whole(session, needed)).await?;
     }
     let sql = match name {

@@ -7,7 +7,6 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -350,18 +349,12 @@ impl<'s> Answers<'s> {
     }
 
     fn rows(&mut self, frame: DataFrame, is_ordered: bool) -> Result<Vec<ResultRow>> {
-        let begun = Instant::now();
         let schema = match self.schema {
             Some(_) => None,
             None => Some(output::schema(&frame)),
         };
-        let query = std::iter::once(Ok((frame, begun.elapsed(), ())));
-        let (held, _) = self
-            .session
-            .collect_all(query, 1, |_| {})
-            .pop()
-            .expect("one query has one outcome");
-        self.taken(&held?, schema, is_ordered)
+        let held = self.session.collect_one(frame)?;
+        self.taken(&held, schema, is_ordered)
     }
 
     /// The rows of an answer, with its schema where that is one of its own.
