@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::coordinator::Cluster;
@@ -46,6 +47,8 @@ pub struct Asked<'a> {
     pub notes: Vec<String>,
     cluster: &'a Cluster,
     exchange: Exchange,
+    /// What has come of the rows: an answer whose worker is lost before that is somebody else's.
+    first: Option<(Reply, Bytes)>,
 }
 
 impl Cluster {
@@ -60,16 +63,18 @@ impl Cluster {
             let opened = self.runtime.block_on(async {
                 let mut exchange = link.exchange(&asks).await?;
                 let planned = planned(&mut exchange).await?;
-                Ok((exchange, planned))
+                let first = exchange.next().await?;
+                Ok((exchange, planned, first))
             });
             match opened {
-                Ok((exchange, (schema, reads, notes))) => {
+                Ok((exchange, (schema, reads, notes), first)) => {
                     return Ok(Asked {
                         schema,
                         reads,
                         notes,
                         cluster: self,
                         exchange,
+                        first: Some(first),
                     });
                 }
                 Err(e @ Error::Worker { .. }) => {
@@ -112,7 +117,11 @@ impl Asked<'_> {
     pub fn stream(mut self, mut each: impl FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
         let mut rows = Receiving::default();
         loop {
-            match self.cluster.runtime.block_on(self.exchange.next())? {
+            let next = match self.first.take() {
+                Some(first) => first,
+                None => self.cluster.runtime.block_on(self.exchange.next())?,
+            };
+            match next {
                 (Reply::Begin(_), _) => rows.begin()?,
                 (Reply::Rows(_), bytes) => rows.take(bytes)?.iter().try_for_each(&mut each)?,
                 (Reply::Done { rows: all, .. }, _) => return rows.end(all),

@@ -36,8 +36,8 @@ use crate::rules;
 
 /// So long somebody who connects may take to show who he is, and to say what he wants.
 const SHOWN: Duration = Duration::from_secs(5);
-/// So many may do so at once.
-const AT_THE_DOOR: usize = 16;
+/// So many may do so at once. Who says nothing holds a place for as long as he may take.
+const AT_THE_DOOR: usize = 256;
 /// So long the queries of the last coordinator may take to end before the next is told that somebody else is served.
 const ENDING: Duration = Duration::from_secs(3);
 /// So often a coordinator of whom nothing comes is asked whether it is there, and so long it may take to say so.
