@@ -346,7 +346,8 @@ mod tests {
     }
 
     fn numbers(chunk: Option<Vec<Ticket>>) -> Vec<usize> {
-        chunk.iter().flatten().map(|one| one.number).collect()
+        let tickets = chunk.unwrap_or_default();
+        tickets.into_iter().map(|one| one.number).collect()
     }
 
     #[tokio::test]

@@ -125,7 +125,10 @@ impl Link {
                 Err(lost(address, told))
             }
             Reply::Refused(fault) => Err(fault.error(address)),
-            _ => Err(lost(address, "says something else than it was asked".into())),
+            _ => Err(lost(
+                address,
+                "says something else than it was asked".into(),
+            )),
         }
     }
 }
@@ -206,10 +209,22 @@ mod tests {
 
     #[test]
     fn a_worker_is_named_with_host_and_port() {
-        for good in ["127.0.0.1:7070", "[2001:db8::1]:7070", "worker.contoso.com:1"] {
+        for good in [
+            "127.0.0.1:7070",
+            "[2001:db8::1]:7070",
+            "worker.contoso.com:1",
+        ] {
             assert!(checked(good).is_ok(), "{good}");
         }
-        for bad in ["127.0.0.1", "http://a:1", "a:b", "a:70000", ":7070", "", "a b:1"] {
+        for bad in [
+            "127.0.0.1",
+            "http://a:1",
+            "a:b",
+            "a:70000",
+            ":7070",
+            "",
+            "a b:1",
+        ] {
             let told = checked(bad).map(|_| ()).expect_err(bad).to_string();
             assert!(told.contains("HOST:PORT"), "{bad}: {told}");
         }

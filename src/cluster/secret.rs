@@ -165,9 +165,14 @@ mod tests {
         assert_ne!(third.authority.der(), other.authority.der());
         for (text, said) in [("", "has 0"), (&long[1..], "this one has 31")] {
             let told = read(text).map(|_| ()).expect_err("too short").to_string();
-            assert!(told.contains(said) && told.contains("--new-secret"), "{told}");
+            assert!(
+                told.contains(said) && told.contains("--new-secret"),
+                "{told}"
+            );
         }
-        let told = read(&"x".repeat(MOST + 1)).map(|_| ()).expect_err("too long");
+        let told = read(&"x".repeat(MOST + 1))
+            .map(|_| ())
+            .expect_err("too long");
         assert!(told.to_string().contains("another file"), "{told}");
         assert_eq!(format!("{:?}", Secret([7; 32])), "Secret");
     }

@@ -1,6 +1,5 @@
 //! What goes over the wire: questions in JSON, rows as Arrow IPC, both inside the messages of Arrow Flight's `DoExchange`.
 
-use std::io::{self, Write};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;

@@ -23,11 +23,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::query::Query;
 use super::secret::Secret;
-use super::wire::{
-    Asks, First, Jobs, MESSAGE, Reply, Sending, build, message, said, schema_bytes,
-};
+use super::wire::{Asks, First, Jobs, MESSAGE, Reply, Sending, build, message, said, schema_bytes};
 use crate::archive::Archive;
-use crate::engine::{Columns, Language, Options, Question, STACK, Session, Source, Stop, TimeRange};
+use crate::engine::{Columns, Language, Options, Question, STACK, Session, Stop, TimeRange};
 use crate::engine::{kql, output};
 use crate::fault::{Error, Result};
 use crate::function::value::UNIX_EPOCH_TICKS;
@@ -359,7 +357,10 @@ impl Exchange {
     fn rows(&self, session: &Session, query: &Query, begun: Instant) -> Result<()> {
         session.begin();
         let how = kql::Options {
-            now: query.now.saturating_mul(10).saturating_add(UNIX_EPOCH_TICKS),
+            now: query
+                .now
+                .saturating_mul(10)
+                .saturating_add(UNIX_EPOCH_TICKS),
             functions: query.functions.clone(),
             ..kql::Options::default()
         };
@@ -379,14 +380,14 @@ impl Exchange {
             now: query.now,
         })?;
         let said = Reply::Planned {
-            reads: planned.reads.clone(),
-            notes: planned.notes.clone(),
+            reads: planned.reads,
+            notes: planned.notes,
         };
         self.line.say(&said, Bytes::new())?;
         let schema = output::schema(&planned.frame);
         self.line.say(&Reply::Schema(0), schema_bytes(&schema)?)?;
         let mut sending = Sending::new(0, |reply, body| self.line.say(&reply, body));
-        session.stream(planned.frame.clone(), |batch| sending.add(batch))?;
+        session.stream(planned.frame, |batch| sending.add(batch))?;
         let done = Reply::Done {
             job: 0,
             rows: sending.end()?,
@@ -428,11 +429,7 @@ impl Worker {
         mut incoming: Streaming<FlightData>,
     ) -> Result<(mpsc::Receiver<Result<FlightData, Status>>, Gone), Status> {
         let stop = Stop::default();
-        *self
-            .0
-            .stop
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = stop.clone();
+        *self.0.stop.lock().unwrap_or_else(PoisonError::into_inner) = stop.clone();
         let (say, hear) = mpsc::channel(AHEAD);
         let (give, further) = threads::channel();
         let lost = stop.clone();

@@ -46,6 +46,9 @@ struct Plan {
     held: Option<Planned>,
 }
 
+/// From a time, and before another.
+type Times = (Option<i64>, Option<i64>);
+
 /// Sessions over the times that rules need, each opened once.
 pub(super) struct Runs<'a> {
     /// Over all that one of the rules needs.
@@ -54,7 +57,7 @@ pub(super) struct Runs<'a> {
     product: &'a Session,
     how: &'a kql::Options,
     window: Window,
-    parts: Mutex<BTreeMap<(Option<i64>, Option<i64>), Session>>,
+    parts: Mutex<BTreeMap<Times, Session>>,
 }
 
 impl<'a> Runs<'a> {
