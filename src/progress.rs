@@ -12,7 +12,7 @@ pub trait Progress: Send + Sync {
     fn step(&self, _name: &str) {}
     /// So many rules are to be run.
     fn rules(&self, _total: usize) {}
-    /// This rule runs now, beside others.
+    /// This rule is planned, to run as soon as others make room. beside others.
     fn rule(&self, _id: &str) {}
     /// One more rule has ended.
     fn rule_done(&self) {}

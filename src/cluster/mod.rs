@@ -10,7 +10,7 @@
 //! | `wire` | questions and rows as messages of Arrow Flight |
 //! | `link`, `coordinator` | a connection to a worker, and those of a coordinator |
 //! | `dealt` | the queries of a hunt, dealt out; those of a worker that is lost go to another |
-//! | `query` | one query, whole |
+//! | `question`, `query` | one query, whole |
 //! | `worker` | the other side |
 //!
 //! A query counts as answered when its worker has said how many rows there are and so many have come. One that two workers were lost with is given up:
@@ -20,12 +20,14 @@ mod coordinator;
 mod dealt;
 mod link;
 mod query;
+mod question;
 mod secret;
 mod wire;
 mod worker;
 
 pub use coordinator::{Cluster, Tell};
 pub use dealt::Hunters;
-pub use query::{Asked, Query};
+pub use query::Asked;
+pub use question::Query;
 pub use secret::Secret;
 pub use worker::{Said, serve};

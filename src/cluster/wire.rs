@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::query::Query;
+use super::question::Query;
 use crate::fault::{Error, Result};
 use crate::hunt::{Fault, Job, Orders};
 

@@ -21,7 +21,7 @@ use tokio_rustls::server::TlsStream;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::query::Query;
+use super::question::Query;
 use super::secret::Secret;
 use super::wire::{Asks, First, Jobs, MESSAGE, Reply, Sending, build, message, said, schema_bytes};
 use crate::archive::Archive;
@@ -132,7 +132,11 @@ pub fn serve(
     });
     // A query that is under way puts away its temporary files.
     service.end();
-    let _ = runtime.block_on(tokio::time::timeout(ENDING, service.served.lock()));
+    let _ = runtime.block_on(async {
+        tokio::time::timeout(ENDING, service.served.lock())
+            .await
+            .map(drop)
+    });
     runtime.shutdown_timeout(Duration::ZERO);
     done
 }

@@ -17,7 +17,7 @@
 //! - `context`, `memory`, `deadline`, `run`: settings, the memory of queries, and how what was planned is run; `parallel`: work of which each piece has
 //!   a thread of its own.
 //! - `echoes`: which events another table has too; `apps`: which of them CloudAppEvents has, and in which row.
-//! - `depth`: queries that nest deeper than they may; `small`: those over few rows; `one_part`: their plans, where nothing lies apart;
+//! - `depth`: queries that nest deeper than they may; `yielding`: operators that give way to others; `small`: those over few rows; `one_part`: their plans, where nothing lies apart;
 //!   `values`: parts of a file without a row for a query.
 //! - [`output`]: answers as CSV, JSON, Markdown, Parquet and the Log Analytics query API's shape.
 //!
@@ -61,6 +61,7 @@ mod together;
 mod values;
 pub mod views;
 pub mod watchlist;
+mod yielding;
 
 pub use by_time::{Candidates, Seen};
 pub use delays::Received;

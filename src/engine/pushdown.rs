@@ -7,21 +7,30 @@ use datafusion::common::JoinType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::ensure_coop::EnsureCooperative;
 use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 
-/// DataFusion's rules, the one that pushes filters into scans with a guard.
+use super::yielding::Yielding;
+
+/// DataFusion's rules, the one that pushes filters into scans with a guard, and behind the one that makes leaves give way one for joins.
 pub(super) fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let inner = FilterPushdown::new();
+    let (inner, leaves) = (FilterPushdown::new(), EnsureCooperative::new());
     let rules = PhysicalOptimizer::new().rules.into_iter();
-    rules
-        .map(|rule| match rule.name() == inner.name() {
-            true => Arc::new(Guarded(FilterPushdown::new())) as _,
+    let mut own: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = Vec::new();
+    for rule in rules {
+        let is_leaves = rule.name() == leaves.name();
+        own.push(match rule.name() == inner.name() {
+            true => Arc::new(Guarded(FilterPushdown::new())),
             false => rule,
-        })
-        .collect()
+        });
+        if is_leaves {
+            own.push(Arc::new(Yielding));
+        }
+    }
+    own
 }
 
 /// DataFusion 55.2 pushes a filter over columns of both sides of an outer join into one side by the names of the columns alone, so that rows come that

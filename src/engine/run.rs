@@ -104,6 +104,11 @@ impl Session {
         self.room().reserve(name)
     }
 
+    /// How many threads plan and run queries.
+    pub(crate) fn threads(&self) -> usize {
+        self.context.copied_config().target_partitions().max(1)
+    }
+
     /// How many queries run side by side where so many could: each needs its part of the memory.
     pub(super) fn side_by_side(&self, queries: usize) -> usize {
         let queries = match self.room().0.memory_limit() {
@@ -289,7 +294,7 @@ impl Session {
     }
 
     /// Plans queries and runs them, so many at a time, and returns their rows and how long each took, in their order. They are planned by as many
-    /// threads as the session has, while others run; no outcome depends on which of them is ready first. Each may take the time of the options, with
+    /// threads as the session has, or fewer where memory is short, while others run. Each may take the time of the options, with
     /// its planning. One that fails or breaks off harms no other. When the user ends them, those that run end, and no other begins.
     ///
     /// `plan` makes the plan of the query of a number, and what must live as long as that runs; several threads call it. This thread tells `begun` the
@@ -302,13 +307,14 @@ impl Session {
         mut begun: impl FnMut(usize),
         ended: impl FnMut(usize),
     ) -> Vec<(Result<Held>, Duration)> {
-        let threads = self.context.copied_config().target_partitions().max(1);
-        // What is worked out to plan a query takes memory as running it does.
-        let both = self.side_by_side(at_a_time + threads);
-        let at_a_time = at_a_time.min(both);
+        let threads = self.threads();
+        // What is worked out to plan a query takes memory as running it does, and so does a plan that waits.
+        let most = self.side_by_side(at_a_time + threads + PLANNED_AHEAD);
+        let at_a_time = at_a_time.min(most);
         let planners = match queries {
             0 | 1 => 0,
-            _ => (both - at_a_time).max(1).min(queries),
+            // Where there is room for none, this thread plans one when it can be run.
+            _ => (most - at_a_time).min(threads).min(queries),
         };
         let (say, hear) = mpsc::channel();
         let (order, orders) = mpsc::channel();
@@ -341,7 +347,7 @@ impl Session {
             let planners = started.count();
             let mut waiting = 0..queries;
             loop {
-                while several.ahead < planners + PLANNED_AHEAD
+                while several.ahead + several.running.len() < most
                     && let Some(number) = waiting.next()
                 {
                     begun(number);
@@ -641,7 +647,7 @@ mod tests {
         ];
         // Each is asked by two at a time, as are those that they are made of.
         let asked: Vec<&str> = views.into_iter().flat_map(|view| [view, view]).collect();
-        let counts = parallel::each(&asked, |view| {
+        let counts = parallel::each(&asked, asked.len(), |view| {
             let (_, batches) = session.collect(&format!("SELECT count(*) FROM \"{view}\""))?;
             output::cell(batches[0].column(0), 0)
         });

@@ -141,7 +141,7 @@ impl Session {
                 false => open.push(name),
             }
         }
-        let views = parallel::each(&open, |name| {
+        let views = parallel::each(&open, self.threads(), |name| {
             let named = self.naming(name, sql, others);
             let frame = self.block_until(self.view(name, named.as_deref()));
             frame.map(|frame| (frame, named.is_some()))
@@ -212,7 +212,7 @@ impl Session {
     /// Room for the rows of a view.
     fn rows(&self, name: &str) -> Rows {
         let pool = Arc::clone(&self.context.runtime_env().memory_pool);
-        let partitions = self.context.copied_config().target_partitions().max(1);
+        let partitions = self.threads();
         Rows {
             partitions: vec![Vec::new(); partitions],
             next: 0,

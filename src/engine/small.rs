@@ -21,17 +21,19 @@ use datafusion::prelude::Expr;
 
 use super::one_part;
 use super::table::ArchiveTable;
+use super::yielding;
 
 /// Rows of all tables of a query over few: one batch.
 const FEW: u64 = 8192;
 /// The rules of DataFusion that make a physical plan of one partition run as it should; all others make it faster. `SanityCheckPlan` is one of them
 /// in that it refuses what the others would have left wrong.
-const NEEDED: [&str; 6] = [
+const NEEDED: [&str; 7] = [
     "OutputRequirements",
     "EnsureRequirements",
     "CombinePartialFinalAggregate",
     "OptimizeAggregateOrder",
     "EnsureCooperative",
+    yielding::NAME,
     "SanityCheckPlan",
 ];
 

@@ -63,7 +63,7 @@ impl Presence {
     ) -> Vec<String> {
         let is_open = |table: &&String| !self.known.contains_key(*table);
         let open: Vec<&String> = tables.iter().filter(is_open).collect();
-        let lacking = parallel::each(&open, |table| {
+        let lacking = parallel::each(&open, session.threads(), |table| {
             let needs = session.kql_check(table, how).needs;
             needs.tables.contains(*table)
         });

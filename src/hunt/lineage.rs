@@ -57,7 +57,7 @@ pub(super) fn look_up(session: &Session, findings: &mut [Finding], ledger: &Ledg
         names.push(name);
         queries.push(sql);
     }
-    let frames = parallel::each(&queries, |sql| -> Result<_> {
+    let frames = parallel::each(&queries, session.threads(), |sql| -> Result<_> {
         Ok(fitted(session.plan(sql)?)?)
     });
     let frames = frames.into_iter().collect::<Result<Vec<_>>>()?;

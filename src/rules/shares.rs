@@ -16,7 +16,7 @@ pub(super) fn each<T: Sync, R: Send>(list: &[T], of: impl Fn(&[T]) -> R + Sync) 
         return vec![of(list)];
     }
     let shares: Vec<&[T]> = list.chunks(list.len().div_ceil(threads)).collect();
-    parallel::each(&shares, |&share| of(share))
+    parallel::each(&shares, threads, |&share| of(share))
 }
 
 #[cfg(test)]

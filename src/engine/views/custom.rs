@@ -53,19 +53,20 @@ async fn in_audit(session: &Session, name: &str) -> Result<bool> {
 
 /// The names of custom tables of whose rows audit records were made again.
 pub(in crate::engine) async fn made_again(session: &Session) -> Result<&BTreeSet<String>> {
-    if let Some(names) = session.customs.made_again.get() {
-        return Ok(names);
-    }
-    let mut names = BTreeSet::new();
-    if session.has(AUDIT) {
-        let sql = format!(
-            "SELECT DISTINCT \"{EXTRA}\"->>'Type' AS \"Name\" FROM stored.\"{AUDIT}\" \
-             WHERE \"{EXTRA}\" LIKE '%_CL\"%' LIMIT {MAX_NAMES}"
-        );
-        let found = texts(session, &sql).await?.into_iter();
-        names.extend(found.filter(|name| is_table_name(name) && !names::exists(name)));
-    }
-    Ok(session.customs.made_again.get_or_init(|| names))
+    // Read once, however many plan a query at the same time.
+    let reading = async || {
+        let mut names = BTreeSet::new();
+        if session.has(AUDIT) {
+            let sql = format!(
+                "SELECT DISTINCT \"{EXTRA}\"->>'Type' AS \"Name\" FROM stored.\"{AUDIT}\" \
+                 WHERE \"{EXTRA}\" LIKE '%_CL\"%' LIMIT {MAX_NAMES}"
+            );
+            let found = texts(session, &sql).await?.into_iter();
+            names.extend(found.filter(|name| is_table_name(name) && !names::exists(name)));
+        }
+        Ok(names)
+    };
+    session.customs.made_again.get_or_try_init(reading).await
 }
 
 /// Where the rows of a table stand.
@@ -83,24 +84,23 @@ async fn rows(session: &Session, name: &str) -> Result<String> {
 
 /// The names of all tables whose rows are kept there: those that nobody knows, and those that are known and not stored.
 pub(in crate::engine) async fn all(session: &Session) -> Result<&BTreeSet<String>> {
-    if let Some(names) = session.customs.names.get() {
-        return Ok(names);
-    }
-    let mut names = BTreeSet::new();
-    if session.has(OTHER) {
-        let sql = format!(
-            "SELECT DISTINCT {} AS \"Name\" FROM stored.\"{OTHER}\" LIMIT {MAX_NAMES}",
-            said()
-        );
-        for found in texts(session, &sql).await? {
-            let is_foreign = catalog().foreign(&found).is_some();
-            if is_table_name(&found) && (is_foreign || !names::exists(&found)) {
-                names.insert(found);
+    let reading = async || {
+        let mut names = BTreeSet::new();
+        if session.has(OTHER) {
+            let sql = format!(
+                "SELECT DISTINCT {} AS \"Name\" FROM stored.\"{OTHER}\" LIMIT {MAX_NAMES}",
+                said()
+            );
+            for found in texts(session, &sql).await? {
+                let is_foreign = catalog().foreign(&found).is_some();
+                if is_table_name(&found) && (is_foreign || !names::exists(&found)) {
+                    names.insert(found);
+                }
             }
         }
-    }
-    // Another query may have found the same meanwhile.
-    Ok(session.customs.names.get_or_init(|| names))
+        Ok(names)
+    };
+    session.customs.names.get_or_try_init(reading).await
 }
 
 /// Registers the rows of such a table as a view.

@@ -1,14 +1,16 @@
 //! What a session knows of tables that the catalog does not have.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
 
 /// What a session knows of such tables.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Customs {
-    pub(super) names: OnceLock<BTreeSet<String>>,
+    pub(super) names: OnceCell<BTreeSet<String>>,
     /// Those of whose rows audit records were made.
-    pub(super) made_again: OnceLock<BTreeSet<String>>,
+    pub(super) made_again: OnceCell<BTreeSet<String>>,
     /// Columns that hold JSON, by table.
     pub(super) dynamic: Mutex<HashMap<String, HashSet<String>>>,
 }
@@ -22,7 +24,7 @@ impl Customs {
 
     /// Whether a name is known only because somebody asked for the tables of whose rows audit records were made.
     pub(in crate::engine) fn is_only_made_again(&self, name: &str) -> bool {
-        let has = |names: &OnceLock<BTreeSet<String>>| {
+        let has = |names: &OnceCell<BTreeSet<String>>| {
             names.get().is_some_and(|names| names.contains(name))
         };
         has(&self.made_again) && !has(&self.names)
