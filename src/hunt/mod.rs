@@ -521,11 +521,15 @@ fn rows(asked: &Asked, answer: &Answer) -> Result<Vec<Finding>> {
 fn put_in_order(hunt: &mut Hunt) {
     hunt.outcomes.sort_by(|a, b| a.id.cmp(&b.id));
     hunt.findings.sort_by(order);
-    // Rows may be large: they are written out only where nothing else tells two apart.
+    // Rows may be large: they are written out only where nothing else tells two apart. In which order they came is chance.
     let same = |a: &Finding, b: &Finding| order(a, b).is_eq();
     for same in hunt.findings.chunk_by_mut(same) {
         if same.len() > 1 {
-            same.sort_by_cached_key(|f| Value::Object(f.details.clone()).to_string());
+            same.sort_by_cached_key(|f| {
+                let details = Value::Object(f.details.clone()).to_string();
+                let records = f.evidence.iter().map(|e| (e.ingest, e.record));
+                (details, f.last.clone(), records.collect::<Vec<_>>())
+            });
         }
     }
     for (i, f) in hunt.findings.iter_mut().enumerate() {
