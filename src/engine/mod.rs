@@ -13,6 +13,7 @@
 //! - `shared`: what many queries over several times share; `slots`: one query over rows that are given to it, window by window; `one_slot`: a
 //!   place for them in its plan; `again`: its plan, run over ever other rows; `by_time`: those rows; `together`: the rows of several such queries,
 //!   read in one pass; `no_rows`: plans that find nothing where there is nothing.
+//! - `in_parts`: of which tables the rows of a part of the times cost a part of what all cost.
 //! - `recorded`: when events were ingested, as far as exports say; `delays`: of which events they do.
 //! - `context`, `memory`, `deadline`, `run`: settings, the memory of queries, and how what was planned is run; `parallel`: work of which each piece has
 //!   a thread of its own.
@@ -33,6 +34,7 @@ mod delays;
 mod depth;
 mod echoes;
 pub mod functions;
+mod in_parts;
 pub mod kql;
 mod listing;
 pub mod memory;
@@ -65,6 +67,7 @@ mod yielding;
 
 pub use by_time::{Candidates, Seen};
 pub use delays::Received;
+pub(crate) use in_parts::Spread;
 pub use options::{Columns, Late, Options, STACK, Stop, TimeRange};
 pub use question::{Language, Prepared, Question};
 pub use session::{Session, Source};

@@ -168,22 +168,27 @@ impl Stored {
         Ok(!archive.files(table)?.iter().all(seen))
     }
 
+    /// The files of a table; nothing where there is no archive.
+    ///
+    /// # Errors
+    /// When its log cannot be read.
+    pub(super) fn files(&self, table: &'static Table) -> Result<Option<Arc<[FileEntry]>>> {
+        let files = self.archive.as_ref().map(|archive| archive.files(table));
+        files.transpose()
+    }
+
     /// The rows of a table in files, by its log; nothing where there are no files.
     ///
     /// # Errors
     /// When its log cannot be read.
     pub(super) fn rows_in_files(&self, table: &'static Table) -> Result<Option<u64>> {
-        let Some(archive) = &self.archive else {
-            return Ok(None);
-        };
-        let files = archive.files(table)?;
-        Ok((!files.is_empty()).then(|| files.iter().map(|file| file.rows).sum()))
+        let files = self.files(table)?.filter(|files| !files.is_empty());
+        Ok(files.map(|files| files.iter().map(|file| file.rows).sum()))
     }
 
     /// The rows of a table in files that may have some within a range of times; none where its log cannot be read: who asks for them is told.
     pub(super) fn rows_within(&self, table: &'static Table, range: TimeRange) -> u64 {
-        let files = self.archive.as_ref().map(|archive| archive.files(table));
-        let Some(Ok(files)) = files else {
+        let Ok(Some(files)) = self.files(table) else {
             return 0;
         };
         let may_have = |file: &&FileEntry| {

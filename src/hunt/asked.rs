@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::crew::{Job, Scope};
 use super::outcome::Status;
 use super::traced;
 use crate::kql::lexer::{TokenKind, lex};
@@ -21,6 +22,15 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// Its query, or the same with records, over what the rule sees.
+    pub(super) fn job(&self, text: &str) -> Job {
+        Job {
+            language: self.language,
+            text: text.into(),
+            scope: Scope::Around(self.rule.schedule.period()),
+        }
+    }
+
     /// Whether it counts back from `now()`.
     pub(super) fn counts_back(&self) -> bool {
         if self.language != Language::Kql {

@@ -26,6 +26,11 @@ pub trait Crew {
     /// When nobody can take the orders: another archive, another version, nobody there.
     fn begin(&mut self, orders: &Orders) -> Result<()>;
 
+    /// How rules are cut for it, of which each row rests on one event; nothing where none is. It is asked after [`begin`](Crew::begin).
+    fn cutting(&self) -> Option<Cutting> {
+        None
+    }
+
     /// One answer a job, in their order. `begun` and `ended` are told the number of each.
     fn answers(
         &mut self,
@@ -33,6 +38,15 @@ pub trait Crew {
         begun: &mut dyn FnMut(usize),
         ended: &mut dyn FnMut(usize),
     ) -> Vec<Answered>;
+}
+
+/// How rules are cut of which each row rests on one event: over parts of the time, each a job of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cutting {
+    /// Into how many parts, at most.
+    pub parts: usize,
+    /// How many rows of its tables a part has, at least, on the average of a rule: with fewer, to open files and to plan is most of the work.
+    pub rows: u64,
 }
 
 /// The answer of a job, and how long it took.
@@ -132,6 +146,11 @@ impl Job {
 pub enum Scope {
     /// So many seconds around the window, or all that there is; rows whose last event lies in the window.
     Around(Option<u64>),
+    /// This part of what lies around the window; rows whose last event lies in the window.
+    Part {
+        /// The part.
+        sees: Window,
+    },
     /// The window; all rows.
     Window,
 }

@@ -12,6 +12,7 @@
 //! | what is done to a session before the first query | `start` |
 //! | its rows | `runs` |
 //! | the same by others, in the hunt's place | `crew`, `served` |
+//! | which rules they are asked in parts of the time | `parts`, `one_event` |
 //! | what it cannot judge, in numbers | `counts` |
 //! | what a rule asks for and is not there | `lacking` |
 //! | its rows as findings | `finding` |
@@ -24,7 +25,6 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use chrono_tz::Tz;
@@ -33,7 +33,7 @@ use serde_json::Value;
 use crate::archive::ledger::Ledger;
 use crate::engine::Session;
 use crate::engine::kql::Options;
-use crate::fault::{Error, Result};
+use crate::fault::Result;
 use crate::function::value::UNIX_EPOCH_TICKS;
 use crate::progress::Progress;
 use crate::rules::{Language, Pack, Rule, Severity};
@@ -42,10 +42,11 @@ use alerts::Tally;
 use asked::{Asked, Queries};
 use counts::Count;
 use lacking::{Presence, missing_watchlist, of_failure};
+use parts::Parts;
 use runs::{Runs, guarded};
 use start::{Shared, Start};
 
-pub use crew::{Answer, Answered, Answering, Crew, Fault, Job, Orders, Scope};
+pub use crew::{Answer, Answered, Answering, Crew, Cutting, Fault, Job, Orders, Scope};
 pub use finding::{Entity, Evidence, Finding};
 pub use lineage::LOOKED_UP;
 pub use outcome::{Outcome, Status};
@@ -62,7 +63,9 @@ pub mod exclusions;
 mod finding;
 mod lacking;
 mod lineage;
+mod one_event;
 mod outcome;
+mod parts;
 pub mod replay;
 mod runs;
 mod served;
@@ -243,9 +246,11 @@ pub fn sweep_with(
     let mut sweep = Sweep {
         ready: &ready,
         crew,
+        parts: None,
         runs: Runs::new(session, &product, how, choice.window),
         product: &product,
         how,
+        window: choice.window,
         progress,
         presence,
     };
@@ -299,9 +304,12 @@ struct Sweep<'s, 'c> {
     ready: &'s [Asked],
     /// Who answers in the place of `runs`, where somebody does.
     crew: Option<&'s mut (dyn Crew + 'c)>,
+    /// How rules are cut for them, where any are.
+    parts: Option<Parts<'s>>,
     runs: Runs<'s>,
     product: &'s Session,
     how: &'s Options,
+    window: Window,
     progress: &'s dyn Progress,
     presence: Presence,
 }
@@ -316,12 +324,7 @@ impl Sweep<'_, '_> {
     ) -> Vec<Answered> {
         match &mut self.crew {
             Some(_) if jobs.is_empty() => Vec::new(),
-            Some(crew) => {
-                let mut answers = crew.answers(jobs, begun, ended);
-                let lost = || Error::Query("nobody answered it".into());
-                answers.resize_with(jobs.len(), || (Err(lost()), Duration::ZERO));
-                answers
-            }
+            Some(crew) => parts::answers(&mut **crew, self.parts.as_ref(), jobs, begun, ended),
             None => self.runs.answers(jobs, begun, ended),
         }
     }
@@ -335,13 +338,12 @@ impl Sweep<'_, '_> {
         // Rules that ask the same are answered together.
         let counts: BTreeSet<&str> = unjudged.map(|of| of.query.as_str()).collect();
         let counts = counts::together(counts);
-        let rules = ready.iter().map(|asked| Job {
-            language: asked.language,
-            text: asked.text.clone(),
-            scope: Scope::Around(asked.rule.schedule.period()),
-        });
+        let rules = ready.iter().map(|asked| asked.job(&asked.text));
         let counting = counts.iter().map(|count| Job::counting(&count.text));
         let jobs: Vec<Job> = rules.chain(counting).collect();
+        let cutting = self.crew.as_deref().and_then(|crew| crew.cutting());
+        self.parts =
+            cutting.map(|cutting| Parts::of(self.product, self.how, self.window, cutting, &jobs));
         let mut begun = |number: usize| {
             if let Some(asked) = ready.get(number) {
                 progress.rule(&asked.rule.id);
@@ -448,12 +450,7 @@ impl Sweep<'_, '_> {
             if let Some(text) = &asked.traced
                 && is_open(findings)
             {
-                let job = Job {
-                    language: asked.language,
-                    text: text.clone(),
-                    scope: Scope::Around(asked.rule.schedule.period()),
-                };
-                open.push(((number, asked), job));
+                open.push(((number, asked), asked.job(text)));
             }
         }
         let (places, jobs): (Vec<(usize, &Asked)>, Vec<Job>) = open.into_iter().unzip();
@@ -524,11 +521,15 @@ fn rows(asked: &Asked, answer: &Answer) -> Result<Vec<Finding>> {
 fn put_in_order(hunt: &mut Hunt) {
     hunt.outcomes.sort_by(|a, b| a.id.cmp(&b.id));
     hunt.findings.sort_by(order);
-    // Rows may be large: they are written out only where nothing else tells two apart.
+    // Rows may be large: they are written out only where nothing else tells two apart. In which order they came is chance.
     let same = |a: &Finding, b: &Finding| order(a, b).is_eq();
     for same in hunt.findings.chunk_by_mut(same) {
         if same.len() > 1 {
-            same.sort_by_cached_key(|f| Value::Object(f.details.clone()).to_string());
+            same.sort_by_cached_key(|f| {
+                let details = Value::Object(f.details.clone()).to_string();
+                let records = f.evidence.iter().map(|e| (e.ingest, e.record));
+                (details, f.last.clone(), records.collect::<Vec<_>>())
+            });
         }
     }
     for (i, f) in hunt.findings.iter_mut().enumerate() {

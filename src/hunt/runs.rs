@@ -117,7 +117,7 @@ impl<'a> Runs<'a> {
                     reads,
                 };
                 match job.scope {
-                    Scope::Around(_) => guarded(|| self.chosen(job, answer)),
+                    Scope::Around(_) | Scope::Part { .. } => guarded(|| self.chosen(job, answer)),
                     Scope::Window => Ok(answer),
                 }
             });
@@ -131,14 +131,22 @@ impl<'a> Runs<'a> {
         self.session.may_go_on()?;
         // Each has its own time, however many are planned at once.
         let until = self.session.ends();
-        let Scope::Around(period) = job.scope else {
-            return self.planned(job, self.window, until);
-        };
-        let plan = self.planned(job, self.window.around(period), until)?;
-        if self.window.is_all() || has_time(&plan.schema) {
+        let (sees, within) = self.sight(job.scope);
+        let plan = self.planned(job, sees, until)?;
+        if sees == within || has_time(&plan.schema) {
             return Ok(plan);
         }
-        self.planned(job, self.window, until)
+        self.planned(job, within, until)
+    }
+
+    /// What a query sees, and what of that lies in the window.
+    fn sight(&self, scope: Scope) -> (Window, Window) {
+        let sees = match scope {
+            Scope::Around(period) => self.window.around(period),
+            Scope::Part { sees } => sees,
+            Scope::Window => self.window,
+        };
+        (sees, sees.and(self.window))
     }
 
     fn planned(&self, job: &Job, times: Window, until: Option<Instant>) -> Result<Plan> {
@@ -169,7 +177,7 @@ impl<'a> Runs<'a> {
         })
     }
 
-    /// The rows that the window wants. Rows without a time are those that the rule gives when it sees nothing but the window.
+    /// The rows that the window wants. Rows without a time are those that the rule gives when it sees nothing but the window, or its own part of it.
     fn chosen(&self, job: &Job, answer: Answer) -> Result<Answer> {
         if self.window.is_all() || !has_time(&answer.schema) {
             return Ok(answer);
@@ -183,7 +191,8 @@ impl<'a> Runs<'a> {
             kept.push(only(batch, wanted.collect())?);
         }
         if untimed {
-            let plan = self.planned(job, window, self.session.ends())?;
+            let (_, within) = self.sight(job.scope);
+            let plan = self.planned(job, within, self.session.ends())?;
             for batch in &self.session.collect_one(plan.frame)?.batches {
                 let times = last_times(&plan.schema, batch)?;
                 kept.push(only(batch, times.iter().map(Option::is_none).collect())?);

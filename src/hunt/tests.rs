@@ -14,6 +14,7 @@ use crate::progress::Silent;
 use crate::rules::{Kind, Query, Schedule};
 
 mod crew;
+mod parts;
 
 /// 2026-05-04T08:10:00Z
 const TIME: i64 = 1_777_882_200_000_000;

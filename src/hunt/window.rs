@@ -32,6 +32,20 @@ impl Window {
         }
     }
 
+    /// The times that are in both.
+    pub(super) fn and(self, other: Window) -> Window {
+        let from = self.from.max(other.from);
+        let to = match (self.to, other.to) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        };
+        Window {
+            from,
+            // Where there are none it ends where it begins.
+            to: to.map(|to| from.map_or(to, |from| to.max(from))),
+        }
+    }
+
     /// The least that has both.
     pub(super) fn with(self, other: Window) -> Window {
         Window {
@@ -56,6 +70,26 @@ mod tests {
             [false, true, true, false]
         );
         assert!(Window::default().holds(i64::MIN));
+    }
+
+    #[test]
+    fn times_that_are_in_two_windows() {
+        let window = |from, to| Window { from, to };
+        let some = window(Some(10), Some(20));
+        for (other, both) in [
+            (Window::default(), some),
+            (window(Some(15), None), window(Some(15), Some(20))),
+            (window(None, Some(15)), window(Some(10), Some(15))),
+            (window(Some(5), Some(25)), some),
+            (window(Some(20), None), window(Some(20), Some(20))),
+            (window(Some(25), Some(30)), window(Some(25), Some(25))),
+            (window(None, Some(5)), window(Some(10), Some(10))),
+        ] {
+            assert_eq!(some.and(other), both, "{other:?}");
+            assert_eq!(other.and(some), both, "{other:?}");
+        }
+        assert!(!window(Some(20), Some(20)).holds(20));
+        assert!(Window::default().and(Window::default()).is_all());
     }
 
     #[test]

@@ -10,21 +10,38 @@ use super::super::*;
 use crate::archive::Archive;
 use crate::convert;
 use crate::engine::{self, Source};
+use crate::fault::Error;
 use crate::ingest::input;
 use crate::kql::library::Saved;
 use crate::progress::Silent;
 use crate::rules::{self, Kind, Query, WatchlistNeed};
 
-const DAY: i64 = 86_400_000_000;
+pub(super) const DAY: i64 = 86_400_000_000;
 /// 2026-05-04T00:00:00Z, the first day of the sample data.
-const FIRST: i64 = 1_777_852_800_000_000;
+pub(super) const FIRST: i64 = 1_777_852_800_000_000;
 
 /// Answers over the same archive.
-struct Neighbour<'a> {
+pub(super) struct Neighbour<'a> {
     archive: &'a Archive,
+    cutting: Option<Cutting>,
     orders: Option<Orders>,
     /// How many jobs it was given.
     jobs: usize,
+    /// The queries of those that were parts.
+    pub(super) cut: BTreeSet<String>,
+}
+
+impl<'a> Neighbour<'a> {
+    /// One for whom rules are cut so.
+    pub(super) fn of(archive: &'a Archive, cutting: Option<Cutting>) -> Neighbour<'a> {
+        Neighbour {
+            archive,
+            cutting,
+            orders: None,
+            jobs: 0,
+            cut: BTreeSet::new(),
+        }
+    }
 }
 
 impl Crew for Neighbour<'_> {
@@ -32,6 +49,11 @@ impl Crew for Neighbour<'_> {
         assert!(self.orders.is_none(), "it is told once");
         self.orders = Some(crossed(orders));
         Ok(())
+    }
+
+    fn cutting(&self) -> Option<Cutting> {
+        assert!(self.orders.is_some(), "it is asked behind the orders");
+        self.cutting
     }
 
     fn answers(
@@ -43,6 +65,10 @@ impl Crew for Neighbour<'_> {
         let orders = self.orders.as_ref().expect("it is told before");
         let jobs: Vec<Job> = jobs.iter().map(crossed).collect();
         self.jobs += jobs.len();
+        let parts = jobs
+            .iter()
+            .filter(|job| matches!(job.scope, Scope::Part { .. }));
+        self.cut.extend(parts.map(|job| job.text.clone()));
         let mut answers = Vec::new();
         let own = own();
         let served = serve(self.archive, orders, &own, &mut |answer| {
@@ -74,7 +100,7 @@ fn own() -> engine::Options {
     }
 }
 
-fn ingested(place: &Path, input: &str) -> Archive {
+pub(super) fn ingested(place: &Path, input: &str) -> Archive {
     let input = format!("{}/{input}", env!("CARGO_MANIFEST_DIR"));
     let found = input::find(&[input]).expect("sample data");
     let archive = Archive::create(place).expect("an archive can be made");
@@ -114,18 +140,19 @@ fn pack() -> Pack {
     pack
 }
 
-fn swept(
+/// What a hunt gives, and its outcomes as text.
+pub(super) fn swept(
     archive: &Archive,
+    pack: &Pack,
     window: Window,
     how: &Options,
     crew: Option<&mut dyn Crew>,
 ) -> (Hunt, Vec<String>) {
-    let pack = pack();
     let choice = Choice {
         window,
         ..Choice::of(Severity::Informational)
     };
-    let reach = reach(&pack, &choice);
+    let reach = reach(pack, &choice);
     let options = engine::Options {
         from: reach.from,
         to: reach.to,
@@ -133,7 +160,7 @@ fn swept(
     };
     let mut session = Session::open(Source::Archive(archive), &options).expect("a session");
     let ledger = archive.ledger().expect("the ledger");
-    let hunt = sweep_with(&mut session, &pack, &choice, how, &ledger, &Silent, crew);
+    let hunt = sweep_with(&mut session, pack, &choice, how, &ledger, &Silent, crew);
     let hunt = hunt.expect("a hunt");
     // All but how long each took.
     let outcomes = hunt.outcomes.iter().map(|o| {
@@ -163,17 +190,15 @@ fn a_crew_gives_what_the_hunt_gives_without_one() {
         from: Some(FIRST + 3 * DAY),
         to: Some(FIRST + 26 * DAY),
     };
+    let pack = pack();
     for window in [Window::default(), some] {
-        let (alone, outcomes) = swept(&archive, window, &how, None);
-        let mut neighbour = Neighbour {
-            archive: &archive,
-            orders: None,
-            jobs: 0,
-        };
-        let (hunt, by_crew) = swept(&archive, window, &how, Some(&mut neighbour));
+        let (alone, outcomes) = swept(&archive, &pack, window, &how, None);
+        let mut neighbour = Neighbour::of(&archive, None);
+        let (hunt, by_crew) = swept(&archive, &pack, window, &how, Some(&mut neighbour));
         assert_eq!(by_crew, outcomes);
         assert_eq!(hunt.findings, alone.findings);
         assert_eq!((hunt.reads, hunt.events), (alone.reads, alone.events));
+        assert!(neighbour.cut.is_empty());
         // The rules, what counts what they cannot judge, and what finds the records behind a finding.
         assert!(neighbour.jobs > outcomes.len(), "{}", neighbour.jobs);
         let found = |id: &str| alone.findings.iter().filter(|f| f.rule == id).count();
