@@ -53,6 +53,10 @@ impl Pinned {
     /// The files of the watchlists, by their names.
     fn watchlists(&self) -> Result<Vec<PathBuf>> {
         let folder = self.root().join(WATCHLISTS);
+        // Not followed out of an archive: queries refuse what is behind it.
+        if fs::symlink_metadata(&folder).is_ok_and(|folder| folder.is_symlink()) {
+            return Ok(Vec::new());
+        }
         let entries = match fs::read_dir(&folder) {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(Error::io("read", &folder))?,

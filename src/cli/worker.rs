@@ -61,7 +61,9 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         ));
     };
     let secret = Secret::read(secret)?;
-    let own = global.engine(None)?;
+    let mut own = global.engine(None)?;
+    // By name: who asks is told whose disk is full.
+    own.temp.get_or_insert_with(std::env::temp_dir);
     let teller = Teller::of(ui);
     let tell = move |said: Said<'_>| teller.tell(&said);
     cluster::serve(archive, listen, &secret, &own, Arc::new(tell))?;

@@ -4,13 +4,15 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use datafusion::execution::memory_pool::MemoryReservation;
 use futures::future::try_join_all;
 use tokio::sync::Notify;
 
 use super::coordinator::{Cluster, Tell};
-use super::link::{Exchange, lost};
+use super::link::{Exchange, lost, unasked};
 use super::wire::{Asks, Jobs, Receiving, Reply, schema_of};
 use crate::engine::Session;
 use crate::fault::{Error, Result};
@@ -31,7 +33,7 @@ pub struct Hunters<'a> {
     cluster: &'a Cluster,
     /// Of those that are not lost.
     exchanges: Vec<Exchange>,
-    /// For rows that come, in the memory of the hunt's session.
+    /// What rows that come are counted with, in the memory of the hunt's session. It has nothing itself.
     room: Arc<MemoryReservation>,
 }
 
@@ -84,13 +86,16 @@ impl Crew for Hunters<'_> {
             .collect();
         drop(say);
         let mut answers: Vec<Option<Answered>> = jobs.iter().map(|_| None).collect();
+        // Until all have come; then they are the hunt's own.
+        let mut rooms = Vec::new();
         // It ends when each has let go of its own.
         for event in hear {
             match event {
                 Event::Begun(number) => begun(number),
-                Event::Ended(number, answered) => {
+                Event::Ended(number, answered, room) => {
                     ended(number);
                     answers[number] = Some(answered);
+                    rooms.extend(room);
                 }
             }
         }
@@ -98,8 +103,7 @@ impl Crew for Hunters<'_> {
             let left = self.cluster.runtime.block_on(worked);
             self.exchanges.extend(left.ok().flatten());
         }
-        // What is in answers now is the hunt's own.
-        self.room.free();
+        drop(rooms);
         answers
             .into_iter()
             .map(|answer| answer.unwrap_or_else(|| (Err(nobody()), Duration::ZERO)))
@@ -114,7 +118,8 @@ fn nobody() -> Error {
 /// What becomes of a query.
 enum Event {
     Begun(usize),
-    Ended(usize, Answered),
+    /// With the memory of its rows.
+    Ended(usize, Answered, Option<MemoryReservation>),
 }
 
 /// A query that waits, and the workers that were lost with it.
@@ -202,15 +207,45 @@ impl Deal {
 /// A query that a worker is at.
 struct Under {
     ticket: Ticket,
-    schema: Option<arrow::datatypes::SchemaRef>,
-    batches: Vec<arrow::array::RecordBatch>,
+    schema: Option<SchemaRef>,
+    batches: Vec<RecordBatch>,
     rows: Receiving,
+    /// The memory of its rows.
+    room: MemoryReservation,
     /// Why its rows are not kept.
     refused: Option<Error>,
     begun: Instant,
 }
 
 impl Under {
+    fn new(ticket: Ticket, room: MemoryReservation) -> Under {
+        Under {
+            ticket,
+            schema: None,
+            batches: Vec::new(),
+            rows: Receiving::default(),
+            room,
+            refused: None,
+            begun: Instant::now(),
+        }
+    }
+
+    /// Takes rows in, or only counts them once they were too many.
+    fn take(&mut self, bytes: Bytes) -> Result<()> {
+        if self.refused.is_none()
+            && let Err(e) = self.room.try_grow(bytes.len())
+        {
+            // Another worker would send as much.
+            (self.refused, self.batches) = (Some(Error::from(e)), Vec::new());
+            self.room.free();
+        }
+        let batches = self.rows.take(bytes)?;
+        if self.refused.is_none() {
+            self.batches.extend(batches);
+        }
+        Ok(())
+    }
+
     /// Its rows, all of them.
     fn answer(&mut self, rows: u64, reads: Vec<String>) -> Result<Answer> {
         if let Some(e) = self.refused.take() {
@@ -234,100 +269,22 @@ struct At {
     tell: Tell,
 }
 
-impl At {
-    /// Works until there is nothing more to do; gives the worker back unless it is lost.
-    async fn work(self, mut exchange: Exchange) -> Option<Exchange> {
-        while let Some(tickets) = self.deal.next().await {
-            let begun = Instant::now();
-            let mut under: Vec<Option<Under>> = Vec::new();
-            for ticket in tickets {
-                // Somebody listens until all have ended.
-                let _ = self.say.send(Event::Begun(ticket.number));
-                under.push(Some(Under {
-                    ticket,
-                    schema: None,
-                    batches: Vec::new(),
-                    rows: Receiving::default(),
-                    refused: None,
-                    begun,
-                }));
-            }
-            if let Err(e) = self.round(&mut exchange, &mut under).await {
-                self.lost(&exchange.address, &e, under.into_iter().flatten().collect());
-                return None;
-            }
-        }
-        Some(exchange)
-    }
+/// Queries that a worker is at. Whatever becomes of it, those without an answer are not forgotten.
+struct Round<'a> {
+    at: &'a At,
+    worker: String,
+    under: Vec<Option<Under>>,
+    /// Whether the worker has them.
+    taken: bool,
+}
 
-    /// Has queries answered; those that have their answers are taken out.
-    async fn round(&self, exchange: &mut Exchange, under: &mut [Option<Under>]) -> Result<()> {
-        let jobs = under.iter().flatten();
-        let jobs = jobs.map(|one| self.deal.jobs[one.ticket.number].clone());
-        exchange.ask(&Jobs(jobs.collect()))?;
-        while under.iter().any(Option::is_some) {
-            let (reply, body) = exchange.next().await?;
-            self.hear(&exchange.address, reply, body, under)?;
-        }
-        Ok(())
-    }
-
-    fn hear(
-        &self,
-        address: &str,
-        reply: Reply,
-        body: Bytes,
-        under: &mut [Option<Under>],
-    ) -> Result<()> {
-        let unasked = || lost(address, "says something else than it was asked".into());
-        let at = match &reply {
-            Reply::Schema(job) | Reply::Begin(job) | Reply::Rows(job) => *job,
-            Reply::Done { job, .. } | Reply::Failed { job, .. } => *job,
-            _ => return Err(unasked()),
-        };
-        let slot = under.get_mut(at).ok_or_else(unasked)?;
-        let one = slot.as_mut().ok_or_else(unasked)?;
-        let answered = match reply {
-            Reply::Schema(_) => {
-                one.schema = Some(schema_of(&body)?);
-                return Ok(());
-            }
-            Reply::Begin(_) => return one.rows.begin(),
-            Reply::Rows(_) => {
-                if let Err(e) = self.room.try_grow(body.len()) {
-                    // Another worker would send as much.
-                    (one.refused, one.batches) = (Some(Error::from(e)), Vec::new());
-                }
-                let batches = one.rows.take(body)?;
-                if one.refused.is_none() {
-                    one.batches.extend(batches);
-                }
-                return Ok(());
-            }
-            Reply::Done {
-                rows, took, reads, ..
-            } => (one.answer(rows, reads), took),
-            Reply::Failed { fault, took, .. } => (Err(fault.error(address)), took),
-            _ => return Err(unasked()),
-        };
-        if let Some(one) = slot.take() {
-            self.ended(one.ticket.number, answered);
-        }
-        Ok(())
-    }
-
-    fn ended(&self, number: usize, answered: Answered) {
-        // Somebody listens until all have ended.
-        let _ = self.say.send(Event::Ended(number, answered));
-        self.deal.done();
-    }
-
-    /// A worker is lost: its queries go to others, but for those that were tried often enough.
-    fn lost(&self, address: &str, why: &Error, under: Vec<Under>) {
-        (self.tell)(&format!("{why}; its queries go to others"));
+impl Drop for Round<'_> {
+    fn drop(&mut self) {
         let mut back = Vec::new();
-        for mut one in under {
-            one.ticket.lost.push(address.to_string());
+        for mut one in self.under.drain(..).flatten() {
+            if self.taken {
+                one.ticket.lost.push(self.worker.clone());
+            }
             if one.ticket.lost.len() < TRIED {
                 back.push(one.ticket);
                 continue;
@@ -337,9 +294,100 @@ impl At {
                 one.ticket.lost.join(" and ")
             );
             let answered = (Err(Error::Query(told)), one.begun.elapsed());
-            self.ended(one.ticket.number, answered);
+            self.at.ended(one.ticket.number, answered, None);
         }
-        self.deal.back(back);
+        if !back.is_empty() {
+            self.at.deal.back(back);
+        }
+    }
+}
+
+impl At {
+    /// Works until there is nothing more to do; gives the worker back unless it is lost.
+    async fn work(self, mut exchange: Exchange) -> Option<Exchange> {
+        loop {
+            let tickets = tokio::select! {
+                biased;
+                // Nothing was asked: it is gone.
+                said = exchange.next() => {
+                    let told = said.err().unwrap_or_else(|| unasked(&exchange.address));
+                    (self.tell)(&told.to_string());
+                    return None;
+                }
+                tickets = self.deal.next() => tickets,
+            };
+            let Some(tickets) = tickets else {
+                return Some(exchange);
+            };
+            let under = tickets.into_iter().map(|ticket| {
+                // Somebody listens until all have ended.
+                let _ = self.say.send(Event::Begun(ticket.number));
+                Some(Under::new(ticket, self.room.new_empty()))
+            });
+            let mut round = Round {
+                at: &self,
+                worker: exchange.address.clone(),
+                under: under.collect(),
+                taken: false,
+            };
+            if let Err(e) = round.run(&mut exchange).await {
+                (self.tell)(&format!(
+                    "{e}; what it was at goes to others, where there are any"
+                ));
+                return None;
+            }
+        }
+    }
+
+    fn ended(&self, number: usize, answered: Answered, room: Option<MemoryReservation>) {
+        // Somebody listens until all have ended.
+        let _ = self.say.send(Event::Ended(number, answered, room));
+        self.deal.done();
+    }
+}
+
+impl Round<'_> {
+    /// Has queries answered; those that have their answers are taken out.
+    async fn run(&mut self, exchange: &mut Exchange) -> Result<()> {
+        let jobs = self.under.iter().flatten();
+        let jobs = jobs.map(|one| self.at.deal.jobs[one.ticket.number].clone());
+        exchange.ask(&Jobs(jobs.collect()))?;
+        while self.under.iter().any(Option::is_some) {
+            match exchange.next().await? {
+                (Reply::Taken, _) => self.taken = true,
+                (reply, body) => self.hear(reply, body)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, reply: Reply, body: Bytes) -> Result<()> {
+        let unasked = || unasked(&self.worker);
+        let at = match &reply {
+            Reply::Schema(job) | Reply::Begin(job) | Reply::Rows(job) => *job,
+            Reply::Done { job, .. } | Reply::Failed { job, .. } => *job,
+            _ => return Err(unasked()),
+        };
+        let slot = self.under.get_mut(at).ok_or_else(unasked)?;
+        let one = slot.as_mut().ok_or_else(unasked)?;
+        let answered = match reply {
+            Reply::Schema(_) => {
+                one.schema = Some(schema_of(&body)?);
+                return Ok(());
+            }
+            Reply::Begin(_) => return one.rows.begin(),
+            Reply::Rows(_) => return one.take(body),
+            Reply::Done {
+                rows, took, reads, ..
+            } => (one.answer(rows, reads), took),
+            Reply::Failed { fault, took, .. } => (Err(fault.error(&self.worker)), took),
+            _ => return Err(unasked()),
+        };
+        if let Some(one) = slot.take() {
+            let room = answered.0.is_ok().then_some(one.room);
+            self.at.ended(one.ticket.number, answered, room);
+        }
+        Ok(())
     }
 }
 

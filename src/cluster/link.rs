@@ -44,7 +44,8 @@ fn checked(address: &str) -> Result<Endpoint> {
         Error::Usage(told)
     };
     let port = address.rsplit_once(':').map(|(_, port)| port);
-    if address.contains('/') || port.is_none_or(|port| port.parse::<u16>().is_err()) {
+    let is_more = address.contains(['/', '?', '#', '@']);
+    if is_more || port.is_none_or(|port| port.parse::<u16>().is_err()) {
         return Err(wrong());
     }
     Endpoint::from_shared(format!("https://{address}")).map_err(|_| wrong())
@@ -125,10 +126,7 @@ impl Link {
                 Err(lost(address, told))
             }
             Reply::Refused(fault) => Err(fault.error(address)),
-            _ => Err(lost(
-                address,
-                "says something else than it was asked".into(),
-            )),
+            _ => Err(unasked(address)),
         }
     }
 }
@@ -170,11 +168,31 @@ pub(super) fn lost(address: &str, told: String) -> Error {
     }
 }
 
+/// A worker that says what nobody has asked.
+pub(super) fn unasked(address: &str) -> Error {
+    lost(address, "says something else than it was asked".into())
+}
+
 /// Why a worker is not reached, in words for somebody who can do something about it.
 fn unreached(why: &str) -> String {
     let other = ["certificate", "alert", "handshake", "HandshakeFailure"];
     if other.iter().any(|word| why.contains(word)) {
         return format!("knows another secret (--secret-file), or is no worker ({why})");
+    }
+    let ended = [
+        "close_notify",
+        "onnection reset",
+        "roken pipe",
+        "connection closed",
+    ];
+    if ended.iter().any(|word| why.contains(word)) {
+        return "it was ended, or its machine is gone".into();
+    }
+    if why.contains("keep-alive") {
+        return format!(
+            "it has not said for {} s that it is there",
+            SILENT.as_secs()
+        );
     }
     if why.contains("corrupt message") || why.contains("InvalidContentType") {
         return format!("is no worker of coldtrail ({why})");
@@ -224,6 +242,9 @@ mod tests {
             ":7070",
             "",
             "a b:1",
+            "a?b:1",
+            "b@a:1",
+            "a#b:1",
         ] {
             let told = checked(bad).map(|_| ()).expect_err(bad).to_string();
             assert!(told.contains("HOST:PORT"), "{bad}: {told}");

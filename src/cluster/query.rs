@@ -5,7 +5,7 @@ use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 
 use super::coordinator::Cluster;
-use super::link::{Exchange, lost};
+use super::link::{Exchange, unasked};
 use super::question::Query;
 use super::wire::{Asks, Receiving, Reply, schema_of};
 use crate::fault::{Error, Result};
@@ -76,10 +76,6 @@ async fn planned(exchange: &mut Exchange) -> Result<Planned> {
             _ => return Err(unasked(&exchange.address)),
         }
     }
-}
-
-fn unasked(address: &str) -> Error {
-    lost(address, "says something else than it was asked".into())
 }
 
 impl Asked<'_> {

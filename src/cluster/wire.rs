@@ -56,6 +56,8 @@ pub(super) enum Reply {
     Other(String),
     /// It cannot do that.
     Refused(Fault),
+    /// Queries of a hunt have come, and are begun with.
+    Taken,
     /// The query is planned: the tables that it reads, and what is to be said about it.
     Planned {
         reads: Vec<String>,

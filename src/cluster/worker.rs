@@ -1,10 +1,11 @@
 //! A worker: it lets in who knows the secret, and answers one coordinator at a time.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, mpsc as threads};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow_flight::flight_service_server::{FlightService, FlightServiceServer};
@@ -15,7 +16,8 @@ use arrow_flight::{
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore, mpsc};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc};
+use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::Server;
@@ -34,7 +36,7 @@ use crate::rules;
 
 /// So long somebody who connects may take to show who he is, and to say what he wants.
 const SHOWN: Duration = Duration::from_secs(5);
-/// So many may do so at once. Who says nothing holds a place for as long as he may take.
+/// So many may do so at once. Where one more comes, who has taken longest is sent away.
 const AT_THE_DOOR: usize = 256;
 /// So long the queries of the last coordinator may take to end before the next is told that somebody else is served.
 const ENDING: Duration = Duration::from_secs(3);
@@ -148,11 +150,8 @@ async fn door(
     give: mpsc::Sender<TlsStream<TcpStream>>,
     tell: Told,
 ) {
-    let room = Arc::new(Semaphore::new(AT_THE_DOOR));
+    let mut waiting: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
         let (tcp, peer) = match listener.accept().await {
             Ok(came) => came,
             Err(_) => {
@@ -161,9 +160,14 @@ async fn door(
                 continue;
             }
         };
+        waiting.retain(|one| !one.is_finished());
+        if waiting.len() >= AT_THE_DOOR
+            && let Some(longest) = waiting.pop_front()
+        {
+            longest.abort();
+        }
         let (acceptor, give, tell) = (acceptor.clone(), give.clone(), Arc::clone(&tell));
-        tokio::spawn(async move {
-            let _permit = permit;
+        let shown = tokio::spawn(async move {
             // Small answers are not held back; without it they come all the same.
             let _ = tcp.set_nodelay(true);
             let shown = tokio::time::timeout(SHOWN, acceptor.accept(tcp)).await;
@@ -175,6 +179,7 @@ async fn door(
             };
             tell(Said::Refused { peer, why });
         });
+        waiting.push_back(shown.abort_handle());
     }
 }
 
@@ -215,12 +220,30 @@ fn unheard() -> Error {
 }
 
 /// What a coordinator is told.
-struct Line(mpsc::Sender<Result<FlightData, Status>>);
+struct Line {
+    say: mpsc::Sender<Result<FlightData, Status>>,
+    /// The folder of temporary files here.
+    temp: Option<PathBuf>,
+}
 
 impl Line {
     fn say(&self, reply: &Reply, body: impl Into<Bytes>) -> Result<()> {
         let message = message(reply, body)?;
-        self.0.blocking_send(Ok(message)).map_err(|_| unheard())
+        self.say.blocking_send(Ok(message)).map_err(|_| unheard())
+    }
+
+    /// An error as it is told: a folder that is not named is one of this machine.
+    fn fault(&self, e: Error) -> Fault {
+        Fault::of(&match e {
+            Error::Temporary {
+                reason,
+                folder: None,
+            } => Error::Temporary {
+                reason,
+                folder: self.temp.clone(),
+            },
+            e => e,
+        })
     }
 
     /// Sends an answer of a hunt.
@@ -230,7 +253,7 @@ impl Line {
             Ok(()) => Ok(true),
             Err(Error::Stopped) => Err(unheard()),
             Err(e) => {
-                let fault = Fault::of(&e);
+                let fault = self.fault(e);
                 self.say(&Reply::Failed { job, fault, took }, Bytes::new())?;
                 Ok(false)
             }
@@ -258,7 +281,7 @@ struct Exchange {
     shared: Arc<Shared>,
     peer: String,
     line: Line,
-    further: threads::Receiver<FlightData>,
+    further: Mutex<mpsc::Receiver<FlightData>>,
     stop: Stop,
     /// Nobody else is served until it ends.
     _served: OwnedMutexGuard<()>,
@@ -273,9 +296,12 @@ impl Exchange {
             Asks::Hunt(orders) => self.hunt(&orders),
             Asks::Query(query) => self.query(&query),
         };
-        if let Err(e) = done {
+        if let Err(e) = done
+            && !self.stop.is_set()
+        {
             // Who has gone hears nothing.
-            let _ = self.line.say(&Reply::Refused(Fault::of(&e)), Bytes::new());
+            let refused = Reply::Refused(self.line.fault(e));
+            let _ = self.line.say(&refused, Bytes::new());
         }
         tell(Said::Gone(&self.peer));
     }
@@ -287,6 +313,14 @@ impl Exchange {
         }
     }
 
+    /// What is asked next; nothing when all was.
+    fn further(&self) -> Option<FlightData> {
+        let further = self.further.lock();
+        further
+            .unwrap_or_else(PoisonError::into_inner)
+            .blocking_recv()
+    }
+
     fn hunt(&self, orders: &hunt::Orders) -> Result<()> {
         let archive = Archive::open_to_ask(&self.shared.archive)?;
         let (mut answered, mut failed) = (0, 0);
@@ -294,14 +328,21 @@ impl Exchange {
             if self.line.say(&Reply::Opened, Bytes::new()).is_err() {
                 return;
             }
-            while let Ok(message) = self.further.recv() {
+            while let Some(message) = self.further() {
                 let Ok(Jobs(jobs)) = said(&message) else {
                     return;
                 };
+                if self.line.say(&Reply::Taken, Bytes::new()).is_err() {
+                    return;
+                }
                 for job in &jobs {
                     (self.shared.tell)(Said::Began(&job.text));
                 }
                 for (number, answer) in answer(&jobs).into_iter().enumerate() {
+                    // What was ended here, whatever it says of it, others answer.
+                    if self.stop.is_set() {
+                        return;
+                    }
                     match self.line.answer(number, answer) {
                         Ok(true) => answered += 1,
                         Ok(false) => failed += 1,
@@ -330,7 +371,10 @@ impl Exchange {
             failed: ended.1,
         });
         if let Err(e) = done {
-            let (fault, took) = (Fault::of(&e), begun.elapsed());
+            if self.stop.is_set() {
+                return Err(unheard());
+            }
+            let (fault, took) = (self.line.fault(e), begun.elapsed());
             let failed = Reply::Failed {
                 job: 0,
                 fault,
@@ -435,14 +479,14 @@ impl Worker {
         let stop = Stop::default();
         *self.0.stop.lock().unwrap_or_else(PoisonError::into_inner) = stop.clone();
         let (say, hear) = mpsc::channel(AHEAD);
-        let (give, further) = threads::channel();
+        let (give, further) = mpsc::channel(1);
         let lost = stop.clone();
         tokio::spawn(async move {
             loop {
                 match incoming.message().await {
                     // It has ended where nobody takes it.
                     Ok(Some(message)) => {
-                        if give.send(message).is_err() {
+                        if give.send(message).await.is_err() {
                             return;
                         }
                     }
@@ -455,8 +499,11 @@ impl Worker {
         let exchange = Exchange {
             shared: Arc::clone(&self.0),
             peer,
-            line: Line(say),
-            further,
+            line: Line {
+                say,
+                temp: self.0.own.temp.clone(),
+            },
+            further: Mutex::new(further),
             stop: stop.clone(),
             _served: served,
         };

@@ -233,7 +233,11 @@ impl Fault {
             },
             Told::TooLong(limit) => Error::TooLong(limit),
             Told::Usage(text) => Error::Usage(text),
-            Told::Stopped => Error::Stopped,
+            // Nobody here has ended it.
+            Told::Stopped => Error::Worker {
+                worker: worker.into(),
+                told: "the query was ended there".into(),
+            },
             Told::Other(told) => Error::Worker {
                 worker: worker.into(),
                 told,
@@ -261,7 +265,6 @@ mod tests {
             Error::Query("no such function".into()),
             Error::TooLong(Duration::from_millis(1500)),
             Error::Usage("a table needs a name".into()),
-            Error::Stopped,
             Error::Memory("no room".into()),
             Error::Temporary {
                 reason: "no space left".into(),

@@ -44,12 +44,12 @@ pub fn serve(
 pub fn open_as(archive: &Archive, options: &engine::Options, identity: &str) -> Result<Session> {
     let until = Instant::now() + PATIENCE;
     let mut session = Session::open(Source::Archive(archive), options)?;
-    while session.identity()? != identity {
+    while !is_that(&session, identity)? {
         session.may_go_on()?;
         if Instant::now() >= until {
             return Err(Error::Unusable {
                 path: archive.address().to_path_buf(),
-                reason: "it is not the archive of who asks, or is being written: both must ask the same one, or a copy of all its files".into(),
+                reason: "it is not the archive of who asks, or was written since: both must ask the same one, or a copy of all its files; where it is written to, ask again".into(),
             });
         }
         thread::sleep(PAUSE);
@@ -58,4 +58,21 @@ pub fn open_as(archive: &Archive, options: &engine::Options, identity: &str) -> 
         session = Session::open(Source::Archive(&again), options)?;
     }
     Ok(session)
+}
+
+/// Whether a session asks the archive of that identity, its watchlists included: those are read now, so that one that is replaced later is the same to
+/// all who answer.
+fn is_that(session: &Session, identity: &str) -> Result<bool> {
+    if session.identity()? != identity {
+        return Ok(false);
+    }
+    if session.watchlists().is_empty() {
+        return Ok(true);
+    }
+    for name in session.watchlists() {
+        let name = name.replace('"', "\"\"");
+        // One that cannot be read is told by the query that asks it.
+        let _ = session.collect(&format!("SELECT 1 FROM watchlists.\"{name}\" LIMIT 1"));
+    }
+    Ok(session.identity()? == identity)
 }

@@ -183,3 +183,43 @@ fn a_worker_whose_coordinator_is_killed_serves_the_next() {
     assert!(took < Duration::from_secs(60), "{took:?}");
     assert_eq!(told.answer, "n\n1\n");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_worker_that_is_ended_leaves_its_queries_to_others() {
+    let case = Case::shared();
+    let (_folder, own) = rules(&[takes_long(SLOW), quick("quick")]);
+    let question = takes(SLOW, 6_000_000);
+    for line in [&hunt(&own)[..], &["kql", &question, "-f", "json"]] {
+        let alone = case.told(&[], line);
+        let mut workers = case.workers(2);
+        let running = case.start(&workers, line);
+        let ended = first_to_begin(&workers, SLOW, &[]);
+        crate::crash::signal(&workers[ended].child, "INT");
+        let told = running.told();
+        assert_eq!(told.code, Some(0), "{}", told.said);
+        same("one was ended", &told.answer, &alone.answer);
+        assert!(told.said.contains(&workers[ended].address), "{}", told.said);
+        let status = workers[ended].child.wait().expect("it ends");
+        assert_eq!(status.code(), Some(0), "{:?}", workers[ended].log());
+    }
+}
+
+#[test]
+fn an_answer_that_is_too_large_harms_no_other() {
+    let case = Case::shared();
+    let much = "range x from 1 to 1200000 step 1\n| extend h = hash_sha256(tostring(x))";
+    let mut files = vec![rule("amuch", much)];
+    files.extend(["one", "two", "three", "four"].map(quick));
+    let (_folder, own) = rules(&files);
+    let line = [&hunt(&own)[..], &["--memory-limit", "64MiB"]].concat();
+    let told = case.told(&case.workers(1), &line);
+    assert_eq!(told.code, Some(20), "{}", told.said);
+    let all = statuses(&told.json());
+    let (status, reason) = &all["amuch"];
+    assert_eq!(status, "not run");
+    assert!(reason.contains("out of memory"), "{reason}");
+    for name in ["one", "two", "three", "four"] {
+        assert_eq!(all[name].0, "found", "{name}: {}", all[name].1);
+    }
+}
