@@ -20,6 +20,8 @@ use crate::hunt::{Answer, Answered, Crew, Cutting, Job, Orders};
 
 /// Queries that a worker is given at once: it plans one while it runs others.
 const AT_ONCE: usize = 8;
+/// Letters of the queries that a worker is given at once, but for one that has more.
+const LETTERS: usize = 8 << 20;
 /// With so many workers a query is tried.
 const TRIED: usize = 2;
 
@@ -100,8 +102,12 @@ impl Crew for Hunters<'_> {
             }
         }
         for worked in working {
-            let left = self.cluster.runtime.block_on(worked);
-            self.exchanges.extend(left.ok().flatten());
+            match self.cluster.runtime.block_on(worked) {
+                Ok(left) => self.exchanges.extend(left),
+                Err(e) => (self.cluster.tell)(&format!(
+                    "a worker is left: this is a fault of coldtrail ({e})"
+                )),
+            }
         }
         drop(rooms);
         answers
@@ -122,16 +128,27 @@ enum Event {
     Ended(usize, Answered, Option<MemoryReservation>),
 }
 
-/// A query that waits, and the workers that were lost with it.
+/// A query that waits.
 struct Ticket {
     number: usize,
+    /// The workers that were lost with it.
     lost: Vec<String>,
+    /// A worker on whose machine it failed: that may be the machine's fault, and another one is asked.
+    failed_at: Option<String>,
+}
+
+impl Ticket {
+    fn is_fresh(&self) -> bool {
+        self.lost.is_empty() && self.failed_at.is_none()
+    }
 }
 
 struct Open {
     waiting: VecDeque<Ticket>,
     /// Queries without an answer, of those that wait and those that run.
     left: usize,
+    /// Workers that are not lost.
+    living: usize,
 }
 
 /// Queries that are dealt out.
@@ -147,6 +164,7 @@ impl Deal {
         let ticket = |number| Ticket {
             number,
             lost: Vec::new(),
+            failed_at: None,
         };
         Deal {
             jobs: jobs.to_vec(),
@@ -154,6 +172,7 @@ impl Deal {
             open: Mutex::new(Open {
                 waiting: (0..jobs.len()).map(ticket).collect(),
                 left: jobs.len(),
+                living: workers,
             }),
             changed: Notify::new(),
         }
@@ -163,8 +182,8 @@ impl Deal {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next queries for one worker; nothing when all have their answers. One that a worker was lost with goes alone.
-    async fn next(&self) -> Option<Vec<Ticket>> {
+    /// The next queries for a worker; nothing when all have their answers. One that a worker was lost with, or that failed elsewhere, goes alone.
+    async fn next(&self, worker: &str) -> Option<Vec<Ticket>> {
         loop {
             let changed = self.changed.notified();
             {
@@ -172,10 +191,7 @@ impl Deal {
                 if open.left == 0 {
                     return None;
                 }
-                let many = (open.waiting.len() / (2 * self.workers)).clamp(1, AT_ONCE);
-                let fresh = open.waiting.iter().take_while(|one| one.lost.is_empty());
-                let many = fresh.take(many).count().max(1).min(open.waiting.len());
-                let chunk: Vec<Ticket> = open.waiting.drain(..many).collect();
+                let chunk = self.chunk(&mut open, worker);
                 if !chunk.is_empty() {
                     return Some(chunk);
                 }
@@ -183,6 +199,34 @@ impl Deal {
             // Those that others are at may come back.
             changed.await;
         }
+    }
+
+    fn chunk(&self, open: &mut Open, worker: &str) -> Vec<Ticket> {
+        let is_alone = open.living <= 1;
+        let may_take =
+            |one: &Ticket| is_alone || one.failed_at.as_ref().is_none_or(|at| at != worker);
+        let Some(first) = open.waiting.iter().position(may_take) else {
+            return Vec::new();
+        };
+        let many = (open.waiting.len() / (2 * self.workers)).clamp(1, AT_ONCE);
+        let mut letters = 0;
+        let together = open.waiting.range(first..).take(many).take_while(|one| {
+            letters += self.jobs[one.number].text.len();
+            one.is_fresh() && letters <= LETTERS
+        });
+        let many = together.count().max(1);
+        open.waiting.drain(first..first + many).collect()
+    }
+
+    /// Whether somebody else could be asked.
+    fn has_others(&self) -> bool {
+        self.open().living > 1
+    }
+
+    /// A worker is lost, or has nothing more to do.
+    fn leave(&self) {
+        self.open().living -= 1;
+        self.changed.notify_waiters();
     }
 
     /// A query has its answer.
@@ -261,6 +305,15 @@ impl Under {
     }
 }
 
+/// Whatever becomes of a worker, the others are told that it is gone.
+struct Leaving(Arc<Deal>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
 /// One worker's part.
 struct At {
     deal: Arc<Deal>,
@@ -305,6 +358,7 @@ impl Drop for Round<'_> {
 impl At {
     /// Works until there is nothing more to do; gives the worker back unless it is lost.
     async fn work(self, mut exchange: Exchange) -> Option<Exchange> {
+        let _leaving = Leaving(Arc::clone(&self.deal));
         loop {
             let tickets = tokio::select! {
                 biased;
@@ -314,7 +368,7 @@ impl At {
                     (self.tell)(&told.to_string());
                     return None;
                 }
-                tickets = self.deal.next() => tickets,
+                tickets = self.deal.next(&exchange.address) => tickets,
             };
             let Some(tickets) = tickets else {
                 return Some(exchange);
@@ -383,6 +437,16 @@ impl Round<'_> {
             Reply::Failed { fault, took, .. } => (Err(fault.error(&self.worker)), took),
             _ => return Err(unasked()),
         };
+        let is_machines = matches!(
+            answered.0,
+            Err(Error::Worker { .. } | Error::Temporary { .. })
+        );
+        if is_machines && one.ticket.failed_at.is_none() && self.at.deal.has_others() {
+            one.ticket.failed_at = Some(self.worker.clone());
+            let ticket = slot.take().map(|one| one.ticket);
+            self.at.deal.back(ticket.into_iter().collect());
+            return Ok(());
+        }
         if let Some(one) = slot.take() {
             let room = answered.0.is_ok().then_some(one.room);
             self.at.ended(one.ticket.number, answered, room);
@@ -420,7 +484,7 @@ mod tests {
             if deal.open().waiting.is_empty() {
                 break;
             }
-            let chunk = numbers(deal.next().await);
+            let chunk = numbers(deal.next("a:1").await);
             sizes.push(chunk.len());
             all.extend(chunk);
         }
@@ -433,28 +497,55 @@ mod tests {
     #[tokio::test]
     async fn a_query_that_a_worker_was_lost_with_goes_alone_and_its_like_wait_for_it() {
         let deal = Arc::new(deal(20, 2));
-        let mut chunk = deal.next().await.expect("queries");
+        let mut chunk = deal.next("a:1").await.expect("queries");
         assert_eq!(chunk.len(), 5);
         for one in &mut chunk {
             one.lost.push("a:1".into());
         }
         deal.back(chunk);
-        assert_eq!(numbers(deal.next().await), [0]);
-        assert_eq!(numbers(deal.next().await), [1]);
+        assert_eq!(numbers(deal.next("b:1").await), [0]);
+        assert_eq!(numbers(deal.next("b:1").await), [1]);
         for _ in 2..20 {
             if deal.open().waiting.is_empty() {
                 break;
             }
-            deal.next().await.expect("more");
+            deal.next("b:1").await.expect("more");
         }
         // All run, none has its answer: whoever asks waits.
         let other = Arc::clone(&deal);
-        let waiting = tokio::spawn(async move { other.next().await.is_none() });
+        let waiting = tokio::spawn(async move { other.next("b:1").await.is_none() });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         for _ in 0..20 {
             deal.done();
         }
         assert!(waiting.await.expect("it ends"));
+    }
+
+    #[tokio::test]
+    async fn a_query_that_failed_on_a_machine_goes_to_another_while_there_is_one() {
+        let deal = deal(3, 2);
+        let mut chunk = deal.next("a:1").await.expect("a query");
+        assert_eq!(chunk.len(), 1);
+        chunk[0].failed_at = Some("a:1".into());
+        deal.back(chunk);
+        // It is the first of those that wait, and not for who failed.
+        assert_eq!(numbers(deal.next("a:1").await), [1]);
+        let chunk = deal.next("b:1").await.expect("a query");
+        assert_eq!(chunk[0].number, 0);
+        deal.back(chunk);
+        deal.leave();
+        assert_eq!(numbers(deal.next("a:1").await), [0]);
+    }
+
+    #[tokio::test]
+    async fn long_queries_go_one_by_one() {
+        let mut deal = deal(40, 1);
+        for job in &mut deal.jobs {
+            job.text = " ".repeat(LETTERS / 2 + 1);
+        }
+        assert_eq!(numbers(deal.next("a:1").await), [0]);
+        deal.jobs[1].text = "SELECT 1".into();
+        assert_eq!(numbers(deal.next("a:1").await), [1, 2]);
     }
 }

@@ -1,5 +1,7 @@
 //! One query, which a worker runs whole.
 
+use std::collections::VecDeque;
+
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
@@ -21,7 +23,7 @@ pub struct Asked<'a> {
     cluster: &'a Cluster,
     exchange: Exchange,
     /// What has come of the rows: an answer whose worker is lost before that is somebody else's.
-    first: Option<(Reply, Bytes)>,
+    first: VecDeque<(Reply, Bytes)>,
 }
 
 impl Cluster {
@@ -36,8 +38,15 @@ impl Cluster {
             let opened = self.runtime.block_on(async {
                 let mut exchange = link.exchange(&asks).await?;
                 let planned = planned(&mut exchange).await?;
-                let first = exchange.next().await?;
-                Ok((exchange, planned, first))
+                let mut first = VecDeque::new();
+                loop {
+                    let next = exchange.next().await?;
+                    let is_empty = matches!(next.0, Reply::Begin(_));
+                    first.push_back(next);
+                    if !is_empty {
+                        return Ok((exchange, planned, first));
+                    }
+                }
             });
             match opened {
                 Ok((exchange, (schema, reads, notes), first)) => {
@@ -47,7 +56,7 @@ impl Cluster {
                         notes,
                         cluster: self,
                         exchange,
-                        first: Some(first),
+                        first,
                     });
                 }
                 Err(e @ Error::Worker { .. }) => {
@@ -86,7 +95,7 @@ impl Asked<'_> {
     pub fn stream(mut self, mut each: impl FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
         let mut rows = Receiving::default();
         loop {
-            let next = match self.first.take() {
+            let next = match self.first.pop_front() {
                 Some(first) => first,
                 None => self.cluster.runtime.block_on(self.exchange.next())?,
             };

@@ -17,7 +17,7 @@ use crate::fault::{Error, Result};
 use crate::hunt::{Fault, Job, Orders};
 
 /// Bytes of one message at most. A coordinator asks no more; rows are cut into messages of [`CHUNK`].
-pub(super) const MESSAGE: usize = 64 << 20;
+pub(super) const MESSAGE: usize = 256 << 20;
 /// Bytes of rows in a message, about.
 const CHUNK: usize = 1 << 20;
 

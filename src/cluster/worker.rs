@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -96,6 +97,7 @@ pub fn serve(
         tell: Arc::clone(&tell),
         served: Arc::default(),
         stop: Mutex::default(),
+        ending: AtomicBool::new(false),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -192,10 +194,13 @@ struct Shared {
     served: Arc<AsyncMutex<()>>,
     /// Ends the queries at hand.
     stop: Mutex<Stop>,
+    /// Nobody more is served.
+    ending: AtomicBool,
 }
 
 impl Shared {
     fn end(&self) {
+        self.ending.store(true, Ordering::SeqCst);
         self.stop
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -332,7 +337,8 @@ impl Exchange {
                 let Ok(Jobs(jobs)) = said(&message) else {
                     return;
                 };
-                if self.line.say(&Reply::Taken, Bytes::new()).is_err() {
+                // Who is ended takes nothing more.
+                if self.stop.is_set() || self.line.say(&Reply::Taken, Bytes::new()).is_err() {
                     return;
                 }
                 for job in &jobs {
@@ -478,6 +484,10 @@ impl Worker {
     ) -> Result<(mpsc::Receiver<Result<FlightData, Status>>, Gone), Status> {
         let stop = Stop::default();
         *self.0.stop.lock().unwrap_or_else(PoisonError::into_inner) = stop.clone();
+        // After it is where `end` finds it.
+        if self.0.ending.load(Ordering::SeqCst) {
+            return Err(Status::unavailable("the worker is being ended"));
+        }
         let (say, hear) = mpsc::channel(AHEAD);
         let (give, further) = mpsc::channel(1);
         let lost = stop.clone();

@@ -59,6 +59,11 @@ impl Spread {
         days
     }
 
+    /// Whether each file says between which times its rows lie.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.entries().all(|file| file.bounded)
+    }
+
     fn entries(&self) -> impl Iterator<Item = &FileEntry> {
         self.files.iter().flat_map(|files| files.iter())
     }

@@ -67,7 +67,11 @@ impl<'a> Parts<'a> {
         }
         let sees = self.window.around(period);
         // What has no time is in no part.
-        let all_lies_in_parts = !sees.is_all() || spread.is_timed();
+        let all_lies_in_parts = match sees.is_all() {
+            true => spread.is_timed(),
+            // Of a file that does not say its times each part would read all.
+            false => spread.is_bounded(),
+        };
         all_lies_in_parts.then_some((sees, spread))
     }
 
@@ -80,9 +84,26 @@ impl<'a> Parts<'a> {
         let rows = days
             .values()
             .fold(0, |all: u64, rows| all.saturating_add(*rows));
-        let most = usize::try_from(rows / self.cutting.rows.max(1)).unwrap_or(usize::MAX);
-        cut(sees, &self.edges, most)
+        let least = self.cutting.rows.max(1);
+        let most = usize::try_from(rows / least).unwrap_or(usize::MAX);
+        cut(sees, &worth(&self.edges, &days, least), most)
     }
+}
+
+/// Of these edges those on both sides of which a query has so many rows: a part without is dealt for nothing, and one with all of them too late.
+fn worth(edges: &[i64], days: &BTreeMap<i64, u64>, least: u64) -> Vec<i64> {
+    let rows = |from: i64, to: i64| {
+        let between = days.range(from..to).map(|(_, rows)| *rows);
+        between.fold(0, u64::saturating_add)
+    };
+    let (mut kept, mut last) = (Vec::new(), i64::MIN);
+    for edge in edges.iter().copied() {
+        if rows(last, edge) >= least && rows(edge, i64::MAX) >= least {
+            kept.push(edge);
+            last = edge;
+        }
+    }
+    kept
 }
 
 /// Days, of these with so many rows each, before which a part of all may begin, so that it makes so many of about the same size.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     Case, PATIENCE, Running, SECRET, SLOW, Told, Worker, endless, first_to_begin, quick, rule,
-    rules, same, takes_long,
+    rules, same, takes,
 };
 use crate::object_storage::free_port;
 use crate::sweep::statuses;
@@ -181,7 +181,8 @@ fn nonsense_on_the_port_harms_nobody() {
 #[test]
 fn a_second_coordinator_is_told_that_the_worker_is_busy() {
     let case = Case::shared();
-    let (_folder, own) = rules(&[takes_long(SLOW), takes_long("slowtwo")]);
+    // Longer than a worker waits for the end of who was served before.
+    let (_folder, own) = rules(&[rule(SLOW, &takes(SLOW, 30_000_000))]);
     let hunt = ["hunt", "-f", "json", "-r", &own];
     let alone = case.told(&[], &hunt);
     let workers = case.workers(1);
