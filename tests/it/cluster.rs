@@ -51,7 +51,7 @@ fn takes(name: &str, steps: u32) -> String {
 /// A query that would take days. The name is a column of it.
 fn endless(name: &str) -> String {
     format!(
-        "range {name} from 1 to 3000 step 1 | extend k = 1\n| join kind=inner (range y from 1 to 300000 step 1 | extend k = 1) on k\n| where hash_md5(strcat({name}, y)) startswith 'abcdef'\n| summarize count()"
+        "range {name} from 1 to 3000 step 1 | extend k = 1\n| join kind=inner (range y from 1 to 300000 step 1 | extend k = 1) on k\n| summarize n = countif(hash_md5(strcat({name}, y)) startswith 'abcdef')"
     )
 }
 
