@@ -359,16 +359,17 @@ impl At {
     /// Works until there is nothing more to do; gives the worker back unless it is lost.
     async fn work(self, mut exchange: Exchange) -> Option<Exchange> {
         let _leaving = Leaving(Arc::clone(&self.deal));
+        let worker = exchange.address.clone();
         loop {
             let tickets = tokio::select! {
                 biased;
                 // Nothing was asked: it is gone.
                 said = exchange.next() => {
-                    let told = said.err().unwrap_or_else(|| unasked(&exchange.address));
+                    let told = said.err().unwrap_or_else(|| unasked(&worker));
                     (self.tell)(&told.to_string());
                     return None;
                 }
-                tickets = self.deal.next(&exchange.address) => tickets,
+                tickets = self.deal.next(&worker) => tickets,
             };
             let Some(tickets) = tickets else {
                 return Some(exchange);
@@ -380,7 +381,7 @@ impl At {
             });
             let mut round = Round {
                 at: &self,
-                worker: exchange.address.clone(),
+                worker: worker.clone(),
                 under: under.collect(),
                 taken: false,
             };

@@ -43,9 +43,10 @@ fn checked(address: &str) -> Result<Endpoint> {
         let told = format!("--cluster {address}: a worker is named as HOST:PORT");
         Error::Usage(told)
     };
-    let port = address.rsplit_once(':').map(|(_, port)| port);
-    let is_more = address.contains(['/', '?', '#', '@']);
-    if is_more || port.is_none_or(|port| port.parse::<u16>().is_err()) {
+    let is_one = address.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && !host.contains(['/', '?', '#', '@']) && port.parse::<u16>().is_ok()
+    });
+    if !is_one {
         return Err(wrong());
     }
     Endpoint::from_shared(format!("https://{address}")).map_err(|_| wrong())
