@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::{Case, Running, Told, Worker, addresses, rule, rules, same, takes};
+use super::{
+    Case, Running, SLOW, Told, Worker, addresses, first_to_begin, rule, rules, same, takes,
+    takes_long,
+};
 use crate::examples::copied;
 use crate::object_storage::{self, BUCKET, Server};
 use crate::sweep::ALL;
@@ -301,14 +304,34 @@ fn an_archive_in_object_storage_is_asked_by_workers() {
         let mut command = Worker::command(&there, &secret);
         Worker::begin(command.envs(machine(name)))
     };
-    let workers = [worker("one"), worker("two")];
+    let workers = [worker("one"), worker("two"), worker("three")];
     let at = addresses(&workers);
-    let hunt = ["hunt", "-f", "json", "-r", "builtin:mip", "-a", &there];
-    let alone = Running::start(&hunt, &machine("alone")).told();
-    assert_eq!(alone.code, Some(0), "{}", alone.said);
-    let line = [&hunt[..], &["--cluster", &at, "--secret-file", &secret]].concat();
-    let told = Running::start(&line, &machine("coordinator")).told();
+    let crew = ["--cluster", &at, "--secret-file", &secret];
+    let asked = |line: &[&str], who: &str, by: &[&str]| {
+        let line = [line, &["-a", &there], by].concat();
+        Running::start(&line, &machine(who)).told()
+    };
+    // All built-in rules, and the twelve shapes.
+    let mut lines = vec![vec!["hunt", "-f", "json"]];
+    lines.extend(SHAPES.map(|shape| vec!["kql", shape, "-f", "csv", "--threads", "1"]));
+    for line in &lines {
+        let alone = asked(line, "alone", &[]);
+        assert_eq!(alone.code, Some(0), "{line:?}: {}", alone.said);
+        let told = asked(line, "coordinator", &crew);
+        assert_eq!(told.code, Some(0), "{line:?}: {}", told.said);
+        same(&format!("{line:?}"), &told.answer, &alone.answer);
+    }
+    // One is killed in the middle.
+    let (_folder, own) = rules(&[takes_long(SLOW)]);
+    let line = ["hunt", "-f", "json", "-r", &own, "-r", "builtin:mip"];
+    let alone = asked(&line, "alone", &[]);
+    let line = [&line[..], &["-a", &there], &crew].concat();
+    let running = Running::start(&line, &machine("coordinator"));
+    let lost = first_to_begin(&workers, SLOW, &[]);
+    workers[lost].kill();
+    let told = running.told();
     assert_eq!(told.code, Some(0), "{}", told.said);
+    assert!(told.said.contains(&workers[lost].address), "{}", told.said);
     same("in object storage", &told.answer, &alone.answer);
 }
 
