@@ -13,7 +13,7 @@ use crate::catalog::catalog;
 use crate::fault::{Error, Result};
 
 impl Pinned {
-    /// What the archive is, as BLAKE3 in hexadecimal: of each table its name and the path, size and SHA-256 of each of its files; of each
+    /// What the archive is, as BLAKE3 in hexadecimal: of each table its name and the path, size and (where the log says it) SHA-256 of each of its files; of each
     /// watchlist its name and content. Where the folder lies does not count, nor how often a log was written.
     ///
     /// # Errors

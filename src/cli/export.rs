@@ -520,7 +520,11 @@ fn key_of(path: &Path) -> Result<Vec<u8>> {
 /// Makes a key of 32 random bytes, as 64 digits, that only its owner reads.
 pub(super) fn new_key(path: &Path) -> Result<()> {
     if path.exists() {
-        return Err(Error::Exists(path.to_path_buf()));
+        // What was made with it would be lost.
+        return Err(Error::Unusable {
+            path: path.into(),
+            reason: "exists already, and a key is not replaced: name another file".into(),
+        });
     }
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);

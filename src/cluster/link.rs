@@ -214,7 +214,8 @@ fn chain(error: &dyn std::error::Error) -> String {
     let mut next = Some(error);
     while let Some(error) = next {
         let part = error.to_string();
-        if parts.last() != Some(&part) {
+        // What tonic says of every failure.
+        if parts.last() != Some(&part) && part != "transport error" {
             parts.push(part);
         }
         next = error.source();

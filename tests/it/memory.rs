@@ -109,6 +109,7 @@ fn watched(arguments: &[&str], longest: Duration) -> Ran {
         }
         std::thread::sleep(Duration::from_millis(5));
     };
+    assert!(peak > 0 || !cfg!(target_os = "linux"), "nobody looked");
     let mut said = Vec::new();
     let mut pipe = child.stderr.take().expect("it is piped");
     pipe.read_to_end(&mut said).expect("what it said");

@@ -87,6 +87,13 @@ fn a_new_secret_is_its_owners_alone_and_takes_no_others_place() {
     }
     let again = run(&["worker", "--new-secret", &path(&folder, "one")]);
     assert_eq!(again.status.code(), Some(3), "{}", said(&again));
+    // There is no option that would replace it.
+    assert!(
+        said(&again).contains("name another file"),
+        "{}",
+        said(&again)
+    );
+    assert!(!said(&again).contains("--clobber"), "{}", said(&again));
     assert_eq!(read("one"), one);
 }
 
