@@ -12,7 +12,7 @@ use futures::future::try_join_all;
 use tokio::sync::Notify;
 
 use super::coordinator::{Cluster, Tell};
-use super::link::{Exchange, lost, unasked};
+use super::link::{Exchange, unasked};
 use super::wire::{Asks, Jobs, Receiving, Reply, schema_of};
 use crate::engine::Session;
 use crate::fault::{Error, Result};
@@ -118,7 +118,7 @@ impl Crew for Hunters<'_> {
 }
 
 fn nobody() -> Error {
-    lost("--cluster", "no worker is left".into())
+    Error::Query("no worker is left".into())
 }
 
 /// What becomes of a query.
