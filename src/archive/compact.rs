@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::delta::FileEntry;
 use super::pending::{Deed, Plan, Step};
-use super::{Archive, merged, part, retained};
-use crate::catalog::Table;
+use super::{Archive, Pinned, merged, part, retained};
+use crate::catalog::{Table, catalog};
 use crate::fault::{Error, Result};
 use crate::progress::Progress;
 
@@ -101,11 +101,21 @@ pub fn compact(
 /// # Errors
 /// When the archive cannot be read.
 pub fn files(archive: &Archive) -> Result<(usize, usize)> {
-    let snapshot = archive.snapshot()?;
+    files_of(&archive.pinned()?)
+}
+
+/// The same of the tables at one moment.
+///
+/// # Errors
+/// When the log of a table cannot be read.
+pub(crate) fn files_of(tables: &Pinned) -> Result<(usize, usize)> {
     let (mut before, mut spared) = (0, 0);
-    for (_, files) in snapshot.all() {
+    for table in catalog().stored() {
+        let files = tables.files(table)?;
         before += files.len();
-        spared += mergeable(files).map(|group| group.len() - 1).sum::<usize>();
+        spared += mergeable(&files)
+            .map(|group| group.len() - 1)
+            .sum::<usize>();
     }
     Ok((before, before - spared))
 }

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, HashMap};
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::hunted::Hunted;
 use super::layout;
 use super::offered::{of_rules, offering};
 use super::raised::Place;
-use super::remarks::{is_guid, named, outside, tell_slow, unmapped};
+use super::remarks::{is_guid, named, outside, remark_all, slow, tell_slow, unmapped};
 use super::replay;
 use super::set::{self, Settings};
 use super::summary;
@@ -256,9 +257,18 @@ pub(super) fn sweep(
     global: &Global,
     ui: &Ui,
 ) -> Result<(Session, Hunt)> {
-    let pack = hunting.set.load_to_run(&hunting.rules)?;
+    // The logs are read while the rules are.
+    let (pack, slow) = std::thread::scope(|scope| {
+        let slow = scope.spawn(|| slow(archive));
+        let pack = hunting.set.load_to_run(&hunting.rules);
+        (
+            pack,
+            slow.join().unwrap_or_else(|panic| resume_unwind(panic)),
+        )
+    });
+    let pack = pack?;
     set::tell(&pack, ui);
-    tell_slow(archive, ui);
+    remark_all(&slow, ui);
     let ledger = archive.ledger()?;
     let window = &hunting.window;
     // Before the rules run: whoever meant another time need not wait for them.

@@ -3,7 +3,7 @@
 use super::ui::{Ui, count, counted, time_text};
 use super::when::Window;
 use crate::archive::ledger::Ledger;
-use crate::archive::{Archive, compact};
+use crate::archive::{Archive, Pinned, compact};
 use crate::engine::output::visible;
 use crate::engine::views::LABEL_EVENTS;
 use crate::rules::Rule;
@@ -66,9 +66,9 @@ const MANY_FILES: usize = 200;
 const FEWER: usize = 4;
 
 /// What is said of an archive whose days lie in many small files: each of them is opened for every question.
-fn scattered(archive: &Archive) -> Option<String> {
+fn scattered(tables: &Pinned, archive: &Archive) -> Option<String> {
     // What cannot be read is told by who asks it.
-    let (before, after) = compact::files(archive).ok()?;
+    let (before, after) = compact::files_of(tables).ok()?;
     (before >= MANY_FILES && before >= FEWER * after).then(|| {
         format!(
             "the archive has {} where {} would do, and each is opened for every question; `coldtrail archive compact -a {}` merges them",
@@ -80,10 +80,9 @@ fn scattered(archive: &Archive) -> Option<String> {
 }
 
 /// What is said of an archive whose label events are not stored, or were derived by another version: every question after them takes longer.
-fn underived(archive: &Archive) -> Option<String> {
-    let is_derived = archive.pinned().and_then(|pinned| pinned.is_derived());
+fn underived(tables: &Pinned, archive: &Archive) -> Option<String> {
     // What cannot be read is told by who asks it.
-    matches!(is_derived, Ok(false)).then(|| {
+    matches!(tables.is_derived(), Ok(false)).then(|| {
         format!(
             "{LABEL_EVENTS} is worked out of its events each time that it is asked; `coldtrail archive rebuild -a {}` stores it",
             archive.address().display()
@@ -92,15 +91,22 @@ fn underived(archive: &Archive) -> Option<String> {
 }
 
 /// Why questions of this archive take longer than they must.
-pub(super) fn slow(archive: &Archive) -> impl Iterator<Item = String> {
-    [underived(archive), scattered(archive)]
-        .into_iter()
-        .flatten()
+pub(super) fn slow(archive: &Archive) -> Vec<String> {
+    let Ok(tables) = archive.pinned() else {
+        return Vec::new();
+    };
+    let told = [underived(&tables, archive), scattered(&tables, archive)];
+    told.into_iter().flatten().collect()
 }
 
 /// Says it, before the work begins.
 pub(super) fn tell_slow(archive: &Archive, ui: &Ui) {
-    for told in slow(archive) {
-        ui.remark(&visible(&told));
+    remark_all(&slow(archive), ui);
+}
+
+/// Says why questions take longer than they must.
+pub(super) fn remark_all(slow: &[String], ui: &Ui) {
+    for told in slow {
+        ui.remark(&visible(told));
     }
 }

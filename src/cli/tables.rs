@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
         }
     };
     answer(&text)?;
-    slow(&archive).for_each(|told| ui.hint(&told));
+    slow(&archive).iter().for_each(|told| ui.hint(told));
     Ok(exit)
 }
 

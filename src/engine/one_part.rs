@@ -2,13 +2,13 @@
 //!
 //! DataFusion's rule for that goes over a plan five times and asks each node for its statistics, most of it to bring together rows that lie in
 //! several partitions (55.2, `ensure_requirements`). Over few rows that takes as long as all else that makes a plan of operators. Where nothing
-//! lies apart, rows are only to be sorted, and the rule's own steps for that are the ones that are done here. The plan is the same;
-//! `SanityCheckPlan` refuses one that is not as it should be.
+//! but the inputs of unions lies apart, these are brought together where they meet. Then rows are only to be sorted, and the rule's own steps for
+//! that are the ones that are done here: without unions the plan is the same. `SanityCheckPlan` refuses one that is not as it should be.
 
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::TreeNode;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::enforce_sorting::sort_pushdown::{
@@ -16,8 +16,12 @@ use datafusion::physical_optimizer::enforce_sorting::sort_pushdown::{
 };
 use datafusion::physical_optimizer::enforce_sorting::{PlanWithCorrespondingSort, ensure_sorting};
 use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::execution_plan::Boundedness;
-use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
+use datafusion::physical_plan::union::UnionExec;
+use datafusion::physical_plan::windows::{
+    BoundedWindowAggExec, WindowAggExec, get_best_fitting_window,
+};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
 /// Puts it in the place of DataFusion's among these rules.
@@ -38,10 +42,15 @@ impl PhysicalOptimizerRule for OnePart {
         plan: Arc<dyn ExecutionPlan>,
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        if config.execution.target_partitions > 1 || !is_plain(&plan) {
+        if config.execution.target_partitions > 1 {
             return self.0.optimize(plan, config);
         }
-        let sorted = PlanWithCorrespondingSort::new_default(plan);
+        let met = Arc::clone(&plan).transform_up(met)?.data;
+        if !is_plain(&met) {
+            return self.0.optimize(plan, config);
+        }
+        let windows = met.transform_up(window)?.data;
+        let sorted = PlanWithCorrespondingSort::new_default(windows);
         let sorted = sorted.transform_up(ensure_sorting)?.data;
         let mut pushed = SortPushDown::new_default(sorted.plan);
         assign_initial_requirements(&mut pushed);
@@ -57,20 +66,57 @@ impl PhysicalOptimizerRule for OnePart {
     }
 }
 
-/// Whether each node has one partition of rows that end, and none is of those that the other steps change: windows, which they may put in another
-/// form, and what brings partitions together or takes them apart.
+/// Brings the inputs of a union together.
+fn met(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    match node.is::<UnionExec>() {
+        true => {
+            let one: Arc<dyn ExecutionPlan> = Arc::new(CoalescePartitionsExec::new(node));
+            Ok(Transformed::yes(one))
+        }
+        false => Ok(Transformed::no(node)),
+    }
+}
+
+/// Puts a window in the form that fits the order in which its rows come.
+fn window(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    let fitting = if let Some(window) = node.downcast_ref::<WindowAggExec>() {
+        let (of, keys) = (window.window_expr(), window.partition_keys());
+        get_best_fitting_window(of, window.input(), &keys, None)?
+    } else if let Some(window) = node.downcast_ref::<BoundedWindowAggExec>() {
+        let (of, keys) = (window.window_expr(), window.partition_keys());
+        let observer = window.state_observer().cloned();
+        get_best_fitting_window(of, window.input(), &keys, observer)?
+    } else {
+        None
+    };
+    Ok(match fitting {
+        Some(fitting) => Transformed::yes(fitting),
+        None => Transformed::no(node),
+    })
+}
+
+/// Whether each node has one partition of rows that end, but for unions whose inputs were brought together, and none else brings partitions together
+/// or takes them apart.
 fn is_plain(plan: &Arc<dyn ExecutionPlan>) -> bool {
     const BETWEEN: [&str; 3] = [
         "CoalescePartitionsExec",
         "RepartitionExec",
         "SortPreservingMergeExec",
     ];
-    let is_window = plan.is::<WindowAggExec>() || plan.is::<BoundedWindowAggExec>();
-    plan.output_partitioning().partition_count() == 1
-        && plan.boundedness() == Boundedness::Bounded
-        && !is_window
-        && !BETWEEN.contains(&plan.name())
-        && plan.children().into_iter().all(is_plain)
+    let has_one = |plan: &Arc<dyn ExecutionPlan>| {
+        plan.output_partitioning().partition_count() == 1
+            && plan.boundedness() == Boundedness::Bounded
+    };
+    let union = plan
+        .downcast_ref::<CoalescePartitionsExec>()
+        .map(CoalescePartitionsExec::input)
+        .filter(|input| input.is::<UnionExec>());
+    let below = match union {
+        Some(union) => union.children(),
+        None if BETWEEN.contains(&plan.name()) => return false,
+        None => plan.children(),
+    };
+    has_one(plan) && below.into_iter().all(is_plain)
 }
 
 #[cfg(test)]
@@ -110,58 +156,65 @@ mod tests {
         )
     }
 
-    #[test]
-    fn the_plan_is_that_of_datafusion() {
-        let queries = [
-            (
-                "SELECT id, count(*) AS n FROM t WHERE name <> 'x' GROUP BY id",
-                true,
-            ),
-            (
-                "SELECT id, array_agg(name ORDER BY name) AS l FROM t GROUP BY id",
-                true,
-            ),
-            (
-                "SELECT id, array_agg(DISTINCT name ORDER BY name) AS l, first_value(name ORDER BY id, name) AS f FROM t GROUP BY id ORDER BY id",
-                true,
-            ),
-            (
-                "SELECT id FROM (SELECT id, name FROM t ORDER BY id, name) ORDER BY id LIMIT 2",
-                true,
-            ),
-            (
-                "SELECT DISTINCT ON (id) id, name FROM t ORDER BY id, name DESC",
-                true,
-            ),
-            (
-                "SELECT t.id, u.name FROM t JOIN u ON t.id = u.id AND t.name = u.name ORDER BY t.id",
-                true,
-            ),
-            (
-                "SELECT t.id FROM t LEFT JOIN u ON t.id < u.id WHERE t.id IN (SELECT id FROM u WHERE name = 'b')",
-                true,
-            ),
-            ("SELECT id FROM t WHERE id = (SELECT max(id) FROM u)", true),
-            (
-                "SELECT id, row_number() OVER (PARTITION BY name ORDER BY id) AS r FROM t",
-                false,
-            ),
-            (
-                "SELECT id, count(*) AS n FROM (SELECT id FROM t UNION ALL SELECT id FROM u) GROUP BY id ORDER BY n",
-                false,
-            ),
-        ];
+    /// DataFusion's rules, and those with fewer steps.
+    fn states() -> (SessionState, SessionState) {
         let whole = context().state();
         let mut rules = whole.physical_optimizers().to_vec();
         put_among(&mut rules);
         let own = SessionStateBuilder::new_from_existing(whole.clone());
-        let own = own.with_physical_optimizer_rules(rules).build();
+        (whole, own.with_physical_optimizer_rules(rules).build())
+    }
+
+    #[test]
+    fn the_plan_is_that_of_datafusion() {
+        let queries = [
+            "SELECT id, count(*) AS n FROM t WHERE name <> 'x' GROUP BY id",
+            "SELECT id, array_agg(name ORDER BY name) AS l FROM t GROUP BY id",
+            "SELECT id, array_agg(DISTINCT name ORDER BY name) AS l, first_value(name ORDER BY id, name) AS f FROM t GROUP BY id ORDER BY id",
+            "SELECT id FROM (SELECT id, name FROM t ORDER BY id, name) ORDER BY id LIMIT 2",
+            "SELECT DISTINCT ON (id) id, name FROM t ORDER BY id, name DESC",
+            "SELECT t.id, u.name FROM t JOIN u ON t.id = u.id AND t.name = u.name ORDER BY t.id",
+            "SELECT t.id FROM t LEFT JOIN u ON t.id < u.id WHERE t.id IN (SELECT id FROM u WHERE name = 'b')",
+            "SELECT id FROM t WHERE id = (SELECT max(id) FROM u)",
+            "SELECT id, row_number() OVER (PARTITION BY name ORDER BY id) AS r FROM t",
+            "SELECT id, max(name) OVER (PARTITION BY id) AS m, lag(name) OVER (ORDER BY id DESC) AS l FROM t ORDER BY id",
+            "SELECT id, sum(id) OVER (ORDER BY name) AS s, sum(id) OVER (ORDER BY name DESC) AS d FROM (SELECT * FROM t ORDER BY name LIMIT 3)",
+            "SELECT id, sum(n) OVER (PARTITION BY id ORDER BY n DESC ROWS BETWEEN 1 PRECEDING AND UNBOUNDED FOLLOWING) AS s FROM (SELECT id, count(*) AS n FROM t GROUP BY id)",
+            "SELECT id, first_value(name) OVER (PARTITION BY id ORDER BY name) AS f FROM (SELECT t.id, u.name FROM t JOIN u ON t.id = u.id) ORDER BY id, f",
+        ];
+        let (whole, own) = states();
         let runtime = Runtime::new().expect("threads");
-        for (sql, has_one) in queries {
+        for sql in queries {
             let (want, _) = runtime.block_on(made(whole.clone(), sql));
             let (got, is_plain) = runtime.block_on(made(own.clone(), sql));
             assert_eq!(got, want, "{sql}");
-            assert_eq!(is_plain, has_one, "{sql}");
+            assert!(is_plain, "{sql}");
+        }
+    }
+
+    #[test]
+    fn inputs_of_unions_are_brought_together_where_they_meet() {
+        let queries = [
+            (
+                "SELECT id, count(*) AS n FROM (SELECT id FROM t UNION ALL SELECT id FROM u) GROUP BY id ORDER BY n",
+                1,
+            ),
+            (
+                "SELECT id, name FROM (SELECT id, name FROM t UNION ALL SELECT id + 1, name FROM u) WHERE id > 1 ORDER BY id, name LIMIT 2",
+                1,
+            ),
+            (
+                "SELECT a.id, row_number() OVER (PARTITION BY a.name ORDER BY a.id) AS r FROM (SELECT * FROM t UNION ALL SELECT * FROM u) AS a JOIN (SELECT id FROM u UNION ALL SELECT id FROM t) AS b ON a.id = b.id",
+                2,
+            ),
+        ];
+        let (_, own) = states();
+        let runtime = Runtime::new().expect("threads");
+        for (sql, unions) in queries {
+            let (text, is_plain) = runtime.block_on(made(own.clone(), sql));
+            assert!(is_plain, "{text}");
+            let met = text.matches("CoalescePartitionsExec\n").count();
+            assert_eq!(met, unions, "{text}");
         }
     }
 }

@@ -185,9 +185,10 @@ impl Session {
         }
         let state = self.context.state();
         let asking: Vec<&str> = sql.iter().copied().filter(asks).collect();
-        let mut each = asking.iter();
-        let is_named = each.all(|query| product::is_named(&state, query));
-        is_named.then_some(asking)
+        let is_named = parallel::each(&asking, self.threads(), |query| {
+            product::is_named(&state, query)
+        });
+        is_named.iter().all(|named| *named).then_some(asking)
     }
 
     /// A view, ready to be worked out; where queries are given, with the columns that they name.

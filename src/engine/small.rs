@@ -25,6 +25,8 @@ use super::yielding;
 
 /// Rows of all tables of a query over few: one batch.
 const FEW: u64 = 8192;
+/// Columns of a node beyond which those that no query names are dropped first: to do that for fewer costs more than to take them along.
+const MANY_COLUMNS: usize = 100;
 /// The rules of DataFusion that make a physical plan of one partition run as it should; all others make it faster. `SanityCheckPlan` is one of them
 /// in that it refuses what the others would have left wrong.
 const NEEDED: [&str; 7] = [
@@ -53,15 +55,13 @@ pub(crate) fn fitted(frame: DataFrame) -> PlanResult<DataFrame> {
     }
     let size = Size::of(&plan)?;
     let is_small = size.rows.is_some_and(|rows| rows <= FEW);
+    let mut first: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![Arc::new(NoRows)];
+    if !is_small || size.columns > MANY_COLUMNS {
+        // A view has two hundred columns, of which a query names a few: all rules go over them.
+        first.push(Arc::new(OptimizeProjections::new()));
+    }
     let mut logical = state.optimizers().to_vec();
-    // A view has two hundred columns, of which a query names a few: all rules go over them.
-    logical.splice(
-        0..0,
-        [
-            Arc::new(NoRows) as Arc<dyn OptimizerRule + Send + Sync>,
-            Arc::new(OptimizeProjections::new()),
-        ],
-    );
+    logical.splice(0..0, first);
     let mut physical = state.physical_optimizers().to_vec();
     // The catalog is there: it is not to be made anew.
     let config = state.config().clone();
@@ -97,6 +97,8 @@ pub(super) fn has_none(state: &SessionState, plan: &LogicalPlan) -> PlanResult<b
 struct Size {
     /// How many rows its tables have; nothing where that is not known, or where it makes more of them.
     rows: Option<u64>,
+    /// Of the widest of its nodes.
+    columns: usize,
     has_subqueries: bool,
 }
 
@@ -104,6 +106,7 @@ impl Size {
     fn of(plan: &LogicalPlan) -> PlanResult<Size> {
         let mut size = Size {
             rows: Some(0),
+            columns: 0,
             has_subqueries: false,
         };
         plan.apply_with_subqueries(|node| {
@@ -116,6 +119,7 @@ impl Size {
             };
             let rows = size.rows.zip(of_node);
             size.rows = rows.map(|(all, own)| all.saturating_add(own));
+            size.columns = size.columns.max(node.schema().fields().len());
             size.has_subqueries |= matches!(node, LogicalPlan::Subquery(_));
             Ok(match size.rows {
                 Some(_) => TreeNodeRecursion::Continue,
@@ -249,6 +253,12 @@ mod tests {
             "SELECT NULL AS name FROM t UNION ALL SELECT name FROM bare",
             "SELECT id AS a, name AS b FROM bare UNION ALL SELECT id + 1, upper(name) FROM t",
             "SELECT a, count(*) AS n FROM (SELECT id AS a FROM bare UNION ALL SELECT id + 1 FROM t UNION ALL SELECT id FROM t) GROUP BY a",
+            "SELECT id, name FROM (SELECT id, name FROM t UNION ALL SELECT id + 1, name FROM t) ORDER BY id, name LIMIT 3",
+            "SELECT id FROM ((SELECT id, name FROM t ORDER BY name LIMIT 2) UNION ALL (SELECT id + 5, name FROM t ORDER BY id DESC LIMIT 1))",
+            "SELECT id, row_number() OVER (PARTITION BY id ORDER BY name) AS r, count(*) OVER () AS n FROM (SELECT id, name FROM t UNION ALL SELECT id, upper(name) FROM t)",
+            "SELECT a.id, b.name FROM (SELECT * FROM t UNION ALL SELECT * FROM t) AS a LEFT JOIN (SELECT * FROM t UNION SELECT id + 1, name FROM t) AS b ON a.id = b.id",
+            "SELECT id FROM t WHERE id IN (SELECT id FROM t UNION ALL SELECT id + 1 FROM t)",
+            "SELECT id, sum(n) OVER (ORDER BY id) AS s FROM (SELECT id, count(*) AS n FROM (SELECT id FROM t UNION ALL SELECT id FROM t) GROUP BY id UNION ALL SELECT 9, 9)",
             "SELECT u.a FROM (SELECT id AS a FROM t UNION ALL SELECT id FROM bare) AS u JOIN t ON t.id = u.a",
             "SELECT count(*) AS n, max(name) AS m FROM bare",
             "SELECT id, count(*) AS n FROM bare GROUP BY id",

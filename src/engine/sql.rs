@@ -1,9 +1,12 @@
 //! Planning SQL: the views that a query names are made first; it may read and nothing else.
 
+use std::sync::Arc;
+
 use arrow::datatypes::DataType;
 use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::context::SQLOptions;
+use datafusion::execution::session_state::SessionState;
 use datafusion::sql::parser::Statement;
 
 use super::options::WATCHLISTS;
@@ -80,20 +83,22 @@ impl Session {
     /// The same, with its times left open.
     pub(super) fn open_plan(&self, sql: &str) -> Result<DataFrame> {
         self.may_go_on()?;
-        let state = self.context.state();
+        // To copy it is to copy its six hundred functions.
+        let state = Arc::new(self.context.state());
         let statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
-        self.block_until(self.need_views(&statement))?;
+        self.block_until(self.need_views(&state, &statement))?;
         let options = SQLOptions::new()
             .with_allow_ddl(false)
             .with_allow_dml(false)
             .with_allow_statements(false);
         let (text, columns) = (sql.to_string(), self.columns);
         let (files, narrow) = (self.files.clone(), self.narrow.clone());
+        let planned_in = Arc::clone(&state);
         let plan = self.run(async move {
-            product::plan(&state, statement, &text, columns, &files, &narrow).await
+            product::plan(&planned_in, statement, &text, columns, &files, &narrow).await
         })?;
         options.verify_plan(&plan)?;
-        let frame = self.block_on(self.context.execute_logical_plan(plan))?;
+        let frame = DataFrame::new(Arc::unwrap_or_clone(state), plan);
         for field in frame.schema().fields() {
             if holds_union(field.data_type(), false) {
                 return Err(Error::Query(format!(
@@ -132,8 +137,8 @@ impl Session {
     }
 
     /// Makes the views that a query names.
-    async fn need_views(&self, statement: &Statement) -> Result<()> {
-        let references = self.context.state().resolve_table_references(statement)?;
+    async fn need_views(&self, state: &SessionState, statement: &Statement) -> Result<()> {
+        let references = state.resolve_table_references(statement)?;
         for reference in references {
             let name = match &reference {
                 TableReference::Bare { table } => table.as_ref(),

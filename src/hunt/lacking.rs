@@ -55,18 +55,10 @@ pub(super) struct Presence {
 
 impl Presence {
     /// Those of some tables of which there are no rows. Of a view that is kept in memory it must be found out before that.
-    pub(super) fn absent(
-        &mut self,
-        tables: &[String],
-        session: &Session,
-        how: &Options,
-    ) -> Vec<String> {
+    pub(super) fn absent(&mut self, tables: &[String], session: &Session) -> Vec<String> {
         let is_open = |table: &&String| !self.known.contains_key(*table);
         let open: Vec<&String> = tables.iter().filter(is_open).collect();
-        let lacking = parallel::each(&open, session.threads(), |table| {
-            let needs = session.kql_check(table, how).needs;
-            needs.tables.contains(*table)
-        });
+        let lacking = parallel::each(&open, session.threads(), |table| session.lacks(table));
         let found = open.into_iter().cloned().zip(lacking);
         self.known
             .extend(found.map(|(table, lacks)| (table, !lacks)));

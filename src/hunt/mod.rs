@@ -239,7 +239,7 @@ pub fn sweep_with(
     let asks_kql = ready.iter().any(|asked| asked.language == Language::Kql);
     let product = start.make(session, shared, |shared, session| {
         if asks_kql {
-            presence.absent(shared, session, how);
+            presence.absent(shared, session);
         }
     })?;
     let session = &*session;
@@ -412,8 +412,7 @@ impl Sweep<'_, '_> {
             reads.extend(answer.reads.iter().cloned());
             unmapped = lacking::unmapped(&asked.rule, &answer.schema);
             if asked.language == Language::Kql {
-                let (product, how) = (self.product, self.how);
-                absent = self.presence.absent(&answer.reads, product, how);
+                absent = self.presence.absent(&answer.reads, self.product);
             }
             let everything = !absent.is_empty() && absent.len() == answer.reads.len();
             Ok((guarded(|| judge(asked, &answer))?, everything))

@@ -81,7 +81,7 @@ impl Lower<'_> {
 }
 
 /// Whether a name looks like that of a function that a workspace has saved, such as ASIM's parsers.
-fn looks_saved(name: &str) -> bool {
+pub(super) fn looks_saved(name: &str) -> bool {
     let parser = |start: &str| {
         let rest = name.strip_prefix(start);
         rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))

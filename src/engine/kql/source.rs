@@ -13,6 +13,7 @@ use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan, LogicalPlanBuilder, ident, lit};
 
 use super::lower::Lower;
+use super::missing::looks_saved;
 use super::operator::fresh;
 use super::relation::{Column, Columns, Relation, columns_of, projection};
 use super::{Failure, Gathered, Purpose, arrays, outside};
@@ -233,14 +234,7 @@ impl Lower<'_> {
         if self.options.without_archive && !is_file {
             self.unread.get_or_insert_with(|| name.into());
         }
-        let frame: crate::fault::Result<DataFrame> = session.block_until(async {
-            // A name as text would be put into lower case.
-            let reference = || TableReference::bare(name);
-            if !session.context().table_exist(reference())? {
-                views::make(session, name).await?;
-            }
-            Ok(session.context().table(reference()).await?)
-        });
+        let frame = session.frame_of(name);
         let frame = match self.options.purpose {
             Purpose::Run | Purpose::Plan => frame?,
             Purpose::Check => {
@@ -532,6 +526,36 @@ fn decimals(bounds: &[Value], most: i64) -> Option<Vec<Value>> {
     }
     let at = |i: i64| from.plus(step.times(i.into())?).map(Value::Decimal);
     (0..=steps).map(at).collect()
+}
+
+impl Session {
+    /// Whether a table that queries in KQL ask is a table of which the archive has no rows: none of its own, and none of what it is made of.
+    pub(crate) fn lacks(&self, name: &str) -> bool {
+        if !self.knows(name) {
+            // One of a workspace's own.
+            return name.ends_with("_CL") && !looks_saved(name);
+        }
+        if self.has(name) || self.files.iter().any(|file| file == name) {
+            return false;
+        }
+        let frame = self.frame_of(name).map_err(Failure::from);
+        // What cannot be made is told by who asks it.
+        frame
+            .and_then(|frame| reads_rows(self, frame.logical_plan()))
+            .is_ok_and(|reads| !reads)
+    }
+
+    /// A table of the archive, a watchlist or a file, as DataFusion has it.
+    fn frame_of(&self, name: &str) -> crate::fault::Result<DataFrame> {
+        self.block_until(async {
+            // A name as text would be put into lower case.
+            let reference = || TableReference::bare(name);
+            if !self.context().table_exist(reference())? {
+                views::make(self, name).await?;
+            }
+            Ok(self.context().table(reference()).await?)
+        })
+    }
 }
 
 /// Whether a view reads a stored table that has rows.

@@ -52,6 +52,10 @@ fn looked_up(pattern: &str) -> Option<Arc<Regex>> {
 
 /// What is wrong with a pattern; nothing where it is right.
 pub fn regex_error(pattern: &str) -> Option<String> {
+    // What is right is asked for next.
+    if compiled_regex(pattern).is_some() {
+        return None;
+    }
     let error = compile(pattern).err()?.to_string();
     let reason = error.lines().last().unwrap_or_default();
     let reason = reason.strip_prefix("error: ").unwrap_or(reason).to_owned();
