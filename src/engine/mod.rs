@@ -18,8 +18,8 @@
 //! - `context`, `memory`, `deadline`, `run`: settings, the memory of queries, and how what was planned is run; `parallel`: work of which each piece has
 //!   a thread of its own.
 //! - `echoes`: which events another table has too; `apps`: which of them CloudAppEvents has, and in which row.
-//! - `depth`: queries that nest deeper than they may; `yielding`: operators that give way to others; `small`: those over few rows; `one_part`: their plans, where nothing lies apart;
-//!   `values`: parts of a file without a row for a query.
+//! - `depth`: queries that nest deeper than they may; `yielding`, `pacing`: operators that give way to others; `small`: those over few rows;
+//!   `one_part`: their plans, where nothing lies apart; `values`: parts of a file without a row for a query.
 //! - [`output`]: answers as CSV, JSON, Markdown, Parquet and the Log Analytics query API's shape.
 //!
 //! Queries read and nothing else: no files beyond the archive and those the user named, no statement that writes.
@@ -43,6 +43,7 @@ mod one_part;
 mod one_slot;
 mod options;
 pub mod output;
+mod pacing;
 pub(crate) mod parallel;
 mod portion;
 mod product;

@@ -13,9 +13,11 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 
+use super::pacing::Pacing;
 use super::yielding::Yielding;
 
-/// DataFusion's rules, the one that pushes filters into scans with a guard, and behind the one that makes leaves give way one for joins.
+/// DataFusion's rules, the one that pushes filters into scans with a guard, behind the one that makes leaves give way one for joins, and behind all
+/// one for what joins do between two rows.
 pub(super) fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let (inner, leaves) = (FilterPushdown::new(), EnsureCooperative::new());
     let rules = PhysicalOptimizer::new().rules.into_iter();
@@ -30,6 +32,7 @@ pub(super) fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
             own.push(Arc::new(Yielding));
         }
     }
+    own.push(Arc::new(Pacing));
     own
 }
 

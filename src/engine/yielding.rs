@@ -2,7 +2,7 @@
 //!
 //! A query gives way where it reads: DataFusion counts what comes out of leaves (55.2, `EnsureCooperative`). A join can make millions of rows of two
 //! batches, and who groups or filters them asks for the next in a loop: such a query holds its thread for as long as it likes, ends neither with its
-//! time nor when it is given up, and nothing else runs there. A join that has a condition of its own, and finds nothing, is still such a loop inside.
+//! time nor when it is given up, and nothing else runs there.
 
 use std::sync::Arc;
 
