@@ -108,7 +108,7 @@ fn query(session: &Session, options: &Options, question: &Question<'_>) -> Resul
     Ok(Query {
         language,
         text: question.text.to_string(),
-        window: (question.window.from, question.window.to),
+        window: question.window,
         seen: options.seen,
         now: question.now,
         all_columns: options.columns == Columns::All,

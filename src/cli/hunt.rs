@@ -432,13 +432,17 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     if let Some(zone) = args.tz {
         hunt.show_in(zone);
     }
-    place.put(|width| match place.shape {
-        Shape::Other(Format::Json) => report::findings_json(&hunt),
-        Shape::Other(Format::Ndjson) => report::findings_ndjson(&hunt),
-        Shape::Other(Format::Csv) => report::findings_csv(&hunt),
-        Shape::Other(Format::Markdown) => report::findings_markdown(&hunt),
-        // Parquet and the API's answer were refused.
-        Shape::Table | Shape::Other(_) => describe(&hunt, width),
+    // What was open is let go of while the findings are written.
+    std::thread::scope(|scope| {
+        scope.spawn(move || drop(session));
+        place.put(|width| match place.shape {
+            Shape::Other(Format::Json) => report::findings_json(&hunt),
+            Shape::Other(Format::Ndjson) => report::findings_ndjson(&hunt),
+            Shape::Other(Format::Csv) => report::findings_csv(&hunt),
+            Shape::Other(Format::Markdown) => report::findings_markdown(&hunt),
+            // Parquet and the API's answer were refused.
+            Shape::Table | Shape::Other(_) => describe(&hunt, width),
+        })
     })?;
     if place.is_file() {
         ui.say(&verdict(&hunt));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::TimeRange;
 use crate::kql::library::Saved;
 use crate::rules::Language;
 
@@ -14,8 +15,8 @@ pub struct Query {
     pub language: Language,
     /// Its text.
     pub text: String,
-    /// The times of its answer, in microseconds: from the first, before the second.
-    pub window: (Option<i64>, Option<i64>),
+    /// The times of its answer.
+    pub window: TimeRange,
     /// Only events before this time, in microseconds, can be known at all.
     pub seen: Option<i64>,
     /// What `now()` says, in microseconds.

@@ -28,7 +28,7 @@ use super::question::Query;
 use super::secret::Secret;
 use super::wire::{Asks, First, Jobs, MESSAGE, Reply, Sending, build, message, said, schema_bytes};
 use crate::archive::Archive;
-use crate::engine::{Columns, Language, Options, Question, STACK, Session, Stop, TimeRange};
+use crate::engine::{Columns, Language, Options, Question, STACK, Session, Stop};
 use crate::engine::{kql, output};
 use crate::fault::{Error, Result};
 use crate::function::value::UNIX_EPOCH_TICKS;
@@ -152,7 +152,7 @@ async fn door(
     give: mpsc::Sender<TlsStream<TcpStream>>,
     tell: Told,
 ) {
-    let mut waiting: VecDeque<AbortHandle> = VecDeque::new();
+    let mut waiting: VecDeque<(SocketAddr, AbortHandle)> = VecDeque::new();
     loop {
         let (tcp, peer) = match listener.accept().await {
             Ok(came) => came,
@@ -162,11 +162,13 @@ async fn door(
                 continue;
             }
         };
-        waiting.retain(|one| !one.is_finished());
+        waiting.retain(|(_, one)| !one.is_finished());
         if waiting.len() >= AT_THE_DOOR
-            && let Some(longest) = waiting.pop_front()
+            && let Some((peer, longest)) = waiting.pop_front()
         {
             longest.abort();
+            let why = "it has not shown who it is, and too many others came".into();
+            tell(Said::Refused { peer, why });
         }
         let (acceptor, give, tell) = (acceptor.clone(), give.clone(), Arc::clone(&tell));
         let shown = tokio::spawn(async move {
@@ -181,7 +183,7 @@ async fn door(
             };
             tell(Said::Refused { peer, why });
         });
-        waiting.push_back(shown.abort_handle());
+        waiting.push_back((peer, shown.abort_handle()));
     }
 }
 
@@ -394,8 +396,8 @@ impl Exchange {
     fn session(&self, query: &Query) -> Result<Session> {
         let archive = Archive::open_to_ask(&self.shared.archive)?;
         let options = Options {
-            from: query.window.0,
-            to: query.window.1,
+            from: query.window.from,
+            to: query.window.to,
             now: Some(query.now),
             seen: query.seen,
             timeout: query.timeout,
@@ -427,10 +429,7 @@ impl Exchange {
                 }
             },
             text: &query.text,
-            window: TimeRange {
-                from: query.window.0,
-                to: query.window.1,
-            },
+            window: query.window,
             now: query.now,
         })?;
         let said = Reply::Planned {

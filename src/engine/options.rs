@@ -92,8 +92,8 @@ pub enum Columns {
     Product,
 }
 
-/// The times of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The times of an answer. Without bounds all are, also what has no time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TimeRange {
     /// Not before this time, in microseconds.
     pub from: Option<i64>,
@@ -109,27 +109,46 @@ impl TimeRange {
         }
     }
 
-    /// The times that are in both.
-    pub(super) fn and(self, other: TimeRange) -> TimeRange {
-        TimeRange {
-            from: self.from.max(other.from),
-            to: match (self.to, other.to) {
-                (Some(one), Some(two)) => Some(one.min(two)),
-                (one, two) => one.or(two),
-            },
-        }
+    pub(crate) fn is_all(self) -> bool {
+        self.from.is_none() && self.to.is_none()
     }
 
     /// Whether a time, in microseconds, lies in it.
-    pub(super) fn holds(self, time: i64) -> bool {
+    pub(crate) fn holds(self, time: i64) -> bool {
         self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time < to)
     }
 
+    /// The times that are in both.
+    pub(crate) fn and(self, other: TimeRange) -> TimeRange {
+        let from = self.from.max(other.from);
+        let to = match (self.to, other.to) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        };
+        TimeRange {
+            from,
+            // Where there are none it ends where it begins.
+            to: to.map(|to| from.map_or(to, |from| to.max(from))),
+        }
+    }
+
     /// The least that has both.
-    pub(super) fn with(self, other: TimeRange) -> TimeRange {
+    pub(crate) fn with(self, other: TimeRange) -> TimeRange {
         TimeRange {
             from: self.from.zip(other.from).map(|(one, two)| one.min(two)),
             to: self.to.zip(other.to).map(|(one, two)| one.max(two)),
+        }
+    }
+
+    /// The same with so many seconds before and behind it; all times where nobody says how many.
+    pub(crate) fn around(self, seconds: Option<u64>) -> TimeRange {
+        let micros = |seconds: u64| i64::try_from(seconds).ok()?.checked_mul(1_000_000);
+        match seconds.and_then(micros) {
+            Some(period) => TimeRange {
+                from: self.from.map(|t| t.saturating_sub(period)),
+                to: self.to.map(|t| t.saturating_add(period)),
+            },
+            None => TimeRange::default(),
         }
     }
 
@@ -168,3 +187,58 @@ pub(super) const WATCHLISTS: &str = "watchlists";
 
 /// Stack of a thread that plans and runs queries, in bytes: enough for what `depth` lets through. The system gives what is used of it.
 pub const STACK: usize = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_has_its_first_moment_and_not_its_last() {
+        let window = TimeRange {
+            from: Some(10),
+            to: Some(20),
+        };
+        assert_eq!(
+            [9, 10, 19, 20].map(|t| window.holds(t)),
+            [false, true, true, false]
+        );
+        assert!(TimeRange::default().holds(i64::MIN));
+    }
+
+    #[test]
+    fn times_that_are_in_two_ranges() {
+        let window = |from, to| TimeRange { from, to };
+        let some = window(Some(10), Some(20));
+        for (other, both) in [
+            (TimeRange::default(), some),
+            (window(Some(15), None), window(Some(15), Some(20))),
+            (window(None, Some(15)), window(Some(10), Some(15))),
+            (window(Some(5), Some(25)), some),
+            (window(Some(20), None), window(Some(20), Some(20))),
+            (window(Some(25), Some(30)), window(Some(25), Some(25))),
+            (window(None, Some(5)), window(Some(10), Some(10))),
+        ] {
+            assert_eq!(some.and(other), both, "{other:?}");
+            assert_eq!(other.and(some), both, "{other:?}");
+        }
+        assert!(!window(Some(20), Some(20)).holds(20));
+        assert!(TimeRange::default().and(TimeRange::default()).is_all());
+    }
+
+    #[test]
+    fn a_session_reaches_as_far_as_the_rule_that_looks_back_most() {
+        let window = TimeRange {
+            from: Some(0),
+            to: None,
+        };
+        let second = 1_000_000;
+        assert_eq!(window.around(Some(5)).from, Some(-5 * second));
+        assert_eq!(window.around(Some(5)).to, None);
+        // Without a period a rule sees everything.
+        assert!(window.around(None).is_all());
+        assert!(window.around(Some(u64::MAX)).is_all());
+        let both = window.around(Some(5)).with(window.around(Some(7)));
+        assert_eq!(both.from, Some(-7 * second));
+        assert!(both.with(TimeRange::default()).is_all());
+    }
+}

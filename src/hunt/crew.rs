@@ -11,7 +11,7 @@ use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
 
 use super::start::Start;
-use super::window::Window;
+use crate::engine::TimeRange as Window;
 use crate::engine::kql::Options;
 use crate::engine::{Session, Terms};
 use crate::fault::{Error, Result};

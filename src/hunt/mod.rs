@@ -46,6 +46,7 @@ use parts::Parts;
 use runs::{Runs, guarded};
 use start::{Shared, Start};
 
+pub use crate::engine::TimeRange as Window;
 pub use crew::{Answer, Answered, Answering, Crew, Cutting, Fault, Job, Orders, Scope};
 pub use finding::{Entity, Evidence, Finding};
 pub use lineage::LOOKED_UP;
@@ -53,7 +54,6 @@ pub use outcome::{Outcome, Status};
 pub use runs::Unjudged;
 pub use served::{open_as, serve};
 pub use summary::Summary;
-pub use window::Window;
 
 pub mod alerts;
 mod asked;
@@ -72,7 +72,6 @@ mod served;
 mod start;
 mod summary;
 mod traced;
-mod window;
 
 /// Values of a rule's rows at most. As findings they take 100 to 150 bytes each, which no limit of memory counts: a rule that gives back a million
 /// events with all their columns would end the whole hunt.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::crew::{Answer, Answered, Crew, Cutting, Job, Scope};
 use super::one_event;
-use super::window::Window;
+use crate::engine::TimeRange as Window;
 use crate::engine::kql::Options;
 use crate::engine::{Session, Spread};
 use crate::fault::{Error, Result};

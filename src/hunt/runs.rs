@@ -14,10 +14,10 @@ use serde::Serialize;
 
 use super::crew::{Answer, Answered, Job, Scope};
 use super::finding::END_TIME;
-use super::window::Window;
 use crate::catalog::{SECOND_TIME, TIME};
+use crate::engine::TimeRange as Window;
 use crate::engine::kql::{self, Planned};
-use crate::engine::{self, Question, Session, TimeRange, output};
+use crate::engine::{self, Question, Session, output};
 use crate::fault::{Error, Result};
 use crate::function::value::UNIX_EPOCH_TICKS;
 use crate::ingest::time;
@@ -163,10 +163,7 @@ impl<'a> Runs<'a> {
         let planned = self.product.until(until).ask(&Question {
             language: engine::Language::Kql(self.how),
             text: &job.text,
-            window: TimeRange {
-                from: times.from,
-                to: times.to,
-            },
+            window: times,
             now: moment(self.how),
         })?;
         Ok(Plan {

@@ -179,6 +179,27 @@ fn nonsense_on_the_port_harms_nobody() {
 }
 
 #[test]
+fn of_a_crowd_that_says_nothing_those_who_wait_longest_are_sent_away_and_it_is_said() {
+    let case = Case::shared();
+    let worker = Worker::begin(&mut case.command());
+    // More than may wait at once.
+    let crowd: Vec<TcpStream> = (0..270)
+        .map(|_| TcpStream::connect(&worker.address).expect("it listens"))
+        .collect();
+    serves(&case, &worker);
+    let begun = Instant::now();
+    while !worker.has_said("too many others came") {
+        assert!(
+            begun.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            worker.log()
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop(crowd);
+}
+
+#[test]
 fn a_second_coordinator_is_told_that_the_worker_is_busy() {
     let case = Case::shared();
     // Longer than a worker waits for the end of who was served before.
