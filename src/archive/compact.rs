@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::delta::FileEntry;
 use super::pending::{Deed, Plan, Step};
-use super::{Archive, Pinned, merged, part, retained};
-use crate::catalog::{Table, catalog};
+use super::{Archive, merged, part, retained};
+use crate::catalog::Table;
 use crate::fault::{Error, Result};
 use crate::progress::Progress;
 
@@ -101,23 +101,18 @@ pub fn compact(
 /// # Errors
 /// When the archive cannot be read.
 pub fn files(archive: &Archive) -> Result<(usize, usize)> {
-    files_of(&archive.pinned()?)
+    let snapshot = archive.snapshot()?;
+    Ok(files_of(snapshot.all().map(|(_, files)| files)))
 }
 
-/// The same of the tables at one moment.
-///
-/// # Errors
-/// When the log of a table cannot be read.
-pub(crate) fn files_of(tables: &Pinned) -> Result<(usize, usize)> {
+/// The same of tables with these files.
+pub(crate) fn files_of<'f>(tables: impl Iterator<Item = &'f [FileEntry]>) -> (usize, usize) {
     let (mut before, mut spared) = (0, 0);
-    for table in catalog().stored() {
-        let files = tables.files(table)?;
+    for files in tables {
         before += files.len();
-        spared += mergeable(&files)
-            .map(|group| group.len() - 1)
-            .sum::<usize>();
+        spared += mergeable(files).map(|group| group.len() - 1).sum::<usize>();
     }
-    Ok((before, before - spared))
+    (before, before - spared)
 }
 
 /// Files of a table in groups that become one file each.

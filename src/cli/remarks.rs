@@ -4,8 +4,10 @@ use super::ui::{Ui, count, counted, time_text};
 use super::when::Window;
 use crate::archive::ledger::Ledger;
 use crate::archive::{Archive, Pinned, compact};
+use crate::catalog::catalog;
 use crate::engine::output::visible;
 use crate::engine::views::LABEL_EVENTS;
+use crate::fault::Result;
 use crate::rules::Rule;
 
 /// Whether an id is a GUID, which tells people nothing.
@@ -67,8 +69,10 @@ const FEWER: usize = 4;
 
 /// What is said of an archive whose days lie in many small files: each of them is opened for every question.
 fn scattered(tables: &Pinned, archive: &Archive) -> Option<String> {
+    let files = catalog().stored().map(|table| tables.files(table));
     // What cannot be read is told by who asks it.
-    let (before, after) = compact::files_of(tables).ok()?;
+    let files: Vec<_> = files.collect::<Result<_>>().ok()?;
+    let (before, after) = compact::files_of(files.iter().map(|files| &files[..]));
     (before >= MANY_FILES && before >= FEWER * after).then(|| {
         format!(
             "the archive has {} where {} would do, and each is opened for every question; `coldtrail archive compact -a {}` merges them",

@@ -28,7 +28,7 @@ use datafusion::physical_plan::{
 use futures::{Stream, StreamExt};
 
 /// The name of the rule.
-pub(super) const NAME: &str = "pacing";
+const NAME: &str = "pacing";
 /// Pairs of rows that the first part may have. The next one is twice as large after a part that took less than [`SHORT`] …
 const PAIRS: usize = 1 << 22;
 const SHORT: Duration = Duration::from_millis(50);
@@ -292,7 +292,7 @@ mod tests {
                 assert!(matches!(late, Err(Error::TooLong(_))), "{sql}");
             }
             // It would take hours.
-            assert!(begun.elapsed() < Duration::from_secs(20), "{sql}");
+            assert!(begun.elapsed() < Duration::from_secs(60), "{sql}");
         }
     }
 
