@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::thread::Builder;
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -26,7 +27,7 @@ use crate::archive::ledger::Ledger;
 use crate::cluster::Cluster as Workers;
 use crate::engine::kql::{Options, functions, geography};
 use crate::engine::output::Format;
-use crate::engine::{Session, Source};
+use crate::engine::{STACK, Session, Source};
 use crate::fault::{Diagnostic, Level, Result};
 use crate::function::value::UNIX_EPOCH_TICKS;
 use crate::hunt::{self, Choice, Finding, Hunt, Status, Unjudged};
@@ -259,12 +260,16 @@ pub(super) fn sweep(
 ) -> Result<(Session, Hunt)> {
     // The logs are read while the rules are.
     let (pack, slow) = std::thread::scope(|scope| {
-        let slow = scope.spawn(|| slow(archive));
+        let reading = Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, || slow(archive));
         let pack = hunting.set.load_to_run(&hunting.rules);
-        (
-            pack,
-            slow.join().unwrap_or_else(|panic| resume_unwind(panic)),
-        )
+        let slow = match reading {
+            Ok(reading) => reading.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            // The system gives no more threads.
+            Err(_) => slow(archive),
+        };
+        (pack, slow)
     });
     let pack = pack?;
     set::tell(&pack, ui);
@@ -434,7 +439,10 @@ pub(super) fn run(args: &Args, global: &Global, ui: &Ui) -> Result<Exit> {
     }
     // What was open is let go of while the findings are written.
     std::thread::scope(|scope| {
-        scope.spawn(move || drop(session));
+        // Where there is no thread for it, it is let go of at once.
+        let _ = Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, move || drop(session));
         place.put(|width| match place.shape {
             Shape::Other(Format::Json) => report::findings_json(&hunt),
             Shape::Other(Format::Ndjson) => report::findings_ndjson(&hunt),

@@ -167,7 +167,7 @@ async fn door(
             && let Some((peer, longest)) = waiting.pop_front()
         {
             longest.abort();
-            let why = "it has not shown who it is, and too many others came".into();
+            let why = "it was waiting to be let in, and too many others came".into();
             tell(Said::Refused { peer, why });
         }
         let (acceptor, give, tell) = (acceptor.clone(), give.clone(), Arc::clone(&tell));

@@ -46,7 +46,8 @@ impl PhysicalOptimizerRule for OnePart {
             return self.0.optimize(plan, config);
         }
         let met = Arc::clone(&plan).transform_up(met)?.data;
-        if !is_plain(&met) {
+        // Who asks for the partitions of a union one after the other gets its inputs in their order.
+        if !is_plain(&met) || ends_in_union(&met) {
             return self.0.optimize(plan, config);
         }
         let windows = met.transform_up(window)?.data;
@@ -74,6 +75,23 @@ fn met(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan
             Ok(Transformed::yes(one))
         }
         false => Ok(Transformed::no(node)),
+    }
+}
+
+/// The union whose inputs this brings together.
+fn union_of(node: &Arc<dyn ExecutionPlan>) -> Option<&Arc<dyn ExecutionPlan>> {
+    let one = node.downcast_ref::<CoalescePartitionsExec>();
+    one.map(CoalescePartitionsExec::input)
+        .filter(|input| input.is::<UnionExec>())
+}
+
+/// Whether what comes out of a plan are the rows of a union, with nothing between that would bring its inputs together.
+fn ends_in_union(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    const ROW_BY_ROW: [&str; 3] = ["FilterExec", "OutputRequirementExec", "ProjectionExec"];
+    match plan.children()[..] {
+        _ if union_of(plan).is_some() => true,
+        [input] => ROW_BY_ROW.contains(&plan.name()) && ends_in_union(input),
+        _ => false,
     }
 }
 
@@ -107,11 +125,7 @@ fn is_plain(plan: &Arc<dyn ExecutionPlan>) -> bool {
         plan.output_partitioning().partition_count() == 1
             && plan.boundedness() == Boundedness::Bounded
     };
-    let union = plan
-        .downcast_ref::<CoalescePartitionsExec>()
-        .map(CoalescePartitionsExec::input)
-        .filter(|input| input.is::<UnionExec>());
-    let below = match union {
+    let below = match union_of(plan) {
         Some(union) => union.children(),
         None if BETWEEN.contains(&plan.name()) => return false,
         None => plan.children(),
@@ -208,8 +222,13 @@ mod tests {
                 2,
             ),
         ];
-        let (_, own) = states();
+        let (whole, own) = states();
         let runtime = Runtime::new().expect("threads");
+        // Its rows are nobody's input.
+        let sql =
+            "SELECT id + 1 AS n FROM (SELECT id FROM t UNION ALL SELECT id FROM u) WHERE id > 1";
+        let (want, _) = runtime.block_on(made(whole, sql));
+        assert_eq!(runtime.block_on(made(own.clone(), sql)).0, want);
         for (sql, unions) in queries {
             let (text, is_plain) = runtime.block_on(made(own.clone(), sql));
             assert!(is_plain, "{text}");

@@ -22,18 +22,22 @@ use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskCo
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec};
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties,
-    replace_children_if_necessary,
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PhysicalExpr,
+    PlanProperties, replace_children_if_necessary,
 };
 use futures::{Stream, StreamExt};
 
 /// The name of the rule.
-const NAME: &str = "pacing";
-/// Pairs of rows that the first part may have. The next one is twice as large after a part that took less than [`SHORT`] …
-const PAIRS: usize = 1 << 22;
+pub(super) const NAME: &str = "pacing";
+/// Pairs of rows that the first part may have. The next one is twice as large after a whole part that took less than [`SHORT`] …
+const PAIRS: usize = 1 << 16;
 const SHORT: Duration = Duration::from_millis(50);
 /// … and half as large after one that took longer than this.
 const LONG: Duration = Duration::from_millis(500);
+/// So many it never exceeds, however quick the last one was: it may have had no pair, and the next one has all. To try a condition takes longer than
+/// to find a pair.
+const MOST_TRIED: usize = 1 << 25;
+const MOST_FOUND: usize = 1 << 30;
 
 /// Counts the rows that a join holds, and cuts those that it goes through. It comes last: no other rule knows these nodes.
 #[derive(Debug)]
@@ -46,14 +50,15 @@ impl PhysicalOptimizerRule for Pacing {
         _: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let paced = plan.transform_up(|node| {
-            if !may_be_silent(&node) {
+            let Some(most) = most(&node) else {
                 return Ok(Transformed::no(node));
-            }
+            };
             let [held, passing] = node.children()[..] else {
                 return Ok(Transformed::no(node));
             };
-            let rows = Arc::new(AtomicUsize::new(0));
-            let sides = [(held, Side::Held), (passing, Side::Passing)];
+            let parts = held.output_partitioning().partition_count();
+            let rows: Arc<[AtomicUsize]> = (0..parts).map(|_| AtomicUsize::new(0)).collect();
+            let sides = [(held, Side::Held), (passing, Side::Passing(most))];
             let sides = sides.map(|(input, side)| -> Arc<dyn ExecutionPlan> {
                 Arc::new(PacedExec {
                     input: Arc::clone(input),
@@ -75,19 +80,22 @@ impl PhysicalOptimizerRule for Pacing {
     }
 }
 
-/// Whether a join may go through many pairs of which nothing comes out.
-fn may_be_silent(node: &Arc<dyn ExecutionPlan>) -> bool {
+/// How many pairs a part of a join may have; nothing of one of which something comes out for each pair, and of what is no join.
+fn most(node: &Arc<dyn ExecutionPlan>) -> Option<usize> {
+    let hashes = node.downcast_ref::<HashJoinExec>();
+    let hashes = hashes.map(|join| (*join.join_type(), join.filter().is_some()));
+    let loops = node.downcast_ref::<NestedLoopJoinExec>();
+    let loops = loops.map(|join| (*join.join_type(), join.filter().is_some()));
     let gives_pairs = |ty: JoinType| {
         matches!(
             ty,
             JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full
         )
     };
-    if let Some(join) = node.downcast_ref::<HashJoinExec>() {
-        return join.filter().is_some() || !gives_pairs(*join.join_type());
+    match hashes.or(loops)? {
+        (_, true) => Some(MOST_TRIED),
+        (ty, false) => (!gives_pairs(ty)).then_some(MOST_FOUND),
     }
-    let loops = node.downcast_ref::<NestedLoopJoinExec>();
-    loops.is_some_and(|join| join.filter().is_some() || !gives_pairs(*join.join_type()))
 }
 
 /// A side of a join.
@@ -95,8 +103,8 @@ fn may_be_silent(node: &Arc<dyn ExecutionPlan>) -> bool {
 enum Side {
     /// All of its rows are held.
     Held,
-    /// It is gone through.
-    Passing,
+    /// It is gone through, in parts of so many pairs at most.
+    Passing(usize),
 }
 
 /// A side of a join that gives way: the same rows in the same order.
@@ -104,15 +112,15 @@ enum Side {
 struct PacedExec {
     input: Arc<dyn ExecutionPlan>,
     side: Side,
-    /// Rows that the join holds.
-    held: Arc<AtomicUsize>,
+    /// Rows that the join holds, by the partition that they are in.
+    held: Arc<[AtomicUsize]>,
 }
 
 impl DisplayAs for PacedExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.side {
             Side::Held => "PacedExec: held",
-            Side::Passing => "PacedExec: passing",
+            Side::Passing(_) => "PacedExec: passing",
         })
     }
 }
@@ -160,14 +168,17 @@ impl ExecutionPlan for PacedExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        if self.side == Side::Held && partition == 0 {
+        // One partition of rows that are held is there for all of the others.
+        let partition_held = partition.min(self.held.len().saturating_sub(1));
+        if self.side == Side::Held {
             // The plan may have run before.
-            self.held.store(0, Ordering::Relaxed);
+            self.held[partition_held].store(0, Ordering::Relaxed);
         }
         Ok(Box::pin(Paced {
             input: self.input.execute(partition, context)?,
             side: self.side,
             held: Arc::clone(&self.held),
+            partition: partition_held,
             rest: None,
             rows: 0,
             given: None,
@@ -179,37 +190,54 @@ impl ExecutionPlan for PacedExec {
 struct Paced {
     input: SendableRecordBatchStream,
     side: Side,
-    held: Arc<AtomicUsize>,
+    held: Arc<[AtomicUsize]>,
+    /// In which the rows are that are held for these.
+    partition: usize,
     /// Of a batch that was cut, what is still to come.
     rest: Option<RecordBatch>,
     /// How many a part has; none was given out before it is known.
     rows: usize,
-    /// When the last part was.
-    given: Option<Instant>,
+    /// When the last part was, and whether it was a whole one.
+    given: Option<(Instant, bool)>,
 }
 
 impl Paced {
+    fn held(&self) -> &AtomicUsize {
+        &self.held[self.partition]
+    }
+
+    /// How many rows have so many pairs.
+    fn of_pairs(&self, pairs: usize) -> usize {
+        (pairs / self.held().load(Ordering::Relaxed).max(1)).max(1)
+    }
+
     /// Whether others are to run before the next part. How long the last one took says how large that is.
     fn gives_way(&mut self) -> bool {
-        let Some(took) = self.given.take().map(|given| given.elapsed()) else {
+        let Some((given, is_whole)) = self.given.take() else {
             return false;
         };
-        match took {
-            short if short < SHORT => self.rows = self.rows.saturating_mul(2),
+        match given.elapsed() {
+            short if short < SHORT => {
+                if is_whole {
+                    self.rows = self.rows.saturating_mul(2);
+                }
+                return false;
+            }
             long if long > LONG => self.rows = (self.rows / 2).max(1),
             _ => {}
         }
-        took >= SHORT
+        true
     }
 
-    /// The first part of a batch; the rest is kept.
-    fn part(&mut self, batch: RecordBatch) -> RecordBatch {
+    /// The first part of a batch, of so many pairs at most; the rest is kept.
+    fn part(&mut self, batch: RecordBatch, most: usize) -> RecordBatch {
         if self.rows == 0 {
             // All that is held is there before anything passes.
-            self.rows = (PAIRS / self.held.load(Ordering::Relaxed).max(1)).max(1);
+            self.rows = self.of_pairs(PAIRS);
         }
-        self.given = Some(Instant::now());
+        self.rows = self.rows.min(self.of_pairs(most));
         let rows = batch.num_rows();
+        self.given = Some((Instant::now(), rows >= self.rows));
         if rows <= self.rows {
             return batch;
         }
@@ -233,10 +261,10 @@ impl Stream for Paced {
         };
         Poll::Ready(match (next, own.side) {
             (Some(Ok(batch)), Side::Held) => {
-                own.held.fetch_add(batch.num_rows(), Ordering::Relaxed);
+                own.held().fetch_add(batch.num_rows(), Ordering::Relaxed);
                 Some(Ok(batch))
             }
-            (Some(Ok(batch)), Side::Passing) => Some(Ok(own.part(batch))),
+            (Some(Ok(batch)), Side::Passing(most)) => Some(Ok(own.part(batch, most))),
             (other, _) => other,
         })
     }
@@ -251,10 +279,13 @@ impl RecordBatchStream for Paced {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+
+    use arrow::array::{ArrayRef, Int64Array};
+    use arrow::datatypes::Schema;
+    use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
     use crate::engine::{Options, Session, Source, output};
-    use crate::fault::Error;
+    use crate::fault;
 
     fn session(timeout: Option<Duration>) -> Session {
         let options = Options {
@@ -265,22 +296,39 @@ mod tests {
         Session::open(Source::Memory(Vec::new()), &options).expect("a session")
     }
 
+    fn numbers(of: std::ops::Range<i64>) -> RecordBatch {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(of));
+        RecordBatch::try_from_iter([("x", numbers)]).expect("a column")
+    }
+
     #[test]
     fn a_join_that_finds_nothing_ends_with_its_time_and_others_run() {
-        let session = session(Some(Duration::from_secs(1)));
+        let mut session = session(Some(Duration::from_secs(1)));
+        // Few enough rows for the short way to a plan.
+        session
+            .add_watchlist("few", numbers(0..2700))
+            .expect("a list");
+        let few = "watchlists.few";
         let rows = "SELECT unnest(range(0, 300000)) AS x, 1 AS k";
+        // The first batches have no pair at all.
+        let later = "SELECT x, CASE WHEN x < 60000 THEN -x ELSE 1 END AS k FROM (SELECT unnest(range(0, 300000)) AS x)";
         let looks = "md5(concat(a.x, '-', b.x)) LIKE 'none%'";
         let endless = [
             format!("SELECT count(*) FROM ({rows}) a JOIN ({rows}) b ON a.k = b.k AND {looks}"),
+            format!("SELECT count(*) FROM ({rows}) a JOIN ({later}) b ON a.k = b.k AND {looks}"),
             format!("SELECT count(*) FROM ({rows}) a JOIN ({rows}) b ON {looks}"),
             format!(
                 "SELECT count(*) FROM ({rows}) a WHERE NOT EXISTS (SELECT 1 FROM ({rows}) b WHERE a.k = b.k AND {looks})"
             ),
+            format!(
+                "SELECT count(*) FROM {few} a, {few} b, {few} c WHERE md5(concat(a.x, '-', b.x, '-', c.x)) LIKE 'none%'"
+            ),
         ];
         for sql in &endless {
             let queries = [sql.as_str(), "SELECT 7"];
-            let plan = |number: usize| -> crate::fault::Result<_> {
-                Ok((session.plan(queries[number])?, ()))
+            let plan = |number: usize| -> fault::Result<_> {
+                let frame = session.plan(queries[number])?;
+                Ok((crate::engine::fitted(frame)?, ()))
             };
             let begun = Instant::now();
             let mut outcomes = session.collect_all(queries.len(), 1, plan, |_| {}, |_| {});
@@ -289,7 +337,7 @@ mod tests {
             let cell = output::cell(quick.batches[0].column(0), 0).expect("a value");
             assert_eq!(cell, "7", "{sql}");
             for (late, _) in outcomes {
-                assert!(matches!(late, Err(Error::TooLong(_))), "{sql}");
+                assert!(matches!(late, Err(fault::Error::TooLong(_))), "{sql}");
             }
             // It would take hours.
             assert!(begun.elapsed() < Duration::from_secs(60), "{sql}");
@@ -299,12 +347,19 @@ mod tests {
     #[test]
     fn a_join_in_parts_gives_the_same() {
         let session = session(None);
-        // More pairs than the first part may have, of which few are wanted.
+        // More pairs than the first parts may have, of which few are wanted.
         let rows = "SELECT unnest(range(0, 9000)) AS x, 1 AS k";
         let condition = "a.k = b.k AND a.x + b.x = 8998 AND a.x % 3 = 0";
+        let looked = format!("SELECT 1 FROM ({rows}) b WHERE {condition}");
+        let with_null =
+            format!("SELECT CASE WHEN x = 8999 THEN NULL ELSE x END AS x FROM ({rows})");
         for (sql, want) in [
             (
-                format!("SELECT count(*) FROM ({rows}) a JOIN ({rows}) b ON {condition}"),
+                format!("SELECT count(b.x) FROM ({rows}) a JOIN ({rows}) b ON {condition}"),
+                "3000",
+            ),
+            (
+                format!("SELECT count(b.x) FROM ({rows}) a LEFT JOIN ({rows}) b ON {condition}"),
                 "3000",
             ),
             (
@@ -312,18 +367,34 @@ mod tests {
                 "9000",
             ),
             (
-                format!("SELECT count(*) FROM ({rows}) a RIGHT JOIN ({rows}) b ON {condition}"),
-                "9000",
+                format!("SELECT count(a.x) FROM ({rows}) a RIGHT JOIN ({rows}) b ON {condition}"),
+                "3000",
             ),
             (
                 format!("SELECT count(*) FROM ({rows}) a FULL JOIN ({rows}) b ON {condition}"),
                 "15000",
             ),
             (
-                format!(
-                    "SELECT count(*) FROM ({rows}) a WHERE NOT EXISTS (SELECT 1 FROM ({rows}) b WHERE {condition})"
-                ),
+                format!("SELECT count(*) FROM ({rows}) a WHERE EXISTS ({looked})"),
+                "3000",
+            ),
+            (
+                format!("SELECT count(*) FROM ({rows}) a WHERE NOT EXISTS ({looked})"),
                 "6000",
+            ),
+            (
+                format!("SELECT count(*) FROM ({rows}) a WHERE EXISTS ({looked}) OR a.x < 3"),
+                "3002",
+            ),
+            (
+                format!(
+                    "SELECT count(*) FROM ({rows}) a WHERE x NOT IN (SELECT x * 2 FROM ({rows}))"
+                ),
+                "4500",
+            ),
+            (
+                format!("SELECT count(*) FROM ({rows}) a WHERE x NOT IN ({with_null})"),
+                "0",
             ),
             (
                 format!("SELECT count(*) FROM ({rows}) a JOIN ({rows}) b ON a.x + b.x < 3"),
@@ -338,29 +409,38 @@ mod tests {
 
     #[test]
     fn parts_grow_while_they_are_short_and_shrink_when_they_are_long() {
-        let schema = SchemaRef::new(arrow::datatypes::Schema::empty());
         let none = futures::stream::empty();
-        let none = datafusion::physical_plan::stream::RecordBatchStreamAdapter::new(schema, none);
+        let none = RecordBatchStreamAdapter::new(Arc::new(Schema::empty()), none);
         let mut paced = Paced {
             input: Box::pin(none),
-            side: Side::Passing,
-            held: Arc::new(AtomicUsize::new(PAIRS / 4)),
+            side: Side::Passing(PAIRS * 4),
+            held: Arc::new([AtomicUsize::new(PAIRS / 4)]),
+            partition: 0,
             rest: None,
             rows: 0,
             given: None,
         };
-        let numbers: arrow::array::ArrayRef =
-            Arc::new(arrow::array::Int64Array::from((0..100).collect::<Vec<_>>()));
-        let batch = RecordBatch::try_from_iter([("n", numbers)]).expect("a column");
-        assert!(!paced.gives_way());
-        assert_eq!(paced.part(batch).num_rows(), 4);
-        let rest = paced.rest.take().expect("what was cut off");
-        assert_eq!(rest.num_rows(), 96);
-        assert!(!paced.gives_way());
-        assert_eq!(paced.part(rest).num_rows(), 8);
-        paced.given = Instant::now().checked_sub(LONG * 2);
-        assert!(paced.gives_way());
-        assert!(!paced.gives_way());
-        assert_eq!(paced.rows, 4);
+        let next = |paced: &mut Paced, long: Option<Duration>| {
+            if let Some(long) = long {
+                let given = Instant::now().checked_sub(long).expect("not so long ago");
+                paced.given = Some((given, true));
+            }
+            let waits = paced.gives_way();
+            let rest = paced.rest.take().unwrap_or_else(|| numbers(0..100));
+            (waits, paced.part(rest, PAIRS * 4).num_rows())
+        };
+        assert_eq!(next(&mut paced, None), (false, 4));
+        assert_eq!(paced.rest.as_ref().map(RecordBatch::num_rows), Some(96));
+        assert_eq!(next(&mut paced, None), (false, 8));
+        assert_eq!(next(&mut paced, None), (false, 16));
+        // More would have too many pairs.
+        assert_eq!(next(&mut paced, None), (false, 16));
+        assert_eq!(next(&mut paced, Some(SHORT)), (true, 16));
+        assert_eq!(next(&mut paced, Some(LONG * 2)), (true, 8));
+        // A part that was no whole one says nothing.
+        paced.rest = Some(numbers(0..3));
+        assert_eq!(next(&mut paced, Some(SHORT)), (true, 3));
+        paced.rest = None;
+        assert_eq!(next(&mut paced, None), (false, 8));
     }
 }

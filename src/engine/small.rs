@@ -20,6 +20,7 @@ use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use datafusion::prelude::Expr;
 
 use super::one_part;
+use super::pacing;
 use super::table::ArchiveTable;
 use super::yielding;
 
@@ -29,7 +30,7 @@ const FEW: u64 = 8192;
 const MANY_COLUMNS: usize = 100;
 /// The rules of DataFusion that make a physical plan of one partition run as it should; all others make it faster. `SanityCheckPlan` is one of them
 /// in that it refuses what the others would have left wrong.
-const NEEDED: [&str; 7] = [
+const NEEDED: [&str; 8] = [
     "OutputRequirements",
     "EnsureRequirements",
     "CombinePartialFinalAggregate",
@@ -37,6 +38,7 @@ const NEEDED: [&str; 7] = [
     "EnsureCooperative",
     yielding::NAME,
     "SanityCheckPlan",
+    pacing::NAME,
 ];
 
 /// A planned query, to be optimised by how many rows its tables have, and run: nothing can be added to it that names a scalar function.
