@@ -51,8 +51,10 @@ impl<'s> Machine<'s> {
     fn told(&self, arguments: &[&str]) -> String {
         let out = self.run(arguments);
         let said = String::from_utf8_lossy(&out.stderr);
-        assert_eq!(out.status.code(), Some(0), "{arguments:?}: {said}");
-        String::from_utf8_lossy(&out.stdout).into_owned()
+        let told = String::from_utf8_lossy(&out.stdout);
+        // What `verify` finds is its answer.
+        assert_eq!(out.status.code(), Some(0), "{arguments:?}: {said}\n{told}");
+        told.into_owned()
     }
 }
 
