@@ -92,9 +92,14 @@ fn most(node: &Arc<dyn ExecutionPlan>) -> Option<usize> {
             JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full
         )
     };
-    match hashes.or(loops)? {
-        (_, true) => Some(MOST_TRIED),
-        (ty, false) => (!gives_pairs(ty)).then_some(MOST_FOUND),
+    match (hashes, loops) {
+        (Some((_, true)), _) => Some(MOST_TRIED),
+        (Some((ty, false)), _) => (!gives_pairs(ty)).then_some(MOST_FOUND),
+        // It tries all pairs: each part takes as long as the one before.
+        (None, Some((ty, has_condition))) => {
+            (has_condition || !gives_pairs(ty)).then_some(usize::MAX)
+        }
+        (None, None) => None,
     }
 }
 
