@@ -249,16 +249,8 @@ fn doubts(pack: &Pack, window: &Window, ui: &Ui) {
     }
 }
 
-/// Hunts, or takes what the run has hunted, and says what is wrong with rules. The session has the times of the findings. Queries of rules are
-/// answered by the workers, where there are some.
-pub(super) fn sweep(
-    archive: &Archive,
-    hunting: &Hunting,
-    workers: Option<&Workers>,
-    global: &Global,
-    ui: &Ui,
-) -> Result<(Session, Hunt)> {
-    // The logs are read while the rules are.
+/// The rules of a hunt, with what was set of them and why the archive answers slowly said. Its logs are read while the rules are.
+fn rules(archive: &Archive, hunting: &Hunting, ui: &Ui) -> Result<Pack> {
     let (pack, slow) = std::thread::scope(|scope| {
         let reading = Builder::new()
             .stack_size(STACK)
@@ -274,6 +266,19 @@ pub(super) fn sweep(
     let pack = pack?;
     set::tell(&pack, ui);
     remark_all(&slow, ui);
+    Ok(pack)
+}
+
+/// Hunts, or takes what the run has hunted, and says what is wrong with rules. The session has the times of the findings. Queries of rules are
+/// answered by the workers, where there are some.
+pub(super) fn sweep(
+    archive: &Archive,
+    hunting: &Hunting,
+    workers: Option<&Workers>,
+    global: &Global,
+    ui: &Ui,
+) -> Result<(Session, Hunt)> {
+    let pack = rules(archive, hunting, ui)?;
     let ledger = archive.ledger()?;
     let window = &hunting.window;
     // Before the rules run: whoever meant another time need not wait for them.
