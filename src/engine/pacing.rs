@@ -29,11 +29,13 @@ use futures::{Stream, StreamExt};
 
 /// The name of the rule.
 pub(super) const NAME: &str = "pacing";
+/// After a part that took so long others run.
+const A_WHILE: Duration = Duration::from_millis(10);
 /// Pairs of rows that the first part may have. The next one is twice as large after a whole part that took less than [`SHORT`] …
 const PAIRS: usize = 1 << 16;
-const SHORT: Duration = Duration::from_millis(50);
+const SHORT: Duration = Duration::from_millis(100);
 /// … and half as large after one that took longer than this.
-const LONG: Duration = Duration::from_millis(500);
+const LONG: Duration = Duration::from_millis(250);
 /// So many it never exceeds, however quick the last one was: it may have had no pair, and the next one has all. To try a condition takes longer than
 /// to find a pair.
 const MOST_TRIED: usize = 1 << 25;
@@ -56,7 +58,7 @@ impl PhysicalOptimizerRule for Pacing {
             let [held, passing] = node.children()[..] else {
                 return Ok(Transformed::no(node));
             };
-            let parts = held.output_partitioning().partition_count();
+            let parts = held.output_partitioning().partition_count().max(1);
             let rows: Arc<[AtomicUsize]> = (0..parts).map(|_| AtomicUsize::new(0)).collect();
             let sides = [(held, Side::Held), (passing, Side::Passing(most))];
             let sides = sides.map(|(input, side)| -> Arc<dyn ExecutionPlan> {
@@ -82,25 +84,22 @@ impl PhysicalOptimizerRule for Pacing {
 
 /// How many pairs a part of a join may have; nothing of one of which something comes out for each pair, and of what is no join.
 fn most(node: &Arc<dyn ExecutionPlan>) -> Option<usize> {
-    let hashes = node.downcast_ref::<HashJoinExec>();
-    let hashes = hashes.map(|join| (*join.join_type(), join.filter().is_some()));
-    let loops = node.downcast_ref::<NestedLoopJoinExec>();
-    let loops = loops.map(|join| (*join.join_type(), join.filter().is_some()));
-    let gives_pairs = |ty: JoinType| {
-        matches!(
-            ty,
-            JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full
-        )
-    };
-    match (hashes, loops) {
-        (Some((_, true)), _) => Some(MOST_TRIED),
-        (Some((ty, false)), _) => (!gives_pairs(ty)).then_some(MOST_FOUND),
+    let (ty, has_condition, most) = if let Some(join) = node.downcast_ref::<HashJoinExec>() {
+        let most = match join.filter() {
+            Some(_) => MOST_TRIED,
+            None => MOST_FOUND,
+        };
+        (*join.join_type(), join.filter().is_some(), most)
+    } else {
+        let join = node.downcast_ref::<NestedLoopJoinExec>()?;
         // It tries all pairs: each part takes as long as the one before.
-        (None, Some((ty, has_condition))) => {
-            (has_condition || !gives_pairs(ty)).then_some(usize::MAX)
-        }
-        (None, None) => None,
-    }
+        (*join.join_type(), join.filter().is_some(), usize::MAX)
+    };
+    let gives_pairs = matches!(
+        ty,
+        JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full
+    );
+    (has_condition || !gives_pairs).then_some(most)
 }
 
 /// A side of a join.
@@ -174,7 +173,7 @@ impl ExecutionPlan for PacedExec {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         // One partition of rows that are held is there for all of the others.
-        let partition_held = partition.min(self.held.len().saturating_sub(1));
+        let partition_held = partition.min(self.held.len() - 1);
         if self.side == Side::Held {
             // The plan may have run before.
             self.held[partition_held].store(0, Ordering::Relaxed);
@@ -218,20 +217,17 @@ impl Paced {
 
     /// Whether others are to run before the next part. How long the last one took says how large that is.
     fn gives_way(&mut self) -> bool {
-        let Some((given, is_whole)) = self.given.take() else {
-            return false;
-        };
-        match given.elapsed() {
-            short if short < SHORT => {
-                if is_whole {
-                    self.rows = self.rows.saturating_mul(2);
-                }
-                return false;
-            }
-            long if long > LONG => self.rows = (self.rows / 2).max(1),
-            _ => {}
+        let given = self.given.take();
+        given.is_some_and(|(given, is_whole)| self.took(given.elapsed(), is_whole))
+    }
+
+    fn took(&mut self, took: Duration, is_whole: bool) -> bool {
+        if took < SHORT && is_whole {
+            self.rows = self.rows.saturating_mul(2);
+        } else if took > LONG {
+            self.rows = (self.rows / 2).max(1);
         }
-        true
+        took >= A_WHILE
     }
 
     /// The first part of a batch, of so many pairs at most; the rest is kept.
@@ -427,27 +423,28 @@ mod tests {
             rows: 0,
             given: None,
         };
-        let next = |paced: &mut Paced, long: Option<Duration>| {
-            if let Some(long) = long {
-                let given = Instant::now().checked_sub(long).expect("not so long ago");
-                paced.given = Some((given, true));
-            }
-            let waits = paced.gives_way();
-            let rest = paced.rest.take().unwrap_or_else(|| numbers(0..100));
-            (waits, paced.part(rest, PAIRS * 4).num_rows())
-        };
-        assert_eq!(next(&mut paced, None), (false, 4));
-        assert_eq!(paced.rest.as_ref().map(RecordBatch::num_rows), Some(96));
-        assert_eq!(next(&mut paced, None), (false, 8));
-        assert_eq!(next(&mut paced, None), (false, 16));
-        // More would have too many pairs.
-        assert_eq!(next(&mut paced, None), (false, 16));
-        assert_eq!(next(&mut paced, Some(SHORT)), (true, 16));
-        assert_eq!(next(&mut paced, Some(LONG * 2)), (true, 8));
-        // A part that was no whole one says nothing.
-        paced.rest = Some(numbers(0..3));
-        assert_eq!(next(&mut paced, Some(SHORT)), (true, 3));
-        paced.rest = None;
-        assert_eq!(next(&mut paced, None), (false, 8));
+        let most = PAIRS * 4;
+        let none = Duration::ZERO;
+        assert!(!paced.gives_way());
+        assert_eq!(paced.part(numbers(0..100), most).num_rows(), 4);
+        let rest = paced.rest.take().expect("what was cut off");
+        assert_eq!(rest.num_rows(), 96);
+        for (took, is_whole, gives_way, rows) in [
+            (none, true, false, 8),
+            (none, true, false, 16),
+            // More would have too many pairs.
+            (none, true, false, 16),
+            (A_WHILE, true, true, 16),
+            (SHORT, true, true, 16),
+            (LONG * 2, true, true, 8),
+            // A part that was no whole one says nothing, but for how long it took.
+            (none, false, false, 8),
+            (LONG * 2, false, true, 4),
+        ] {
+            assert_eq!(paced.took(took, is_whole), gives_way, "{took:?}");
+            assert_eq!(paced.part(numbers(0..100), most).num_rows(), rows);
+        }
+        assert_eq!(paced.part(numbers(0..3), most).num_rows(), 3);
+        assert!(matches!(paced.given, Some((_, false))));
     }
 }
